@@ -1,0 +1,192 @@
+"""Names, scopes, control dependencies, collections and errors while building."""
+
+import gc
+import pickle
+import weakref
+
+import numpy as np
+import pytest
+
+import tinygraph as tg
+
+
+def test_names_are_made_unique_as_in_tf1():
+    names = [tg.constant(1.0, name="a").name for _ in range(3)]
+    assert names == ["a:0", "a_1:0", "a_2:0"]
+    assert tg.constant(1.0, name="A").name == "A_3:0"  # TF1 ignores case
+    assert tg.constant(1.0, name="a_1").name == "a_1_1:0"
+
+
+def test_operands_are_named_inside_the_operator():
+    x = tg.placeholder(tg.float32, name="x")
+    first, second = x * 2.0, 3.0 * x
+    assert (first.name, first.op.inputs[1].name) == ("mul:0", "mul/y:0")
+    assert (second.name, second.op.inputs[0].name) == ("mul_1:0", "mul_1/x:0")
+
+
+def test_scopes_nest_and_reopen():
+    with tg.name_scope("a") as scope:
+        with tg.name_scope("b"):
+            assert tg.constant(1.0, name="c").name == "a/b/c:0"
+        with tg.name_scope(scope):
+            assert tg.constant(1.0, name="c").name == "a/c:0"
+        with tg.name_scope(None):
+            assert tg.constant(1.0, name="c").name == "c:0"
+    with tg.name_scope("a"):
+        assert tg.constant(1.0, name="c").name == "a_1/c:0"
+
+
+@pytest.mark.parametrize("name", ["a b", "-a", "", "a:0", "ä"])
+def test_invalid_names(name):
+    with pytest.raises(ValueError, match="not a valid name"):
+        tg.get_default_graph().unique_name(name)
+
+
+def test_lookup_by_name():
+    graph = tg.get_default_graph()
+    loss = tg.identity(1.0, name="loss")
+    assert graph.get_tensor_by_name("loss:0") is loss
+    assert graph.get_operation_by_name("loss") == loss.op
+    assert loss.op.outputs == [loss]
+    with pytest.raises(KeyError, match="close names: loss"):
+        graph.get_tensor_by_name("los:0")
+    with pytest.raises(ValueError, match="write 'loss:0'"):
+        graph.get_tensor_by_name("loss")
+    with pytest.raises(ValueError, match="leave out"):
+        graph.get_operation_by_name("loss:0")
+    with pytest.raises(TypeError):
+        graph.get_tensor_by_name(3)
+
+
+def test_graphs_do_not_mix():
+    a = tg.constant(1.0)
+    with tg.Graph().as_default():
+        b = tg.constant(1.0)
+    with pytest.raises(ValueError, match="different graphs"):
+        a + b
+    with pytest.raises(ValueError, match="another graph"):
+        tg.Session(graph=a.graph).run(b)
+
+
+def test_finalized_graph_takes_no_more_nodes():
+    a = tg.constant(1.0)
+    a.graph.finalize()
+    with pytest.raises(RuntimeError, match="finalized"):
+        a + 1.0
+    assert tg.Session().run(a) == 1.0
+
+
+def test_reset_default_graph_only_outside_of_blocks():
+    before = tg.get_default_graph()
+    with before.as_default(), pytest.raises(ValueError):
+        tg.reset_default_graph()
+
+
+def test_control_dependencies_nest_and_lift():
+    a, b = tg.no_op(name="a"), tg.no_op(name="b")
+    with tg.control_dependencies([a]):
+        with tg.control_dependencies([b]):
+            c = tg.constant(1.0)
+        with tg.control_dependencies(None):
+            d = tg.constant(1.0)
+    assert c.op.control_inputs == [a, b]
+    assert d.op.control_inputs == []
+
+
+def test_collections():
+    tg.add_to_collection("losses", 1)
+    tg.add_to_collections(["losses", "other"], 2)
+    assert tg.get_collection("losses") == [1, 2]
+    assert tg.get_collection("none") == []
+    tg.get_collection("losses").append(3)
+    assert tg.get_collection("losses") == [1, 2]
+    w = tg.Variable(1.0, name="in/w")
+    tg.Variable(1.0, name="out/w", trainable=False)
+    assert tg.get_collection(tg.GraphKeys.GLOBAL_VARIABLES, scope="in/") == [w]
+    assert tg.trainable_variables() == [w]
+
+
+def test_nodes_are_neither_true_nor_iterable():
+    x = tg.constant([1.0, 2.0])
+    for use in (bool, list, len):
+        with pytest.raises(TypeError, match="Const"):
+            use(x)
+    assert x == x and x != tg.constant([1.0, 2.0]) and len({x, x}) == 1
+
+
+def test_errors_name_the_users_line():
+    x = tg.placeholder(tg.float32, [2, 3], name="x")
+    y = tg.placeholder(tg.float32, [2, 4], name="y")
+    with pytest.raises(ValueError) as error:
+        x + y
+    assert "are 3 and 4" in str(error.value)
+    assert str(error.value).count(__file__) == 2
+    with pytest.raises(TypeError, match=r"float32 and int32 do not mix.*tg.cast"):
+        x + tg.placeholder(tg.int32)
+
+
+def test_python_and_numpy_operands_take_the_tensors_dtype():
+    x = tg.placeholder(tg.float64, [2])
+    for y in (x + 1, 1 + x, x + np.float32(1), np.ones(2, np.float32) + x, x + [1, 2]):
+        assert y.dtype == tg.float64
+    i = tg.placeholder(tg.int32, [2])
+    assert (i + 1).dtype == tg.int32
+    for bad in (1.5, np.ones(2), [1.5]):
+        with pytest.raises(TypeError):
+            i + bad
+    with pytest.raises(ValueError):
+        i + 2**40
+
+
+def test_default_dtypes():
+    assert tg.constant(1.5).dtype == tg.float32
+    assert tg.constant([1, 2]).dtype == tg.int32
+    assert tg.constant(2**40).dtype == tg.int64
+    assert tg.constant([np.float64(1)]).dtype == tg.float32
+    assert tg.constant(np.float64(1)).dtype == tg.float64
+    assert tg.constant(True).dtype == tg.bool
+    assert tg.Variable(np.zeros(2)).dtype == tg.float64
+
+
+@pytest.mark.parametrize("bad", [None, "text", 1j, [1, None], object(), np.ma.masked_array([1])])
+def test_what_is_no_constant(bad):
+    with pytest.raises(TypeError):
+        tg.constant(bad)
+
+
+def test_ragged_lists_are_no_constants():
+    with pytest.raises(ValueError, match="rectangular"):
+        tg.constant([[1, 2], [3]])
+
+
+def test_unknown_shapes_print_as_in_tf1():
+    assert str(tg.placeholder(tg.float32, [None, 784]).shape) == "(?, 784)"
+    assert str(tg.placeholder(tg.float32).shape) == "<unknown>"
+    x = tg.placeholder(tg.float32, [None, 784])
+    assert (x.shape[0].value, x.get_shape()[1].value, int(x.shape[1])) == (None, 784, 784)
+    assert x.shape.as_list() == [None, 784]
+    x.set_shape([5, None])
+    assert x.shape == [5, 784]
+    with pytest.raises(ValueError, match="incompatible"):
+        x.set_shape([6, 784])
+
+
+def test_a_dropped_graph_is_collected():
+    with tg.Graph().as_default() as graph:
+        x = tg.placeholder(tg.float32)
+        loss = tg.reduce_sum(x * tg.Variable(2.0))
+        tg.gradients(loss, x)
+        sess = tg.Session()
+        sess.run(tg.global_variables_initializer())
+        sess.run(loss, {x: 1.0})
+    gone = weakref.ref(graph)
+    del graph, x, loss, sess
+    gc.collect()
+    assert gone() is None
+
+
+def test_ops_and_dtypes_pickle():
+    assert pickle.loads(pickle.dumps(tg.float32)) is tg.float32
+    assert pickle.loads(pickle.dumps(tg.tanh)) is tg.tanh
+    shape = tg.TensorShape([None, 3])
+    assert pickle.loads(pickle.dumps(shape)).dims == shape.dims

@@ -1,0 +1,337 @@
+"""What sess.run promises: feeds, fetches, errors, aliasing, threads."""
+
+import collections
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+import tinygraph as tg
+
+
+@pytest.fixture
+def sess():
+    return tg.Session()
+
+
+# ---------------------------------------------------------------- fetches
+
+
+def test_the_structure_of_fetches_is_kept(sess):
+    Pair = collections.namedtuple("Pair", "left right")
+    a, b, op = tg.constant(1.0), tg.constant([2.0]), tg.no_op()
+    assert sess.run(a) == 1.0 and type(sess.run(a)) is np.float32
+    assert sess.run([]) == [] and sess.run({}) == {}
+    assert sess.run([a, (a, op)]) == [1.0, (1.0, None)]
+    assert sess.run({"x": a, "y": [a, a]}) == {"x": 1.0, "y": [1.0, 1.0]}
+    assert sess.run(collections.OrderedDict(z=a, y=op)) == collections.OrderedDict(z=1.0, y=None)
+    pair = sess.run(Pair(a, b))
+    assert type(pair) is Pair and pair.left == 1.0 and pair.right.tolist() == [2.0]
+    assert sess.run(op) is None
+
+
+def test_fetches_by_name(sess):
+    tg.constant(1.0, name="c")
+    assert sess.run("c:0") == 1.0
+    assert sess.run("c") is None
+    assert sess.run(["c:0", "c"]) == [1.0, None]
+    with pytest.raises(KeyError):
+        sess.run("missing:0")
+
+
+def test_a_result_under_a_tensors_name_is_explained(sess):
+    loss = tg.constant(1.0)
+    loss = sess.run(loss)
+    with pytest.raises(TypeError, match="rebound"):
+        sess.run([loss])
+
+
+@pytest.mark.parametrize("bad", [None, np.ones(3), 3.0, object(), [None]])
+def test_what_cannot_be_fetched(sess, bad):
+    with pytest.raises(TypeError):
+        sess.run(bad)
+
+
+# ---------------------------------------------------------------- feeds
+
+LOSSLESS = [
+    [[1.0, 2.0], [3.0, 4.0]],
+    ((1, 2), (3, 4)),
+    np.array([[1, 2], [3, 4]], np.int64),
+    np.array([[1, 2], [3, 4]], np.uint8),
+    np.array([[1, 2], [3, 4]], np.float64),
+    np.array([[1, 2], [3, 4]], ">f4"),
+    np.asfortranarray(np.array([[1, 2], [3, 4]], np.float32)),
+    np.array([[4, 3], [2, 1]], np.float32)[::-1, ::-1],
+    np.array([[1, 0, 2, 0], [3, 0, 4, 0]], np.float32)[:, ::2],
+]
+
+
+@pytest.mark.parametrize("value", LOSSLESS, ids=lambda value: type(value).__name__)
+def test_lossless_feeds_just_work(sess, value):
+    x = tg.placeholder(tg.float32, [2, 2])
+    w = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
+    expected = sess.run(x * w, {x: np.array([[1, 2], [3, 4]], np.float32)})
+    assert np.array_equal(sess.run(x * w, {x: value}), expected)
+
+
+def test_unusual_arrays_as_feeds(sess):
+    x = tg.placeholder(tg.float32)
+    for value in (np.float32(1), np.zeros((0, 3)), np.broadcast_to(np.float32(1), (2, 3))):
+        assert np.array_equal(sess.run(x + 1.0, {x: value}), np.asarray(value) + 1)
+    raw = np.zeros(9, np.uint8)
+    unaligned = raw[1:].view(np.float32)
+    assert not unaligned.flags.aligned
+    assert sess.run(x + 1.0, {x: unaligned}).tolist() == [1.0, 1.0]
+
+
+BAD_FEEDS = [
+    (tg.int32, np.array([1.0]), TypeError),
+    (tg.int32, [1.5], TypeError),
+    (tg.int32, 2**40, ValueError),
+    (tg.uint8, -1, ValueError),
+    (tg.int32, float("nan"), ValueError),
+    (tg.float32, 1e300, ValueError),
+    (tg.float16, 70000.0, ValueError),
+    (tg.float32, 1j, TypeError),
+    (tg.float32, np.ma.masked_array([1.0], [True]), TypeError),
+    (tg.float32, [1.0, None], TypeError),
+    (tg.float32, np.array([1.0], object), TypeError),
+    (tg.float32, "1.0", TypeError),
+    (tg.float32, None, TypeError),
+    (tg.bool, 1, TypeError),
+    (tg.float32, [[1.0], [2.0, 3.0]], ValueError),
+]
+
+
+@pytest.mark.parametrize(("dtype", "value", "error"), BAD_FEEDS)
+def test_lossy_feeds_are_refused(sess, dtype, value, error):
+    x = tg.placeholder(dtype, name="victim")
+    with pytest.raises(error, match="victim.*test_session.py"):
+        sess.run(tg.identity(x), {x: value})
+
+
+def test_infinity_is_no_overflow(sess):
+    x = tg.placeholder(tg.float32)
+    assert sess.run(x * 1.0, {x: float("inf")}) == np.inf
+    assert sess.run(x * 1.0, {x: np.array([-np.inf])})[0] == -np.inf
+
+
+def test_a_feed_of_the_wrong_shape(sess):
+    x = tg.placeholder(tg.float32, [None, 2], name="x")
+    with pytest.raises(ValueError, match=r"Cannot feed value of shape \(3,\) for Tensor 'x:0', "
+                                         r"which has shape '\(\?, 2\)'"):  # fmt: skip
+        sess.run(x, {x: [1.0, 2.0, 3.0]})
+
+
+def test_one_tensor_under_two_keys(sess):
+    x = tg.placeholder(tg.float32, name="x")
+    with pytest.raises(ValueError, match="'x:0' is fed twice"):
+        sess.run(x, {x: 1.0, "x:0": 2.0})
+
+
+def test_a_tensor_as_a_feeds_value(sess):
+    x = tg.placeholder(tg.float32, name="x")
+    with pytest.raises(TypeError, match="part of the graph"):
+        sess.run(x, {x: tg.constant(1.0)})
+    with pytest.raises(TypeError):
+        sess.run(x, {3: 1.0})
+
+
+def test_all_unfed_placeholders_are_named_with_their_fetches(sess):
+    x, y = tg.placeholder(tg.float32, name="x"), tg.placeholder(tg.float32, [2], name="y")
+    used = tg.placeholder(tg.float32, name="used")
+    with pytest.raises(tg.errors.InvalidArgumentError) as error:
+        sess.run({"a": x + used, "b": [y, x * y]}, {used: 1.0})
+    text = str(error.value)
+    assert "'x:0'" in text and "'y:0'" in text and __file__ in text
+    assert "needed by fetches['a'], fetches['b'][1]" in text
+    assert "fetches['b'][0], fetches['b'][1]" in text
+
+
+def test_any_tensor_can_be_fed(sess):
+    a = tg.constant(1.0)
+    b = a + 1.0
+    w = tg.Variable(5.0)
+    assert sess.run(b * 2.0, {b: 10.0}) == 20.0
+    assert sess.run(b, {a: 3.0}) == 4.0
+    assert sess.run(w + 1.0, {w: 1.0}) == 2.0  # not even initialised
+    assert sess.run(a, {"Const:0": 7.0}) == 7.0
+
+
+# ---------------------------------------------------------------- aliasing
+
+
+def test_results_and_feeds_are_the_users_own(sess):
+    x = tg.placeholder(tg.float32, [3])
+    w = tg.Variable([1.0, 2.0, 3.0])
+    sess.run(w.initializer)
+    fetches = [x, x + 0.0, w, tg.identity(w), tg.reshape(w, [3, 1]), tg.reshape(x, [1, 3]),
+               tg.constant([1.0, 1.0, 1.0]), w + x, tg.zeros([3])]  # fmt: skip
+    feed = np.zeros(3, np.float32)
+    feed.flags.writeable = False
+    before = sess.run(fetches, {x: feed})
+    kept = [value.copy() for value in before]
+    for value in before:
+        assert not np.may_share_memory(value, feed)
+        value += 100.0
+    after = sess.run(fetches, {x: feed})
+    assert all(np.array_equal(a, b) for a, b in zip(after, kept, strict=True))
+    sess.run(fetches, {x: np.ones(3)})
+    assert all(np.array_equal(a, b) for a, b in zip(after, kept, strict=True))
+    for i, a in enumerate(after):
+        assert not any(np.may_share_memory(a, b) for b in after[i + 1 :])
+
+
+def test_a_fetch_can_be_fed_back(sess):
+    x = tg.placeholder(tg.float32, [2])
+    value = np.zeros(2, np.float32)
+    for _ in range(3):
+        value = sess.run(x + 1.0, {x: value})
+    assert value.tolist() == [3.0, 3.0]
+
+
+# ---------------------------------------------------------------- errors of a run
+
+
+def test_an_uninitialised_variable_is_named_with_its_line(sess):
+    w = tg.Variable(1.0, name="w")
+    with pytest.raises(tg.errors.FailedPreconditionError, match="uninitialized value w") as error:
+        sess.run(w * 2.0)
+    assert __file__ in str(error.value) and error.value.op == w.op
+
+
+def test_a_kernels_error_names_node_operands_and_lines(sess):
+    def broken(x, out=None):
+        raise ValueError("boom")
+
+    op = tg.elementwise("BrokenForTest", broken, lambda g, y, x: g)
+    x = tg.placeholder(tg.float32, [None], name="x")
+    y = op(x * 2.0, name="bad")
+    with pytest.raises(tg.errors.InvalidArgumentError) as error:
+        sess.run(y, {x: [1.0, 2.0]})
+    text = str(error.value)
+    assert "boom" in text and "'bad'" in text and "float32[2]" in text
+    assert text.count(__file__) >= 2
+    assert isinstance(error.value.__cause__, ValueError)
+
+
+def test_a_gradients_error_names_the_forward_op(sess):
+    def broken(x, out=None):
+        raise ValueError("boom")
+
+    bad = tg.elementwise("BrokenGradForTest", broken, None)
+    op = tg.elementwise("FineForTest", np.tanh, lambda g, y, x: bad(g))
+    x = tg.placeholder(tg.float32, [2], name="x")
+    (gradient,) = tg.gradients(op(x, name="forward_op"), x)
+    with pytest.raises(ValueError, match="gradient of 'forward_op'"):
+        sess.run(gradient, {x: [1.0, 2.0]})
+
+
+def test_floating_point_exceptions_are_values(sess):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        x = tg.placeholder(tg.float32)
+        assert sess.run(x / 0.0, {x: 1.0}) == np.inf
+        assert np.isnan(sess.run(tg.log(x), {x: -1.0}))
+        assert sess.run(tg.exp(x), {x: 1000.0}) == np.inf
+
+
+def test_a_failed_run_changes_no_variable(sess):
+    def failing(x, out=None):
+        if np.any(x > 5):
+            raise ValueError("too much")
+        return np.positive(x, out=out)
+
+    check = tg.elementwise("CheckForTest", failing, None)
+    v, w = tg.Variable(1.0), tg.Variable(10.0)
+    x = tg.placeholder(tg.float32)
+    first = v.assign_add(1.0)
+    second = w.assign(check(x))
+    sess.run(tg.global_variables_initializer())
+    with pytest.raises(ValueError):
+        sess.run([first, second], {x: 9.0})
+    assert sess.run([v, w]) == [1.0, 10.0]
+    sess.run([first, second], {x: 2.0})
+    assert sess.run([v, w]) == [2.0, 2.0]
+
+
+# ---------------------------------------------------------------- sessions
+
+
+def test_default_sessions():
+    x = tg.constant(2.0)
+    with pytest.raises(ValueError, match="no default session"):
+        x.eval()
+    with tg.Session() as sess:
+        assert x.eval() == 2.0 and tg.get_default_session() is sess
+        w = tg.Variable(1.0)
+        w.initializer.run()
+        assert w.eval() == 1.0
+    with pytest.raises(ValueError, match="closed"):
+        sess.run(x)
+    assert tg.get_default_session() is None
+    interactive = tg.InteractiveSession()
+    assert x.eval() == 2.0
+    interactive.close()
+    assert tg.get_default_session() is None
+
+
+def test_sessions_keep_their_own_values():
+    w = tg.Variable(1.0)
+    one, two = tg.Session(), tg.Session()
+    one.run(w.initializer)
+    two.run(w.initializer)
+    one.run(w.assign_add(1.0))
+    assert one.run(w) == 2.0 and two.run(w) == 1.0
+
+
+def test_make_callable(sess):
+    x, y = tg.placeholder(tg.float32), tg.placeholder(tg.float32)
+    f = sess.make_callable([x + y, x * y], [x, y])
+    assert f(2.0, 3.0) == [5.0, 6.0]
+    with pytest.raises(TypeError):
+        f(1.0)
+
+
+def test_a_growing_graph_earns_one_warning(sess):
+    x = tg.placeholder(tg.float32)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for i in range(60):
+            sess.run(x + float(i), {x: 1.0})
+    assert [w.category for w in caught] == [tg.errors.GraphGrowthWarning]
+    assert "test_session.py" in str(caught[0].message)
+
+
+def test_many_shapes_keep_the_cache_bounded(sess):
+    x = tg.placeholder(tg.float32)
+    y = x + 1.0
+    for n in range(200):
+        assert sess.run(y, {x: np.zeros(n)}).shape == (n,)
+    assert len(sess._plans) <= 64
+
+
+def test_threads_share_a_session(sess):
+    x = tg.placeholder(tg.float32)
+    y = x * 2.0 + 1.0
+    count = tg.Variable(0)
+    add = count.assign_add(1)
+    sess.run(count.initializer)
+    wrong = []
+
+    def work(number):
+        for i in range(200):
+            value = float(number * 1000 + i)
+            if sess.run(y, {x: value}) != value * 2.0 + 1.0:
+                wrong.append(value)
+            sess.run(add)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert sess.run(count) == 8 * 200

@@ -1,0 +1,1 @@
+"""From a fetched subgraph to a straight-line Python function over preallocated buffers."""

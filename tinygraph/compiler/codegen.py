@@ -1,0 +1,264 @@
+"""A program to Python source: one line per op, with its name and spec as the comment."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinygraph.compiler.memory import Memory
+from tinygraph.compiler.rewrite import Program
+from tinygraph.errors import InvalidArgumentError
+from tinygraph.graph import Node
+from tinygraph.op import Op, argument, const
+from tinygraph.spec import DType, Spec
+
+COMMENT_COLUMN = 64
+SPELLED_OUT = 8  # elements of a constant
+RESERVED = {"np", "step", "variables", "inf", "nan", *keyword.kwlist}
+
+
+class Code:
+    """The source of a program, the objects that it names, and which node each line computes."""
+
+    def __init__(self, program: Program, memory: Memory, state_of: Callable[[Node], Any]):
+        self.program = program
+        self.memory = memory
+        self.state_of = state_of
+        self.namespace: dict[str, Any] = {"np": np}
+        self.node_of_line: dict[int, Node] = {}
+        self._names: dict[Node, str] = {}
+        self._spares: dict[Node, str] = {}
+        self._used = set(RESERVED)
+        self._static: dict[Node, np.ndarray] = {}
+        self._head: list[str] = []
+        self._body: list[tuple[str, Node | None]] = []
+        self._emit()
+        self.source = self._assemble()
+
+    # ---------------------------------------------------------------- the parts
+
+    def _emit(self) -> None:
+        for node in self.program.feeds:
+            self._names[node] = self._unique(node.op_name.rpartition("/")[2])
+        buffers = []
+        for i, spec in enumerate(self.memory.specs):
+            buffers.append(self._unique(f"b{i}"))
+            self._allocate(buffers[i], spec)
+        spared = set(self.memory.spare.values())
+        for variable in self.program.updates:
+            name = self._unique(identifier(variable.op_name) + "_new")
+            self._spares[variable] = name
+            if variable in spared or variable.shape.is_fully_defined():
+                dims, dtype = variable.shape.dims, variable.dtype.name
+                self._line(f'{name} = variables.new("{variable.op_name}", {dims}, "{dtype}")')
+        for node in self.program.nodes:
+            if node in self.memory.buffer:
+                self._names[node] = buffers[self.memory.buffer[node]]
+            self._emit_node(node)
+        self._emit_updates()
+        results = [self._result(node) for node in self.program.results]
+        self._line(f"return ({', '.join(results)}{',' if len(results) == 1 else ''})")
+
+    def _emit_node(self, node: Node) -> None:
+        kind = node.kind
+        if kind in (argument, const):
+            return
+        if kind.reads:
+            name = self._names[node] = self._unique(identifier(node.op_name))
+            self._line(f'{name} = variables["{node.op_name}"]', node)
+        elif kind.effect:
+            self._line(self._call(node), node)
+        elif node in self.memory.spare:
+            self._names[node] = self._spares[self.memory.spare[node]]
+            self._line(self._call(node, out=self._names[node]), node)
+        elif node in self.memory.fresh:
+            name = self._names[node] = self._unique("r0")
+            dims, dtype = node.spec.shape.dims, numpy_name(node.spec.dtype)
+            self._line(f"{name} = np.empty({dims}, {dtype})")
+            self._line(self._call(node, out=name), node)
+        elif node in self.memory.buffer:
+            self._line(self._call(node, out=self._names[node]), node)
+        else:
+            self._emit_allocating(node)
+
+    def _emit_allocating(self, node: Node) -> None:
+        """A view, made once where what it views stays in place; else what the kernel allocates."""
+        name = self._names[node] = self._unique("v0" if node.kind.view else "d0")
+        if node.kind.view and node.spec.shape.is_fully_defined():
+            view = self._view_once(node)
+            if view is not None:
+                self._static[node] = view
+                self._head.append(_commented(f"{name} = {self._call(node)}", node))
+                return
+        self._line(f"{name} = {self._call(node)}", node)
+
+    def _view_once(self, node: Node) -> np.ndarray | None:
+        base = node.inputs[0]
+        array = base.spec.constant if base.kind is const else self._static.get(base)
+        if base in self.memory.buffer:  # any array that looks like the buffer will do
+            array = np.empty(base.spec.shape.dims, base.spec.dtype.numpy)
+        others = [x.spec.constant for x in node.inputs[1:]]
+        if array is None or any(x is None for x in others):
+            return None
+        view = node.kind.kernel(array, *others, **node.attrs)
+        return view if np.may_share_memory(view, array) else None
+
+    def _emit_updates(self) -> None:
+        for variable, node in self.program.updates.items():
+            name = self._spares[variable]
+            if self.memory.spare.get(node) is not variable:
+                value = self._name(node)
+                if not variable.shape.is_fully_defined():
+                    self._line(f"{name} = np.array({value})", node)
+                elif node.spec.shape.is_fully_defined():
+                    self._line(f"np.copyto({name}, {value})", node)
+                else:
+                    copy = self._bind("copy_exactly", copy_exactly)
+                    self._line(f"{copy}({value}, out={name})", node)
+        if self.program.updates:
+            pairs = (f'"{v.op_name}": {self._spares[v]}' for v in self.program.updates)
+            self._line(f"variables.commit({{{', '.join(pairs)}}})")
+
+    def _result(self, node: Node) -> str:
+        name = self._name(node)
+        if node in self.memory.fresh:
+            return name
+        if node.spec.shape.dims == ():
+            return f"{name}[()]"
+        return f"{name}.copy()" if node.spec.shape.is_fully_defined() else f"np.array({name})[()]"
+
+    # ---------------------------------------------------------------- one call
+
+    def _call(self, node: Node, out: str | None = None) -> str:
+        kind = node.kind
+        weak = isinstance(kind.kernel, np.ufunc) and any(x.kind is not const for x in node.inputs)
+        parts = []
+        for i, x in enumerate(node.inputs):
+            value = x.spec.constant
+            if value is not None and i in kind.static:
+                parts.append(repr(_tuples(value.tolist())))
+            elif value is not None and weak and value.ndim == 0 and np.isfinite(value):
+                parts.append(_scalar(value))
+            else:
+                parts.append(self._name(x))
+        if out is not None:
+            parts.append(f"out={out}")
+        if kind.state is not None:
+            parts.append(f"state={self._bind('s0', self.state_of(self.program.trace.user_node[node]))}")
+        parts += [f"{key}={self._attribute(key, value)}" for key, value in node.attrs.items()]
+        return f"{self._kernel(kind)}({', '.join(parts)})"
+
+    def _kernel(self, kind: Op) -> str:
+        kernel = kind.kernel
+        name = getattr(kernel, "__name__", "")
+        if name and getattr(np, name, None) is kernel:
+            return f"np.{name}"
+        if not name.isidentifier():
+            name = identifier(kind.name).lower()
+        return self._bind(name.strip("_"), kernel)
+
+    def _attribute(self, key: str, value: Any) -> str:
+        if isinstance(value, DType):
+            return numpy_name(value)
+        if _is_literal(value):
+            return repr(value)
+        return self._bind(key, value)
+
+    def _name(self, node: Node) -> str:
+        if node not in self._names:
+            assert node.kind is const, node
+            self._names[node] = self._constant(node)
+        return self._names[node]
+
+    def _constant(self, node: Node) -> str:
+        """A name for a constant, which the source spells out if it is short."""
+        value = node.spec.value
+        name = self._bind("c0", value)
+        if value.size <= SPELLED_OUT and np.isfinite(value).all():
+            text = f"{name} = np.array({value.tolist()}, {numpy_name(node.spec.dtype)})"
+        else:
+            text = f"# {name} is given"
+        self._head.append(_commented(text, node))
+        return name
+
+    # ---------------------------------------------------------------- names and lines
+
+    def _unique(self, wish: str) -> str:
+        name = identifier(wish)
+        stem, number = re.fullmatch(r"(.*?)(\d*)", name).groups()  # type: ignore[union-attr]
+        count = int(number or 0) if wish in ("v0", "d0", "c0", "s0", "r0") else 1
+        while name in self._used:
+            name = f"{stem}{count}" if number else f"{name}_{count}"
+            count += 1
+        self._used.add(name)
+        return name
+
+    def _bind(self, wish: str, value: Any) -> str:
+        """A name for an object that the source cannot spell out."""
+        if self.namespace.get(wish) is value:
+            return wish
+        name = self._unique(wish)
+        self.namespace[name] = value
+        return name
+
+    def _allocate(self, name: str, spec: Spec) -> None:
+        self._head.append(f"{name} = np.empty({spec.shape.dims}, {numpy_name(spec.dtype)})")
+
+    def _line(self, text: str, node: Node | None = None) -> None:
+        self._body.append((text, node))
+
+    def _assemble(self) -> str:
+        feeds = ", ".join(["variables", *(self._names[node] for node in self.program.feeds)])
+        lines = [*self._head, "", "", f"def step({feeds}):"] if self._head else [f"def step({feeds}):"]
+        for text, node in self._body:
+            if node is not None:
+                self.node_of_line[len(lines) + 1] = self.program.trace.user_node[node]
+            lines.append(_commented("    " + text, node))
+        return "\n".join(lines) + "\n"
+
+
+def copy_exactly(array: np.ndarray, out: np.ndarray) -> None:
+    """Copy, but broadcast nothing."""
+    if np.shape(array) != out.shape:
+        raise InvalidArgumentError(
+            f"a value of shape {np.shape(array)} does not fit a variable of shape {out.shape}"
+        )
+    np.copyto(out, array)
+
+
+def identifier(name: str) -> str:
+    """`name` as a Python identifier: `dense/kernel` to `dense_kernel`."""
+    name = re.sub(r"\W", "_", name)
+    return f"_{name}" if name[:1].isdigit() or keyword.iskeyword(name) else name or "_"
+
+
+def numpy_name(dtype: DType) -> str:
+    return "np.bool_" if dtype.is_bool else f"np.{dtype.name}"
+
+
+def _commented(text: str, node: Node | None) -> str:
+    if node is None:
+        return text
+    return f"{text:<{COMMENT_COLUMN}}# {node.op_name}    {node.spec}"
+
+
+def _scalar(value: np.ndarray) -> str:
+    """A constant as the Python number that NumPy converts to the other operand's dtype."""
+    item = value.item()
+    return str(value) if isinstance(item, float) and value.dtype != np.float64 else repr(item)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(x) for x in value) if isinstance(value, list) else value
+
+
+def _is_literal(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(_is_literal(x) for x in value)
+    if isinstance(value, float):
+        return np.isfinite(value)
+    return value is None or value is Ellipsis or isinstance(value, bool | int | str)

@@ -1,0 +1,137 @@
+"""Lifetimes to buffers: where each node of a program keeps its value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tinygraph.compiler.rewrite import Program
+from tinygraph.graph import Node
+from tinygraph.op import argument, const
+from tinygraph.spec import Shape, Spec
+
+FOREVER = 1 << 60
+
+
+@dataclass
+class Memory:
+    """The places of a program's values.
+
+    `buffer[n]` is the number of the preallocated buffer that n is computed into, `specs[i]` what
+    buffer i looks like. `spare[n]` is the variable whose next value n is computed into. `fresh`
+    nodes get a new array in each run, because the user keeps it. What is in none of these is a
+    feed, a constant, a variable's value, a view, or an array that the kernel allocates.
+    """
+
+    buffer: dict[Node, int] = field(default_factory=dict)
+    specs: list[Spec] = field(default_factory=list)
+    spare: dict[Node, Node] = field(default_factory=dict)
+    fresh: set[Node] = field(default_factory=set)
+    base: dict[Node, Node] = field(default_factory=dict)
+    inplace: set[Node] = field(default_factory=set)
+
+    def has_out(self, node: Node) -> bool:
+        return node in self.buffer or node in self.spare or node in self.fresh
+
+
+def computed(node: Node) -> bool:
+    """Whether a kernel writes the node's value into an array that it is handed."""
+    kind = node.kind
+    return not (
+        kind in (argument, const)
+        or kind.reads
+        or kind.view
+        or kind.dynamic
+        or kind.effect
+        or not node.spec.shape.is_fully_defined()
+    )
+
+
+def plan_memory(program: Program) -> Memory:
+    """One pass over the program; a buffer is free again after the last use of its value."""
+    memory = Memory()
+    for node in program.nodes:
+        memory.base[node] = memory.base[node.inputs[0]] if node.kind.view else node
+    last = _last_uses(program, memory)
+    _place_updates(program, memory, last)
+    _place_results(program, memory)
+    free: dict[tuple, list[int]] = {}
+    for i, node in enumerate(program.nodes):
+        taken = None
+        if computed(node) and not memory.has_out(node):
+            taken = _taken_over(node, i, program, memory, last)
+            if taken is not None:
+                memory.buffer[node] = memory.buffer[taken]
+                memory.inplace.add(node)
+            else:
+                pool = free.get(_size(node.spec))
+                memory.buffer[node] = pool.pop() if pool else _new_buffer(memory, node.spec)
+        for base in {memory.base[x] for x in node.inputs} | {node}:
+            if last[base] <= i and base is not taken and base in memory.buffer:
+                free.setdefault(_size(base.spec), []).append(memory.buffer[base])
+    return memory
+
+
+def _size(spec: Spec) -> tuple:
+    return spec.shape.dims, spec.dtype
+
+
+def _new_buffer(memory: Memory, spec: Spec) -> int:
+    memory.specs.append(Spec(Shape.of(spec.shape.dims), spec.dtype))
+    return len(memory.specs) - 1
+
+
+def _last_uses(program: Program, memory: Memory) -> dict[Node, int]:
+    last = {}
+    for i, node in enumerate(program.nodes):
+        last[node] = i
+        for x in node.inputs:
+            last[memory.base[x]] = last[x] = i
+    for node in (*program.results, *program.updates.values()):
+        last[memory.base[node]] = last[node] = FOREVER
+    return last
+
+
+def _takes_over(node: Node, x: Node, i: int, memory: Memory, last: dict[Node, int]) -> bool:
+    """Whether node, at place i, may be computed into the array that holds its input x."""
+    return (
+        computed(x)
+        and last[x] == i
+        and x.spec.shape.dims == node.spec.shape.dims
+        and x.spec.dtype is node.spec.dtype
+        and not any(memory.base[y] is x and y is not x for y in node.inputs)
+    )
+
+
+def _taken_over(node: Node, i: int, program: Program, memory: Memory, last) -> Node | None:
+    if "inplace" in program.trace.passes:
+        for position in node.kind.inplace:
+            x = node.inputs[position]
+            if x in memory.buffer and _takes_over(node, x, i, memory, last):
+                return x
+    return None
+
+
+def _place_updates(program: Program, memory: Memory, last: dict[Node, int]) -> None:
+    """Compute a variable's new value straight into its spare array, and what leads to it too."""
+    place = {node: i for i, node in enumerate(program.nodes)}
+    for variable, node in program.updates.items():
+        if not computed(node) or node in memory.spare or not variable.shape.is_fully_defined():
+            continue
+        memory.spare[node] = variable
+        while "inplace" in program.trace.passes:
+            found = [
+                x
+                for x in (node.inputs[p] for p in node.kind.inplace)
+                if x not in memory.spare and _takes_over(node, x, place[node], memory, last)
+            ]
+            if not found:
+                break
+            memory.inplace.add(node)
+            node = found[-1]
+            memory.spare[node] = variable
+
+
+def _place_results(program: Program, memory: Memory) -> None:
+    for node in program.results:
+        if computed(node) and node.spec.shape.dims and node not in memory.spare:
+            memory.fresh.add(node)

@@ -1,0 +1,93 @@
+"""A compiled program, ready to run, with what it takes to explain an error in it."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+
+from tinygraph.compiler.codegen import Code
+from tinygraph.compiler.memory import plan_memory
+from tinygraph.compiler.rewrite import PASSES, Program, lower
+from tinygraph.errors import (
+    InternalError, InvalidArgumentError, OpError, ResourceExhaustedError,
+)  # fmt: skip
+from tinygraph.graph import Node
+from tinygraph.spec import Spec
+
+_serial = itertools.count()
+
+
+class Plan:
+    """`plan(variables, *feeds)` runs the program and returns the fetched values in order."""
+
+    def __init__(self, program: Program, code: Code):
+        self.source = code.source
+        self.filename = f"<tinygraph program {next(_serial)}>"
+        self.node_of_line = code.node_of_line
+        self.specs = program.specs
+        namespace = code.namespace
+        exec(compile(self.source, self.filename, "exec"), namespace)  # our own source
+        self.step = namespace["step"]
+        lines = self.source.splitlines(keepends=True)
+        linecache.cache[self.filename] = (len(self.source), None, lines, self.filename)
+        weakref.finalize(self, linecache.cache.pop, self.filename, None)
+
+    def __call__(self, variables: Any, *feeds: np.ndarray) -> tuple:
+        try:
+            with np.errstate(all="ignore"):  # as in TF, 1/0 is inf without a warning
+                return self.step(variables, *feeds)
+        except Exception as error:
+            self._explain(error)
+
+    def _explain(self, error: Exception) -> NoReturn:
+        """Raise what went wrong as the error of the node whose line it was."""
+        node = self._at_fault(error)
+        if node is None:
+            raise error
+        if isinstance(error, OpError):
+            kind: type[OpError] = type(error)
+        elif isinstance(error, MemoryError):
+            kind = ResourceExhaustedError
+        elif isinstance(error, ValueError | IndexError | ArithmeticError):
+            kind = InvalidArgumentError
+        else:
+            kind = InternalError
+        message = str(error) or type(error).__name__
+        raise kind(f"{message}\n{describe(node, self.specs)}", node) from error
+
+    def _at_fault(self, error: Exception) -> Node | None:
+        trace = error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code is self.step.__code__:
+                return self.node_of_line.get(trace.tb_lineno)
+            trace = trace.tb_next
+        return None
+
+
+def describe(node: Node, specs: Mapping[Node, Spec]) -> str:
+    """Which op it is, on what, and who made it, for an error message."""
+    lines = [f"  in '{node.op_name}' (op: '{node.kind.name}'), made at {node.where}"]
+    for x in node.inputs:
+        spec = specs.get(x, x.spec)
+        lines.append(f"    input '{x.op_name}': {spec}, made at {x.where}")
+    if node.forward is not None:
+        forward = node.forward
+        lines.append(f"    it computes the gradient of '{forward.op_name}', made at {forward.where}")
+    return "\n".join(lines)
+
+
+def compile_plan(
+    fetches: Iterable[Node],
+    targets: Iterable[Node],
+    feeds: Mapping[Node, Spec],
+    state_of: Callable[[Node], Any],
+    passes: frozenset[str] = PASSES,
+) -> Plan:
+    """Compile what `fetches` and `targets` need, for feeds of these specs; return the fetches."""
+    program = lower(fetches, targets, feeds, passes)
+    return Plan(program, Code(program, plan_memory(program), state_of))

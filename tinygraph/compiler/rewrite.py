@@ -1,0 +1,208 @@
+"""Graph to graph: the user's nodes, replayed with the fed shapes into a smaller, concrete graph.
+
+Replaying a node calls its op again, so its shape rule runs again, now on exact shapes. While that
+happens `Trace.add` folds what is constant, merges what is equal, and asks each op for something
+simpler to put in its place (`Op.rewrite`); for a composite that is its body.
+
+Variables become plain values on the way. An update is the variable's new value, a read gets the
+value that its place in the order of control dependencies entitles it to, and what is left has no
+side effects but random streams: the order of its lines cannot matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from tinygraph.errors import TinygraphError
+from tinygraph.graph import Graph, Node, ancestors, new_node
+from tinygraph.op import Op, argument, const
+from tinygraph.spec import Shape, Spec
+
+PASSES = frozenset({"fold", "merge", "simplify", "inplace"})
+"""The optimisations, each of which can be left out without changing any result."""
+
+FOLD_LIMIT = 10 * 2**20  # bytes; as TF's, so that a plan doesn't hoard what is cheap to make
+
+
+class Trace(Graph):
+    """The graph being compiled. `user_node[n]` is the user's node that n helps to compute."""
+
+    def __init__(self, passes: frozenset[str] = PASSES):
+        super().__init__()
+        self.passes = passes
+        self.user_node: dict[Node, Node] = {}
+        self.current: Node | None = None
+        self._memo: dict[tuple, Node] = {}
+
+    def add(self, kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec, name: str) -> Node:
+        key = self._key(kind, inputs, attrs)
+        if key is not None and key in self._memo:
+            return self._memo[key]
+        node = self._simpler(kind, inputs, attrs, spec)
+        if node is None:
+            node = new_node(kind, inputs, attrs, spec)
+            node.graph, node.id = self, len(self.nodes)
+            node.control_inputs = ()
+            node.origin = node.forward = None
+            assert self.current is not None
+            node.op_name = self.current.op_name
+            self.user_node[node] = self.current
+            self.nodes.append(node)
+        if key is not None:
+            self._memo[key] = node
+        return node
+
+    def _key(self, kind: Op, inputs: tuple[Node, ...], attrs: dict) -> tuple | None:
+        if kind.stateful or "merge" not in self.passes:
+            return None
+        if kind is const:
+            value = attrs["value"]
+            return (kind, value.dtype, value.shape, value.tobytes()) if value.size <= 64 else None
+        key = (kind, inputs, tuple(attrs.items()))
+        try:
+            hash(key)
+        except TypeError:  # an attribute of a user's op that has no hash
+            return None
+        return key
+
+    def _simpler(self, kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node | None:
+        if kind is const or kind.stateful:
+            return None
+        if kind.rewrite is not None and ("simplify" in self.passes or kind.kernel is None):
+            node = kind.rewrite(*inputs, **attrs)
+            if node is not None:
+                return node
+        value = spec.constant if "fold" in self.passes else None
+        if value is None and "fold" in self.passes and inputs and not kind.effect:
+            value = self._folded(kind, inputs, attrs, spec)
+        if value is None:
+            return None
+        exact = Spec(Shape.of(value.shape), spec.dtype, value)
+        return self.add(const, (), {"value": value}, exact, "")
+
+    def _folded(self, kind: Op, inputs, attrs: dict, spec: Spec) -> np.ndarray | None:
+        arrays = [node.spec.constant for node in inputs]
+        if any(array is None for array in arrays):
+            return None
+        size = spec.shape.num_elements()
+        if size is None or size * spec.dtype.size > FOLD_LIMIT or kind.repeats:
+            return None
+        try:
+            with np.errstate(all="ignore"):
+                value = kind.kernel(*arrays, **attrs)  # type: ignore[misc]
+        except (TinygraphError, ArithmeticError, ValueError, IndexError):
+            return None  # the run will raise it, and name the node
+        value = np.array(value, dtype=spec.dtype.numpy)
+        value.flags.writeable = False
+        return value
+
+
+class Program:
+    """A lowered subgraph: its nodes in order, what it returns and what it makes of variables."""
+
+    def __init__(self, trace: Trace):
+        self.trace = trace
+        self.feeds: list[Node] = []
+        self.results: list[Node] = []
+        self.updates: dict[Node, Node] = {}  # the user's variable -> its new value
+        self.nodes: list[Node] = []
+        self.specs: dict[Node, Spec] = {}  # what became of the specs of the user's nodes
+
+
+def lower(
+    fetches: Iterable[Node],
+    targets: Iterable[Node],
+    feeds: Mapping[Node, Spec],
+    passes: frozenset[str] = PASSES,
+) -> Program:
+    """Replay what `fetches` and `targets` need, given concrete specs for the fed nodes."""
+    trace = Trace(passes)
+    program = Program(trace)
+    replay = _Replay(trace, feeds)
+    with trace.as_default():
+        fetches = list(fetches)
+        for node in feeds:
+            trace.current = node
+            replay.value[node] = trace.add(argument, (), {}, feeds[node], "")
+            program.feeds.append(replay.value[node])
+        for node in ancestors([*fetches, *targets], stop=feeds):
+            if node not in feeds:
+                trace.current = node
+                replay.step(node)
+    program.updates = replay.latest
+    program.specs = {user: node.spec for user, node in replay.value.items()}
+    program.results = [replay.final(node) for node in fetches]
+    kept = [n for n in trace.nodes if n.kind.stateful and not n.kind.reads or n.kind.effect]
+    program.nodes = ancestors([*program.results, *program.updates.values(), *kept])
+    return program
+
+
+class _Replay:
+    """The state of a replay: each user's node's value, and each variable's values in order."""
+
+    def __init__(self, trace: Trace, feeds: Mapping[Node, Spec]):
+        self.trace = trace
+        self.feeds = feeds
+        self.value: dict[Node, Node] = {}
+        self.latest: dict[Node, Node] = {}  # variable -> its value after the updates so far
+        self.age: dict[Node, int] = {}  # update -> its place in the order of updates
+        # node -> {variable: update}: the updates that this node comes after
+        self.after: dict[Node, dict[Node, Node]] = {}
+
+    def step(self, node: Node) -> None:
+        kind = node.kind
+        self._inherit(node)
+        if kind.effect and kind.kernel is None:
+            return
+        inputs = tuple(self._read(node, i, x) for i, x in enumerate(node.inputs))
+        if kind.reads:
+            value = self.trace.add(kind, inputs, node.attrs, node.spec, "")
+        else:
+            value = kind(*inputs, **node.attrs)
+        if kind.effect:
+            return
+        self.value[node] = self._with_static_shape(value, node)
+        if kind.updates:
+            variable = node.inputs[0]
+            self.latest[variable] = self.value[node]
+            self.age[node] = len(self.age)
+            self.after[node] = {**self.after.get(node, {}), variable: node}
+
+    def _with_static_shape(self, value: Node, node: Node) -> Node:
+        """What `set_shape` taught the user's node, for a result whose shape is still unknown."""
+        if not value.spec.shape.is_fully_defined():
+            shape = value.spec.shape.merge_with(node.spec.shape)
+            value.spec = value.spec._replace(shape=shape)
+        return value
+
+    def _inherit(self, node: Node) -> None:
+        """A node comes after the updates that any of its inputs come after."""
+        if not self.age:
+            return
+        sources = [x for x in (*node.inputs, *node.control_inputs) if x in self.after]
+        if len(sources) == 1:
+            self.after[node] = self.after[sources[0]]
+        elif sources:
+            self.after[node] = self._newest(sources)
+
+    def _newest(self, sources: Iterable[Node]) -> dict[Node, Node]:
+        merged: dict[Node, Node] = {}
+        for source in sources:
+            for variable, update in self.after.get(source, {}).items():
+                if variable not in merged or self.age[update] > self.age[merged[variable]]:
+                    merged[variable] = update
+        return merged
+
+    def _read(self, node: Node, position: int, x: Node) -> Node:
+        """The value of input `x` as `node` sees it; only for variables is there a choice."""
+        if not x.kind.reads or x in self.feeds:
+            return self.value[x]
+        if node.kind.latest or node.kind.updates and position == 0:
+            return self.latest.get(x, self.value[x])
+        update = self._newest(node.control_inputs).get(x) if self.age else None
+        return self.value[x] if update is None else self.value[update]
+
+    def final(self, node: Node) -> Node:
+        return self.latest.get(node, self.value[node])

@@ -1,0 +1,68 @@
+"""The exceptions. Each is both tinygraph's and Python's: InvalidArgumentError is a ValueError too."""
+
+from __future__ import annotations
+
+
+class TinygraphError(Exception):
+    """Base of every exception that tinygraph raises on purpose."""
+
+    def __init__(self, message: str = "", node=None):
+        super().__init__(message)
+        self.message = message
+        self.node = node
+
+    def __str__(self) -> str:  # KeyError would print the repr of the message
+        return self.message
+
+    @property
+    def op(self):
+        """The operation at fault, or None (TF: `OpError.op`)."""
+        return None if self.node is None else self.node.op
+
+
+class GraphError(TinygraphError, ValueError):
+    """A graph that cannot be built: names, structure, nodes of another graph."""
+
+
+class FinalizedError(GraphError, RuntimeError):
+    """A node added to a graph after `finalize()`."""
+
+
+class ShapeError(GraphError):
+    """Shapes that do not fit together; raised while building."""
+
+
+class DTypeError(TinygraphError, TypeError):
+    """Dtypes that do not mix, or a value of the wrong type."""
+
+
+class OpError(TinygraphError):
+    """Base of the errors of a run (TF: `tf.errors.OpError`)."""
+
+
+class InvalidArgumentError(OpError, ValueError):
+    """A value that an op cannot take: an index out of range, an unfed placeholder."""
+
+
+class FailedPreconditionError(OpError, RuntimeError):
+    """A variable read before it was initialised."""
+
+
+class NotFoundError(OpError, KeyError):
+    """A name, a file or a checkpoint entry that does not exist."""
+
+
+class DataLossError(OpError, ValueError):
+    """A file whose contents are damaged."""
+
+
+class ResourceExhaustedError(OpError, MemoryError):
+    """No memory for an op's result."""
+
+
+class InternalError(OpError, RuntimeError):
+    """A kernel failed in a way that nobody foresaw; the cause is chained."""
+
+
+class GraphGrowthWarning(UserWarning):
+    """Ops are made between runs: each run compiles anew, and memory grows."""

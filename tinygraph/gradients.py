@@ -1,0 +1,161 @@
+"""Reverse-mode differentiation: from a graph, more graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tinygraph.errors import DTypeError, GraphError, ShapeError
+from tinygraph.graph import Graph, Node, Operation, ancestors
+from tinygraph.op import as_node, registry
+from tinygraph.ops.array import ones_like, zeros_like
+from tinygraph.ops.reduce import sum_like
+
+
+class UnconnectedGradients:
+    """What `gradients` gives where ys do not depend on an x: None, or zeros."""
+
+    NONE = "none"
+    ZERO = "zero"
+
+
+def gradients(
+    ys: Any,
+    xs: Any,
+    grad_ys: Any = None,
+    name: str = "gradients",
+    colocate_gradients_with_ops: bool = False,
+    gate_gradients: Any = False,
+    aggregation_method: Any = None,
+    stop_gradients: Any = None,
+    unconnected_gradients: str = UnconnectedGradients.NONE,
+) -> list[Node | None]:
+    """The derivatives of sum(ys) with respect to each of xs, as nodes (TF: `tf.gradients`).
+
+    Parameters
+    ----------
+    ys, xs
+        A tensor or a list of tensors.
+    grad_ys
+        The gradients that arrive at the ys: tensors of their shapes, or None for ones.
+    stop_gradients
+        Tensors that count as constants.
+    colocate_gradients_with_ops, gate_gradients, aggregation_method
+        Accepted for TF1 programs; there is one device and one way to add.
+
+    Returns
+    -------
+    A list as long as xs, with None where no gradient flows.
+
+    >>> x = tg.constant([1.0, 2.0])
+    >>> tg.gradients(x * x, x)[0].eval()
+    array([2., 4.], dtype=float32)
+    """
+    ys, xs = _nodes(ys, "ys"), _nodes(xs, "xs")
+    stops = set(_nodes([] if stop_gradients is None else stop_gradients, "stop_gradients"))
+    if not ys:
+        raise GraphError("gradients needs at least one y")
+    graph = ys[0].graph
+    for node in (*ys, *xs):
+        graph.as_graph_element(node)
+    with graph.as_default(), graph.name_scope(name):
+        arriving = _initial(ys, grad_ys)
+        totals = _backward(graph, arriving, xs, stops)
+        if unconnected_gradients == UnconnectedGradients.ZERO:
+            return [zeros_like(x) if totals.get(x) is None else totals[x] for x in xs]
+        return [totals.get(x) for x in xs]
+
+
+def _backward(
+    graph: Graph, arriving: dict[Node, list[Node]], xs: list[Node], stops: set[Node]
+) -> dict[Node, Node]:
+    """The sum of the gradients that arrive at each node, from the ys back to the xs."""
+    totals: dict[Node, Node] = {}
+    between = _between(arriving, xs, stops)
+    for node in reversed(between):
+        if node not in arriving:
+            continue
+        totals[node] = total = _total(arriving.pop(node))
+        if node in stops or not node.inputs or not node.kind.vjps:
+            continue
+        with graph.gradient_of(node):
+            for x, g in zip(node.inputs, vjp(node, total, between), strict=True):
+                if g is not None:
+                    arriving.setdefault(x, []).append(g)
+    return totals
+
+
+class _Between(list):
+    """Nodes in order, with quick membership."""
+
+    def __init__(self, nodes: Iterable[Node]):
+        super().__init__(nodes)
+        self.set = set(self)
+
+
+def _between(ys: Iterable[Node], xs: list[Node], stops: set[Node]) -> _Between:
+    """The nodes on paths from xs to ys, in topological order."""
+    reached = set(xs)
+    found = []
+    for node in ancestors(ys, stop=stops):
+        if node in reached or node not in stops and any(x in reached for x in node.inputs):
+            reached.add(node)
+            found.append(node)
+    return _Between(found)
+
+
+def vjp(node: Node, g: Node, wanted: _Between | None = None) -> list[Node | None]:
+    """The gradient at each input of `node`, given g at its output: its local rules applied.
+
+    For an op that broadcasts this is the one place that sums over the broadcast axes.
+    """
+    kind, inputs = node.kind, node.inputs
+    wants = [x.dtype.is_floating and (wanted is None or x in wanted.set) for x in inputs]
+    if callable(kind.vjps):
+        parts = kind.vjps(g, node, *inputs, **node.attrs)
+    else:
+        parts = [
+            rule(g, node, *inputs, **node.attrs) if want and rule is not None else None
+            for rule, want in zip(kind.vjps, wants, strict=True)
+        ]
+    return [
+        None if not want or part is None else
+        sum_like(part, x) if kind.broadcasts and _may_be_broadcast(x, node) else part
+        for part, x, want in zip(parts, inputs, wants, strict=True)
+    ]  # fmt: skip
+
+
+def _may_be_broadcast(x: Node, node: Node) -> bool:
+    """Whether input x of `node` may have another shape than its output, as far as one can tell."""
+    if all(other is x or other.shape.ndims == 0 for other in node.inputs):
+        return x.shape.ndims == 0 and node.shape.ndims != 0
+    return not (x.shape.is_fully_defined() and x.shape == node.shape)
+
+
+def _total(parts: list[Node]) -> Node:
+    return parts[0] if len(parts) == 1 else registry["AddN"](*parts)
+
+
+def _initial(ys: list[Node], grad_ys: Any) -> dict[Node, list[Node]]:
+    given = [None] * len(ys) if grad_ys is None else grad_ys
+    if not isinstance(given, list | tuple):
+        given = [given]
+    if len(given) != len(ys):
+        raise GraphError(f"{len(ys)} ys but {len(given)} grad_ys")
+    arriving: dict[Node, list[Node]] = {}
+    for i, (y, g) in enumerate(zip(ys, given, strict=True)):
+        if not y.dtype.is_floating:
+            raise DTypeError(f"'{y.name}' is {y.dtype.name}; gradients need floats")
+        g = ones_like(y, name=f"grad_ys_{i}") if g is None else as_node(g, y.dtype)
+        if not g.shape.is_compatible_with(y.shape):
+            raise ShapeError(f"grad_ys[{i}] has shape {g.shape}, but '{y.name}' {y.shape}")
+        arriving.setdefault(y, []).append(g)
+    return arriving
+
+
+def _nodes(values: Any, what: str) -> list[Node]:
+    values = list(values) if isinstance(values, list | tuple) else [values]
+    for value in values:
+        if not isinstance(value, Node) or isinstance(value, Operation):
+            raise DTypeError(f"{what} must be tensors, not {value!r}")
+    return values

@@ -1,0 +1,516 @@
+"""The graph: nodes, names and scopes, control dependencies, collections, the default stack."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tinygraph.errors import DTypeError, FinalizedError, GraphError, NotFoundError
+from tinygraph.spec import DType, Shape, Spec
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_VALID_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\-/]*\Z")
+
+
+class Node:
+    """A symbolic value: an op applied to inputs. Public as `tg.Tensor`.
+
+    A node holds no value; values belong to a run of a Session. `node.kind` is its Op record,
+    `node.op` is TF1's view of it as an operation.
+
+    >>> x = tg.placeholder(tg.float32, [None, 3], name="x")
+    >>> y = x * 2.0
+    >>> y
+    <tg.Tensor 'mul:0' shape=(?, 3) dtype=float32>
+    """
+
+    __slots__ = (
+        "graph", "id", "kind", "inputs", "attrs", "spec", "op_name",
+        "control_inputs", "origin", "forward", "__weakref__",
+    )  # fmt: skip
+    __array_ufunc__ = None  # `array * node` then asks the node
+
+    graph: Graph
+    id: int
+    kind: Any
+    inputs: tuple[Node, ...]
+    attrs: dict[str, Any]
+    spec: Spec
+    op_name: str
+    control_inputs: tuple[Node, ...]
+    origin: tuple[Any, int] | None
+    forward: Node | None
+
+    @property
+    def name(self) -> str:
+        return self.op_name + ":0"
+
+    @property
+    def dtype(self) -> DType:
+        return self.spec.dtype
+
+    @property
+    def shape(self) -> Shape:
+        return self.spec.shape
+
+    def get_shape(self) -> Shape:
+        """The static shape; as in TF the same as `.shape`."""
+        return self.spec.shape
+
+    def set_shape(self, shape: Any) -> None:
+        """Add what you know of the static shape; ShapeError when it contradicts it."""
+        self.spec = self.spec._replace(shape=self.spec.shape.merge_with(shape))
+
+    @property
+    def op(self) -> Operation:
+        return Operation(self)
+
+    def eval(self, feed_dict: dict | None = None, session=None):
+        """The value, from `session` or the default one: `session.run(node, feed_dict)`."""
+        return _session_for(self, session, "eval").run(self, feed_dict)
+
+    @property
+    def where(self) -> str:
+        """The user's line that made the node, as `file.py:12`."""
+        if self.origin is None:
+            return "an unknown line"
+        code, line = self.origin
+        return f"{code.co_filename}:{line}"
+
+    def __repr__(self) -> str:
+        return f"<tg.Tensor '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
+
+    def __bool__(self):
+        raise DTypeError(
+            f"'{self.name}' has no value while the graph is built, so it is neither true nor "
+            "false; use tg.where, or fetch it with sess.run"
+        )
+
+    def __iter__(self):
+        raise DTypeError(
+            f"'{self.name}' cannot be iterated over while the graph is built; use tg.unstack"
+        )
+
+    def __len__(self):
+        raise DTypeError(f"'{self.name}' has no len() while the graph is built; use its .shape")
+
+
+class Operation:
+    """TF1's view of a node as an operation; what an effect without a value is publicly.
+
+    >>> op = tg.constant(1.0, name="c").op
+    >>> op.name, op.type, op.outputs
+    ('c', 'Const', [<tg.Tensor 'c:0' shape=() dtype=float32>])
+    """
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: Node):
+        self.node = node
+
+    @property
+    def name(self) -> str:
+        return self.node.op_name
+
+    @property
+    def type(self) -> str:
+        return self.node.kind.name
+
+    @property
+    def graph(self) -> Graph:
+        return self.node.graph
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return self.node.inputs
+
+    @property
+    def outputs(self) -> list[Node]:
+        return [] if self.node.kind.effect else [self.node]
+
+    @property
+    def control_inputs(self) -> list[Operation]:
+        return [node.op for node in self.node.control_inputs]
+
+    def get_attr(self, name: str):
+        """An attribute of the op by name; ValueError when it has none so called."""
+        if name not in self.node.attrs:
+            raise GraphError(f"operation '{self.name}' has no attribute {name!r}")
+        return self.node.attrs[name]
+
+    def run(self, feed_dict: dict | None = None, session=None) -> None:
+        """Run it for its effect, in `session` or the default one."""
+        _session_for(self.node, session, "run").run(self, feed_dict)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Operation) and other.node is self.node
+
+    def __hash__(self) -> int:
+        return hash(self.node)
+
+    def __repr__(self) -> str:
+        return f"<tg.Operation '{self.name}' type={self.type}>"
+
+
+class GraphKeys:
+    """The standard names of collections (TF: `tf.GraphKeys`)."""
+
+    GLOBAL_VARIABLES = "variables"
+    LOCAL_VARIABLES = "local_variables"
+    MODEL_VARIABLES = "model_variables"
+    TRAINABLE_VARIABLES = "trainable_variables"
+    MOVING_AVERAGE_VARIABLES = "moving_average_variables"
+    REGULARIZATION_LOSSES = "regularization_losses"
+    LOSSES = "losses"
+    SUMMARIES = "summaries"
+    UPDATE_OPS = "update_ops"
+    TRAIN_OP = "train_op"
+    GLOBAL_STEP = "global_step"
+    INIT_OP = "init_op"
+    LOCAL_INIT_OP = "local_init_op"
+    ACTIVATIONS = "activations"
+    WEIGHTS = "weights"
+    BIASES = "biases"
+
+
+class Graph:
+    """Nodes in the order of their making, which is a topological order: inputs come first.
+
+    >>> graph = tg.Graph()
+    >>> with graph.as_default():
+    ...     with tg.name_scope("layer"):
+    ...         a = tg.constant(1.0, name="a")
+    >>> a.name, graph.get_tensor_by_name("layer/a:0") is a
+    ('layer/a:0', True)
+    """
+
+    def __init__(self):
+        self.nodes: list[Node] = []
+        self.seed: int | None = None
+        self.variable_scope: Any = None  # ops/state.py keeps get_variable's scope here
+        self.finalized = False
+        self._by_name: dict[str, Node] = {}
+        self._names_in_use: dict[str, int] = {}
+        self._scope = ""
+        self._controls: tuple[Node, ...] = ()
+        self._forward: Node | None = None
+        self._collections: dict[str, list] = {}
+
+    def add(self, kind, inputs: tuple[Node, ...], attrs: dict, spec: Spec, name: str) -> Node:
+        """Append a node; `Op.__call__` is the way to make one."""
+        if self.finalized:
+            raise FinalizedError("Graph is finalized and cannot be modified.")
+        node = new_node(kind, inputs, attrs, spec)
+        node.graph = self
+        node.id = len(self.nodes)
+        node.op_name = self.unique_name(name)
+        node.control_inputs = self._controls
+        node.origin = user_line()
+        node.forward = self._forward
+        self.nodes.append(node)
+        self._by_name[node.op_name] = node
+        return node
+
+    # ---------------------------------------------------------------- names
+
+    def unique_name(self, name: str, mark_as_used: bool = True) -> str:
+        """`name` in the current scope, made unique as TF1 does: `a`, `a_1`, `a_2`.
+
+        A name that ends with "/" is a scope's own and stays as it is.
+        """
+        if name.endswith("/"):
+            return name[:-1]
+        if not _VALID_NAME.match(name) and not (self._scope and name[:1] in "_-/\\"):
+            raise GraphError(f"{name!r} is not a valid name: letters, digits and _ . - / only")
+        full = f"{self._scope}/{name}" if self._scope else name
+        key = full.lower()  # TF1 treats names as equal that differ in case only
+        count = self._names_in_use.get(key, 0)
+        if mark_as_used:
+            self._names_in_use[key] = count + 1
+        if count:
+            base = key
+            while key in self._names_in_use:
+                key = f"{base}_{count}"
+                count += 1
+            if mark_as_used:
+                self._names_in_use[base] = count
+                self._names_in_use[key] = 1
+            full = f"{full}_{count - 1}"
+        return full
+
+    @contextmanager
+    def name_scope(self, name: str | None) -> Iterator[str]:
+        """Prefix the names made inside; "a/" re-enters scope a, None or "" goes to the top."""
+        before = self._scope
+        if not name:
+            self._scope = ""
+        elif name.endswith("/"):
+            self._scope = name[:-1]
+        else:
+            self._scope = self.unique_name(name)
+        try:
+            yield self._scope + "/" if self._scope else ""
+        finally:
+            self._scope = before
+
+    def get_name_scope(self) -> str:
+        return self._scope
+
+    def get_operation_by_name(self, name: str) -> Operation:
+        """The operation called `name`; KeyError when there is none."""
+        if not isinstance(name, str):
+            raise DTypeError(f"an operation's name is a string, not {name!r}")
+        if ":" in name:
+            raise GraphError(f"{name!r} names a tensor, not an operation: leave out the ':0'")
+        if name not in self._by_name:
+            raise NotFoundError(f"the graph has no operation {name!r}{self._similar(name)}")
+        return Operation(self._by_name[name])
+
+    def get_tensor_by_name(self, name: str) -> Node:
+        """The tensor called `name`, such as "dense/MatMul:0"; KeyError when there is none."""
+        if not isinstance(name, str):
+            raise DTypeError(f"a tensor's name is a string, not {name!r}")
+        op_name, colon, index = name.rpartition(":")
+        if not colon:
+            raise GraphError(f"{name!r} names an operation, not a tensor: write '{name}:0'")
+        node = self._by_name.get(op_name)
+        if node is None or index != "0" or node.kind.effect:
+            raise NotFoundError(f"the graph has no tensor {name!r}{self._similar(op_name)}")
+        return node
+
+    def as_graph_element(self, obj: Any, allow_tensor=True, allow_operation=True):
+        """The tensor or operation of this graph that `obj`, a node or a name, stands for."""
+        if isinstance(obj, str):
+            return self.get_tensor_by_name(obj) if ":" in obj else self.get_operation_by_name(obj)
+        node = obj.node if isinstance(obj, Operation) else obj
+        if not isinstance(node, Node):
+            raise DTypeError(f"{obj!r} is not a tensor, an operation or the name of one")
+        if node.graph is not self:
+            raise GraphError(f"'{node.op_name}' (made at {node.where}) is of another graph")
+        return obj
+
+    def _similar(self, name: str) -> str:
+        close = difflib.get_close_matches(name, self._by_name, n=3)
+        return f"; close names: {', '.join(close)}" if close else ""
+
+    def get_operations(self) -> list[Operation]:
+        return [Operation(node) for node in self.nodes]
+
+    # ---------------------------------------------------------------- control and gradients
+
+    @contextmanager
+    def control_dependencies(self, control_inputs: Iterable | None) -> Iterator[None]:
+        """Make the nodes made inside run after `control_inputs`; None lifts the outer blocks."""
+        before = self._controls
+        if control_inputs is None:
+            self._controls = ()
+        else:
+            added = [self.as_graph_element(item) for item in control_inputs]
+            nodes = [item.node if isinstance(item, Operation) else item for item in added]
+            self._controls = tuple(dict.fromkeys((*before, *nodes)))
+        try:
+            yield
+        finally:
+            self._controls = before
+
+    @contextmanager
+    def gradient_of(self, node: Node) -> Iterator[None]:
+        """Mark the nodes made inside as the gradient of `node`, under its name."""
+        before, self._forward = self._forward, node
+        try:
+            with self.name_scope(node.op_name + "_grad"):
+                yield
+        finally:
+            self._forward = before
+
+    # ---------------------------------------------------------------- collections
+
+    def add_to_collection(self, name: str, value: Any) -> None:
+        self._collections.setdefault(name, []).append(value)
+
+    def add_to_collections(self, names: str | Iterable[str], value: Any) -> None:
+        for name in [names] if isinstance(names, str) else dict.fromkeys(names):
+            self.add_to_collection(name, value)
+
+    def get_collection(self, name: str, scope: str | None = None) -> list:
+        """A copy of a collection; `scope`, a regular expression, filters by the start of names."""
+        items = list(self._collections.get(name, ()))
+        if scope is None:
+            return items
+        match = re.compile(scope).match
+        return [item for item in items if match(getattr(item, "name", ""))]
+
+    def get_collection_ref(self, name: str) -> list:
+        return self._collections.setdefault(name, [])
+
+    def get_all_collection_keys(self) -> list[str]:
+        return [name for name, items in self._collections.items() if items]
+
+    def clear_collection(self, name: str) -> None:
+        self._collections.pop(name, None)
+
+    # ---------------------------------------------------------------- the default graph
+
+    def as_default(self):
+        """Make this the default graph within a `with` block."""
+        return pushed(_stacks.graphs, self)
+
+    def finalize(self) -> None:
+        """Forbid further nodes: what makes nodes in a training loop then fails at its line."""
+        self.finalized = True
+
+
+def new_node(kind, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:
+    """A node that is in no graph yet; an Op may ask for a subclass of Node."""
+    node = object.__new__(kind.node_class)
+    node.kind = kind
+    node.inputs = inputs
+    node.attrs = attrs
+    node.spec = spec
+    return node
+
+
+def user_line() -> tuple[Any, int] | None:
+    """The innermost frame outside of the package, as (code, line)."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if not code.co_filename.startswith(_PACKAGE):
+            return code, frame.f_lineno
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+def ancestors(roots: Iterable[Node], stop: Any = ()) -> list[Node]:
+    """The nodes that `roots` need, control inputs included, in topological order.
+
+    Nodes in `stop` are listed but not looked behind.
+    """
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        node = stack.pop()
+        if node in stop:
+            continue
+        for needed in (*node.inputs, *node.control_inputs):
+            if needed not in seen:
+                seen.add(needed)
+                stack.append(needed)
+    return sorted(seen, key=lambda node: node.id)
+
+
+class _Stacks(threading.local):
+    """The default graphs and sessions of each thread: the only mutable module state."""
+
+    def __init__(self):
+        self.graphs: list[Graph] = []
+        self.sessions: list = []
+
+
+_stacks = _Stacks()
+_global_graph = [Graph()]
+
+
+@contextmanager
+def pushed(stack: list, item: Any) -> Iterator[Any]:
+    """`item` on top of `stack` within a `with` block, also when blocks are left out of order."""
+    stack.append(item)
+    try:
+        yield item
+    finally:
+        for i in reversed(range(len(stack))):
+            if stack[i] is item:
+                del stack[i]
+                break
+
+
+def get_default_graph() -> Graph:
+    """The graph that ops without a node among their inputs go to (TF: same name)."""
+    return _stacks.graphs[-1] if _stacks.graphs else _global_graph[0]
+
+
+def reset_default_graph() -> None:
+    """Start a new global default graph; GraphError within a `graph.as_default()` block."""
+    if _stacks.graphs:
+        raise GraphError("reset_default_graph() does not work inside a `with graph.as_default()`")
+    _global_graph[0] = Graph()
+
+
+def get_default_session():
+    """The session of the innermost `with sess:` or `as_default()`, or None."""
+    return _stacks.sessions[-1] if _stacks.sessions else None
+
+
+def session_stack() -> list:
+    return _stacks.sessions
+
+
+def _session_for(node: Node, session, verb: str):
+    session = session or get_default_session()
+    if session is None:
+        raise GraphError(
+            f"cannot {verb} '{node.op_name}': no default session is registered; "
+            "use `with sess.as_default():` or pass session=sess"
+        )
+    return session
+
+
+# ---------------------------------------------------------------- TF1's functions over the default
+
+
+def name_scope(name: str | None, default_name: str | None = None, values: Iterable = ()):
+    """Prefix the names made inside a `with` block (TF: `tf.name_scope`).
+
+    >>> with tg.name_scope("encoder"):
+    ...     print(tg.constant(1.0, name="c").name)
+    encoder/c:0
+    """
+    if name is None and default_name is None and list(values or ()):
+        raise GraphError("name_scope needs a name or a default_name")
+    graph = next((v.graph for v in values or () if isinstance(v, Node)), get_default_graph())
+    return graph.name_scope(default_name if name is None else name)
+
+
+def control_dependencies(control_inputs: Iterable | None):
+    """Make what is built inside run after `control_inputs` (TF: `tf.control_dependencies`).
+
+    >>> w = tg.Variable(1.0)
+    >>> with tg.control_dependencies([w.assign_add(1.0)]):
+    ...     after = tg.identity(w)
+    >>> sess = tg.Session()
+    >>> sess.run(w.initializer)
+    >>> print(sess.run(after))
+    2.0
+    """
+    return get_default_graph().control_dependencies(control_inputs)
+
+
+def add_to_collection(name: str, value: Any) -> None:
+    """Append `value` to the default graph's collection `name` (TF: same name)."""
+    get_default_graph().add_to_collection(name, value)
+
+
+def add_to_collections(names: str | Iterable[str], value: Any) -> None:
+    """Append `value` to each of the collections `names` (TF: same name)."""
+    get_default_graph().add_to_collections(names, value)
+
+
+def get_collection(key: str, scope: str | None = None) -> list:
+    """A copy of the default graph's collection `key` (TF: same name)."""
+    return get_default_graph().get_collection(key, scope)
+
+
+def get_collection_ref(key: str) -> list:
+    """The default graph's collection `key` itself (TF: same name)."""
+    return get_default_graph().get_collection_ref(key)
+
+
+def set_random_seed(seed: int | None) -> None:
+    """Set the default graph's seed, from which each random op derives its own (TF: same name)."""
+    get_default_graph().seed = seed

@@ -1,0 +1,413 @@
+"""An op is one small record; elementwise, reduction and composite are the families of records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, TinygraphError
+from tinygraph.graph import Graph, Node, Operation, get_default_graph
+from tinygraph.spec import (
+    SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, bool_, broadcast, float32,
+    normalize_axis, to_array,
+)  # fmt: skip
+
+_registry: dict[str, Op] = {}
+registry = MappingProxyType(_registry)
+"""Every op by its type name, read-only."""
+
+FOLDED_WHILE_BUILDING = 64  # elements; enough for any shape, too few to cost time
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """An op: its NumPy kernel, its shape rule and its local vector-Jacobian rules.
+
+    Calling it makes a node: `op(*inputs, name=None, **attrs)`.
+
+    Parameters
+    ----------
+    name
+        The type, such as "MatMul"; also the default name of its nodes.
+    kernel
+        `kernel(*arrays, out=None, **attrs)`. Without a kernel the op must always be rewritten.
+    infer
+        `infer(*specs, **attrs) -> Spec`; runs while building and again while compiling.
+    vjps
+        One rule per input, `rule(g, y, *inputs, **attrs) -> node`, or None where no gradient goes.
+        An op with any number of inputs has one function that returns the list of all gradients.
+    params
+        The inputs' names, so that they can be given by keyword.
+    broadcasts
+        The inputs share a dtype and broadcast; `gradients` then sums each gradient to its input.
+    view
+        The kernel returns a view of its first input.
+    repeats
+        The view repeats elements of its first input, and that is all it does.
+    stateful
+        Never merged, folded or reordered.
+    inplace
+        The inputs whose buffer the output may take.
+    dynamic
+        The kernel takes no `out`: it allocates its result, the size of which depends on values.
+    static
+        The inputs that are shapes or sizes: where known they reach the kernel as tuples and ints.
+    rewrite
+        `rewrite(*inputs, **attrs) -> node or None`: what the compiler puts in place of the node,
+        where it can tell; for a composite op this is its body.
+    state
+        `state(**attrs) -> object`: what a Session keeps for a node between runs; the kernel gets
+        it as `state=`.
+    fed
+        The op has no value unless a run feeds it one.
+    reads
+        The op is a variable: its value is what the session keeps for it.
+    latest
+        The op sees a variable's value after all updates made before it.
+    updates
+        The op gives its first input, a variable, a new value: the op's own.
+    effect
+        The op has no value: publicly it is an Operation and fetches as None.
+    node_class
+        The class of its nodes.
+    doc
+        What it does, with its formula and a doctest.
+    """
+
+    name: str
+    kernel: Callable | None
+    infer: Callable[..., Spec]
+    vjps: tuple[Callable | None, ...] | Callable[..., list] = ()
+    params: tuple[str, ...] = ()
+    broadcasts: bool = False
+    view: bool = False
+    repeats: bool = False
+    stateful: bool = False
+    inplace: tuple[int, ...] = ()
+    dynamic: bool = False
+    static: tuple[int, ...] = ()
+    rewrite: Callable[..., Node | None] | None = None
+    state: Callable[..., Any] | None = None
+    fed: bool = False
+    reads: bool = False
+    latest: bool = False
+    updates: bool = False
+    effect: bool = False
+    node_class: type[Node] = Node
+    doc: str = ""
+
+    def __post_init__(self):
+        if self.name in _registry:
+            raise GraphError(f"an op called {self.name!r} exists already")
+        object.__setattr__(self, "__doc__", self.doc)
+        _registry[self.name] = self
+
+    def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
+        if self.params and len(inputs) < len(self.params):
+            inputs += tuple(attrs.pop(key) for key in self.params[len(inputs) :] if key in attrs)
+        if self.params and len(inputs) != len(self.params):
+            raise DTypeError(
+                f"{self.name} takes {len(self.params)} inputs ({', '.join(self.params)}), "
+                f"not {len(inputs)}"
+            )
+        graph = _graph_of(inputs)
+        dtype = None
+        if self.broadcasts:  # a Python or NumPy operand takes the tensor's dtype
+            dtype = next((x.spec.dtype for x in inputs if isinstance(x, Node)), None)
+        name = name or self.name
+        if all(type(x) is Node for x in inputs):
+            nodes = inputs
+        else:
+            keys = self.params or ("values",) * len(inputs)
+            with graph.name_scope(name) as name:  # operands are called mul/x, mul/y
+                pairs = zip(inputs, keys, strict=True)
+                nodes = tuple(as_node(x, dtype, name=key, graph=graph) for x, key in pairs)
+        node = graph.add(self, nodes, attrs, self._spec(nodes, attrs, name), name)
+        return Operation(node) if self.effect else node
+
+    def _spec(self, nodes: tuple[Node, ...], attrs: dict, name: str) -> Spec:
+        specs = [node.spec for node in nodes]
+        try:
+            spec = self.infer(*specs, **attrs)
+        except TinygraphError as error:
+            shapes = ", ".join(str(s) for s in specs)
+            where = "; ".join(f"'{n.op_name}' was made at {n.where}" for n in nodes)
+            raise type(error)(
+                f"{error} for '{name.rstrip('/')}' (op: '{self.name}') "
+                f"with inputs {shapes or 'none'}.{' ' + where if where else ''}"
+            ) from error
+        if spec.value is None and spec.dtype is not None and spec.dtype.is_integer:
+            spec = spec._replace(value=self._static_value(specs, attrs, spec))
+        return spec
+
+    def _static_value(self, specs: list[Spec], attrs: dict, spec: Spec) -> np.ndarray | None:
+        """The value of a small int node whose inputs' values are known: arithmetic on shapes."""
+        size = spec.shape.num_elements()
+        if size is None or size > FOLDED_WHILE_BUILDING or self.stateful or not specs:
+            return None
+        if self.kernel is None or any(s.value is None or s.value.size > 64 for s in specs):
+            return None
+        partial = any(s.constant is None for s in specs)
+        arrays = [s.value.astype(object) if partial else s.value for s in specs]  # type: ignore
+        try:
+            with np.errstate(all="ignore"):
+                value = np.asarray(self.kernel(*arrays, **attrs))
+        except (TypeError, ValueError, IndexError, ArithmeticError, TinygraphError):
+            return None  # None has no arithmetic: the unknown stays unknown
+        if value.dtype == object and None not in value.flat:
+            value = value.astype(spec.dtype.numpy)
+        if value.shape != spec.shape.dims or value.dtype not in (object, spec.dtype.numpy):
+            return None
+        return value
+
+    def __repr__(self) -> str:
+        return f"<tg op {self.name}({', '.join(self.params)})>"
+
+    def __reduce__(self):
+        return op_named, (self.name,)
+
+
+def op_named(name: str) -> Op:
+    """The op of a type name; what pickles refer to."""
+    return _registry[name]
+
+
+def _graph_of(inputs: tuple) -> Graph:
+    """The graph of the nodes among `inputs`, which must be one; without any, the default one."""
+    first = None
+    for x in inputs:
+        if isinstance(x, Node):
+            if first is None:
+                first = x
+            elif x.graph is not first.graph:
+                raise GraphError(
+                    f"'{first.op_name}' (made at {first.where}) and '{x.op_name}' (made at "
+                    f"{x.where}) are of different graphs"
+                )
+    return get_default_graph() if first is None else first.graph
+
+
+def as_node(value: Any, dtype: DType | None = None, name: str = "Const", graph=None) -> Node:
+    """`value` as a node: itself, or a constant (TF: `tf.convert_to_tensor`).
+
+    A list with nodes in it is stacked. Raises DTypeError where a dtype would have to change.
+    """
+    if isinstance(value, Node):
+        if dtype is not None and value.spec.dtype is not dtype:
+            raise DTypeError(
+                f"'{value.name}' (made at {value.where}) is {value.spec.dtype.name}, expected "
+                f"{dtype.name}; use tg.cast(x, tg.{dtype.name})"
+            )
+        return value
+    if isinstance(value, Operation):
+        raise DTypeError(f"operation '{value.name}' has no value to compute with")
+    if isinstance(value, Dimension):
+        value = int(value)
+    elif isinstance(value, Shape):
+        value = value.as_list()
+    elif isinstance(value, list | tuple) and _holds_nodes(value):
+        return registry["Pack"](*_same_dtype(value, dtype), axis=0, name="packed")
+    elif isinstance(value, list | tuple) and any(isinstance(x, Dimension) for x in value):
+        value = [int(x) for x in value]
+    return constant(to_array(value, dtype), name=name, graph=graph)
+
+
+def _holds_nodes(value: Any) -> bool:
+    return any(
+        isinstance(x, Node) or isinstance(x, list | tuple) and _holds_nodes(x) for x in value
+    )
+
+
+def _same_dtype(values: Any, dtype: DType | None) -> list[Node]:
+    """The elements as nodes of the dtype that the nodes among them have."""
+    found = dtype or next((x.spec.dtype for x in values if isinstance(x, Node)), None)
+    return [as_node(x, found) for x in values]
+
+
+def constant(array: np.ndarray, name: str = "Const", graph: Graph | None = None) -> Node:
+    """A Const node that holds a private, read-only copy of `array`."""
+    array = np.array(array)
+    array.flags.writeable = False
+    spec = Spec(Shape.of(array.shape), as_dtype(array.dtype), array)
+    return (graph or get_default_graph()).add(const, (), {"value": array}, spec, name)
+
+
+def _const_spec(value: np.ndarray) -> Spec:
+    return Spec(Shape.of(value.shape), as_dtype(value.dtype), value)
+
+
+const = Op("Const", None, _const_spec, doc="A constant; made by `tg.constant`.")
+
+
+# ---------------------------------------------------------------- dtype rules of the families
+
+_ACCEPTED: dict[str, tuple[str, str]] = {
+    "float": ("f", "floats"),
+    "int": ("iu", "ints"),
+    "number": ("fiu", "numbers"),
+    "bool": ("b", "bools"),
+    "any": ("fiub", "anything"),
+}
+
+
+def check_dtypes(specs: tuple[Spec, ...], accepts: str) -> DType:
+    """The one dtype of all `specs`, of an accepted kind; DTypeError else."""
+    dtype = specs[0].dtype
+    for spec in specs[1:]:
+        if spec.dtype is not dtype:
+            raise DTypeError(
+                f"dtypes differ: {dtype.name} and {spec.dtype.name} do not mix; "
+                f"convert one, e.g. tg.cast(x, tg.{spec.dtype.name}),"
+            )
+    kinds, words = _ACCEPTED[accepts]
+    if dtype.numpy.kind not in kinds:
+        raise DTypeError(f"takes {words}, not {dtype.name},")
+    return dtype
+
+
+def _inputs_of(vjps: tuple[Callable | None, ...]) -> tuple[str, ...]:
+    """The inputs' names, which a rule spells out: `lambda g, y, x: ...`."""
+    for rule in vjps:
+        if rule is not None:
+            return rule.__code__.co_varnames[2 : 2 + len(vjps)]
+    return ("x", "y")[: len(vjps)]
+
+
+# ---------------------------------------------------------------- families
+
+
+def elementwise(
+    name: str,
+    kernel: Callable | None,
+    *vjps: Callable | None,
+    accepts: str = "number",
+    dtype: DType | None = None,
+    params: tuple[str, ...] = (),
+    rewrite: Callable[..., Node | None] | None = None,
+    doc: str = "",
+) -> Op:
+    """Define an op that works element by element, with broadcasting.
+
+    `vjps` has one rule per input, which never mentions broadcasting. `accepts` is the kind of
+    dtypes that it takes: "float", "int", "number", "bool" or "any". The result has the inputs'
+    dtype, unless `dtype` is given.
+
+    >>> cube = tg.elementwise("Cube", lambda x, out=None: np.multiply(x * x, x, out=out),
+    ...                       lambda g, y, x: g * 3.0 * x * x)
+    >>> x = tg.constant([1.0, 2.0])
+    >>> tg.gradients(cube(x), x)[0].eval()
+    array([ 3., 12.], dtype=float32)
+    """
+
+    def infer(*specs: Spec, **attrs: Any) -> Spec:
+        given = check_dtypes(specs, accepts)
+        return Spec(broadcast(*[spec.shape for spec in specs]), dtype or given)
+
+    def simpler(*inputs: Node, **attrs: Any) -> Node | None:
+        found = None if rewrite is None else rewrite(*inputs, **attrs)
+        return _narrower(op, inputs, attrs) if found is None else found
+
+    op = Op(
+        name, kernel, infer, vjps, params or _inputs_of(vjps), broadcasts=True, rewrite=simpler,
+        inplace=tuple(range(len(vjps))) if dtype is None else (), doc=doc,
+    )  # fmt: skip
+    return op
+
+
+def _narrower(op: Op, inputs: tuple[Node, ...], attrs: dict) -> Node | None:
+    """The same op before its inputs are broadcast: fewer elements to work on, or none to copy."""
+    if not any(x.kind.repeats for x in inputs):
+        return None
+    shape = broadcast(*[x.spec.shape for x in inputs])
+    if not shape.is_fully_defined():
+        return None
+    node = op(*[x.inputs[0] if x.kind.repeats else x for x in inputs], **attrs)
+    if node.spec.shape == shape:
+        return node
+    return registry["BroadcastTo"](node, constant(np.array(shape.dims, np.int32)))
+
+
+def reduced_shape(shape: Shape, axis: tuple[int, ...] | None, keepdims: bool) -> Shape:
+    """The shape after reducing over `axis`, or over all axes for None."""
+    dims = shape.dims
+    if axis is None:
+        if not keepdims:
+            return SCALAR
+        return UNKNOWN if dims is None else Shape.of((1,) * len(dims))
+    if dims is None:
+        return UNKNOWN
+    axes = {normalize_axis(a, len(dims)) for a in axis}
+    if len(axes) < len(axis):
+        raise GraphError(f"axis {axis} names an axis twice")
+    if keepdims:
+        return Shape.of(tuple(1 if i in axes else d for i, d in enumerate(dims)))
+    return Shape.of(tuple(d for i, d in enumerate(dims) if i not in axes))
+
+
+def reduction(
+    name: str,
+    kernel: Callable,
+    vjp: Callable | None = None,
+    *,
+    accepts: str = "number",
+    dtype: DType | None = None,
+    rewrite: Callable[..., Node | None] | None = None,
+    doc: str = "",
+) -> Op:
+    """Define an op that reduces over the attribute `axis`, a tuple or None for all axes.
+
+    The kernel is `kernel(x, out=None, axis, keepdims)` and the rule
+    `vjp(g, y, x, axis, keepdims)`.
+    """
+
+    def infer(x: Spec, axis: tuple[int, ...] | None = None, keepdims: bool = False) -> Spec:
+        given = check_dtypes((x,), accepts)
+        return Spec(reduced_shape(x.shape, axis, keepdims), dtype or given)
+
+    return Op(name, kernel, infer, (vjp,), ("input_tensor",), rewrite=rewrite, doc=doc)
+
+
+def composite(
+    name: str,
+    body: Callable[..., Node],
+    *vjps: Callable | None,
+    params: tuple[str, ...] = (),
+    infer: Callable[..., Spec] | None = None,
+    broadcasts: bool = False,
+    updates: bool = False,
+    doc: str = "",
+) -> Op:
+    """Define an op whose body is written in other ops: one node, which the compiler expands.
+
+    The shape rule, unless given, is the body's own, found by building the body once aside.
+
+    >>> halve = tg.composite("Halve", lambda x: x * 0.5, lambda g, y, x: g * 0.5)
+    >>> halve(tg.constant([1.0, 3.0])).eval()
+    array([0.5, 1.5], dtype=float32)
+    """
+
+    def traced(*specs: Spec, **attrs: Any) -> Spec:
+        scratch = Graph()
+        with scratch.as_default():
+            inputs = [scratch.add(argument, (), {}, spec, "x") for spec in specs]
+            return body(*inputs, **attrs).spec
+
+    return Op(
+        name, None, infer or traced, vjps, params or _inputs_of(vjps),
+        broadcasts=broadcasts, updates=updates, rewrite=body, doc=doc,
+    )  # fmt: skip
+
+
+argument = Op(
+    "_Arg", None, lambda: Spec(UNKNOWN, float32), stateful=True,
+    doc="An input of a program being compiled: a feed, or a composite's input.",
+)  # fmt: skip
+
+__all__ = [
+    "InvalidArgumentError", "Op", "argument", "as_node", "bool_", "check_dtypes", "composite",
+    "const", "constant", "elementwise", "reduced_shape", "reduction", "registry",
+]  # fmt: skip

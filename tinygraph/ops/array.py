@@ -1,0 +1,410 @@
+"""Ops that rearrange: constants, shapes, indexing, joining and splitting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygraph.errors import DTypeError, ShapeError
+from tinygraph.graph import Node
+from tinygraph.op import Op, as_node, constant as const_node, registry
+from tinygraph.spec import (
+    UNKNOWN, DType, Shape, Spec, as_dtype, bool_, broadcast, float32, int32, normalize_axis,
+    to_array,
+)  # fmt: skip
+
+
+def convert_to_tensor(value: Any, dtype: Any = None, name: str | None = None) -> Node:
+    """`value` as a tensor: itself, or a constant; a list with tensors in it is stacked.
+
+    >>> tg.convert_to_tensor([1.0, 2.0]).eval()
+    array([1., 2.], dtype=float32)
+    """
+    return as_node(value, None if dtype is None else as_dtype(dtype), name or "Const")
+
+
+def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Const") -> Node:
+    """A constant; a single value, or the last one of a short list, fills up `shape`.
+
+    Raises DTypeError or InvalidArgumentError where `value` does not fit `dtype`, ShapeError where
+    it has more elements than `shape`.
+
+    >>> tg.constant([1, 2, 3], shape=[2, 2]).eval()
+    array([[1, 2],
+           [3, 3]], dtype=int32)
+    """
+    array = to_array(value, None if dtype is None else as_dtype(dtype))
+    if shape is not None:
+        dims = Shape(shape).as_list()
+        size = int(np.prod(dims, dtype=np.int64))
+        if array.size > size or not array.size and size:
+            raise ShapeError(f"{array.size} values do not make a constant of shape {tuple(dims)}")
+        flat = array.reshape(-1)
+        array = np.concatenate([flat, np.repeat(flat[-1:], size - flat.size)]).reshape(dims)
+    return const_node(array, name=name)
+
+
+# ---------------------------------------------------------------- identity
+
+identity_op = Op(
+    "Identity", lambda x: x, lambda x: x, (lambda g, y, x: g,), ("input",), view=True,
+    rewrite=lambda x: x,
+)  # fmt: skip
+
+
+def identity(input: Any, name: str | None = None) -> Node:
+    """The same value, as a new node: a name, or a place for control dependencies.
+
+    >>> tg.identity([1.0, 2.0], name="out").eval()
+    array([1., 2.], dtype=float32)
+    """
+    return identity_op(input, name=name)
+
+
+stop_gradient = Op(
+    "StopGradient", lambda x: x, lambda x: x, (None,), ("input",), view=True, rewrite=lambda x: x,
+    doc="""The same value, which gradients take for a constant.
+
+    >>> x = tg.constant(3.0)
+    >>> print(tg.gradients(x * tg.stop_gradient(x), x)[0].eval())
+    3.0
+    """,
+)  # fmt: skip
+
+# ---------------------------------------------------------------- shapes
+
+
+def _dims_value(dims: tuple[int | None, ...] | None, dtype: DType) -> np.ndarray | None:
+    if dims is None:
+        return None
+    return np.array(dims, dtype=object if None in dims else dtype.numpy)
+
+
+def _shape_spec(x: Spec, out_type: DType) -> Spec:
+    return Spec(Shape.of((x.shape.ndims,)), out_type, _dims_value(x.shape.dims, out_type))
+
+
+def _size_spec(x: Spec, out_type: DType) -> Spec:
+    size = x.shape.num_elements()
+    return Spec(Shape.of(()), out_type, None if size is None else _dims_value((size,), out_type)[0:1].reshape(()))  # type: ignore[index]  # noqa: E501
+
+
+def _rank_spec(x: Spec) -> Spec:
+    rank = x.shape.ndims
+    return Spec(Shape.of(()), int32, None if rank is None else np.array(rank, np.int32))
+
+
+shape_op = Op(
+    "Shape", lambda x, out_type: np.array(np.shape(x), as_dtype(out_type).numpy), _shape_spec,
+    (None,), ("input",), dynamic=True,
+)  # fmt: skip
+size_op = Op(
+    "Size", lambda x, out_type: np.array(np.size(x), as_dtype(out_type).numpy), _size_spec,
+    (None,), ("input",), dynamic=True,
+)  # fmt: skip
+rank = Op(
+    "Rank", lambda x: np.array(np.ndim(x), np.int32), _rank_spec, (None,), ("input",), dynamic=True,
+    doc="""The number of dimensions, as an int32 scalar.
+
+    >>> print(tg.rank([[1.0, 2.0]]).eval())
+    2
+    """,
+)  # fmt: skip
+
+
+def shape(input: Any, name: str | None = None, out_type: Any = int32) -> Node:
+    """The shape, as a vector of ints that a run knows even where the graph doesn't.
+
+    >>> x = tg.placeholder(tg.float32, [None, 3])
+    >>> tg.shape(x).eval({x: np.zeros((5, 3))})
+    array([5, 3], dtype=int32)
+    """
+    return shape_op(input, out_type=as_dtype(out_type), name=name)
+
+
+def size(input: Any, name: str | None = None, out_type: Any = int32) -> Node:
+    """The number of elements, as an int scalar.
+
+    >>> print(tg.size([[1.0, 2.0, 3.0]]).eval())
+    3
+    """
+    return size_op(input, out_type=as_dtype(out_type), name=name)
+
+
+def shape_from(spec: Spec) -> Shape:
+    """The Shape that the value of an int vector stands for, as far as it is known."""
+    if not spec.dtype.is_integer:
+        raise DTypeError(f"a shape is made of ints, not {spec.dtype.name},")
+    if spec.value is None:
+        dims = spec.shape.dims
+        return UNKNOWN if dims is None or dims == (None,) else Shape.of((None,) * (dims[0] or 0))
+    return Shape.of(tuple(None if d is None or d < 0 else int(d) for d in spec.value.reshape(-1)))
+
+
+def _reshape_spec(x: Spec, shape: Spec) -> Spec:
+    wanted = shape_from(shape)
+    if wanted.dims is None:
+        return Spec(wanted, x.dtype)
+    size, known = x.shape.num_elements(), 1
+    holes = [i for i, d in enumerate(wanted.dims) if d is None]
+    for d in wanted.dims:
+        known *= 1 if d is None else d
+    minus_ones = shape.constant is not None and int(np.sum(shape.constant < 0))
+    if minus_ones and minus_ones > 1:
+        raise ShapeError(f"only one dimension can be -1, not {minus_ones}")
+    if shape.constant is not None and (shape.constant < -1).any():
+        raise ShapeError(f"a dimension is at least 0, or -1 for the rest, not {shape.constant}")
+    if size is not None:
+        if len(holes) == 1 and known and size % known == 0:
+            dims = tuple(size // known if d is None else d for d in wanted.dims)
+            return Spec(Shape.of(dims), x.dtype)
+        if size != known and (not holes or len(holes) == 1 and minus_ones):
+            raise ShapeError(
+                f"Cannot reshape a tensor with {size} elements to shape {wanted} ({known} elements)"
+            )
+    return Spec(wanted, x.dtype)
+
+
+def _reshape(x: np.ndarray, shape: Any) -> np.ndarray:
+    return np.reshape(x, tuple(int(d) for d in shape))
+
+
+reshape_op = Op(
+    "Reshape", np.reshape, _reshape_spec,
+    (lambda g, y, x, s: reshape(g, shape_of(x)), None), ("tensor", "shape"), view=True, static=(1,),
+    rewrite=lambda x, s: x if x.spec.shape == shape_from(s.spec) and _full(x) else None,
+)  # fmt: skip
+
+
+def _full(node: Node) -> bool:
+    return node.spec.shape.is_fully_defined()
+
+
+def shape_of(x: Node) -> Node:
+    """The shape of `x` for gradient rules: a constant where it is known while building."""
+    dims = x.spec.shape.dims
+    if dims is not None and None not in dims:
+        return const_node(np.array(dims, np.int32), name="Shape", graph=x.graph)
+    return shape(x)
+
+
+def reshape(tensor: Any, shape: Any, name: str | None = None) -> Node:
+    """The same elements in another shape; one dimension may be -1: what is left.
+
+    >>> tg.reshape([1, 2, 3, 4], [2, -1]).eval()
+    array([[1, 2],
+           [3, 4]], dtype=int32)
+    """
+    return reshape_op(tensor, as_shape_node(shape), name=name)
+
+
+def as_shape_node(value: Any) -> Node:
+    """A shape, given as numbers, Dimensions or nodes, as an int vector node."""
+    node = as_node(value, name="shape")
+    if node.spec.shape.dims == (0,) and not node.spec.dtype.is_integer:  # [] is float32
+        return const_node(np.zeros(0, np.int32), name="shape", graph=node.graph)
+    return node
+
+
+# expand_dims over several axes of the result at once, which may be negative
+def _expanded(x: Spec, axis: tuple[int, ...]) -> Spec:
+    if x.shape.dims is None:
+        return Spec(UNKNOWN, x.dtype)
+    total = len(x.shape.dims) + len(axis)
+    axes = {normalize_axis(a, total) for a in axis}
+    dims = iter(x.shape.dims)
+    return Spec(Shape.of(tuple(1 if i in axes else next(dims) for i in range(total))), x.dtype)
+
+
+expand_op = Op(
+    "ExpandDims", np.expand_dims, _expanded,
+    (lambda g, y, x, axis: squeeze_op(g, axis=axis),), ("input",), view=True,
+)  # fmt: skip
+
+
+def _squeezed(x: Spec, axis: tuple[int, ...] | None) -> Spec:
+    dims = x.shape.dims
+    if dims is None or axis is None and None in dims:
+        return Spec(UNKNOWN, x.dtype)
+    if axis is None:
+        return Spec(Shape.of(tuple(d for d in dims if d != 1)), x.dtype)
+    axes = {normalize_axis(a, len(dims)) for a in axis}
+    for a in axes:
+        if dims[a] not in (1, None):
+            raise ShapeError(f"Can not squeeze dim[{a}], expected a dimension of 1, got {dims[a]}")
+    return Spec(Shape.of(tuple(d for i, d in enumerate(dims) if i not in axes)), x.dtype)
+
+
+squeeze_op = Op(
+    "Squeeze", np.squeeze, _squeezed,
+    (lambda g, y, x, axis: reshape(g, shape_of(x)),), ("input",), view=True,
+)  # fmt: skip
+
+
+def static_ints(value: Any, what: str) -> tuple[int, ...]:
+    """An int or ints that have to be known while building, as a tuple."""
+    if isinstance(value, Node):
+        known = value.spec.constant
+        if known is None:
+            raise ShapeError(f"{what} must be known while building, unlike '{value.name}'")
+        value = known
+    array = np.asarray(value)
+    if array.dtype.kind not in "iu" and array.size:
+        raise DTypeError(f"{what} must be an int or ints, not {value!r}")
+    return tuple(int(x) for x in array.reshape(-1))
+
+
+def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Node:
+    """Insert a dimension of 1 at `axis` of the result.
+
+    >>> tg.expand_dims([1, 2], 1).eval().shape
+    (2, 1)
+    """
+    (at,) = static_ints(dim if axis is None else axis, "axis")
+    return expand_op(input, axis=(at,), name=name)
+
+
+def squeeze(input: Any, axis: Any = None, name: str | None = None, squeeze_dims: Any = None) -> Node:
+    """Drop dimensions of 1: those in `axis`, or all.
+
+    >>> tg.squeeze([[[1, 2]]]).eval()
+    array([1, 2], dtype=int32)
+    """
+    axis = squeeze_dims if axis is None else axis
+    axes = None if axis is None else static_ints(axis, "axis") or None
+    return squeeze_op(input, axis=axes, name=name)
+
+
+def _transposed(x: Spec, perm: tuple[int, ...] | None) -> Spec:
+    dims = x.shape.dims
+    if perm is None:
+        return Spec(Shape.of(None if dims is None else dims[::-1]), x.dtype)
+    if sorted(perm) != list(range(len(perm))) or dims is not None and len(dims) != len(perm):
+        raise ShapeError(f"perm {perm} is not a permutation of the axes of a tensor of shape {x.shape}")
+    if dims is None:
+        return Spec(Shape.of((None,) * len(perm)), x.dtype)
+    return Spec(Shape.of(tuple(dims[i] for i in perm)), x.dtype)
+
+
+def _inverse(perm: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    return None if perm is None else tuple(int(i) for i in np.argsort(perm))
+
+
+transpose_op = Op(
+    "Transpose", lambda a, perm=None: np.transpose(a, perm), _transposed,
+    (lambda g, y, a, perm: transpose_op(g, perm=_inverse(perm)),), ("a",), view=True,
+)  # fmt: skip
+
+
+def transpose(a: Any, perm: Any = None, name: str = "transpose") -> Node:
+    """Permute the axes; without `perm`, reverse them.
+
+    >>> tg.transpose([[1, 2], [3, 4]]).eval()
+    array([[1, 3],
+           [2, 4]], dtype=int32)
+    """
+    axes = None if perm is None else static_ints(perm, "perm")
+    return transpose_op(a, perm=axes, name=name)
+
+
+# ---------------------------------------------------------------- making and broadcasting
+
+def _fill(dims: Any, value: Any, out: np.ndarray | None = None) -> np.ndarray:
+    if out is None:
+        return np.full(tuple(int(d) for d in dims), value, np.asarray(value).dtype)
+    out[...] = value
+    return out
+
+
+fill = Op(
+    "Fill", _fill, lambda dims, value: Spec(shape_from(dims), value.dtype),
+    (None, lambda g, y, dims, value: _sum_all(g)), ("dims", "value"), static=(0,),
+    rewrite=lambda dims, value: broadcast_to(value, dims),  # a view needs no memory
+    doc="""A tensor of shape `dims` with `value` everywhere.
+
+    >>> tg.fill([2, 2], 7).eval()
+    array([[7, 7],
+           [7, 7]], dtype=int32)
+    """,
+)  # fmt: skip
+
+
+def _sum_all(g: Node) -> Node:
+    return registry["Sum"](g, axis=None, keepdims=False)
+
+
+def _filled(shape: Any, value: int, dtype: Any, name: str) -> Node:
+    number = const_node(np.array(value, as_dtype(dtype).numpy), name=name + "/Const")
+    return fill(as_shape_node(shape), number, name=name)
+
+
+def zeros(shape: Any, dtype: Any = float32, name: str | None = None) -> Node:
+    """Zeros.
+
+    >>> tg.zeros([2]).eval()
+    array([0., 0.], dtype=float32)
+    """
+    return _filled(shape, 0, dtype, name or "zeros")
+
+
+def ones(shape: Any, dtype: Any = float32, name: str | None = None) -> Node:
+    """Ones.
+
+    >>> tg.ones([2], tg.int32).eval()
+    array([1, 1], dtype=int32)
+    """
+    return _filled(shape, 1, dtype, name or "ones")
+
+
+def zeros_like(tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True) -> Node:
+    """Zeros in the shape of `tensor`.
+
+    >>> tg.zeros_like([1.0, 2.0]).eval()
+    array([0., 0.], dtype=float32)
+    """
+    tensor = as_node(tensor)
+    return _filled(shape_of(tensor), 0, dtype or tensor.dtype, name or "zeros_like")
+
+
+def ones_like(tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True) -> Node:
+    """Ones in the shape of `tensor`.
+
+    >>> tg.ones_like([1.0, 2.0]).eval()
+    array([1., 1.], dtype=float32)
+    """
+    tensor = as_node(tensor)
+    return _filled(shape_of(tensor), 1, dtype or tensor.dtype, name or "ones_like")
+
+
+def _broadcast_to_spec(x: Spec, shape: Spec) -> Spec:
+    target = shape_from(shape)
+    if target.is_fully_defined() and broadcast(x.shape, target) != target:
+        if x.shape.is_fully_defined():
+            raise ShapeError(f"{x.shape} does not broadcast to {target}")
+    return Spec(target, x.dtype)
+
+
+broadcast_to = Op(
+    "BroadcastTo", lambda x, shape: np.broadcast_to(x, tuple(shape)), _broadcast_to_spec,
+    (lambda g, y, x, shape: _sum_like(g, x), None), ("input", "shape"), view=True, repeats=True,
+    static=(1,),
+    rewrite=lambda x, shape: x if _full(x) and x.spec.shape == shape_from(shape.spec) else None,
+    doc="""Repeat along dimensions of 1, as elementwise ops do by themselves.
+
+    >>> tg.broadcast_to([1, 2], [2, 2]).eval()
+    array([[1, 2],
+           [1, 2]], dtype=int32)
+    """,
+)  # fmt: skip
+
+
+def broadcast_like(x: Node, like: Node) -> Node:
+    """`x` in the shape of `like`."""
+    if _full(x) and x.spec.shape == like.spec.shape:
+        return x
+    return broadcast_to(x, shape_of(like))
+
+
+def _sum_like(g: Node, x: Node) -> Node:
+    return registry["SumLike"](g, x)

@@ -1,0 +1,359 @@
+"""State: placeholders, variables and their updates, groups of effects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tinygraph.errors import DTypeError, GraphError, ShapeError
+from tinygraph.graph import (
+    GraphKeys, Node, Operation, ancestors, control_dependencies as control_dependencies_of,
+    get_default_graph, name_scope,
+)  # fmt: skip
+from tinygraph.op import Op, as_node, check_dtypes, composite
+from tinygraph.ops.array import identity
+from tinygraph.ops.math import add, subtract
+from tinygraph.spec import UNKNOWN, Shape, Spec, as_dtype, float32
+
+# ---------------------------------------------------------------- placeholders
+
+placeholder_op = Op(
+    "Placeholder", None, lambda dtype, shape: Spec(shape, dtype), stateful=True, fed=True,
+    doc="A value that a run is fed; made by `tg.placeholder`.",
+)  # fmt: skip
+
+
+def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Node:
+    """A tensor whose value each run gets from its `feed_dict`.
+
+    `shape` may leave dimensions unknown (None), or the rank too.
+
+    >>> x = tg.placeholder(tg.float32, [None, 2], name="x")
+    >>> print(tg.Session().run(x * 2.0, {x: [[1.0, 2.0]]}))
+    [[2. 4.]]
+    """
+    return placeholder_op(dtype=as_dtype(dtype), shape=Shape(shape), name=name)
+
+
+def _default_spec(input: Spec, shape: Shape) -> Spec:
+    if not input.shape.is_compatible_with(shape):
+        raise ShapeError(f"the default has shape {input.shape}, which does not fit {shape}")
+    return Spec(shape, input.dtype)
+
+
+placeholder_with_default_op = Op(
+    "PlaceholderWithDefault", lambda input, shape: input, _default_spec,
+    (lambda g, y, input, shape: g,), ("input",), view=True, rewrite=lambda input, shape: input,
+    doc="A value that a run may be fed; made by `tg.placeholder_with_default`.",
+)  # fmt: skip
+
+
+def placeholder_with_default(input: Any, shape: Any, name: str | None = None) -> Node:
+    """A tensor that may be fed, and else has the value of `input`.
+
+    >>> keep = tg.placeholder_with_default(1.0, [])
+    >>> sess = tg.Session()
+    >>> print(sess.run(keep), sess.run(keep, {keep: 0.5}))
+    1.0 0.5
+    """
+    return placeholder_with_default_op(input, shape=Shape(shape), name=name)
+
+
+# ---------------------------------------------------------------- effects without a value
+
+no_op_op = Op(
+    "NoOp", None, lambda: Spec(UNKNOWN, float32), stateful=True, effect=True,
+    doc="Nothing; a place for control dependencies; made by `tg.no_op` and `tg.group`.",
+)  # fmt: skip
+
+
+def no_op(name: str | None = None) -> Operation:
+    """An operation that does nothing; a place for control dependencies.
+
+    >>> tg.Session().run(tg.no_op())
+    """
+    return no_op_op(name=name)
+
+
+def _flat(items: Iterable) -> list:
+    return [x for i in items for x in (_flat(i) if isinstance(i, list | tuple) else [i])]
+
+
+def group(*inputs: Any, name: str | None = None) -> Operation:
+    """An operation that runs all of `inputs`, which are tensors or operations.
+
+    >>> v, w = tg.Variable(1.0), tg.Variable(2.0)
+    >>> sess = tg.Session()
+    >>> sess.run(tg.group(v.initializer, w.initializer))
+    """
+    with control_dependencies_of([x for x in _flat(inputs) if x is not None]):
+        return no_op_op(name=name or "group_deps")
+
+
+def tuple_(tensors: Any, name: str | None = None, control_inputs: Any = None) -> list[Node | None]:
+    """The same tensors, each available only once all of them are (TF: `tf.tuple`).
+
+    >>> a, b = tg.tuple([tg.constant(1.0), tg.constant(2.0)])
+    >>> print(b.eval())
+    2.0
+    """
+    with name_scope(name or "tuple"):
+        gate = group([t for t in tensors if t is not None], list(control_inputs or ()))
+        with control_dependencies_of([gate]):
+            return [None if t is None else identity(t) for t in tensors]
+
+
+# ---------------------------------------------------------------- variables
+
+
+class Variable(Node):
+    """A tensor whose value a Session keeps between runs (TF: `tf.Variable`).
+
+    As an input it stands for its value before the run's updates, unless a control dependency
+    orders the reader after one; fetched it gives its value after the run.
+
+    Parameters
+    ----------
+    initial_value
+        A value, a tensor, or a function without arguments that gives one.
+    trainable
+        Whether optimizers change it by default.
+    collections
+        The graph's collections that list it; GLOBAL_VARIABLES if None.
+    validate_shape
+        Whether its shape is the initial value's for good.
+    constraint
+        A function from value to value that optimizers apply after each update.
+    caching_device, variable_def, expected_shape, import_scope, use_resource
+        Accepted for TF1 programs, without effect.
+
+    >>> w = tg.Variable([1.0, 2.0], name="w")
+    >>> sess = tg.Session()
+    >>> sess.run(tg.global_variables_initializer())
+    >>> print(sess.run(w.assign_add([1.0, 1.0])))
+    [2. 3.]
+    """
+
+    __slots__ = ("initial_value", "initializer", "trainable", "constraint")
+
+    initial_value: Node
+    initializer: Operation
+    trainable: bool
+    constraint: Callable | None
+
+    def __new__(
+        cls, initial_value: Any = None, trainable: bool | None = None, collections: Any = None,
+        validate_shape: bool = True, caching_device: Any = None, name: str | None = None,
+        variable_def: Any = None, dtype: Any = None, expected_shape: Any = None,
+        import_scope: Any = None, constraint: Callable | None = None, use_resource: Any = None,
+    ) -> Variable:  # fmt: skip
+        if initial_value is None:
+            raise GraphError("initial_value must be specified.")
+        graph = initial_value.graph if isinstance(initial_value, Node) else get_default_graph()
+        dtype = None if dtype is None else as_dtype(dtype)
+        with graph.control_dependencies(None), graph.name_scope(name or "Variable") as scope:
+            value = initial_value
+            if callable(initial_value):
+                with graph.name_scope("Initializer"):
+                    value = initial_value()
+            value = _guarded(as_node(value, dtype, name="initial_value", graph=graph))
+            shape = value.shape if validate_shape else UNKNOWN
+            variable = graph.add(
+                variable_op, (), {"dtype": value.dtype, "shape": shape},
+                Spec(shape, value.dtype), scope,
+            )  # fmt: skip
+            variable.initial_value = value
+            variable.trainable = trainable is None or trainable
+            variable.constraint = constraint
+            variable.initializer = assign(variable, value, validate_shape).op
+        keys = [GraphKeys.GLOBAL_VARIABLES] if collections is None else list(collections)
+        if variable.trainable:
+            keys.append(GraphKeys.TRAINABLE_VARIABLES)
+        graph.add_to_collections(keys, variable)
+        return variable
+
+    def value(self) -> Node:
+        """The variable as a tensor."""
+        return self
+
+    def read_value(self) -> Node:
+        """A new tensor with the value that the variable has where control dependencies put it."""
+        return identity(self, name=f"{self.op_name.rpartition('/')[2]}/read")
+
+    def initialized_value(self) -> Node:
+        """The value, also in a run that initialises it; for other variables' initial values."""
+        return initialized_value(self)
+
+    def assign(
+        self, value: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> Node | Operation:
+        """An update to `value`; see `tg.assign`."""
+        node = assign(self, value, name=name)
+        return node if read_value else node.op
+
+    def assign_add(
+        self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> Node | Operation:
+        """An update by adding `delta`; see `tg.assign_add`."""
+        node = assign_add(self, delta, name=name)
+        return node if read_value else node.op
+
+    def assign_sub(
+        self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> Node | Operation:
+        """An update by subtracting `delta`; see `tg.assign_sub`."""
+        node = assign_sub(self, delta, name=name)
+        return node if read_value else node.op
+
+    def load(self, value: Any, session=None) -> None:
+        """Set the value in `session`, or the default one, to an array."""
+        self.initializer.run({self.initial_value: value}, session)
+
+    def __repr__(self) -> str:
+        return f"<tg.Variable '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
+
+
+variable_op = Op(
+    "VariableV2", None, lambda dtype, shape: Spec(shape, dtype), stateful=True, reads=True,
+    node_class=Variable, doc="A value that a session keeps; made by `tg.Variable`.",
+)  # fmt: skip
+
+initialized_value = Op(
+    "InitializedValue", None, lambda ref: ref, (lambda g, y, ref: g,), ("ref",),
+    rewrite=lambda ref: ref, latest=True,
+    doc="""The value of a variable, also in a run that initialises it.
+
+    >>> v = tg.Variable(2.0)
+    >>> w = tg.Variable(tg.initialized_value(v) * 3.0)
+    >>> sess = tg.Session()
+    >>> sess.run(tg.global_variables_initializer())
+    >>> print(sess.run(w))
+    6.0
+    """,
+)  # fmt: skip
+
+
+def _guarded(value: Node) -> Node:
+    """`value` with each variable in it replaced by its initialized value, as TF1 does.
+
+    Then variables may be initialised in one run, in any order.
+    """
+    changed: dict[Node, Node] = {}
+    for node in ancestors([value]):
+        if node.kind.latest:
+            continue
+        inputs = tuple(changed.get(x, x) for x in node.inputs)
+        if node.kind.reads:
+            changed[node] = initialized_value(node)
+        elif inputs != node.inputs:
+            graph, name = node.graph, node.op_name.rpartition("/")[2]
+            changed[node] = graph.add(node.kind, inputs, node.attrs, node.spec, name)
+    return changed.get(value, value)
+
+
+# ---------------------------------------------------------------- updates
+
+
+def _assign_spec(ref: Spec, value: Spec, validate_shape: bool = True) -> Spec:
+    check_dtypes((ref, value), "any")
+    return Spec(ref.shape.merge_with(value.shape) if validate_shape else value.shape, ref.dtype)
+
+
+assign_op = composite(
+    "Assign", lambda ref, value, validate_shape: value, None, None, params=("ref", "value"),
+    infer=_assign_spec, updates=True, doc="value, which becomes the variable's.",
+)  # fmt: skip
+assign_add_op = composite(
+    "AssignAdd", lambda ref, value: add(ref, value), None, None, params=("ref", "value"),
+    infer=_assign_spec, updates=True, doc="ref + value, which becomes the variable's value.",
+)  # fmt: skip
+assign_sub_op = composite(
+    "AssignSub", lambda ref, value: subtract(ref, value), None, None, params=("ref", "value"),
+    infer=_assign_spec, updates=True, doc="ref - value, which becomes the variable's value.",
+)  # fmt: skip
+
+
+def _reference(ref: Any) -> Node:
+    if not isinstance(ref, Node) or not ref.kind.reads:
+        raise DTypeError(f"only a Variable can be assigned to, not {ref!r}")
+    return ref
+
+
+def assign(
+    ref: Node, value: Any, validate_shape: bool | None = None, use_locking: Any = None,
+    name: str | None = None,
+) -> Node:  # fmt: skip
+    """Give the variable `ref` a new value, and be that value.
+
+    >>> w = tg.Variable(1.0)
+    >>> update = tg.assign(w, 5.0)
+    >>> sess = tg.Session()
+    >>> print(sess.run(update), sess.run(w))
+    5.0 5.0
+    """
+    validate = validate_shape is not False and bool(_reference(ref).shape)
+    return assign_op(ref, as_node(value, ref.dtype, "value"), validate_shape=validate, name=name)
+
+
+def assign_add(ref: Node, value: Any, use_locking: Any = None, name: str | None = None) -> Node:
+    """Add `value` to the variable `ref`, and be the sum.
+
+    >>> w = tg.Variable(1.0)
+    >>> sess = tg.Session()
+    >>> sess.run(w.initializer)
+    >>> print(sess.run(tg.assign_add(w, 2.0)))
+    3.0
+    """
+    return assign_add_op(_reference(ref), as_node(value, ref.dtype, "value"), name=name)
+
+
+def assign_sub(ref: Node, value: Any, use_locking: Any = None, name: str | None = None) -> Node:
+    """Subtract `value` from the variable `ref`, and be the difference.
+
+    >>> w = tg.Variable(1.0)
+    >>> sess = tg.Session()
+    >>> sess.run(w.initializer)
+    >>> print(sess.run(tg.assign_sub(w, 2.0)))
+    -1.0
+    """
+    return assign_sub_op(_reference(ref), as_node(value, ref.dtype, "value"), name=name)
+
+
+# ---------------------------------------------------------------- collections of variables
+
+
+def global_variables(scope: str | None = None) -> list[Variable]:
+    """The variables of the default graph that a checkpoint would hold (TF: same name)."""
+    return get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES, scope)
+
+
+def trainable_variables(scope: str | None = None) -> list[Variable]:
+    """The variables that optimizers change (TF: same name)."""
+    return get_default_graph().get_collection(GraphKeys.TRAINABLE_VARIABLES, scope)
+
+
+def local_variables(scope: str | None = None) -> list[Variable]:
+    """The variables of this process only, such as counters (TF: same name)."""
+    return get_default_graph().get_collection(GraphKeys.LOCAL_VARIABLES, scope)
+
+
+def variables_initializer(var_list: Iterable[Variable], name: str = "init") -> Operation:
+    """An operation that gives each of `var_list` its initial value (TF: same name)."""
+    return group(*[variable.initializer for variable in var_list], name=name)
+
+
+def global_variables_initializer() -> Operation:
+    """An operation that initialises all global variables, called "init" (TF: same name).
+
+    >>> w = tg.Variable([1.0])
+    >>> sess = tg.Session()
+    >>> sess.run(tg.global_variables_initializer())
+    >>> print(sess.run(w))
+    [1.]
+    """
+    return variables_initializer(global_variables())
+
+
+def local_variables_initializer() -> Operation:
+    """An operation that initialises all local variables (TF: same name)."""
+    return variables_initializer(local_variables())

@@ -1,0 +1,243 @@
+"""get_variable and variable_scope: variables that are shared by name."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from tinygraph.errors import DTypeError, GraphError, ShapeError
+from tinygraph.graph import Graph, GraphKeys, Node, get_default_graph
+from tinygraph.ops.initializers import glorot_uniform_initializer, zeros_initializer
+from tinygraph.ops.state import Variable
+from tinygraph.spec import Shape, as_dtype, float32
+
+
+class Reuse(enum.Enum):
+    """What get_variable does with a name that it has met before."""
+
+    AUTO = "auto"
+
+
+AUTO_REUSE = Reuse.AUTO
+"""Make a variable the first time, share it from then on (TF: `tf.AUTO_REUSE`)."""
+
+
+class VariableScope:
+    """A prefix of variables' names with defaults for `get_variable` (TF: `tf.VariableScope`)."""
+
+    def __init__(self, name: str, reuse: Any = None, original_name_scope: str = "", **defaults: Any):
+        self.name = name
+        self.reuse = reuse
+        self.original_name_scope = original_name_scope
+        self.defaults = {key: value for key, value in defaults.items() if value is not None}
+
+    def reuse_variables(self) -> None:
+        """From here on `get_variable` shares variables and makes none."""
+        self.reuse = True
+
+    def global_variables(self) -> list[Variable]:
+        return get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES, self._pattern)
+
+    def trainable_variables(self) -> list[Variable]:
+        return get_default_graph().get_collection(GraphKeys.TRAINABLE_VARIABLES, self._pattern)
+
+    @property
+    def _pattern(self) -> str:
+        return f"{self.name}/" if self.name else ""
+
+
+class VariableStore:
+    """A graph's variables by full name, and how often each scope was opened."""
+
+    def __init__(self):
+        self.variables: dict[str, Variable] = {}
+        self.opened: dict[str, int] = {}
+        self.scope = VariableScope("")
+
+    def unique(self, name: str) -> str:
+        """`name`, or `name_1`, ..., whichever no variable scope has had yet."""
+        count, candidate = 0, name
+        while candidate in self.opened:
+            count += 1
+            candidate = f"{name}_{count}"
+        return candidate
+
+
+def _store(graph: Graph) -> VariableStore:
+    if graph.variable_scope is None:
+        graph.variable_scope = VariableStore()
+    return graph.variable_scope
+
+
+def get_variable_scope() -> VariableScope:
+    """The current variable scope (TF: same name).
+
+    >>> with tg.variable_scope("layer"):
+    ...     print(tg.get_variable_scope().name)
+    layer
+    """
+    return _store(get_default_graph()).scope
+
+
+@contextmanager
+def variable_scope(
+    name_or_scope: Any, default_name: str | None = None, values: Any = None,
+    initializer: Any = None, regularizer: Callable | None = None, caching_device: Any = None,
+    partitioner: Any = None, custom_getter: Any = None, reuse: Any = None, dtype: Any = None,
+    use_resource: Any = None, constraint: Callable | None = None,
+    auxiliary_name_scope: bool = True,
+) -> Iterator[VariableScope]:  # fmt: skip
+    """A `with` block that prefixes the names of variables and ops (TF: `tf.variable_scope`).
+
+    A scope that is entered again gives the ops new names ("vs_1/...") but the variables the same
+    ("vs/..."). `initializer`, `regularizer`, `dtype` and `constraint` are defaults for
+    `get_variable` within; `reuse` is inherited by scopes within.
+
+    >>> with tg.variable_scope("layer"):
+    ...     w = tg.get_variable("w", [2])
+    >>> with tg.variable_scope("layer", reuse=True):
+    ...     print(tg.get_variable("w", [2]) is w)
+    True
+    """
+    if caching_device or partitioner or custom_getter:
+        raise GraphError("caching_device, partitioner and custom_getter are not supported")
+    graph = get_default_graph()
+    store = _store(graph)
+    outer = store.scope
+    prefix = f"{outer.name}/" if outer.name else ""
+    if name_or_scope is None and default_name is None:
+        raise GraphError("variable_scope needs a name_or_scope or a default_name")
+    if isinstance(name_or_scope, VariableScope):
+        name, inherited = name_or_scope.name, name_or_scope
+        label = name.rpartition("/")[2]
+    elif isinstance(name_or_scope, str) or name_or_scope is None:
+        label = name_or_scope
+        if label is None:
+            label = store.unique(prefix + default_name)[len(prefix) :]  # type: ignore[operator]
+        name, inherited = prefix + label, outer
+    else:
+        raise DTypeError(f"name_or_scope is a string or a VariableScope, not {name_or_scope!r}")
+    defaults = {"initializer": initializer, "regularizer": regularizer, "constraint": constraint,
+                "dtype": None if dtype is None else as_dtype(dtype)}  # fmt: skip
+    given = {key: value for key, value in defaults.items() if value is not None}
+    store.opened[name] = store.opened.get(name, 0) + 1
+    names = graph.name_scope(label) if auxiliary_name_scope and label else nullcontext("")
+    with names as original_name_scope:
+        reuse = inherited.reuse if reuse in (None, False) else reuse
+        store.scope = VariableScope(
+            name.rstrip("/"), reuse, original_name_scope, **{**inherited.defaults, **given}
+        )
+        try:
+            yield store.scope
+        finally:
+            store.scope = outer
+            for opened in [key for key in store.opened if key.startswith(name + "/")]:
+                del store.opened[opened]
+
+
+def get_variable(
+    name: str, shape: Any = None, dtype: Any = None, initializer: Any = None,
+    regularizer: Callable | None = None, trainable: bool | None = None, collections: Any = None,
+    caching_device: Any = None, partitioner: Any = None, validate_shape: bool = True,
+    use_resource: Any = None, custom_getter: Any = None, constraint: Callable | None = None,
+) -> Variable:  # fmt: skip
+    """The variable `name` of the current variable scope, made or shared as its `reuse` says.
+
+    Name scopes don't count. The default initializer is glorot_uniform, zeros for ints and bools.
+
+    Raises GraphError (a ValueError) where a variable exists but may not be reused, does not exist
+    but should, or has another shape or dtype.
+
+    >>> with tg.variable_scope("layer", reuse=tg.AUTO_REUSE):
+    ...     w = tg.get_variable("w", [3, 2])
+    >>> w.name
+    'layer/w:0'
+    """
+    if caching_device or partitioner or custom_getter:
+        raise GraphError("caching_device, partitioner and custom_getter are not supported")
+    graph = get_default_graph()
+    store = _store(graph)
+    scope = store.scope
+    full = f"{scope.name}/{name}" if scope.name else name
+    dtype = as_dtype(scope.defaults.get("dtype", float32) if dtype is None else dtype)
+    known = store.variables.get(full)
+    if known is not None:
+        return _shared(known, full, scope.reuse, Shape(shape), dtype)
+    if scope.reuse is True:
+        raise GraphError(
+            f"Variable {full} does not exist, or was not created with tg.get_variable(). "
+            "Did you mean to set reuse=tg.AUTO_REUSE in VarScope?"
+        )
+    if initializer is None:
+        initializer = scope.defaults.get("initializer")
+    constraint = constraint or scope.defaults.get("constraint")
+    value, dtype = _initial_value(full, initializer, shape, dtype)
+    with graph.name_scope(None):
+        variable = Variable(
+            value, trainable, collections, validate_shape, None, full, None, dtype,
+            constraint=constraint,
+        )  # fmt: skip
+        store.variables[full] = variable
+        regularizer = regularizer or scope.defaults.get("regularizer")
+        if regularizer is not None:
+            with graph.name_scope(f"{full}/Regularizer/"):
+                loss = regularizer(variable)
+            if loss is not None:
+                graph.add_to_collection(GraphKeys.REGULARIZATION_LOSSES, loss)
+    return variable
+
+
+def get_local_variable(name: str, shape: Any = None, **arguments: Any) -> Variable:
+    """`get_variable` for a variable that is local and not trainable (TF: same name).
+
+    >>> tg.get_local_variable("count", [], dtype=tg.int32) in tg.local_variables()
+    True
+    """
+    arguments.setdefault("collections", [GraphKeys.LOCAL_VARIABLES])
+    return get_variable(name, shape, trainable=False, **arguments)
+
+
+def _shared(known: Variable, full: str, reuse: Any, shape: Shape, dtype: Any) -> Variable:
+    if not reuse:
+        raise GraphError(
+            f"Variable {full} already exists, disallowed. Did you mean to set reuse=True or "
+            f"reuse=tg.AUTO_REUSE in VarScope? Originally defined at {known.where}"
+        )
+    if not shape.is_compatible_with(known.shape):
+        raise ShapeError(
+            f"Trying to share variable {full}, but specified shape {shape} and found shape "
+            f"{known.shape}."
+        )
+    if dtype is not known.dtype:
+        raise GraphError(
+            f"Trying to share variable {full}, but specified dtype {dtype.name} and found dtype "
+            f"{known.dtype.name}."
+        )
+    return known
+
+
+def _initial_value(full: str, initializer: Any, shape: Any, dtype: Any) -> tuple[Any, Any]:
+    """What a new Variable takes as its initial value, and the dtype it then has."""
+    if initializer is None:
+        initializer = glorot_uniform_initializer if dtype.is_floating else zeros_initializer
+    if isinstance(initializer, type):
+        initializer = initializer()
+    if not callable(initializer):
+        if shape is not None:
+            raise GraphError("If initializer is a constant, do not specify shape.")
+        return initializer, initializer.dtype if isinstance(initializer, Node) else None
+    if not Shape(shape).is_fully_defined():
+        if shape is None and _takes_nothing(initializer):
+            return initializer, dtype
+        raise GraphError(
+            f"Shape of a new variable ({full}) must be fully defined, but instead was "
+            f"{Shape(shape)}."
+        )
+    return lambda: initializer(Shape(shape).as_list(), dtype=dtype), dtype
+
+
+def _takes_nothing(function: Callable) -> bool:
+    code = getattr(function, "__code__", None)
+    return code is not None and code.co_argcount == len(function.__defaults__ or ())

@@ -1,0 +1,368 @@
+"""Session: checks feeds, compiles fetches, keeps the values of variables."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tinygraph.compiler.plan import Plan, compile_plan
+from tinygraph.compiler.rewrite import PASSES
+from tinygraph.errors import (
+    DTypeError, FailedPreconditionError, GraphError, GraphGrowthWarning, InvalidArgumentError,
+    ShapeError, TinygraphError,
+)  # fmt: skip
+from tinygraph.graph import (
+    Graph, Node, Operation, ancestors, get_default_graph, pushed, session_stack,
+)  # fmt: skip
+from tinygraph.spec import Shape, Spec, to_array
+
+PLANS_KEPT = 64
+GROWTH_TOLERATED = 16  # runs in a row that compiled anew because the graph had grown
+
+
+class Variables(dict):
+    """The values of a session's variables by name.
+
+    A run computes new values into arrays of their own (`new`) and makes them the values all at
+    once (`commit`), so that a run which fails or is interrupted changes none. The old arrays
+    become the spares that the next run computes into.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self._spares: dict[str, np.ndarray] = {}
+
+    def __missing__(self, name: str) -> np.ndarray:
+        raise FailedPreconditionError(
+            f"Attempting to use uninitialized value {name}; run its initializer first, "
+            "e.g. sess.run(tg.global_variables_initializer())"
+        )
+
+    def new(self, name: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+        """An array for the next value of a variable."""
+        spare = self._spares.pop(name, None)
+        if spare is None or spare.shape != shape:
+            spare = np.empty(shape, dtype)
+        return spare
+
+    def commit(self, new: dict[str, np.ndarray]) -> None:
+        """Make `new` the values: one `dict.update`, which no signal and no thread can split."""
+        old = {name: self[name] for name in new if name in self}
+        self.update(new)
+        self._spares.update(old)
+
+
+class Fetched:
+    """The nodes of a fetch structure: tensors to return and operations only to run."""
+
+    __slots__ = ("tensors", "targets")
+
+    def __init__(self):
+        self.tensors: list[Node] = []
+        self.targets: list[Node] = []
+
+
+class Session:
+    """Runs a graph; TF: `tf.Session`.
+
+    >>> a = tg.placeholder(tg.float32, name="a")
+    >>> with tg.Session() as sess:
+    ...     print(sess.run(a * 2.0 + 1.0, feed_dict={a: [1.0, 2.0]}))
+    [3. 5.]
+
+    Parameters
+    ----------
+    target, config
+        Accepted for TF1 programs; nothing here needs them.
+    graph
+        The graph to run; the default graph if None.
+    passes
+        The compiler's optimisations, by name; leaving some out changes no result.
+    """
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None, *,
+                 passes: frozenset[str] = PASSES):  # fmt: skip
+        if graph is not None and not isinstance(graph, Graph):
+            raise DTypeError(f"graph must be a tg.Graph, not {graph!r}")
+        self.graph = graph or get_default_graph()
+        self.passes = frozenset(passes)
+        self._variables = Variables()
+        self._states: dict[Node, Any] = {}
+        self._plans: OrderedDict[tuple, Plan] = OrderedDict()
+        self._lock = threading.RLock()
+        self._contexts: list = []
+        self._closed = False
+        self._graph_size = len(self.graph.nodes)
+        self._growths = 0
+
+    # ---------------------------------------------------------------- running
+
+    def run(self, fetches: Any, feed_dict: Mapping | None = None, options=None, run_metadata=None):
+        """Compute `fetches` and return them in the structure they were given in.
+
+        Parameters
+        ----------
+        fetches
+            A node, an operation (fetched as None), a name, or lists, tuples, dicts and
+            namedtuples of these.
+        feed_dict
+            Any tensor -> the value it shall have in this run.
+
+        Raises
+        ------
+        InvalidArgumentError
+            an unfed placeholder; a value that an op cannot take.
+        FailedPreconditionError
+            an uninitialised variable.
+        ShapeError, DTypeError
+            a feed that does not fit (a ValueError, a TypeError).
+        """
+        if self._closed:
+            raise GraphError("Attempted to use a closed Session.")
+        fetched = Fetched()
+        structure = self._flatten(fetches, fetched, fetches)
+        feeds = self._feeds(feed_dict) if feed_dict else {}
+        key = (
+            *fetched.tensors, None, *fetched.targets, None,
+            *[(node, array.shape) for node, array in feeds.items()],
+        )  # fmt: skip
+        with self._lock:
+            plan = self._plans.get(key)
+            if plan is None:
+                plan = self._compile(key, fetched, feeds, fetches)
+            values = plan(self._variables, *feeds.values())
+        return values[0] if structure is None else structure(iter(values))
+
+    def source(self, fetches: Any, feed_dict: Mapping | None = None) -> str:
+        """The program that `run` executes for these fetches and feeds.
+
+        >>> x = tg.placeholder(tg.float32, [None], name="x")
+        >>> print(tg.Session().source(tg.tanh(x), {x: np.zeros(3)}))
+        def step(variables, x):
+            r0 = np.empty((3,), np.float32)
+            np.tanh(x, out=r0)                                      # Tanh    float32[3]
+            return (r0,)
+        <BLANKLINE>
+        """
+        fetched = Fetched()
+        self._flatten(fetches, fetched, fetches)
+        feeds = self._feeds(feed_dict) if feed_dict else {}
+        return self._plan(fetched, feeds, fetches).source
+
+    def make_callable(self, fetches: Any, feed_list: list | None = None) -> Callable:
+        """A function of the values of `feed_list` that runs `fetches` (TF: same name).
+
+        >>> a, b = tg.placeholder(tg.float32), tg.placeholder(tg.float32)
+        >>> add = tg.Session().make_callable(a + b, [a, b])
+        >>> print(add(1.0, 2.0))
+        3.0
+        """
+        nodes = [self._node(item, "feed") for item in feed_list or ()]
+
+        def call(*values: Any):
+            if len(values) != len(nodes):
+                raise DTypeError(f"the callable takes {len(nodes)} values, not {len(values)}")
+            return self.run(fetches, dict(zip(nodes, values, strict=True)))
+
+        return call
+
+    # ---------------------------------------------------------------- fetches
+
+    def _flatten(self, fetch: Any, fetched: Fetched, whole: Any) -> Callable | None:
+        """Collect the nodes in `fetch`; return what rebuilds it from values, None for a tensor."""
+        if isinstance(fetch, Node):
+            if fetch.graph is not self.graph:
+                self._node(fetch, "fetch")
+            fetched.tensors.append(fetch)
+            return None
+        if isinstance(fetch, Operation | str):
+            node = self._node(fetch, "fetch")
+            if isinstance(fetch, str) and ":" in fetch:
+                fetched.tensors.append(node)
+                return None
+            fetched.targets.append(node)
+            return _nothing
+        if isinstance(fetch, list | tuple):
+            parts = [self._flatten(item, fetched, whole) or next for item in fetch]
+            make = getattr(fetch, "_make", None) or type(fetch)
+            return lambda values: make([part(values) for part in parts])
+        if isinstance(fetch, Mapping):
+            items = [(key, self._flatten(fetch[key], fetched, whole) or next) for key in fetch]
+            return lambda values: type(fetch)((key, part(values)) for key, part in items)  # type: ignore[call-arg]
+        raise DTypeError(_bad_fetch(fetch, whole))
+
+    def _node(self, item: Any, purpose: str) -> Node:
+        """The node that a node, an operation or a name stands for."""
+        try:
+            found = self.graph.as_graph_element(item)
+        except TinygraphError as error:
+            raise type(error)(f"cannot {purpose} {item!r}: {error}") from None
+        return found.node if isinstance(found, Operation) else found
+
+    # ---------------------------------------------------------------- feeds
+
+    def _feeds(self, feed_dict: Mapping) -> dict[Node, np.ndarray]:
+        feeds = {}
+        for key, value in feed_dict.items():
+            node = key if isinstance(key, Node) and key.graph is self.graph else self._node(key, "feed")
+            if node in feeds:
+                raise GraphError(f"'{node.name}' is fed twice, under two keys")
+            feeds[node] = self._fed(node, value)
+        return feeds
+
+    def _fed(self, node: Node, value: Any) -> np.ndarray:
+        spec = node.spec
+        if type(value) is np.ndarray and value.dtype == spec.dtype.numpy and value.flags.c_contiguous:
+            array = value
+        else:
+            array = self._converted(node, value)
+        dims = spec.shape.dims
+        if dims is not None and dims != array.shape and not spec.shape.is_compatible_with(array.shape):
+            raise ShapeError(
+                f"Cannot feed value of shape {array.shape} for Tensor '{node.name}', which has "
+                f"shape '{spec.shape}' (made at {node.where})"
+            )
+        return array
+
+    def _converted(self, node: Node, value: Any) -> np.ndarray:
+        if node.kind.effect:
+            raise DTypeError(f"operation '{node.op_name}' has no value to be fed")
+        if isinstance(value, Node | Operation):
+            raise DTypeError(
+                f"the value fed for '{node.name}' is {value!r}, a part of the graph; feed Python "
+                "numbers, lists or NumPy arrays (sess.run gives a tensor's value)"
+            )
+        try:
+            return to_array(value, node.spec.dtype)
+        except TinygraphError as error:
+            raise type(error)(
+                f"cannot feed '{node.name}' ({node.spec}, made at {node.where}): {error}"
+            ) from None
+
+    # ---------------------------------------------------------------- plans
+
+    def _compile(self, key: tuple, fetched: Fetched, feeds: dict, fetches: Any) -> Plan:
+        self._watch_growth()
+        plan = self._plans[key] = self._plan(fetched, feeds, fetches)
+        while len(self._plans) > PLANS_KEPT:
+            self._plans.popitem(last=False)
+        return plan
+
+    def _plan(self, fetched: Fetched, feeds: dict[Node, np.ndarray], fetches: Any) -> Plan:
+        needed = ancestors([*fetched.tensors, *fetched.targets], stop=feeds)
+        unfed = [node for node in needed if node.kind.fed and node not in feeds]
+        if unfed:
+            raise self._unfed(unfed, fetches, feeds)
+        specs = {node: Spec(Shape.of(a.shape), node.spec.dtype) for node, a in feeds.items()}
+        return compile_plan(fetched.tensors, fetched.targets, specs, self._state_of, self.passes)
+
+    def _state_of(self, node: Node) -> Any:
+        """What the session keeps for a node between runs, such as its place in a random stream."""
+        if node not in self._states:
+            self._states[node] = node.kind.state(graph_seed=node.graph.seed, name=node.op_name,
+                                                 **node.attrs)  # fmt: skip
+        return self._states[node]
+
+    def _watch_growth(self) -> None:
+        size = len(self.graph.nodes)
+        if not self._plans:
+            self._graph_size = size
+        if size > self._graph_size:
+            self._graph_size = size
+            self._growths += 1
+            if self._growths == GROWTH_TOLERATED:
+                newest = self.graph.nodes[-1]
+                warnings.warn(
+                    f"the graph grew between each of {GROWTH_TOLERATED} runs, which are compiled "
+                    f"anew each time; the newest node, '{newest.op_name}', is made at "
+                    f"{newest.where}: build the graph before the loop, and graph.finalize() it",
+                    GraphGrowthWarning,
+                    stacklevel=4,
+                )
+
+    def _unfed(self, unfed: list[Node], fetches: Any, feeds: dict) -> InvalidArgumentError:
+        lines = []
+        paths = _paths(fetches)
+        for node in unfed:
+            needs = [
+                path for path, fetch in paths if node in ancestors([self._node(fetch, "fetch")], feeds)
+            ]
+            lines.append(
+                f"  '{node.name}' with dtype {node.dtype.name} and shape {node.shape}, made at "
+                f"{node.where}; needed by {', '.join(needs)}"
+            )
+        message = "You must feed a value for placeholder tensor" + "s" * (len(unfed) > 1)
+        fed = ", ".join(f"'{node.name}'" for node in feeds) or "nothing"
+        return InvalidArgumentError(f"{message}\n" + "\n".join(lines) + f"\n  fed: {fed}", unfed[0])
+
+    # ---------------------------------------------------------------- life
+
+    def as_default(self):
+        """Make this the default session, for `eval` and `run`, within a `with` block."""
+        return pushed(session_stack(), self)
+
+    def __enter__(self) -> Session:
+        context = [self.graph.as_default(), self.as_default()]
+        for manager in context:
+            manager.__enter__()
+        self._contexts.append(context)
+        return self
+
+    def __exit__(self, *exc_info: Any) -> None:
+        for manager in reversed(self._contexts.pop()):
+            manager.__exit__(*exc_info)
+        self.close()
+
+    def close(self) -> None:
+        """Free the plans and the variables' values; a closed session cannot run."""
+        self._closed = True
+        self._plans.clear()
+        self._variables.clear()
+        self._states.clear()
+
+
+class InteractiveSession(Session):
+    """A Session that makes itself the default when created (TF: `tf.InteractiveSession`).
+
+    >>> sess = tg.InteractiveSession()
+    >>> print(tg.add(1.0, 2.0).eval())
+    3.0
+    >>> sess.close()
+    """
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None, **options):
+        super().__init__(target, graph, config, **options)
+        self._context = self.as_default()
+        self._context.__enter__()
+
+    def close(self) -> None:
+        super().close()
+        self._context.__exit__(None, None, None)
+
+
+def _nothing(values) -> None:
+    """What an operation fetches as."""
+
+
+def _bad_fetch(fetch: Any, whole: Any) -> str:
+    if isinstance(fetch, np.ndarray | np.generic | float | int):
+        return (
+            f"Fetch argument {whole!r} has invalid type: {fetch!r} is a value, not a part of the "
+            "graph. Was the Python name of a tensor rebound to a result, as in "
+            "`loss, _ = sess.run([loss, train])`? Give the result another name."
+        )
+    return f"Fetch argument {whole!r} has invalid type {type(fetch)}; it must be a graph node or name"
+
+
+def _paths(fetches: Any, path: str = "fetches") -> list[tuple[str, Any]]:
+    """Each fetch in a structure with the way to it: `fetches['loss'][0]`."""
+    if isinstance(fetches, list | tuple):
+        return [p for i, x in enumerate(fetches) for p in _paths(x, f"{path}[{i}]")]
+    if isinstance(fetches, Mapping):
+        return [p for k, x in fetches.items() for p in _paths(x, f"{path}[{k!r}]")]
+    return [(path, fetches)]

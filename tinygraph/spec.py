@@ -1,0 +1,472 @@
+"""What is known of a node before it runs: dtypes, shapes with unknown parts, broadcasting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
+
+
+class DType:
+    """An element type, as `tf.DType`: `tg.float32`, `tg.int32`, `tg.bool`, ...
+
+    >>> tg.float32.as_numpy_dtype, tg.float32.is_floating, tg.int8.max
+    (<class 'numpy.float32'>, True, 127)
+    >>> tg.float32 == np.float32
+    True
+    """
+
+    __slots__ = ("name", "numpy")
+
+    def __init__(self, name: str):
+        self.name = name
+        self.numpy = np.dtype(name)
+
+    @property
+    def as_numpy_dtype(self) -> type:
+        return self.numpy.type
+
+    @property
+    def base_dtype(self) -> DType:
+        return self
+
+    @property
+    def is_floating(self) -> bool:
+        return self.numpy.kind == "f"
+
+    @property
+    def is_integer(self) -> bool:
+        return self.numpy.kind in "iu"
+
+    @property
+    def is_bool(self) -> bool:
+        return self.numpy.kind == "b"
+
+    @property
+    def min(self):
+        return (np.finfo if self.is_floating else np.iinfo)(self.numpy).min
+
+    @property
+    def max(self):
+        return (np.finfo if self.is_floating else np.iinfo)(self.numpy).max
+
+    @property
+    def size(self) -> int:
+        return self.numpy.itemsize
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, DType):
+            return self is other
+        try:
+            return other is not None and np.dtype(other) == self.numpy  # type: ignore[call-overload]
+        except TypeError:
+            return False
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return f"tg.{self.name}"
+
+    def __str__(self) -> str:
+        return f"<dtype: '{self.name}'>"
+
+    def __reduce__(self):
+        return as_dtype, (self.name,)
+
+
+float16, float32, float64 = DType("float16"), DType("float32"), DType("float64")
+int8, int16, int32, int64 = DType("int8"), DType("int16"), DType("int32"), DType("int64")
+uint8, uint16, uint32, uint64 = DType("uint8"), DType("uint16"), DType("uint32"), DType("uint64")
+bool_ = DType("bool")
+
+_DTYPES = {
+    dtype.numpy: dtype
+    for dtype in (float16, float32, float64, int8, int16, int32, int64,
+                  uint8, uint16, uint32, uint64, bool_)
+}  # fmt: skip
+
+
+def as_dtype(value: Any) -> DType:
+    """The DType for a DType, a NumPy dtype, a Python type or a name (TF: `tf.as_dtype`).
+
+    >>> tg.as_dtype("float32"), tg.as_dtype(np.int64), tg.as_dtype(float)
+    (tg.float32, tg.int64, tg.float32)
+    """
+    if isinstance(value, DType):
+        return value
+    if value is float:  # TF1: Python floats are single precision; int, as in NumPy, is int64
+        return float32
+    try:
+        return _DTYPES[np.dtype(value).newbyteorder("=")]
+    except (TypeError, KeyError):
+        known = ", ".join(dtype.name for dtype in _DTYPES.values())
+        raise DTypeError(f"{value!r} is not a dtype that tinygraph has; it has {known}") from None
+
+
+class Dimension:
+    """One dimension of a shape, as `tf.Dimension`: an int or unknown, with arithmetic.
+
+    >>> n = tg.Dimension(6)
+    >>> n * 2, n // 4, int(n), tg.Dimension(None) + 1
+    (Dimension(12), Dimension(1), 6, Dimension(None))
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any):
+        self.value = _dim(value)
+
+    def __int__(self) -> int:
+        if self.value is None:
+            raise DTypeError("the dimension is unknown while building; use tg.shape(x) in the graph")
+        return self.value
+
+    __index__ = __int__
+
+    def __repr__(self) -> str:
+        return f"Dimension({self.value})"
+
+    def __str__(self) -> str:
+        return "?" if self.value is None else str(self.value)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def _compare(self, other: Any, relation) -> bool | None:
+        try:
+            other = _dim(other)
+        except (TypeError, ValueError):
+            return NotImplemented
+        return None if self.value is None or other is None else relation(self.value, other)
+
+    def _arithmetic(self, other: Any, function) -> Dimension:
+        try:
+            other = _dim(other)
+        except (TypeError, ValueError):
+            return NotImplemented
+        unknown = self.value is None or other is None
+        return Dimension(None if unknown else function(self.value, other))
+
+    def __eq__(self, other):
+        return self._compare(other, lambda a, b: a == b)
+
+    def __ne__(self, other):
+        return self._compare(other, lambda a, b: a != b)
+
+    def __lt__(self, other):
+        return self._compare(other, lambda a, b: a < b)
+
+    def __le__(self, other):
+        return self._compare(other, lambda a, b: a <= b)
+
+    def __gt__(self, other):
+        return self._compare(other, lambda a, b: a > b)
+
+    def __ge__(self, other):
+        return self._compare(other, lambda a, b: a >= b)
+
+    def __add__(self, other):
+        return self._arithmetic(other, lambda a, b: a + b)
+
+    def __sub__(self, other):
+        return self._arithmetic(other, lambda a, b: a - b)
+
+    def __mul__(self, other):
+        return self._arithmetic(other, lambda a, b: a * b)
+
+    def __floordiv__(self, other):
+        return self._arithmetic(other, lambda a, b: a // b)
+
+    def __mod__(self, other):
+        return self._arithmetic(other, lambda a, b: a % b)
+
+    def __rsub__(self, other):
+        return self._arithmetic(other, lambda a, b: b - a)
+
+    def __rfloordiv__(self, other):
+        return self._arithmetic(other, lambda a, b: b // a)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+def _dim(value: Any) -> int | None:
+    """One dimension as an int, or None for unknown; TF also writes -1 for unknown in places."""
+    if value is None:
+        return None
+    if isinstance(value, Dimension):
+        return value.value
+    try:
+        size = value.__index__()
+    except AttributeError:
+        raise DTypeError(f"a dimension is an int or None, not {value!r}") from None
+    if size < 0:
+        raise ShapeError(f"a dimension is at least 0, not {size}")
+    return size
+
+
+class Shape:
+    """A shape of which the rank or some dimensions may be unknown, as `tf.TensorShape`.
+
+    `dims` is a tuple of ints and Nones, or None when even the rank is unknown.
+
+    >>> shape = tg.TensorShape([None, 784])
+    >>> print(shape, shape.ndims, shape[1].value, shape.is_fully_defined())
+    (?, 784) 2 784 False
+    >>> shape.merge_with([100, None]).as_list()
+    [100, 784]
+    """
+
+    __slots__ = ("dims",)
+    dims: tuple[int | None, ...] | None
+
+    def __init__(self, dims: Any = None):
+        if isinstance(dims, Shape):
+            self.dims = dims.dims
+        elif dims is None:
+            self.dims = None
+        elif isinstance(dims, Iterable):
+            self.dims = tuple(_dim(size) for size in dims)
+        else:
+            self.dims = (_dim(dims),)
+
+    @staticmethod
+    def of(dims: tuple[int | None, ...] | None) -> Shape:
+        """A Shape over `dims` as they are, unchecked: the way the shape rules make one."""
+        shape = object.__new__(Shape)
+        shape.dims = dims
+        return shape
+
+    @property
+    def ndims(self) -> int | None:
+        return None if self.dims is None else len(self.dims)
+
+    rank = ndims
+
+    def is_fully_defined(self) -> bool:
+        return self.dims is not None and None not in self.dims
+
+    def num_elements(self) -> int | None:
+        if self.dims is None or None in self.dims:
+            return None
+        size = 1
+        for dim in self.dims:
+            size *= dim  # type: ignore[operator]
+        return size
+
+    def as_list(self) -> list[int | None]:
+        if self.dims is None:
+            raise ShapeError("as_list() needs a known rank")
+        return list(self.dims)
+
+    def is_compatible_with(self, other: Any) -> bool:
+        """Whether one array could have both shapes."""
+        other = Shape(other)
+        if self.dims is None or other.dims is None:
+            return True
+        return len(self.dims) == len(other.dims) and all(
+            a is None or b is None or a == b for a, b in zip(self.dims, other.dims, strict=True)
+        )
+
+    def assert_is_compatible_with(self, other: Any) -> None:
+        if not self.is_compatible_with(other):
+            raise ShapeError(f"Shapes {self} and {Shape(other)} are incompatible")
+
+    def merge_with(self, other: Any) -> Shape:
+        """What both know together; ShapeError when they contradict each other."""
+        other = Shape(other)
+        self.assert_is_compatible_with(other)
+        if self.dims is None or other.dims is None:
+            return other if self.dims is None else self
+        return Shape.of(
+            tuple(b if a is None else a for a, b in zip(self.dims, other.dims, strict=True))
+        )
+
+    def concatenate(self, other: Any) -> Shape:
+        other = Shape(other)
+        unknown = self.dims is None or other.dims is None
+        return Shape.of(None if unknown else self.dims + other.dims)  # type: ignore[operator]
+
+    def with_rank(self, rank: int) -> Shape:
+        return self.merge_with([None] * rank)
+
+    def __len__(self) -> int:
+        if self.dims is None:
+            raise ShapeError("a shape of unknown rank has no length")
+        return len(self.dims)
+
+    def __bool__(self) -> bool:
+        return self.dims is not None
+
+    def __iter__(self) -> Iterator[Dimension]:
+        return iter([Dimension(size) for size in self.as_list()])
+
+    def __getitem__(self, key):
+        if self.dims is None:
+            return Shape.of(None) if isinstance(key, slice) else Dimension(None)
+        found = self.dims[key]
+        return Shape.of(found) if isinstance(key, slice) else Dimension(found)
+
+    def __eq__(self, other: object) -> bool:
+        if other is not None and not isinstance(other, Shape | tuple | list):
+            return NotImplemented
+        return self.dims == Shape(other).dims
+
+    def __hash__(self) -> int:
+        return hash(self.dims)
+
+    def __str__(self) -> str:
+        if self.dims is None:
+            return "<unknown>"
+        inside = ", ".join("?" if size is None else str(size) for size in self.dims)
+        return f"({inside},)" if len(self.dims) == 1 else f"({inside})"
+
+    def __repr__(self) -> str:
+        dims = self.dims if self.dims is None else [Dimension(size) for size in self.dims]
+        return f"TensorShape({dims})"
+
+    def __reduce__(self):
+        return Shape, (self.dims,)
+
+
+SCALAR, UNKNOWN = Shape.of(()), Shape.of(None)
+
+
+class Spec(NamedTuple):
+    """Shape and dtype of a node, and its value where that is known before any run.
+
+    `value` is an ndarray, or, for the elements of a shape of which some are unknown, an object
+    array with None in their places.
+    """
+
+    shape: Shape
+    dtype: DType
+    value: np.ndarray | None = None
+
+    @property
+    def constant(self) -> np.ndarray | None:
+        """The value, if all of it is known."""
+        return None if self.value is None or self.value.dtype == object else self.value
+
+    def __str__(self) -> str:
+        """`float32[100,256]`, as in the comments of a generated program."""
+        if self.shape.dims is None:
+            return f"{self.dtype.name}[...]"
+        return f"{self.dtype.name}[{','.join('?' if d is None else str(d) for d in self.shape.dims)}]"
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """The shape of an elementwise result under NumPy's rules; ShapeError when there is none.
+
+    >>> from tinygraph.spec import broadcast
+    >>> print(broadcast(tg.TensorShape([None, 3]), tg.TensorShape([5, 1, 1])))
+    (5, ?, 3)
+    """
+    result = shapes[0].dims
+    for shape in shapes[1:]:
+        dims = shape.dims
+        if dims == result and dims is not None and None not in dims:
+            continue
+        if result is None or dims is None:
+            return UNKNOWN
+        rank = max(len(result), len(dims))
+        pairs = zip((1,) * (rank - len(result)) + result, (1,) * (rank - len(dims)) + dims, strict=True)
+        result = tuple(_broadcast_dim(a, b) for a, b in pairs)
+    return Shape.of(result)
+
+
+def _broadcast_dim(a: int | None, b: int | None) -> int | None:
+    if a == b or b == 1:
+        return a
+    if a == 1:
+        return b
+    if a is None or b is None:
+        return b if a is None else a
+    raise ShapeError(f"Dimensions must be equal, but are {a} and {b}")
+
+
+def normalize_axis(axis: Any, rank: int | None) -> int:
+    """An axis as an int in [0, rank); negative ones stay as they are when the rank is unknown."""
+    try:
+        axis = axis.__index__()
+    except AttributeError:
+        raise DTypeError(f"axis must be an int, not {axis!r}") from None
+    if rank is None:
+        return axis
+    if not -rank <= axis < rank:
+        raise ShapeError(f"axis {axis} is out of range for a tensor of rank {rank}")
+    return axis % rank
+
+
+def to_array(value: Any, dtype: DType | None = None) -> np.ndarray:
+    """`value` as a C-contiguous array of `dtype`, or an error where something would be lost.
+
+    Without `dtype`, Python ints become int32 (int64 where they don't fit) and floats float32, also
+    inside lists; NumPy arrays and scalars keep theirs. A float64 value may round to float32.
+
+    Raises
+    ------
+    DTypeError
+        floats to ints or bools, complex, object, string and masked arrays, None.
+    InvalidArgumentError
+        an int out of the dtype's range, NaN for an int, a finite float that becomes infinite.
+
+    >>> from tinygraph.spec import to_array
+    >>> to_array([1, 2]).dtype, to_array([1.5, 2]).dtype, to_array(np.ones(2)).dtype
+    (dtype('int32'), dtype('float32'), dtype('float64'))
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise DTypeError("a masked array has no values under its mask; use .filled(value)")
+    weak = not isinstance(value, np.ndarray | np.generic) and not hasattr(value, "__array__")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise InvalidArgumentError(f"not a rectangular array of numbers: {error}") from None
+    if array.dtype.newbyteorder("=") not in _DTYPES:
+        raise DTypeError(f"{_describe(value, array)} is not made of numbers or bools")
+    if dtype is None:
+        if weak and array.dtype.kind == "f":
+            dtype = float32
+        elif weak and array.dtype.kind in "iu":
+            fits = not array.size or (-(2**31) <= array.min() and array.max() < 2**31)
+            dtype = int32 if fits else as_dtype(array.dtype)
+        else:
+            dtype = as_dtype(array.dtype)
+    empty_list = weak and not array.size  # NumPy calls [] float64; it fits any dtype
+    return _checked_cast(value, array, dtype, empty_list)
+
+
+def _checked_cast(value: Any, array: np.ndarray, dtype: DType, any_kind: bool) -> np.ndarray:
+    source, target = array.dtype, dtype.numpy
+    if source == target:
+        return array if array.flags.c_contiguous else np.ascontiguousarray(array).reshape(array.shape)
+    kinds = source.kind + target.kind
+    if not any_kind and (kinds in ("fi", "fu") or "b" in kinds and kinds != "bb"):
+        if kinds in ("fi", "fu") and np.isnan(array).any():
+            raise InvalidArgumentError(f"NaN does not fit {dtype.name}")
+        raise DTypeError(
+            f"{_describe(value, array)} does not convert to {dtype.name} without loss; "
+            f"convert it first, e.g. with .astype(np.{dtype.name})"
+        )
+    if target.kind in "iu" and array.size:
+        low, high = array.min(), array.max()
+        if low < dtype.min or high > dtype.max:
+            bad = low if low < dtype.min else high
+            raise InvalidArgumentError(f"{bad} is out of the range of {dtype.name}")
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        cast = np.ascontiguousarray(array, dtype=target).reshape(array.shape)
+    if target.kind == "f" and not np.isfinite(cast).all():
+        overflowed = np.isinf(cast) & np.isfinite(array.astype(np.float64, copy=False))
+        if overflowed.any():
+            raise InvalidArgumentError(f"{array[overflowed][0]!r} is out of the range of {dtype.name}")
+    return cast
+
+
+def _describe(value: Any, array: np.ndarray) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of {array.dtype}"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

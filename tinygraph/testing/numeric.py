@@ -1,0 +1,237 @@
+"""Derivatives by differences: four points, smaller steps near kinks, the complex step."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinygraph.compiler.rewrite import lower
+from tinygraph.errors import TinygraphError
+from tinygraph.graph import Node
+from tinygraph.op import argument, const
+from tinygraph.session import Session
+from tinygraph.spec import Shape, Spec
+from tinygraph.testing.twin import Function, twin_of
+
+STEP = 1e-3  # four points then err by about 1e-14 from curvature, 1e-13 from rounding
+LADDER = (1.0, 1 / 8, 1 / 64, 1 / 512)  # of STEP, for where it reaches across a kink
+EPS = float(np.finfo(np.float64).eps)
+ROUNDING = 32 * EPS  # the rounding error of an output, relative to its size: a generous guess
+TINY = 1e-30  # the complex step; its square vanishes
+SMOOTH, SMOOTH_AT_LAST = 1e-4, 1e-5  # how much of a curve may be left by a parabola
+EXHAUSTIVE = 512  # inputs up to this size are tried element by element
+
+# Values at -2h .. 2h minus the parabola that fits them best; and the four-point derivative.
+_T = np.arange(-2.0, 3.0)
+_BASIS = np.stack([np.ones(5), _T, _T**2], axis=1)
+_RESIDUAL = np.eye(5) - _BASIS @ np.linalg.pinv(_BASIS)
+_SLOPE = np.array([1.0, -8.0, 0.0, 8.0, -1.0]) / 12.0
+
+
+@dataclass
+class Estimate:
+    """A derivative of each output along one direction.
+
+    error: how far it may be off after weighting, apart from what curvature does.
+    smooth: whether a parabola fits the outputs around the point.
+    scale: the sum of what the weighted outputs contribute.
+    """
+
+    slope: np.ndarray
+    error: float
+    smooth: bool
+    scale: float
+
+
+class Curve:
+    """Outputs as a function of the inputs: many evaluations of one plan, and their derivatives.
+
+    `weights` say how much each output counts, in one flat vector for all of them.
+    """
+
+    def __init__(
+        self, session: Session, outputs: Sequence[Node], feeds: Mapping[Node, np.ndarray],
+        weights: np.ndarray | None = None, step: float = STEP,
+    ):  # fmt: skip
+        self._call = session.make_callable(list(outputs), list(feeds))
+        self._outputs = list(outputs)
+        self.feeds = dict(feeds)
+        self.step = step
+        self.base = self(self.feeds)
+        self.weights = np.ones(self.base.size) if weights is None else np.abs(weights)
+        self._complex: Callable | None = None
+
+    def __call__(self, feeds: Mapping[Node, np.ndarray]) -> np.ndarray:
+        return flat(self._call(*feeds.values()))
+
+    def along(self, x: Node, direction: np.ndarray, rung: int = 0) -> Estimate:
+        """The derivative by four points, with the step of a rung of the ladder."""
+        h = self.step * LADDER[rung]
+        start = self.feeds[x]
+        values = np.stack(
+            [self.base if t == 0 else self({**self.feeds, x: start + t * h * direction}) for t in _T]
+        )
+        if not np.isfinite(values).all():
+            return Estimate(np.full(self.base.size, np.nan), np.inf, False, np.inf)
+        values -= self.base  # what does not depend on x vanishes exactly
+        moved = values.any(axis=0) * self.weights
+        scale = float(moved @ np.abs(self.base))
+        spread = float(moved @ np.ptp(values, axis=0))
+        residual = float(np.abs(_RESIDUAL @ values).max(axis=0) @ moved)
+        limit = SMOOTH_AT_LAST if rung == len(LADDER) - 1 else SMOOTH
+        smooth = residual <= limit * spread + ROUNDING * scale
+        return Estimate(_SLOPE @ values / h, ROUNDING * scale / h, smooth, scale)
+
+    def exact_along(self, x: Node, direction: np.ndarray) -> np.ndarray | None:
+        """The derivative by the complex step; None where a kernel takes no complex numbers."""
+        if self._complex is None:
+            self._complex = complex_function(self._outputs, self.feeds)
+        moved = {**self.feeds, x: self.feeds[x] + 1j * TINY * direction}
+        value = self._complex(moved)
+        return None if value is None else value.imag / TINY
+
+    def at_kink(self, x: Node, direction: np.ndarray) -> bool:
+        """Whether even the smallest step finds no smooth curve."""
+        return not self.along(x, direction, len(LADDER) - 1).smooth
+
+    def slope(self, x: Node, direction: np.ndarray) -> np.ndarray:
+        """The best that is to be had: complex step, else the first step that finds it smooth."""
+        first = self.along(x, direction)
+        exact = self.exact_along(x, direction)
+        if exact is not None and agree(exact @ self.weights, first.slope @ self.weights, first):
+            return exact
+        for rung in range(len(LADDER)):
+            found = first if rung == 0 else self.along(x, direction, rung)
+            if found.smooth:
+                return found.slope
+        return first.slope
+
+
+def agree(exact: float, slope: float, estimate: Estimate) -> bool:
+    """Whether a complex step tells the same story as differences, as for an analytic kernel."""
+    return bool(abs(exact - slope) <= 1e-7 * abs(slope) + estimate.error)
+
+
+def flat(arrays: Sequence[Any]) -> np.ndarray:
+    """All elements in one vector."""
+    return np.concatenate([np.ravel(a) for a in arrays]) if arrays else np.zeros(0)
+
+
+def complex_function(
+    outputs: Sequence[Node], feeds: Mapping[Node, np.ndarray]
+) -> Callable[[Mapping[Node, np.ndarray]], np.ndarray | None]:
+    """The program of `outputs`, kernel by kernel, on complex arrays; None where one refuses."""
+    specs = {x: Spec(Shape.of(a.shape), x.dtype) for x, a in feeds.items()}
+    program = lower(outputs, specs)
+    leaves = dict(zip(feeds, program.feeds, strict=True))
+
+    def evaluate(arrays: Mapping[Node, np.ndarray]) -> np.ndarray | None:
+        values: dict[Node, Any] = {leaves[x]: array for x, array in arrays.items()}
+        for node in program.nodes:
+            if node.kind is const:
+                values[node] = node.spec.value
+            elif node.kind is not argument:
+                inputs = [values[x] for x in node.inputs]
+                values[node] = result = node.kind.kernel(*inputs, **node.attrs)
+                if result.dtype.kind == "f" and any(np.iscomplexobj(x) for x in inputs):
+                    return None  # abs, real: no longer analytic
+        return flat([values[y] for y in program.results if y is not None]).astype(complex)
+
+    def guarded(arrays: Mapping[Node, np.ndarray]) -> np.ndarray | None:
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("error")  # NumPy warns when it drops an imaginary part
+                return evaluate(arrays)
+        except (TypeError, ValueError, Warning, ArithmeticError, AttributeError, TinygraphError):
+            return None
+
+    return guarded
+
+
+def directions(
+    x: np.ndarray, rng: np.random.Generator, exhaustive: int = EXHAUSTIVE, count: int = 12
+) -> Iterator[np.ndarray]:
+    """Each element for itself, or for a large x some random directions through all elements.
+
+    Steps are relative to elements that are larger than 1.
+    """
+    size = np.maximum(np.abs(x), 1.0)
+    if x.size <= exhaustive:
+        for index in np.ndindex(x.shape):
+            direction = np.zeros(x.shape)
+            direction[index] = size[index]
+            yield direction
+    else:
+        for _ in range(count):
+            yield rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1.0, x.shape) * size
+
+
+def numeric_jacobian(
+    y: Node | Function, inputs: Any, *, session: Session | None = None, step: float = STEP
+) -> list[np.ndarray]:
+    """The Jacobian of `y` by differences, in float64: an array of y's shape + x's for each x.
+
+    Parameters
+    ----------
+    y
+        A tensor, or a function of tensors that gives one.
+    inputs
+        For a tensor a dict {tensor: value}, as a feed_dict; for a function a list of arrays.
+    session
+        Has the values of the variables that y needs; the default session if None.
+    step
+        The distance of the four points, for elements up to 1.
+
+    Returns
+    -------
+    A list in the order of `inputs`; only floats have derivatives, so None stands for an int.
+
+    >>> square = lambda x: x * x
+    >>> tg.testing.numeric_jacobian(square, [np.array([1.0, 3.0])])[0].round(6)
+    array([[2., 0.],
+           [0., 6.]])
+    """
+    twin, _ = twin_of(y, inputs, session)
+    curve = Curve(twin.session, twin.ys, twin.feeds, step=step)
+    shape = np.shape(twin.session.run(twin.ys[0], twin.feeds))
+    return [_jacobian(curve, x, shape) for x in twin.xs]
+
+
+def _jacobian(curve: Curve, x: Node, shape: tuple[int, ...]) -> Any:
+    if not x.dtype.is_floating:
+        return None
+    array = curve.feeds[x]
+    columns = [
+        curve.slope(x, d) / np.max(d) for d in directions(array, np.random.default_rng(0), array.size)
+    ]
+    empty = np.zeros((curve.base.size, 0))
+    return (np.stack(columns, axis=1) if columns else empty).reshape(shape + array.shape)
+
+
+def numeric_gradient(
+    y: Node | Function, inputs: Any, grad_y: Any = None, *, session: Session | None = None,
+    step: float = STEP,
+) -> list[np.ndarray]:  # fmt: skip
+    """The gradient of sum(y * grad_y) by differences, in float64: an array for each input.
+
+    `y`, `inputs` and the rest are as for `numeric_jacobian`; `grad_y` is 1 if None.
+
+    >>> product = lambda a, b: a * b
+    >>> tg.testing.numeric_gradient(product, [np.array(2.0), np.array(5.0)])
+    [array(5.), array(2.)]
+    """
+    found = []
+    for jacobian in numeric_jacobian(y, inputs, session=session, step=step):
+        if jacobian is None:
+            found.append(None)
+            continue
+        g = np.ones(()) if grad_y is None else np.asarray(grad_y, np.float64)
+        rank = max(g.ndim, 0)
+        g = g if grad_y is not None else np.ones(_leading(jacobian, inputs, len(found)))
+        rank = g.ndim
+        found.append(np.tensordot(g, jacobian, axes=rank))
+    return found

@@ -1,0 +1,134 @@
+"""The float64 twin of a subgraph: the same ops with the same rules, where digits can be counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygraph.errors import DTypeError
+from tinygraph.graph import Graph, Node, Operation, get_default_session
+from tinygraph.op import as_node, const, constant
+from tinygraph.ops.array import stop_gradient
+from tinygraph.ops.state import placeholder
+from tinygraph.session import Session
+from tinygraph.spec import DType, float64, to_array
+
+
+class Twin:
+    """A copy of what `ys` need, cut off at `feeds` and at whatever has no derivative.
+
+    Variables, random ops, updates and `stop_gradient` become placeholders that are fed the value
+    which one run of the original gave them. So a dropout mask stays the same in all evaluations,
+    and what gradients take for a constant is one numerically as well.
+
+    ys, xs: the copies of the outputs and of the fed nodes.
+    feeds: copies of all leaves -> their values.
+    narrow: whether the original computes in less than float64.
+    """
+
+    def __init__(
+        self, ys: Sequence[Node], feeds: Mapping[Node, np.ndarray], session: Session,
+        widen: bool = True,
+    ):  # fmt: skip
+        self.graph = Graph()
+        self.graph.seed = ys[0].graph.seed
+        self.session = Session(graph=self.graph)
+        self.feeds: dict[Node, np.ndarray] = {}
+        self._of: dict[Node, Node] = {}
+        self._widen = widen
+        order = needed(ys, stop=lambda node: node in feeds or _is_cut(node))
+        cut = [node for node in order if node not in feeds and _is_cut(node)]
+        values = {**feeds, **dict(zip(cut, session.run(cut, dict(feeds)), strict=True))}
+        self.narrow = any(node.dtype.is_floating and node.dtype != float64 for node in order)
+        with self.graph.as_default():
+            for node in dict.fromkeys([*feeds, *order]):
+                self._of[node] = self._copy(node, values)
+        self.ys = [self._of[y] for y in ys]
+        self.xs = [self._of[x] for x in feeds]
+
+    def _copy(self, node: Node, values: Mapping[Node, np.ndarray]) -> Node:
+        dtype = self._dtype(node.dtype)
+        if node in values:
+            copy = placeholder(dtype, node.shape, name=node.op_name)
+            self.feeds[copy] = np.asarray(values[node], dtype.numpy)
+        elif node.kind is const:
+            copy = constant(node.attrs["value"].astype(dtype.numpy), node.op_name, self.graph)
+        else:
+            attrs = {
+                key: self._dtype(value) if isinstance(value, DType) else value
+                for key, value in node.attrs.items()
+            }
+            copy = node.kind(*[self._of[x] for x in node.inputs], name=node.op_name, **attrs)
+            copy.set_shape(node.shape)
+        copy.origin = node.origin
+        copy.forward = self._of.get(node.forward) if node.forward is not None else None
+        return copy
+
+    def _dtype(self, dtype: DType) -> DType:
+        return float64 if self._widen and dtype.is_floating else dtype
+
+
+def _is_cut(node: Node) -> bool:
+    kind = node.kind
+    return kind.stateful or kind.updates or kind is stop_gradient
+
+
+def needed(ys: Iterable[Node], stop: Callable[[Node], bool]) -> list[Node]:
+    """What the values of `ys` are computed from, inputs first, not looking behind `stop`."""
+    seen = set(ys)
+    stack = list(seen)
+    while stack:
+        node = stack.pop()
+        if not stop(node):
+            stack += [x for x in node.inputs if x not in seen]
+            seen.update(node.inputs)
+    return sorted(seen, key=lambda node: node.id)
+
+
+Function = Callable[..., Any]
+
+
+def twin_of(
+    y: Node | Sequence[Node] | Function, inputs: Any, session: Session | None
+) -> tuple[Twin, Callable[[], Twin]]:
+    """The twin of a node or of what a function builds, and how to get a copy that is no wider.
+
+    For a node `inputs` is a feed_dict, for a function a list of arrays: one per argument.
+    """
+    if callable(y) and not isinstance(y, Node):
+        ys, feeds, session = _built(y, inputs)
+    else:
+        ys = list(y) if isinstance(y, list | tuple) else [y]
+        for node in ys:
+            if not isinstance(node, Node) or isinstance(node, Operation):
+                raise DTypeError(f"y must be a tensor or a function that makes one, not {node!r}")
+        if not isinstance(inputs, Mapping):
+            raise DTypeError(
+                "with a tensor, inputs is a dict {tensor: value}, as a feed_dict; "
+                f"not {type(inputs).__name__}"
+            )
+        feeds = {node: to_array(value, node.dtype) for node, value in inputs.items()}
+        default = get_default_session()
+        if session is None and default is not None and default.graph is ys[0].graph:
+            session = default
+        session = session or Session(graph=ys[0].graph)
+    return Twin(ys, feeds, session), lambda: Twin(ys, feeds, session, widen=False)
+
+
+def _built(
+    function: Function, inputs: Any
+) -> tuple[list[Node], dict[Node, np.ndarray], Session]:
+    """The nodes that `function` makes of placeholders, in a graph of their own."""
+    arrays = [to_array(x) for x in (inputs if isinstance(inputs, list | tuple) else [inputs])]
+    graph = Graph()
+    with graph.as_default():
+        xs = [placeholder(x.dtype, x.shape, name=f"x{i}") for i, x in enumerate(arrays)]
+        made = function(*xs)
+        ys = [as_node(y) for y in (made if isinstance(made, list | tuple) else [made])]
+    session = Session(graph=graph)
+    variables = graph.get_collection("variables")
+    if variables:
+        session.run([variable.initializer for variable in variables])
+    return ys, dict(zip(xs, arrays, strict=True)), session

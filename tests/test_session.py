@@ -301,6 +301,8 @@ def test_a_growing_graph_earns_one_warning(sess):
         warnings.simplefilter("always")
         for i in range(60):
             sess.run(x + float(i), {x: 1.0})
+        for node in [x + 1.0, x + 2.0]:  # as one does in a notebook
+            sess.run(node, {x: 1.0})
     assert [w.category for w in caught] == [tg.errors.GraphGrowthWarning]
     assert "test_session.py" in str(caught[0].message)
 

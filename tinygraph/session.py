@@ -22,7 +22,7 @@ from tinygraph.graph import (
 from tinygraph.spec import Shape, Spec, to_array
 
 PLANS_KEPT = 64
-GROWTH_TOLERATED = 16  # runs in a row that compiled anew because the graph had grown
+GROWTH_TOLERATED = 16  # runs in a row before which one line had added nodes
 
 
 class Variables(dict):
@@ -98,7 +98,7 @@ class Session:
         self._contexts: list = []
         self._closed = False
         self._graph_size = len(self.graph.nodes)
-        self._growths = 0
+        self._growths, self._grown_at, self._warned = 0, "", False
 
     # ---------------------------------------------------------------- running
 
@@ -269,21 +269,24 @@ class Session:
         return self._states[node]
 
     def _watch_growth(self) -> None:
+        """Warn, once, when one line keeps adding nodes between runs: a loop that builds."""
         size = len(self.graph.nodes)
-        if not self._plans:
+        if not self._plans or size <= self._graph_size:
             self._graph_size = size
-        if size > self._graph_size:
-            self._graph_size = size
-            self._growths += 1
-            if self._growths == GROWTH_TOLERATED:
-                newest = self.graph.nodes[-1]
-                warnings.warn(
-                    f"the graph grew between each of {GROWTH_TOLERATED} runs, which are compiled "
-                    f"anew each time; the newest node, '{newest.op_name}', is made at "
-                    f"{newest.where}: build the graph before the loop, and graph.finalize() it",
-                    GraphGrowthWarning,
-                    stacklevel=4,
-                )
+            return
+        self._graph_size = size
+        newest = self.graph.nodes[-1]
+        self._growths = self._growths + 1 if newest.where == self._grown_at else 1
+        self._grown_at = newest.where
+        if self._growths == GROWTH_TOLERATED and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"the graph grew between each of {GROWTH_TOLERATED} runs, each of which had to be "
+                f"compiled anew; the newest node, '{newest.op_name}', was made at {newest.where}. "
+                "Build the graph before the loop; graph.finalize() finds what adds to it",
+                GraphGrowthWarning,
+                stacklevel=4,
+            )
 
     def _unfed(self, unfed: list[Node], fetches: Any, feeds: dict) -> InvalidArgumentError:
         lines = []

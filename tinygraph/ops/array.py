@@ -1,4 +1,4 @@
-"""Ops that rearrange: constants, shapes, indexing, joining and splitting."""
+"""Constants, identities, shapes, and arrays made from a shape."""
 
 from __future__ import annotations
 
@@ -85,14 +85,8 @@ def _shape_spec(x: Spec, out_type: DType) -> Spec:
     return Spec(Shape.of((x.shape.ndims,)), out_type, _dims_value(x.shape.dims, out_type))
 
 
-def _size_spec(x: Spec, out_type: DType) -> Spec:
-    size = x.shape.num_elements()
-    return Spec(Shape.of(()), out_type, None if size is None else _dims_value((size,), out_type)[0:1].reshape(()))  # type: ignore[index]  # noqa: E501
-
-
-def _rank_spec(x: Spec) -> Spec:
-    rank = x.shape.ndims
-    return Spec(Shape.of(()), int32, None if rank is None else np.array(rank, np.int32))
+def _number_spec(number: int | None, dtype: DType) -> Spec:
+    return Spec(SCALAR, dtype, None if number is None else np.array(number, dtype.numpy))
 
 
 shape_op = Op(
@@ -100,11 +94,13 @@ shape_op = Op(
     (None,), ("input",), dynamic=True,
 )  # fmt: skip
 size_op = Op(
-    "Size", lambda x, out_type: np.array(np.size(x), as_dtype(out_type).numpy), _size_spec,
+    "Size", lambda x, out_type: np.array(np.size(x), as_dtype(out_type).numpy),
+    lambda x, out_type: _number_spec(x.shape.num_elements(), out_type),
     (None,), ("input",), dynamic=True,
 )  # fmt: skip
 rank = Op(
-    "Rank", lambda x: np.array(np.ndim(x), np.int32), _rank_spec, (None,), ("input",), dynamic=True,
+    "Rank", lambda x: np.array(np.ndim(x), np.int32), lambda x: _number_spec(x.shape.ndims, int32),
+    (None,), ("input",), dynamic=True,
     doc="""The number of dimensions, as an int32 scalar.
 
     >>> print(tg.rank([[1.0, 2.0]]).eval())

@@ -126,7 +126,7 @@ def complex_function(
 ) -> Callable[[Mapping[Node, np.ndarray]], np.ndarray | None]:
     """The program of `outputs`, kernel by kernel, on complex arrays; None where one refuses."""
     specs = {x: Spec(Shape.of(a.shape), x.dtype) for x, a in feeds.items()}
-    program = lower(outputs, specs)
+    program = lower(outputs, (), specs)
     leaves = dict(zip(feeds, program.feeds, strict=True))
 
     def evaluate(arrays: Mapping[Node, np.ndarray]) -> np.ndarray | None:
@@ -135,11 +135,11 @@ def complex_function(
             if node.kind is const:
                 values[node] = node.spec.value
             elif node.kind is not argument:
-                inputs = [values[x] for x in node.inputs]
-                values[node] = result = node.kind.kernel(*inputs, **node.attrs)
+                inputs = [_operand(node, i, values[x]) for i, x in enumerate(node.inputs)]
+                values[node] = result = np.asarray(node.kind.kernel(*inputs, **node.attrs))
                 if result.dtype.kind == "f" and any(np.iscomplexobj(x) for x in inputs):
                     return None  # abs, real: no longer analytic
-        return flat([values[y] for y in program.results if y is not None]).astype(complex)
+        return flat([values[y] for y in program.results]).astype(complex)
 
     def guarded(arrays: Mapping[Node, np.ndarray]) -> np.ndarray | None:
         try:
@@ -150,6 +150,16 @@ def complex_function(
             return None
 
     return guarded
+
+
+def _operand(node: Node, position: int, value: Any) -> Any:
+    """An input as a generated program passes it: shapes and sizes as tuples and ints."""
+    return as_static(value) if position in node.kind.static else value
+
+
+def as_static(value: np.ndarray) -> Any:
+    """An array of ints as nested tuples, or as an int."""
+    return tuple(as_static(x) for x in value) if np.ndim(value) else int(value)
 
 
 def directions(
@@ -172,7 +182,7 @@ def directions(
 
 def numeric_jacobian(
     y: Node | Function, inputs: Any, *, session: Session | None = None, step: float = STEP
-) -> list[np.ndarray]:
+) -> list[np.ndarray | None]:
     """The Jacobian of `y` by differences, in float64: an array of y's shape + x's for each x.
 
     Parameters
@@ -184,54 +194,49 @@ def numeric_jacobian(
     session
         Has the values of the variables that y needs; the default session if None.
     step
-        The distance of the four points, for elements up to 1.
+        The distance of the points, for elements up to 1; shortened where there is a kink.
 
     Returns
     -------
-    A list in the order of `inputs`; only floats have derivatives, so None stands for an int.
+    A list in the order of `inputs`, with None for those that are not floats.
 
     >>> square = lambda x: x * x
     >>> tg.testing.numeric_jacobian(square, [np.array([1.0, 3.0])])[0].round(6)
     array([[2., 0.],
            [0., 6.]])
     """
-    twin, _ = twin_of(y, inputs, session)
-    curve = Curve(twin.session, twin.ys, twin.feeds, step=step)
-    shape = np.shape(twin.session.run(twin.ys[0], twin.feeds))
-    return [_jacobian(curve, x, shape) for x in twin.xs]
-
-
-def _jacobian(curve: Curve, x: Node, shape: tuple[int, ...]) -> Any:
-    if not x.dtype.is_floating:
-        return None
-    array = curve.feeds[x]
-    columns = [
-        curve.slope(x, d) / np.max(d) for d in directions(array, np.random.default_rng(0), array.size)
-    ]
-    empty = np.zeros((curve.base.size, 0))
-    return (np.stack(columns, axis=1) if columns else empty).reshape(shape + array.shape)
+    return _jacobians(y, inputs, session, step)[1]
 
 
 def numeric_gradient(
     y: Node | Function, inputs: Any, grad_y: Any = None, *, session: Session | None = None,
     step: float = STEP,
-) -> list[np.ndarray]:  # fmt: skip
+) -> list[np.ndarray | None]:  # fmt: skip
     """The gradient of sum(y * grad_y) by differences, in float64: an array for each input.
 
-    `y`, `inputs` and the rest are as for `numeric_jacobian`; `grad_y` is 1 if None.
+    `grad_y` is 1 if None; the rest is as for `numeric_jacobian`.
 
     >>> product = lambda a, b: a * b
-    >>> tg.testing.numeric_gradient(product, [np.array(2.0), np.array(5.0)])
-    [array(5.), array(2.)]
+    >>> da, db = tg.testing.numeric_gradient(product, [np.array(2.0), np.array(5.0)])
+    >>> print(da.round(6), db.round(6))
+    5.0 2.0
     """
-    found = []
-    for jacobian in numeric_jacobian(y, inputs, session=session, step=step):
-        if jacobian is None:
-            found.append(None)
-            continue
-        g = np.ones(()) if grad_y is None else np.asarray(grad_y, np.float64)
-        rank = max(g.ndim, 0)
-        g = g if grad_y is not None else np.ones(_leading(jacobian, inputs, len(found)))
-        rank = g.ndim
-        found.append(np.tensordot(g, jacobian, axes=rank))
-    return found
+    shape, jacobians = _jacobians(y, inputs, session, step)
+    g = np.broadcast_to(1.0 if grad_y is None else np.asarray(grad_y, np.float64), shape)
+    return [None if j is None else np.tensordot(g, j, axes=g.ndim) for j in jacobians]
+
+
+def _jacobians(y: Any, inputs: Any, session: Session | None, step: float) -> tuple[Any, list]:
+    twin, _ = twin_of(y, inputs, session)
+    curve = Curve(twin.session, twin.ys[:1], twin.feeds, step=step)
+    shape = np.shape(twin.session.run(twin.ys[0], twin.feeds))
+    return shape, [_jacobian(curve, x, shape) if x.dtype.is_floating else None for x in twin.xs]
+
+
+def _jacobian(curve: Curve, x: Node, shape: tuple[int, ...]) -> np.ndarray:
+    array = curve.feeds[x]
+    columns = np.zeros((curve.base.size, array.size))
+    elements = directions(array, np.random.default_rng(0), exhaustive=array.size)
+    for column, direction in zip(columns.T, elements, strict=True):
+        column[:] = curve.slope(x, direction) / np.max(direction)
+    return columns.reshape(shape + array.shape)

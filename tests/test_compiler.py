@@ -1,0 +1,240 @@
+"""The generated program: what is in it, where values live, and that no pass changes a result."""
+
+import itertools
+import linecache
+import re
+import sys
+import traceback
+
+import numpy as np
+import pytest
+
+import tinygraph as tg
+from tinygraph.compiler.rewrite import PASSES
+
+
+@pytest.fixture
+def sess():
+    return tg.Session()
+
+
+def lines_with(source, text):
+    return [line for line in source.splitlines() if text in line]
+
+
+def network():
+    """A small network with an update of two variables, and its feed."""
+    rng = np.random.default_rng(0)
+    x = tg.placeholder(tg.float32, [None, 4], name="x")
+    w = tg.Variable(rng.normal(size=(4, 3)).astype(np.float32), name="w")
+    b = tg.Variable(np.zeros(3, np.float32), name="b")
+    loss = tg.reduce_sum(tg.square(tg.tanh(tg.matmul(x, w) + b) - 0.5))
+    dw, db = tg.gradients(loss, [w, b])
+    train = tg.group(w.assign_sub(0.1 * dw), b.assign_sub(0.1 * db))
+    return x, w, b, loss, train, {x: rng.normal(size=(5, 4)).astype(np.float32)}
+
+
+# ---------------------------------------------------------------- the passes
+
+
+@pytest.mark.parametrize("left_out", [set(c) for n in range(5) for c in itertools.combinations(sorted(PASSES), n)])
+def test_no_pass_changes_a_bit(left_out):
+    x, w, b, loss, train, feed = network()
+    reference = tg.Session()
+    other = tg.Session(passes=PASSES - left_out)
+    for sess in (reference, other):
+        sess.run(tg.global_variables_initializer())
+        for _ in range(3):
+            sess.run(train, feed)
+    for a, c in zip(*(s.run([loss, w, b], feed) for s in (reference, other)), strict=True):
+        assert np.array_equal(a, c)
+
+
+def test_equal_nodes_are_merged(sess):
+    x = tg.placeholder(tg.float32, [3])
+    source = sess.source([tg.exp(x) * 2.0, tg.exp(x) * 3.0], {x: np.zeros(3)})
+    assert len(lines_with(source, "np.exp(")) == 1
+    plain = tg.Session(passes=PASSES - {"merge"})
+    source = plain.source([tg.exp(x) * 2.0, tg.exp(x) * 3.0], {x: np.zeros(3)})
+    assert len(lines_with(source, "np.exp(")) == 2
+
+
+def test_constants_are_folded(sess):
+    x = tg.placeholder(tg.float32, [3])
+    y = x * (tg.constant(2.0) * 3.0 + 1.0)
+    assert "np.multiply(x, 7.0, out=r0)" in sess.source(y, {x: np.zeros(3)}).replace("Placeholder", "x")
+
+
+def test_shapes_are_folded_once_they_are_fed(sess):
+    x = tg.placeholder(tg.float32, [None, None], name="x")
+    n = tg.cast(tg.shape(x)[0] * tg.shape(x)[1], tg.float32)
+    assert "np.divide(x, 6.0" in sess.source(x / n, {x: np.zeros((2, 3))})
+
+
+def test_what_is_not_needed_is_not_run(sess):
+    x = tg.placeholder(tg.float32, [3], name="x")
+    y = tg.tanh(x)
+    (g,) = tg.gradients(tg.reduce_sum(y + tg.exp(x)), x)
+    assert "tanh" in sess.source(g, {x: np.zeros(3)})
+    (g,) = tg.gradients(tg.reduce_sum(y + 2.0 * x), y)
+    assert "def step(variables, x):\n    return" in sess.source(g, {x: np.zeros(3)})
+
+
+def test_a_gradient_of_ones_costs_no_memory(sess):
+    x = tg.placeholder(tg.float32, [1000, 1000], name="x")
+    (g,) = tg.gradients(tg.reduce_sum(x * x), x)
+    source = sess.source(tg.reduce_sum(g), {x: np.zeros((1000, 1000))})
+    assert len(lines_with(source, "np.empty((1000, 1000)")) == 1
+
+
+def test_the_program_is_the_same_every_time():
+    x, w, b, loss, train, feed = network()
+    first, second = (tg.Session().source([train, loss], feed) for _ in range(2))
+    assert first == second
+
+
+# ---------------------------------------------------------------- buffers
+
+
+def test_a_deep_forward_pass_needs_few_buffers(sess):
+    x = tg.placeholder(tg.float32, [8, 8], name="x")
+    w = tg.constant(np.eye(8, dtype=np.float32))
+    y = x
+    for _ in range(50):
+        y = tg.tanh(tg.matmul(y, w) + 1.0)
+    assert len(lines_with(sess.source(y, {x: np.zeros((8, 8))}), "np.empty(")) <= 3
+
+
+def test_no_value_is_overwritten_while_it_is_needed(sess):
+    x = tg.placeholder(tg.float64, [3, 3])
+    a = x * 2.0
+    at = tg.transpose(a)
+    b = a + at  # must not go into a's buffer, which `at` is a view of
+    c = tg.reshape(b, [9])
+    d = b * 3.0  # nor this into b's
+    e = tg.reduce_sum(c) + tg.reduce_sum(d)
+    value = np.arange(9.0).reshape(3, 3)
+    expected = (2 * value + 2 * value.T).sum() * 4
+    assert sess.run(e, {x: value}) == expected
+    everything = sess.run([a, at, b, c, d, e], {x: value})
+    assert np.array_equal(everything[1], 2 * value.T) and everything[5] == expected
+    assert sess.run(e, {x: value}) == expected
+
+
+def test_random_programs_equal_plain_numpy():
+    """Chains of in-place ops, views, broadcasts and reductions, in random order."""
+    rng = np.random.default_rng(7)
+    for _ in range(60):
+        arrays = [rng.normal(size=(3, 3))]
+        nodes = [tg.placeholder(tg.float64, [3, 3])]
+        feed = {nodes[0]: arrays[0]}
+        for _ in range(15):
+            i, j = rng.integers(len(nodes), size=2)
+            (a, p), (b, q) = (arrays[i], nodes[i]), (arrays[j], nodes[j])
+            choice = rng.integers(6)
+            made = [
+                lambda: (np.tanh(a), tg.tanh(p)),
+                lambda: (a + b, p + q),
+                lambda: (a * 0.5, p * 0.5),
+                lambda: (a.T, tg.transpose(p)),
+                lambda: (a - b.sum(axis=0), p - tg.reduce_sum(q, axis=0)),
+                lambda: (a @ b * 0.1, tg.matmul(p, q) * 0.1),
+            ][choice]()
+            arrays.append(made[0])
+            nodes.append(made[1])
+        some = [int(k) for k in rng.choice(len(nodes), size=4, replace=False)] + [len(nodes) - 1]
+        for k, value in zip(some, tg.Session().run([nodes[k] for k in some], feed), strict=True):
+            # the same operations in the same order, up to how NumPy sums a product
+            np.testing.assert_allclose(value, arrays[k], rtol=1e-12, atol=1e-12)
+
+
+def test_an_update_is_computed_into_the_variables_spare_array():
+    x, w, b, loss, train, feed = network()
+    sess = tg.Session()
+    source = sess.source(train, feed)
+    assert "np.dot(" in lines_with(source, "out=w_new")[0]
+    assert not lines_with(source, "copyto")
+
+
+# ---------------------------------------------------------------- unknown sizes
+
+
+def test_sizes_that_depend_on_values(sess):
+    x = tg.placeholder(tg.float32, [None], name="x")
+    kept = tg.boolean_mask(x, x > 0.0)
+    y = tg.reduce_sum(kept * 2.0) / tg.cast(tg.size(kept), tg.float32)
+    (g,) = tg.gradients(y, x)
+    feed = {x: [1.0, -1.0, 3.0]}
+    assert sess.run([y, kept * 1.0], feed)[0] == 4.0
+    assert sess.run(g, feed).tolist() == [1.0, 0.0, 1.0]
+    assert sess.run(y, {x: [5.0, 1.0, 1.0]}) == pytest.approx(14 / 3)
+
+
+# ---------------------------------------------------------------- errors and interruption
+
+
+def test_a_traceback_shows_the_generated_line(sess):
+    def broken(x, out=None):
+        raise ValueError("boom")
+
+    op = tg.elementwise("BrokenForTraceback", broken, None)
+    x = tg.placeholder(tg.float32, [2], name="x")
+    try:
+        sess.run(op(x), {x: [1.0, 2.0]})
+    except ValueError as error:
+        text = "".join(traceback.format_exception(error))
+    assert re.search(r'File "<tinygraph program \d+>", line \d+, in step\n    broken\(x, out=r0\)', text)
+
+
+def test_evicted_programs_leave_linecache(sess):
+    x = tg.placeholder(tg.float32)
+    y = x + 1.0
+    before = sum(name.startswith("<tinygraph") for name in linecache.cache)
+    for n in range(150):
+        sess.run(y, {x: np.zeros(n)})
+    after = sum(name.startswith("<tinygraph") for name in linecache.cache)
+    assert after - before <= 64
+
+
+def test_an_interrupt_at_any_bytecode_leaves_variables_whole():
+    x, w, b, loss, train, feed = network()
+    sess = tg.Session()
+    sess.run(tg.global_variables_initializer())
+    sess.run(train, feed)  # compiled; the spare arrays exist
+    old = sess.run([w, b])
+    sess.run(train, feed)
+    new = sess.run([w, b])
+
+    def interrupted_after(steps):
+        left = itertools.count(steps, -1)
+
+        def trace(frame, event, arg):
+            frame.f_trace_opcodes = True
+            if next(left) == 0:
+                raise KeyboardInterrupt
+            return trace
+
+        sys.settrace(trace)
+        try:
+            sess.run(train, feed)
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.settrace(None)
+        return False
+
+    seen = set()
+    for steps in range(1, 5000):
+        w.load(old[0], sess)
+        b.load(old[1], sess)
+        if not interrupted_after(steps):
+            break
+        values = sess.run([w, b])
+        which = [all(map(np.array_equal, values, state)) for state in (old, new)]
+        assert any(which), f"torn after {steps} bytecodes"
+        seen.add(which.index(True))
+        w.load(old[0], sess)
+        b.load(old[1], sess)
+        sess.run(train, feed)
+        assert all(map(np.array_equal, sess.run([w, b]), new))
+    assert seen == {0, 1}

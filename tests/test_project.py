@@ -1,0 +1,288 @@
+"""What holds the project together: the layer order, a doc for each name, README's word."""
+
+import ast
+import configparser
+import re
+import subprocess
+import sys
+import tokenize
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import tinygraph as tg
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "tinygraph"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+# A file imports only from lines above its own. Files of one line form no cycle.
+LAYERS = """
+    errors
+    spec
+    graph
+    op
+    ops
+    gradients
+    compiler
+    session
+    train
+    datasets
+    viz
+    testing
+    __init__
+""".split()
+
+# Not needed by `import tinygraph`; these parts import them where they are used.
+OPTIONAL = {"graphviz", "IPython", "matplotlib", "pooch", "pygraphviz", "tqdm"}
+MAY_IMPORT_LATE = {"datasets", "interop", "viz"}
+
+CODE_LINES = 400
+
+
+def relative(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def layer(module):
+    """The line of LAYERS that a module, or `tinygraph` itself, belongs to."""
+    name = [*module.split("."), "__init__"][1]
+    assert name in LAYERS, f"{module} is in no layer: give it a line in LAYERS"
+    return LAYERS.index(name)
+
+
+def module_name(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 2 else parts)
+
+
+MODULES = {module_name(path) for path in SOURCES}
+
+
+def imports(path):
+    """(module, line, whether it waits: in a function or for a type checker) for each import."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    late = set()
+    for node in ast.walk(tree):
+        typing = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if typing or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            late.update(map(id, ast.walk(node)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = absolute(node, path)
+            # `from tinygraph.ops import math` imports the module tinygraph.ops.math.
+            names = [
+                f"{base}.{alias.name}" if f"{base}.{alias.name}" in MODULES else base
+                for alias in node.names
+            ]
+        else:
+            continue
+        for name in names:
+            yield name, node.lineno, id(node) in late
+
+
+def absolute(node, path):
+    """The module that a `from ... import` names, with its dots resolved."""
+    if not node.level:
+        return node.module
+    package = path.relative_to(ROOT).parent.parts
+    base = package[: len(package) - node.level + 1]
+    return ".".join([*base, node.module] if node.module else base)
+
+
+# ---------------------------------------------------------------- the layers
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_a_file_imports_only_from_layers_above_its_own(path):
+    own = layer(module_name(path))
+    wrong = [
+        f"{relative(path)}:{line} imports {name}"
+        for name, line, _ in imports(path)
+        if name.split(".")[0] == "tinygraph" and layer(name) > own
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_cycle():
+    graph = {
+        module_name(path): {name for name, _, _ in imports(path) if name in MODULES}
+        for path in SOURCES
+    }
+    assert list(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_only_optional_dependencies_are_imported_late(path):
+    part = path.relative_to(PACKAGE).parts[0]
+    wrong = [
+        f"{relative(path)}:{line} imports {name} late"
+        for name, line, late in imports(path)
+        if late and not (part in MAY_IMPORT_LATE and name.split(".")[0] in OPTIONAL)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_numpy_is_the_one_dependency(path):
+    allowed = {"numpy", "tinygraph", *sys.stdlib_module_names}
+    wrong = [
+        f"{relative(path)}:{line} imports {name}"
+        for name, line, late in imports(path)
+        if not late and name.split(".")[0] not in allowed
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_import_loads_no_optional_dependency():
+    code = "import sys, tinygraph; print(*{name.split('.')[0] for name in sys.modules})"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert not OPTIONAL & set(loaded.stdout.split())
+
+
+# ---------------------------------------------------------------- the files
+
+
+def code_lines(path):
+    """How many lines hold code: blank lines, comments and docstrings do not count."""
+    strings = {
+        line
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        for line in range(node.lineno, node.end_lineno + 1)
+    }
+    nothing = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+    with path.open("rb") as file:
+        tokens = [
+            token
+            for token in tokenize.tokenize(file.readline)
+            if token.type not in nothing | {tokenize.ENCODING, tokenize.ENDMARKER}
+        ]
+    used = {line for token in tokens for line in range(token.start[0], token.end[0] + 1)}
+    return len(used - strings)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_a_file_is_short_enough_to_read(path):
+    assert code_lines(path) <= CODE_LINES
+
+
+def text_files():
+    """The project's own text files, found without git so that an unpacked archive passes too."""
+    folders = [ROOT / name for name in (".ci", "benchmarks", "docs", "examples", "tests")]
+    found = [path for folder in [PACKAGE, *folders] for path in folder.rglob("*")]
+    found += [path for path in ROOT.iterdir() if path.suffix in {".cfg", ".md", ".py", ".toml"}]
+    kinds = {"", ".cfg", ".css", ".dot", ".in", ".md", ".py", ".rst", ".svg", ".toml", ".txt"}
+    skipped = {"__pycache__", "_build"}
+    return sorted(
+        path
+        for path in found
+        if path.is_file() and path.suffix in kinds and not skipped & set(path.parts)
+    )
+
+
+def test_no_file_names_a_path_of_one_machine():
+    local = re.compile(r"(?<![\w.:~}-])(/(home|mnt|opt|root|tmp|work|Users)/\w|[A-Z]:\\\w)")
+    wrong = [
+        f"{relative(path)}: {match[0]}"
+        for path in text_files()
+        for match in local.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+# ---------------------------------------------------------------- the public names
+
+
+def public_names():
+    """(dotted name, object) for each public function, class and op."""
+    seen = set()
+    stack = [("tg", tg)]
+    while stack:
+        prefix, module = stack.pop()
+        for name in module.__all__:
+            value = getattr(module, name)
+            if isinstance(value, type(tg)):
+                if value not in seen:
+                    seen.add(value)
+                    stack.append((f"{prefix}.{name}", value))
+            elif callable(value):
+                yield f"{prefix}.{name}", value
+
+
+def docs_of(value):
+    """The docstrings of a public object: a class counts with its methods."""
+    own = [value.__doc__ or ""]
+    if isinstance(value, type):
+        own += [member.__doc__ or "" for name, member in vars(value).items() if name[0] != "_"]
+    return own
+
+
+def test_every_public_name_says_what_it_is():
+    silent = [name for name, value in public_names() if not docs_of(value)[0].strip()]
+    assert not silent, f"without a docstring: {', '.join(silent)}"
+
+
+def test_every_public_name_shows_an_example():
+    without = [
+        name
+        for name, value in public_names()
+        if not any(">>>" in doc for doc in docs_of(value))
+        and not (isinstance(value, type) and issubclass(value, Exception))
+    ]
+    assert not without, f"without a doctest: {', '.join(without)}"
+
+
+# ---------------------------------------------------------------- README and the metadata
+
+
+@pytest.fixture(scope="module")
+def readme():
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def config():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    return parser
+
+
+def test_readme_commands(readme, config):
+    """The two commands are there, alone on a line, and what they name exists."""
+    start = "python3 -m venv .venv && .venv/bin/pip install -e "
+    commands = [line for line in readme.splitlines() if line.startswith("python3 -m venv")]
+    assert commands == [
+        start + "'.[examples]' && .venv/bin/python examples/mnist_mlp.py",
+        start + "'.[test]' && .venv/bin/python -m pytest",
+    ]
+    assert (ROOT / "examples/mnist_mlp.py").is_file()
+    assert {"docs", "examples", "test", "viz"} <= set(config["options.extras_require"])
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_to_files_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
+    missing = [target for target in targets if not (ROOT / target).exists()]
+    assert not missing, f"{page} names files that are not there: {missing}"
+
+
+def test_metadata(config):
+    """The version has one source, the changelog knows it, and the Pythons agree."""
+    assert config["metadata"]["version"] == "attr: tinygraph.__version__"
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## (\S+)", changelog, re.MULTILINE)[1]
+    assert newest == tg.__version__
+    classifiers = config["metadata"]["classifiers"]
+    pythons = re.findall(r"Python :: (3\.\d+)$", classifiers, re.MULTILINE)
+    assert config["options"]["python_requires"] == f">={pythons[0]}"
+    assert "numpy" in config["options"]["install_requires"]
+    assert len(config["options"]["install_requires"].split()) == 1

@@ -1,0 +1,205 @@
+"""Variables: initialisation, updates, and what a read sees within one run."""
+
+import numpy as np
+import pytest
+
+import tinygraph as tg
+
+
+@pytest.fixture
+def sess():
+    return tg.Session()
+
+
+def initialised(sess):
+    sess.run(tg.global_variables_initializer())
+
+
+# ---------------------------------------------------------------- making
+
+
+def test_variables_are_named_as_in_tf1():
+    assert [tg.Variable(1.0).name for _ in range(2)] == ["Variable:0", "Variable_1:0"]
+    w = tg.Variable([1.0], name="w")
+    assert (w.name, w.initializer.name, w.initial_value.name) == (
+        "w:0", "w/Assign", "w/initial_value:0",
+    )  # fmt: skip
+    with tg.name_scope("dense"):
+        assert tg.Variable(1.0, name="kernel").name == "dense/kernel:0"
+    assert tg.global_variables_initializer().name == "init"
+
+
+def test_a_variable_is_a_tensor_with_shape_and_dtype():
+    w = tg.Variable(np.zeros((2, 3)), name="w")
+    assert isinstance(w, tg.Tensor) and w.shape == (2, 3) and w.dtype == tg.float64
+    assert tg.Variable(3, dtype=tg.float32).dtype == tg.float32
+    with pytest.raises(ValueError, match="initial_value"):
+        tg.Variable()
+
+
+def test_initial_values_from_a_function_and_from_a_tensor(sess):
+    v = tg.Variable(lambda: tg.ones([2]) * 3.0, name="v")
+    w = tg.Variable(tg.zeros([2]), name="w")
+    initialised(sess)
+    assert sess.run(v).tolist() == [3.0, 3.0] and sess.run(w).tolist() == [0.0, 0.0]
+    assert v.initial_value.op_name.startswith("v/Initializer/")
+
+
+def test_initial_values_may_depend_on_variables_in_any_order(sess):
+    a = tg.Variable(2.0, name="a")
+    b = tg.Variable(a * 3.0, name="b")
+    c = tg.Variable(b.initialized_value() + a, name="c")
+    d = tg.Variable(a, name="d")
+    sess.run(tg.variables_initializer([d, c, b, a]))
+    assert sess.run([a, b, c, d]) == [2.0, 6.0, 8.0, 2.0]
+    sess.run(a.assign(10.0))
+    sess.run(b.initializer)  # a stays as it is
+    assert sess.run([a, b]) == [10.0, 30.0]
+
+
+def test_load(sess):
+    w = tg.Variable([1.0, 2.0])
+    w.load([3.0, 4.0], sess)
+    assert sess.run(w).tolist() == [3.0, 4.0]
+    with pytest.raises(ValueError):
+        w.load([3.0], sess)
+
+
+def test_collections_of_variables(sess):
+    v = tg.Variable(1.0, trainable=False)
+    local = tg.Variable(1.0, trainable=False, collections=[tg.GraphKeys.LOCAL_VARIABLES])
+    assert tg.global_variables() == [v] and tg.trainable_variables() == []
+    assert tg.local_variables() == [local]
+    sess.run(tg.local_variables_initializer())
+    assert sess.run(local) == 1.0
+    with pytest.raises(tg.errors.FailedPreconditionError):
+        sess.run(v)
+
+
+# ---------------------------------------------------------------- updates
+
+
+def test_updates_are_their_new_value(sess):
+    w = tg.Variable(1.0)
+    initialised(sess)
+    assert sess.run(w.assign_add(2.0)) == 3.0
+    assert sess.run(w.assign_sub(1.0)) == 2.0
+    assert sess.run(tg.assign(w, 7.0)) == 7.0
+    assert sess.run(w) == 7.0
+
+
+def test_only_variables_are_assigned_to_and_only_what_fits():
+    w = tg.Variable([1.0, 2.0])
+    with pytest.raises(TypeError, match="only a Variable"):
+        tg.assign(tg.constant(1.0), 2.0)
+    with pytest.raises(ValueError):
+        w.assign([1.0])
+    with pytest.raises(ValueError):
+        w.assign_add(tg.zeros([2, 2]))
+    with pytest.raises(TypeError):
+        w.assign(tg.zeros([2], tg.float64))
+
+
+def test_a_value_of_unknown_shape_must_fit_when_it_runs(sess):
+    w = tg.Variable([1.0, 2.0])
+    x = tg.placeholder(tg.float32)
+    update = w.assign(x)
+    sess.run(update, {x: [3.0, 4.0]})
+    assert sess.run(w).tolist() == [3.0, 4.0]
+    with pytest.raises(ValueError):
+        sess.run(update, {x: [5.0]})
+    assert sess.run(w).tolist() == [3.0, 4.0]
+
+
+def test_a_variable_without_validated_shape_may_change_it(sess):
+    w = tg.Variable([1.0, 2.0], validate_shape=False)
+    assert w.shape.ndims is None
+    initialised(sess)
+    assert sess.run(w.assign([[5.0]])).tolist() == [[5.0]]
+    assert sess.run(w + 1.0).tolist() == [[6.0]]
+
+
+# ---------------------------------------------------------------- order within a run
+
+
+def test_reads_see_the_value_from_before_and_fetches_the_one_after(sess):
+    w = tg.Variable(1.0)
+    read = w + 0.0
+    copy = tg.identity(w)
+    update = w.assign_add(10.0)
+    initialised(sess)
+    for fetches in ([read, copy, update, w], [w, update, copy, read]):
+        values = dict(zip(fetches, sess.run(fetches), strict=True))
+        assert values[read] == values[copy] == values[w] - 10.0
+        assert values[update] == values[w]
+
+
+def test_control_dependencies_order_a_read_after_an_update(sess):
+    w = tg.Variable(1.0)
+    before = w * 1.0
+    update = w.assign_add(1.0)
+    with tg.control_dependencies([update]):
+        after = w * 1.0
+        read = w.read_value()
+    with tg.control_dependencies([tg.group(update)]):
+        also = tg.identity(w)
+    initialised(sess)
+    assert sess.run([before, after, read, also, w]) == [1.0, 2.0, 2.0, 2.0, 2.0]
+    assert sess.run(after) == 3.0  # the update runs although it isn't fetched
+    assert sess.run(before) == 3.0
+
+
+def test_a_read_between_two_ordered_updates_sees_the_first(sess):
+    w = tg.Variable(1.0)
+    first = w.assign_add(1.0)
+    with tg.control_dependencies([first]):
+        middle = w * 1.0
+    with tg.control_dependencies([middle]):
+        second = w.assign(w * 10.0)
+    with tg.control_dependencies([second]):
+        last = w * 1.0
+    initialised(sess)
+    assert sess.run([middle, last, w]) == [2.0, 20.0, 20.0]
+
+
+def test_unordered_updates_all_count(sess):
+    w = tg.Variable(0)
+    updates = [w.assign_add(1) for _ in range(5)]
+    initialised(sess)
+    sess.run(updates[::-1])
+    assert sess.run(w) == 5
+
+
+def test_a_loop_of_updates_swaps_two_variables(sess):
+    a, b = tg.Variable(1.0), tg.Variable(2.0)
+    swap = tg.group(a.assign(b), b.assign(a))
+    initialised(sess)
+    sess.run(swap)
+    assert sess.run([a, b]) == [2.0, 1.0]
+
+
+def test_gradients_do_not_flow_through_assignments(sess):
+    w = tg.Variable(1.0)
+    x = tg.constant(2.0)
+    assert tg.gradients(w.assign(x * 2.0), x) == [None]
+
+
+def test_group_and_tuple(sess):
+    w = tg.Variable(1.0)
+    update = w.assign(5.0)
+    together = tg.group(update, [tg.no_op()])
+    assert isinstance(together, tg.Operation)
+    initialised(sess)
+    assert sess.run(together) is None and sess.run(w) == 5.0
+    a, none, b = tg.tuple([tg.constant(1.0), None, w * 2.0], control_inputs=[w.assign_add(1.0)])
+    assert none is None
+    assert sess.run(a) == 1.0
+    assert sess.run(w) == 6.0  # fetching one runs what all depend on
+
+
+def test_placeholder_with_default(sess):
+    x = tg.placeholder_with_default([1.0, 2.0], [None])
+    assert sess.run(x * 2.0).tolist() == [2.0, 4.0]
+    assert sess.run(x * 2.0, {x: [5.0]}).tolist() == [10.0]
+    with pytest.raises(ValueError):
+        tg.placeholder_with_default([1.0], [2])

@@ -1,0 +1,364 @@
+"""Initializers: objects that make a variable's initial value from its shape.
+
+Each is called as `init(shape, dtype=None, partition_info=None)`, as in TF1, and gives a tensor.
+With a seed they give TF1's numbers; without one, numbers that depend on the variable's name.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinygraph.errors import DTypeError, GraphError, ShapeError
+from tinygraph.graph import Node
+from tinygraph.op import Op, check_dtypes
+from tinygraph.ops.array import constant, ones, reshape, transpose, zeros
+from tinygraph.ops.math import multiply
+from tinygraph.ops.random import random_normal, random_uniform, truncated_normal
+from tinygraph.spec import DType, Shape, Spec, as_dtype, float32
+
+__all__ = [
+    "constant_initializer", "glorot_normal_initializer", "glorot_uniform_initializer",
+    "identity_initializer", "ones_initializer", "orthogonal_initializer",
+    "random_normal_initializer", "random_uniform_initializer", "truncated_normal_initializer",
+    "uniform_unit_scaling_initializer", "variance_scaling_initializer", "zeros_initializer",
+]  # fmt: skip
+
+# The standard deviation of a standard normal distribution cut off at -2 and 2.
+TRUNCATED_STDDEV = 0.87962566103423978
+
+
+class Initializer:
+    """Base of the initializers; a subclass defines `make(shape, dtype)`.
+
+    >>> class halves_initializer(tg.initializers.Initializer):
+    ...     def make(self, shape, dtype):
+    ...         return tg.fill(shape, tg.constant(0.5, dtype))
+    >>> tg.get_variable("h", [2], initializer=halves_initializer()).initial_value.eval()
+    array([0.5, 0.5], dtype=float32)
+    """
+
+    dtype: Any = float32
+
+    def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Node:
+        if partition_info is not None:
+            raise GraphError("partitioned variables are not supported")
+        return self.make(shape, as_dtype(self.dtype if dtype is None else dtype))
+
+    def make(self, shape: Any, dtype: DType) -> Node:
+        raise NotImplementedError
+
+
+def _ints(shape: Any) -> list[int]:
+    """A shape that has to be known as a list of ints."""
+    dims = [shape] if isinstance(shape, int) else Shape(shape).as_list()
+    if None in dims:
+        raise ShapeError(f"an initializer needs to know the whole shape, not {Shape(shape)}")
+    return dims  # type: ignore[return-value]
+
+
+def _float(dtype: DType) -> DType:
+    if not dtype.is_floating:
+        raise DTypeError(f"Expected floating point type, got {dtype.name}.")
+    return dtype
+
+
+# ---------------------------------------------------------------- constants
+
+
+@dataclass(eq=False)
+class zeros_initializer(Initializer):
+    """Zeros.
+
+    >>> tg.zeros_initializer()([2]).eval()
+    array([0., 0.], dtype=float32)
+    """
+
+    dtype: Any = float32
+
+    def make(self, shape: Any, dtype: DType) -> Node:
+        return zeros(shape, dtype)
+
+
+@dataclass(eq=False)
+class ones_initializer(Initializer):
+    """Ones.
+
+    >>> tg.ones_initializer()([2]).eval()
+    array([1., 1.], dtype=float32)
+    """
+
+    dtype: Any = float32
+
+    def make(self, shape: Any, dtype: DType) -> Node:
+        return ones(shape, dtype)
+
+
+@dataclass(eq=False)
+class constant_initializer(Initializer):
+    """A value everywhere, or given values in C order, of which the last one fills up the shape.
+
+    With `verify_shape`, `value` must have the variable's shape: DTypeError (a TypeError) else.
+
+    >>> tg.constant_initializer([1.0, 2.0])([3]).eval()
+    array([1., 2., 2.], dtype=float32)
+    """
+
+    value: Any = 0
+    dtype: Any = float32
+    verify_shape: bool = False
+
+    def __post_init__(self):
+        if not np.isscalar(self.value) and not isinstance(self.value, list | tuple | np.ndarray):
+            raise DTypeError(
+                f"Invalid type for initial value: {type(self.value)} (expected a Python number, a "
+                "list or tuple of them, or numpy.ndarray)."
+            )
+
+    def make(self, shape: Any, dtype: DType) -> Node:
+        if self.verify_shape and tuple(_ints(shape)) != np.shape(self.value):
+            raise DTypeError(
+                f"Expected Tensor's shape: {tuple(_ints(shape))}, got {np.shape(self.value)}."
+            )
+        return constant(self.value, dtype, _ints(shape))
+
+
+@dataclass(eq=False)
+class identity_initializer(Initializer):
+    """`gain` times the identity matrix.
+
+    >>> tg.initializers.identity(2.0)([2, 2]).eval()
+    array([[2., 0.],
+           [0., 2.]], dtype=float32)
+    """
+
+    gain: float = 1.0
+    dtype: Any = float32
+
+    def make(self, shape: Any, dtype: DType) -> Node:
+        dims = _ints(shape)
+        if len(dims) != 2:
+            raise ShapeError("Identity matrix initializer can only be used for 2D matrices.")
+        return constant(np.eye(*dims, dtype=_float(dtype).numpy) * dtype.numpy.type(self.gain))
+
+
+# ---------------------------------------------------------------- random numbers
+
+
+@dataclass(eq=False)
+class random_uniform_initializer(Initializer):
+    """Numbers from [minval, maxval); maxval is 1 for floats and must be given for ints.
+
+    >>> tg.random_uniform_initializer(-1.0, 1.0, seed=1)([2]).eval()
+    array([-0.5219252 , -0.44736814], dtype=float32)
+    """
+
+    minval: Any = 0
+    maxval: Any = None
+    seed: int | None = None
+    dtype: Any = float32
+
+    def make(self, shape: Any, dtype: DType) -> Node:
+        return random_uniform(shape, self.minval, self.maxval, dtype, self.seed)
+
+
+@dataclass(eq=False)
+class random_normal_initializer(Initializer):
+    """Normally distributed numbers.
+
+    >>> tg.random_normal_initializer(stddev=0.1, seed=1)([2]).eval().round(4)
+    array([-0.0811,  0.1485], dtype=float32)
+    """
+
+    mean: Any = 0.0
+    stddev: Any = 1.0
+    seed: int | None = None
+    dtype: Any = float32
+
+    def make(self, shape: Any, dtype: DType) -> Node:
+        return random_normal(shape, self.mean, self.stddev, _float(dtype), self.seed)
+
+
+@dataclass(eq=False)
+class truncated_normal_initializer(Initializer):
+    """Normally distributed numbers, redrawn until less than two `stddev` from `mean`.
+
+    >>> tg.truncated_normal_initializer(stddev=0.1, seed=1)([2]).eval().round(4)
+    array([-0.0811,  0.1485], dtype=float32)
+    """
+
+    mean: Any = 0.0
+    stddev: Any = 1.0
+    seed: int | None = None
+    dtype: Any = float32
+
+    def make(self, shape: Any, dtype: DType) -> Node:
+        return truncated_normal(shape, self.mean, self.stddev, _float(dtype), self.seed)
+
+
+def _fans(dims: list[int]) -> tuple[int, int]:
+    """How many inputs an output unit sees, and outputs an input; a kernel's window counts too."""
+    if len(dims) < 2:
+        return (dims[0], dims[0]) if dims else (1, 1)
+    window = math.prod(dims[:-2])
+    return dims[-2] * window, dims[-1] * window
+
+
+@dataclass(eq=False)
+class variance_scaling_initializer(Initializer):
+    """Random weights of variance scale/n, so that a layer keeps the size of its signals.
+
+    n is the number of inputs ("fan_in"), of outputs ("fan_out") or the mean of both ("fan_avg").
+    `distribution` is "truncated_normal" (or "normal"), "untruncated_normal" or "uniform".
+
+    >>> init = tg.variance_scaling_initializer(2.0, seed=1)
+    >>> print(init([1000, 10]).eval().var().round(4))
+    0.002
+    """
+
+    scale: float = 1.0
+    mode: str = "fan_in"
+    distribution: str = "truncated_normal"
+    seed: int | None = None
+    dtype: Any = float32
+
+    def __post_init__(self):
+        self.distribution = self.distribution.lower()
+        if self.scale <= 0:
+            raise GraphError(f"`scale` must be positive, not {self.scale}")
+        if self.mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise GraphError(f"Invalid `mode` argument: {self.mode!r}")
+        if self.distribution not in ("normal", "uniform", "truncated_normal", "untruncated_normal"):
+            raise GraphError(f"Invalid `distribution` argument: {self.distribution!r}")
+
+    def make(self, shape: Any, dtype: DType) -> Node:
+        fan_in, fan_out = _fans(_ints(shape))
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, n)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3 * variance)
+            return random_uniform(shape, -limit, limit, _float(dtype), self.seed)
+        if self.distribution == "untruncated_normal":
+            return random_normal(shape, 0.0, math.sqrt(variance), _float(dtype), self.seed)
+        stddev = math.sqrt(variance) / TRUNCATED_STDDEV
+        return truncated_normal(shape, 0.0, stddev, _float(dtype), self.seed)
+
+
+class glorot_uniform_initializer(variance_scaling_initializer):
+    """Uniform in ±sqrt(6 / (fan_in + fan_out)); Glorot and Bengio, 2010. The default of variables.
+
+    >>> print(abs(tg.glorot_uniform_initializer()([100, 50]).eval()).max() <= 0.2)
+    True
+    """
+
+    def __init__(self, seed: int | None = None, dtype: Any = float32):
+        super().__init__(1.0, "fan_avg", "uniform", seed, dtype)
+
+
+class glorot_normal_initializer(variance_scaling_initializer):
+    """Truncated normal of variance 2 / (fan_in + fan_out); Glorot and Bengio, 2010.
+
+    >>> print(tg.glorot_normal_initializer(seed=1)([100, 100]).eval().std().round(2))
+    0.1
+    """
+
+    def __init__(self, seed: int | None = None, dtype: Any = float32):
+        super().__init__(1.0, "fan_avg", "truncated_normal", seed, dtype)
+
+
+def he_normal(seed: int | None = None) -> Initializer:
+    """Truncated normal of variance 2 / fan_in, for relu; He et al., 2015.
+
+    >>> print(tg.initializers.he_normal(seed=1)([200, 100]).eval().std().round(2))
+    0.1
+    """
+    return variance_scaling_initializer(2.0, "fan_in", "truncated_normal", seed)
+
+
+def he_uniform(seed: int | None = None) -> Initializer:
+    """Uniform in ±sqrt(6 / fan_in), for relu; He et al., 2015.
+
+    >>> print(abs(tg.initializers.he_uniform()([150, 50]).eval()).max() <= 0.2)
+    True
+    """
+    return variance_scaling_initializer(2.0, "fan_in", "uniform", seed)
+
+
+def lecun_normal(seed: int | None = None) -> Initializer:
+    """Truncated normal of variance 1 / fan_in; LeCun et al., 1998.
+
+    >>> print(tg.initializers.lecun_normal(seed=1)([100, 100]).eval().std().round(2))
+    0.1
+    """
+    return variance_scaling_initializer(1.0, "fan_in", "truncated_normal", seed)
+
+
+def lecun_uniform(seed: int | None = None) -> Initializer:
+    """Uniform in ±sqrt(3 / fan_in); LeCun et al., 1998.
+
+    >>> print(abs(tg.initializers.lecun_uniform()([75, 50]).eval()).max() <= 0.2)
+    True
+    """
+    return variance_scaling_initializer(1.0, "fan_in", "uniform", seed)
+
+
+@dataclass(eq=False)
+class uniform_unit_scaling_initializer(Initializer):
+    """Uniform in ±factor·sqrt(3 / n), with n the product of all dimensions but the last.
+
+    >>> print(abs(tg.uniform_unit_scaling_initializer()([75, 50]).eval()).max() <= 0.2)
+    True
+    """
+
+    factor: float = 1.0
+    seed: int | None = None
+    dtype: Any = float32
+
+    def make(self, shape: Any, dtype: DType) -> Node:
+        limit = math.sqrt(3 / max(math.prod(_ints(shape)[:-1]), 1.0)) * self.factor
+        return random_uniform(shape, -limit, limit, _float(dtype), self.seed)
+
+
+def _orthogonalize(x: np.ndarray) -> np.ndarray:
+    """Q of x = QR, with the signs for which R's diagonal is positive: then Q is unique."""
+    working = np.promote_types(x.dtype, np.float32)  # LAPACK has no float16
+    q, r = np.linalg.qr(x.astype(working))
+    return (q * np.sign(np.diagonal(r))).astype(x.dtype)
+
+
+orthogonalize = Op(
+    "Orthogonalize", _orthogonalize, lambda x: Spec(x.shape, check_dtypes((x,), "float")), (None,),
+    ("x",), dynamic=True, doc="The orthonormal columns that Gram and Schmidt make of a matrix's.",
+)  # fmt: skip
+
+
+@dataclass(eq=False)
+class orthogonal_initializer(Initializer):
+    """`gain` times a random matrix with orthonormal columns, or rows where these are fewer.
+
+    All dimensions but the last count as rows. Saxe et al., 2014.
+
+    >>> w = tg.orthogonal_initializer(seed=1)([3, 2]).eval()
+    >>> print((w.T @ w).round(3) + 0.0)
+    [[1. 0.]
+     [0. 1.]]
+    """
+
+    gain: float = 1.0
+    seed: int | None = None
+    dtype: Any = float32
+
+    def make(self, shape: Any, dtype: DType) -> Node:
+        dims = _ints(shape)
+        if len(dims) < 2:
+            raise ShapeError("The tensor to initialize must be at least two-dimensional")
+        rows, columns = math.prod(dims[:-1]), dims[-1]
+        tall = (max(rows, columns), min(rows, columns))
+        q = orthogonalize(random_normal(tall, dtype=_float(dtype), seed=self.seed))
+        if rows < columns:
+            q = transpose(q)
+        return multiply(self.gain, reshape(q, dims))
+

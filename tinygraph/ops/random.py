@@ -1,0 +1,249 @@
+"""Random numbers: each op draws from a stream of its own, which a Session keeps for it.
+
+The stream is TensorFlow's (`philox.py`). With a seed of its own an op gives TF1's numbers. With
+only the graph's seed it derives its own from its name, so that the same program gives the same
+numbers in each session, whatever else is added to the graph. Without any seed no run repeats.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+
+from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.graph import Node, name_scope
+from tinygraph.op import Op, as_node
+from tinygraph.ops.array import as_shape_node, shape_from
+from tinygraph.ops.math import add, multiply, subtract
+from tinygraph.ops.philox import Philox, seeds
+from tinygraph.spec import (
+    DType, Shape, Spec, as_dtype, float16, float32, float64, int32, int64,
+)  # fmt: skip
+
+__all__ = [
+    "categorical", "multinomial", "random_normal", "random_shuffle", "random_uniform",
+    "truncated_normal",
+]  # fmt: skip
+
+FLOATS, INTS = (float16, float32, float64), (int32, int64)
+
+
+def _stream(graph_seed: int | None, name: str, seed: int | None, **attrs: Any) -> Philox:
+    return Philox(*seeds(graph_seed, seed, default=zlib.crc32(name.encode())))
+
+
+def _dims(shape: Any) -> tuple[int, ...]:
+    return tuple(int(d) for d in shape)
+
+
+def _checked_seed(seed: Any) -> int | None:
+    """A seed as an int, since an op's attributes are static."""
+    if seed is None:
+        return None
+    try:
+        return seed.__index__()
+    except AttributeError:
+        raise DTypeError(f"a seed is an int or None, not {seed!r}") from None
+
+
+# ---------------------------------------------------------------- the ops
+# The kernel of a random op gets its stream as `state`; its attributes are static.
+
+
+def _draw_uniform(shape: Any, out: Any = None, *, state: Philox, dtype: Any, seed: Any) -> Any:
+    return state.uniform(_dims(shape), as_dtype(dtype).numpy, out=out)
+
+
+def _draw_normal(shape: Any, out: Any = None, *, state: Philox, dtype: Any, seed: Any) -> Any:
+    return state.normal(_dims(shape), as_dtype(dtype).numpy, out=out)
+
+
+def _draw_truncated(shape: Any, out: Any = None, *, state: Philox, dtype: Any, seed: Any) -> Any:
+    return state.truncated_normal(_dims(shape), as_dtype(dtype).numpy, out=out)
+
+
+def _draw_ints(
+    shape: Any, low: Any, high: Any, out: Any = None, *, state: Philox, dtype: Any, seed: Any
+) -> Any:
+    return state.uniform(_dims(shape), as_dtype(dtype).numpy, int(low), int(high), out=out)
+
+
+def _float_spec(shape: Spec, dtype: DType, seed: Any) -> Spec:
+    if dtype not in FLOATS:
+        raise DTypeError(f"draws floats, not {dtype.name},")
+    return Spec(shape_from(shape), dtype)
+
+
+def _int_spec(shape: Spec, low: Spec, high: Spec, dtype: DType, seed: Any) -> Spec:
+    for bound in (low, high):
+        if bound.dtype is not dtype or bound.shape.ndims not in (0, None):
+            raise DTypeError(f"the bounds must be scalars of dtype {dtype.name}, not {bound},")
+    return Spec(shape_from(shape), dtype)
+
+
+random_uniform_op = Op(
+    "RandomUniform", _draw_uniform, _float_spec, (None,), ("shape",), stateful=True, static=(0,),
+    state=_stream, doc="Floats from [0, 1).",
+)  # fmt: skip
+random_uniform_int_op = Op(
+    "RandomUniformInt", _draw_ints, _int_spec, (None, None, None), ("shape", "minval", "maxval"),
+    stateful=True, static=(0, 1, 2), state=_stream, doc="Ints from [minval, maxval).",
+)  # fmt: skip
+random_standard_normal_op = Op(
+    "RandomStandardNormal", _draw_normal, _float_spec, (None,), ("shape",), stateful=True,
+    static=(0,), state=_stream, doc="Normal numbers of mean 0 and standard deviation 1.",
+)  # fmt: skip
+truncated_normal_op = Op(
+    "TruncatedNormal", _draw_truncated, _float_spec, (None,), ("shape",), stateful=True,
+    static=(0,), state=_stream, doc="Standard normal numbers, redrawn until between -2 and 2.",
+)  # fmt: skip
+
+
+def _shuffle(value: Any, *, state: Philox, seed: Any) -> Any:
+    return value[state.permutation(len(value))] if value.ndim else np.array(value)
+
+
+random_shuffle_op = Op(
+    "RandomShuffle", _shuffle, lambda value, seed: Spec(value.shape, value.dtype), (None,),
+    ("value",), stateful=True, dynamic=True, state=_stream, doc="The rows in a random order.",
+)  # fmt: skip
+
+
+def _multinomial(
+    logits: Any, num_samples: Any, out: Any = None, *, state: Philox, output_dtype: Any, seed: Any
+) -> Any:
+    if int(num_samples) < 0:
+        raise InvalidArgumentError(f"num_samples should be nonnegative, got {num_samples}")
+    if not logits.shape[1]:
+        raise InvalidArgumentError("num_classes should be positive, got 0")
+    return state.multinomial(logits, int(num_samples), as_dtype(output_dtype).numpy, out=out)
+
+
+def _multinomial_spec(logits: Spec, num_samples: Spec, output_dtype: DType, seed: Any) -> Spec:
+    if logits.dtype not in FLOATS or output_dtype not in INTS:
+        raise DTypeError(f"{output_dtype.name} from {logits.dtype.name}: draws ints from floats,")
+    if logits.shape.ndims not in (2, None):
+        raise ShapeError(f"logits must be a matrix, not of shape {logits.shape},")
+    if not num_samples.dtype.is_integer or num_samples.shape.ndims not in (0, None):
+        raise DTypeError(f"num_samples must be an int, not {num_samples},")
+    count = num_samples.constant
+    rows = logits.shape.dims[0] if logits.shape.dims else None
+    known = count is not None and count >= 0
+    return Spec(Shape.of((rows, int(count) if known else None)), output_dtype)  # type: ignore[arg-type]
+
+
+multinomial_op = Op(
+    "Multinomial", _multinomial, _multinomial_spec, (None, None), ("logits", "num_samples"),
+    stateful=True, static=(1,), state=_stream, doc="Classes drawn with probability softmax(logits).",
+)  # fmt: skip
+
+# ---------------------------------------------------------------- the public functions
+
+
+def random_uniform(
+    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = float32, seed: int | None = None,
+    name: str | None = None,
+) -> Node:  # fmt: skip
+    """Numbers drawn uniformly from [minval, maxval).
+
+    `shape` may be a tensor, such as `tg.shape(x)`. `maxval` is 1 by default, and must be given for
+    ints (GraphError). Floats let the gradient through to `minval` and `maxval`.
+
+    >>> tg.random_uniform([3], seed=5).eval()
+    array([0.38831127, 0.6636828 , 0.19191074], dtype=float32)
+    """
+    dtype, seed = as_dtype(dtype), _checked_seed(seed)
+    if dtype not in FLOATS + INTS:
+        raise GraphError(f"Invalid dtype {dtype!r}: random_uniform makes floats, int32 or int64")
+    if maxval is None and dtype.is_integer:
+        raise GraphError(f"Must specify maxval for integer dtype {dtype!r}")
+    with name_scope(name, "random_uniform", [shape, minval, maxval]) as scope:
+        shape = as_shape_node(shape)
+        low = as_node(minval, dtype, name="min", graph=shape.graph)
+        high = as_node(1 if maxval is None else maxval, dtype, name="max", graph=shape.graph)
+        if dtype.is_integer:
+            return random_uniform_int_op(shape, low, high, dtype=dtype, seed=seed, name=scope)
+        drawn = random_uniform_op(shape, dtype=dtype, seed=seed)
+        width = subtract(high, low, name="sub")
+        return add(multiply(drawn, width, name="mul"), low, name=scope)
+
+
+def random_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = float32, seed: int | None = None,
+    name: str | None = None,
+) -> Node:  # fmt: skip
+    """Normally distributed numbers: mean + stddev * z, through which gradients flow to both.
+
+    `shape` may be a tensor, such as `tg.shape(mean)`.
+
+    >>> tg.random_normal([2], seed=5).eval().round(4)
+    array([-1.1831,  1.4263], dtype=float32)
+    """
+    with name_scope(name, "random_normal", [shape, mean, stddev]) as scope:
+        return _scaled(random_standard_normal_op, shape, mean, stddev, dtype, seed, scope)
+
+
+def truncated_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = float32, seed: int | None = None,
+    name: str | None = None,
+) -> Node:  # fmt: skip
+    """Normally distributed numbers, redrawn until less than two `stddev` from `mean`.
+
+    >>> bool(abs(tg.truncated_normal([100], stddev=0.1).eval()).max() < 0.2)
+    True
+    """
+    with name_scope(name, "truncated_normal", [shape, mean, stddev]) as scope:
+        return _scaled(truncated_normal_op, shape, mean, stddev, dtype, seed, scope)
+
+
+def _scaled(
+    op: Op, shape: Any, mean: Any, stddev: Any, dtype: Any, seed: Any, scope: str
+) -> Node:
+    """What `op` draws, times `stddev`, plus `mean`."""
+    dtype, seed = as_dtype(dtype), _checked_seed(seed)
+    shape = as_shape_node(shape)
+    mean = as_node(mean, dtype, name="mean", graph=shape.graph)
+    stddev = as_node(stddev, dtype, name="stddev", graph=shape.graph)
+    drawn = op(shape, dtype=dtype, seed=seed)
+    return add(multiply(drawn, stddev, name="mul"), mean, name=scope)
+
+
+def random_shuffle(value: Any, seed: int | None = None, name: str | None = None) -> Node:
+    """The rows of `value`, which is all along its first axis, in a random order.
+
+    >>> sorted(tg.random_shuffle([1, 2, 3]).eval().tolist())
+    [1, 2, 3]
+    """
+    return random_shuffle_op(as_node(value, name="value"), seed=_checked_seed(seed), name=name)
+
+
+def multinomial(
+    logits: Any, num_samples: Any, seed: int | None = None, name: str | None = None,
+    output_dtype: Any = None,
+) -> Node:  # fmt: skip
+    """Classes drawn with probability softmax(logits), `num_samples` for each row of a matrix.
+
+    The result has shape [rows, num_samples] and dtype int64, or `output_dtype`.
+
+    >>> tg.multinomial([[0.0, 99.0]], 3).eval()
+    array([[1, 1, 1]])
+    """
+    with name_scope(name, "multinomial", [logits]):
+        logits = as_node(logits, name="logits")
+        samples = as_node(num_samples, name="num_samples", graph=logits.graph)
+        dtype = int64 if output_dtype is None else as_dtype(output_dtype)
+        return multinomial_op(logits, samples, output_dtype=dtype, seed=_checked_seed(seed))
+
+
+def categorical(
+    logits: Any, num_samples: Any, dtype: Any = None, seed: int | None = None,
+    name: str | None = None,
+) -> Node:  # fmt: skip
+    """`multinomial` under its newer name (TF: `tf.random.categorical`).
+
+    >>> tg.categorical([[99.0, 0.0]], 3).eval()
+    array([[0, 0, 0]])
+    """
+    return multinomial(logits, num_samples, seed, name or "categorical", dtype)

@@ -1,0 +1,134 @@
+"""Is a gradient right? Compares one, direction by direction, with the derivative of a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tinygraph.graph import Node
+from tinygraph.session import Session
+from tinygraph.testing.numeric import (
+    EPS, EXHAUSTIVE, LADDER, STEP, Curve, Estimate, agree, directions,
+)  # fmt: skip
+
+RTOL = 1e-9
+UNSETTLED = 1e-6  # relative: numeric derivatives that differ by more from step to step show a kink
+
+
+@dataclass
+class Difference:
+    """Where a gradient and the numeric derivative part.
+
+    place: an element such as "[0, 2]", or "a random direction".
+    given, numeric: the two derivatives, per unit of the element.
+    """
+
+    place: str
+    given: float
+    numeric: float
+
+    @property
+    def relative(self) -> float:
+        largest = max(abs(self.given), abs(self.numeric))
+        return abs(self.given - self.numeric) / largest if largest else 0.0
+
+    def __str__(self) -> str:
+        return (
+            f"at {self.place} the rule gives {self.given:.12g}, differences give "
+            f"{self.numeric:.12g} (relative difference {self.relative:.1e})"
+        )
+
+
+@dataclass
+class Verdict:
+    """What the comparison of one gradient found: `wrong` ones, places of `kinks`, and how many."""
+
+    wrong: list[Difference] = field(default_factory=list)
+    kinks: list[str] = field(default_factory=list)
+    tried: int = 0
+    largest: float = 0.0  # relative difference among those that passed
+
+    def worst(self) -> Difference:
+        return max(self.wrong, key=lambda d: abs(d.given - d.numeric) if d.given == d.given else np.inf)
+
+
+class Judge:
+    """Compares gradients of sum(weights * outputs) with its numeric derivatives."""
+
+    def __init__(
+        self, session: Session, outputs: Sequence[Node], feeds: Mapping[Node, np.ndarray],
+        weights: np.ndarray, rtol: float = RTOL, step: float = STEP, seed: int = 0,
+    ):  # fmt: skip
+        self.curve = Curve(session, outputs, feeds, weights, step)
+        self.weights = weights
+        self.rtol = rtol
+        self.seed = seed
+
+    def compare(self, x: Node, given: np.ndarray) -> Verdict:
+        """Whether `given` is the gradient with respect to x."""
+        verdict = Verdict()
+        array = self.curve.feeds[x]
+        for direction in directions(array, np.random.default_rng(self.seed)):
+            verdict.tried += 1
+            value = float(np.vdot(given, direction))
+            slope, error, smooth = self._slope(x, direction, value)
+            place, unit = _place(direction, array)
+            if not smooth:
+                verdict.kinks.append(place)
+            elif not abs(value - slope) <= self.rtol * abs(slope) + error:  # so that NaN is wrong
+                verdict.wrong.append(Difference(place, value / unit, slope / unit))
+            else:
+                relative = abs(value - slope) / abs(slope) if abs(slope) > 1e3 * error else 0.0
+                verdict.largest = max(verdict.largest, relative)
+        return verdict
+
+    def gradient(self, x: Node) -> np.ndarray | None:
+        """The whole numeric gradient; None if x is too large for that."""
+        array = self.curve.feeds[x]
+        if array.size > EXHAUSTIVE:
+            return None
+        found = np.zeros(array.size)
+        for i, direction in enumerate(directions(array, np.random.default_rng(self.seed))):
+            found[i] = self.curve.slope(x, direction) @ self.weights / np.max(direction)
+        return found.reshape(array.shape)
+
+    def _slope(self, x: Node, direction: np.ndarray, given: float) -> tuple[float, float, bool]:
+        """The derivative, how far it may be off, and whether there is one."""
+        first = self.curve.along(x, direction)
+        slope = float(first.slope @ self.weights)
+        exact = self.curve.exact_along(x, direction)
+        if exact is not None and np.isfinite(first.slope).all():
+            value = float(exact @ self.weights)
+            if agree(value, slope, first):
+                rounding = 64 * EPS * (first.scale + float(np.abs(exact) @ np.abs(self.weights)))
+                return value, rounding, True
+        if first.smooth and abs(given - slope) <= self.rtol * abs(slope) + first.error:
+            return slope, first.error, True
+        return self._settled(x, direction, first)
+
+    def _settled(self, x: Node, direction: np.ndarray, first: Estimate) -> tuple[float, float, bool]:
+        """The estimate that changes least with the step; a kink if smaller steps find one."""
+        ladder = [first, *(self.curve.along(x, direction, i) for i in range(1, len(LADDER)))]
+        if not ladder[-1].smooth:
+            return np.nan, np.inf, False
+        best, error = np.nan, np.inf
+        for wide, narrow in zip(ladder, ladder[1:], strict=False):
+            if wide.smooth and narrow.smooth:
+                slope = float(wide.slope @ self.weights)
+                off = abs(slope - float(narrow.slope @ self.weights)) + wide.error
+                if off < error:
+                    best, error = slope, off
+        if not wide.smooth:  # only the smallest step stays clear of the kink
+            best, error = float(narrow.slope @ self.weights), narrow.error
+        settled = error <= UNSETTLED * max(abs(best), first.scale)
+        return best, error, bool(settled)
+
+
+def _place(direction: np.ndarray, array: np.ndarray) -> tuple[str, float]:
+    """A direction in words, and the length of its step."""
+    if array.size > EXHAUSTIVE:
+        return "a random direction", 1.0
+    index = np.unravel_index(int(np.argmax(direction)), array.shape) if array.shape else ()
+    return f"[{', '.join(map(str, map(int, index)))}]", float(np.max(direction))

@@ -14,12 +14,29 @@ import numpy as np
 import pytest
 
 import tinygraph as tg
+import tinygraph.op as op_module
 from tinygraph.op import Op, registry
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 FENCE = re.compile(r"^```(\{run\}|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+FLOAT = re.compile(r"(?<![\w.])[-+]?(\d+\.\d*|\.\d+)(e[-+]?\d+)?")
+
+
+class NearlyEqual(doctest.OutputChecker):
+    """Floats may differ in their last digits, which are the processor's and NumPy's."""
+
+    def check_output(self, want, got, optionflags):
+        if super().check_output(want, got, optionflags):
+            return True
+        texts = [re.sub(r"\s+", "", FLOAT.sub("#", text)) for text in (want, got)]
+        if texts[0] != texts[1]:
+            return False
+        numbers = [[float(match[0]) for match in FLOAT.finditer(text)] for text in (want, got)]
+        return np.allclose(*numbers, rtol=1e-5, atol=1e-6)
 
 
 def modules():
@@ -42,13 +59,17 @@ def docstring_examples():
 
 
 @pytest.fixture(autouse=True)
-def fresh_graph():
+def interactive_session():
+    """A default session on a fresh graph; afterwards the ops that an example defined are gone."""
     tg.reset_default_graph()
+    ops = dict(op_module._registry)
     session = tg.InteractiveSession()
     try:
         yield
     finally:
         session.close()
+        op_module._registry.clear()
+        op_module._registry.update(ops)
         tg.reset_default_graph()
 
 
@@ -56,7 +77,7 @@ def run(test):
     """Run one doctest; its report is the failure's message."""
     report = []
     test.globs.update(tg=tg, np=np)
-    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    runner = doctest.DocTestRunner(NearlyEqual(), optionflags=FLAGS)
     runner.run(test, out=report.append, clear_globs=False)
     assert not runner.failures, "".join(report)
 

@@ -24,6 +24,8 @@ LAYERS = """
     graph
     op
     ops
+    initializers
+    nn
     gradients
     compiler
     session

@@ -146,8 +146,16 @@ def test_all_unfed_placeholders_are_named_with_their_fetches(sess):
         sess.run({"a": x + used, "b": [y, x * y]}, {used: 1.0})
     text = str(error.value)
     assert "'x:0'" in text and "'y:0'" in text and __file__ in text
-    assert "needed by fetches['a'], fetches['b'][1]" in text
-    assert "fetches['b'][0], fetches['b'][1]" in text
+    assert "for fetches['a'], fetches['b'][1]\n" in text
+    assert "for fetches['b'][0], fetches['b'][1]\n" in text
+    assert "fed: 'used:0'" in text
+
+
+def test_a_placeholder_made_twice_is_pointed_out(sess):
+    tg.placeholder(tg.float32, name="images")
+    x = tg.placeholder(tg.float32, name="images")
+    with pytest.raises(ValueError, match="a close name, 'images:0', is fed"):
+        sess.run(x, {"images:0": 1.0})
 
 
 def test_any_tensor_can_be_fed(sess):

@@ -84,6 +84,7 @@ def test_op(case, source):
         for y, value, (dtype, shape, expected) in zip(outputs, values, case["out"], strict=True):
             assert y.dtype.name == dtype
             assert_shape(y.shape, shape)
+            assert y.shape.is_compatible_with(np.shape(value))
             assert_same(value, expected, dtype, scale)
         if "grads" not in case:
             return

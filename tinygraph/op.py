@@ -209,23 +209,28 @@ def as_node(value: Any, dtype: DType | None = None, name: str = "Const", graph=N
         value = int(value)
     elif isinstance(value, Shape):
         value = value.as_list()
-    elif isinstance(value, list | tuple) and _holds_nodes(value):
-        return registry["Pack"](*_same_dtype(value, dtype), axis=0, name="packed")
+    elif isinstance(value, list | tuple) and first_node(value) is not None:
+        return registry["Pack"](*as_nodes(value, dtype), axis=0, name="packed")
     elif isinstance(value, list | tuple) and any(isinstance(x, Dimension) for x in value):
         value = [int(x) for x in value]
     return constant(to_array(value, dtype), name=name, graph=graph)
 
 
-def _holds_nodes(value: Any) -> bool:
-    return any(
-        isinstance(x, Node) or isinstance(x, list | tuple) and _holds_nodes(x) for x in value
-    )
+def first_node(values: Any) -> Node | None:
+    """The first node in nested lists."""
+    for x in values:
+        found = first_node(x) if isinstance(x, list | tuple) else x
+        if isinstance(found, Node):
+            return found
+    return None
 
 
-def _same_dtype(values: Any, dtype: DType | None) -> list[Node]:
-    """The elements as nodes of the dtype that the nodes among them have."""
-    found = dtype or next((x.spec.dtype for x in values if isinstance(x, Node)), None)
-    return [as_node(x, found) for x in values]
+def as_nodes(values: Any, dtype: DType | None = None) -> list[Node]:
+    """The elements as nodes of one graph and dtype: those of the first node among them."""
+    first = first_node(values)
+    if first is None:
+        return [as_node(x, dtype) for x in values]
+    return [as_node(x, dtype or first.spec.dtype, graph=first.graph) for x in values]
 
 
 def constant(array: np.ndarray, name: str = "Const", graph: Graph | None = None) -> Node:
@@ -408,6 +413,6 @@ argument = Op(
 )  # fmt: skip
 
 __all__ = [
-    "InvalidArgumentError", "Op", "argument", "as_node", "bool_", "check_dtypes", "composite",
-    "const", "constant", "elementwise", "reduced_shape", "reduction", "registry",
+    "InvalidArgumentError", "Op", "argument", "as_node", "as_nodes", "bool_", "check_dtypes",
+    "composite", "const", "constant", "elementwise", "first_node", "reduced_shape", "reduction", "registry",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import threading
 import warnings
 from collections import OrderedDict
@@ -289,19 +290,20 @@ class Session:
             )
 
     def _unfed(self, unfed: list[Node], fetches: Any, feeds: dict) -> InvalidArgumentError:
-        lines = []
-        paths = _paths(fetches)
+        """The error that names all placeholders without a value, and which fetch needs each."""
+        needs = [
+            (path, set(ancestors([self._node(fetch, "fetch")], feeds)))
+            for path, fetch in _paths(fetches)
+        ]
+        fed = [node.name for node in feeds]
+        lines = [f"You must feed a value for placeholder tensor{'s' * (len(unfed) > 1)}"]
         for node in unfed:
-            needs = [
-                path for path, fetch in paths if node in ancestors([self._node(fetch, "fetch")], feeds)
-            ]
-            lines.append(
-                f"  '{node.name}' with dtype {node.dtype.name} and shape {node.shape}, made at "
-                f"{node.where}; needed by {', '.join(needs)}"
-            )
-        message = "You must feed a value for placeholder tensor" + "s" * (len(unfed) > 1)
-        fed = ", ".join(f"'{node.name}'" for node in feeds) or "nothing"
-        return InvalidArgumentError(f"{message}\n" + "\n".join(lines) + f"\n  fed: {fed}", unfed[0])
+            paths = ", ".join(path for path, needed in needs if node in needed)
+            lines.append(f"  '{node.name}' ({node.spec}, made at {node.where}), for {paths}")
+            for name in difflib.get_close_matches(node.name, fed, n=1):
+                lines.append(f"    a tensor of a close name, '{name}', is fed")
+        lines.append(f"  fed: {', '.join(map(repr, fed)) or 'nothing'}")
+        return InvalidArgumentError("\n".join(lines), unfed[0])
 
     # ---------------------------------------------------------------- life
 

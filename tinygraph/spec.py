@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import operator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
+
+
+def _limits(dtype: np.dtype) -> tuple[Any, Any]:
+    """The least and the greatest finite value, as Python numbers."""
+    if dtype.kind == "b":
+        return False, True
+    info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    return dtype.type(info.min).item(), dtype.type(info.max).item()
 
 
 class DType:
@@ -19,11 +28,15 @@ class DType:
     True
     """
 
-    __slots__ = ("name", "numpy")
+    __slots__ = ("name", "numpy", "is_floating", "is_integer", "is_bool", "min", "max")
 
     def __init__(self, name: str):
         self.name = name
         self.numpy = np.dtype(name)
+        self.is_floating = self.numpy.kind == "f"
+        self.is_integer = self.numpy.kind in "iu"
+        self.is_bool = self.numpy.kind == "b"
+        self.min, self.max = _limits(self.numpy)
 
     @property
     def as_numpy_dtype(self) -> type:
@@ -32,26 +45,6 @@ class DType:
     @property
     def base_dtype(self) -> DType:
         return self
-
-    @property
-    def is_floating(self) -> bool:
-        return self.numpy.kind == "f"
-
-    @property
-    def is_integer(self) -> bool:
-        return self.numpy.kind in "iu"
-
-    @property
-    def is_bool(self) -> bool:
-        return self.numpy.kind == "b"
-
-    @property
-    def min(self):
-        return (np.finfo if self.is_floating else np.iinfo)(self.numpy).min
-
-    @property
-    def max(self):
-        return (np.finfo if self.is_floating else np.iinfo)(self.numpy).max
 
     @property
     def size(self) -> int:
@@ -136,61 +129,30 @@ class Dimension:
     def __hash__(self) -> int:
         return hash(self.value)
 
-    def _compare(self, other: Any, relation) -> bool | None:
-        try:
-            other = _dim(other)
-        except (TypeError, ValueError):
-            return NotImplemented
-        return None if self.value is None or other is None else relation(self.value, other)
+    @staticmethod
+    def _operator(function: Callable[[Any, Any], Any], wrap: Callable = lambda value: value):
+        """A method that applies `function` where both sides are known, and is unknown else."""
 
-    def _arithmetic(self, other: Any, function) -> Dimension:
-        try:
-            other = _dim(other)
-        except (TypeError, ValueError):
-            return NotImplemented
-        unknown = self.value is None or other is None
-        return Dimension(None if unknown else function(self.value, other))
+        def method(self: Dimension, other: Any):
+            try:
+                other = _dim(other)
+            except (DTypeError, ShapeError):
+                return NotImplemented
+            known = self.value is not None and other is not None
+            return wrap(function(self.value, other) if known else None)
 
-    def __eq__(self, other):
-        return self._compare(other, lambda a, b: a == b)
+        return method
 
-    def __ne__(self, other):
-        return self._compare(other, lambda a, b: a != b)
-
-    def __lt__(self, other):
-        return self._compare(other, lambda a, b: a < b)
-
-    def __le__(self, other):
-        return self._compare(other, lambda a, b: a <= b)
-
-    def __gt__(self, other):
-        return self._compare(other, lambda a, b: a > b)
-
-    def __ge__(self, other):
-        return self._compare(other, lambda a, b: a >= b)
-
-    def __add__(self, other):
-        return self._arithmetic(other, lambda a, b: a + b)
-
-    def __sub__(self, other):
-        return self._arithmetic(other, lambda a, b: a - b)
-
-    def __mul__(self, other):
-        return self._arithmetic(other, lambda a, b: a * b)
-
-    def __floordiv__(self, other):
-        return self._arithmetic(other, lambda a, b: a // b)
-
-    def __mod__(self, other):
-        return self._arithmetic(other, lambda a, b: a % b)
-
-    def __rsub__(self, other):
-        return self._arithmetic(other, lambda a, b: b - a)
-
-    def __rfloordiv__(self, other):
-        return self._arithmetic(other, lambda a, b: b // a)
-
-    __radd__, __rmul__ = __add__, __mul__
+    __eq__, __ne__ = _operator(operator.eq), _operator(operator.ne)
+    __lt__, __le__ = _operator(operator.lt), _operator(operator.le)
+    __gt__, __ge__ = _operator(operator.gt), _operator(operator.ge)
+    __add__ = __radd__ = _operator(operator.add, lambda value: Dimension(value))
+    __mul__ = __rmul__ = _operator(operator.mul, lambda value: Dimension(value))
+    __sub__ = _operator(operator.sub, lambda value: Dimension(value))
+    __rsub__ = _operator(lambda a, b: b - a, lambda value: Dimension(value))
+    __floordiv__ = _operator(operator.floordiv, lambda value: Dimension(value))
+    __rfloordiv__ = _operator(lambda a, b: b // a, lambda value: Dimension(value))
+    __mod__ = _operator(operator.mod, lambda value: Dimension(value))
 
 
 def _dim(value: Any) -> int | None:
@@ -418,6 +380,9 @@ def to_array(value: Any, dtype: DType | None = None) -> np.ndarray:
     >>> to_array([1, 2]).dtype, to_array([1.5, 2]).dtype, to_array(np.ones(2)).dtype
     (dtype('int32'), dtype('float32'), dtype('float64'))
     """
+    if type(value) is float and dtype is not None and dtype.is_floating:
+        if dtype.min <= value <= dtype.max:  # the common case, a hyper-parameter
+            return np.array(value, dtype.numpy)
     if isinstance(value, np.ma.MaskedArray):
         raise DTypeError("a masked array has no values under its mask; use .filled(value)")
     weak = not isinstance(value, np.ndarray | np.generic) and not hasattr(value, "__array__")

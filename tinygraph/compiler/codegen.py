@@ -16,7 +16,7 @@ from tinygraph.graph import Node
 from tinygraph.op import Op, argument, const
 from tinygraph.spec import DType, Spec
 
-COMMENT_COLUMN = 64
+COMMENT_COLUMN = 68
 SPELLED_OUT = 8  # elements of a constant
 RESERVED = {"np", "step", "variables", "inf", "nan", *keyword.kwlist}
 
@@ -178,7 +178,7 @@ class Code:
         """A name for a constant, which the source spells out if it is short."""
         value = node.spec.value
         name = self._bind("c0", value)
-        if value.size <= SPELLED_OUT and np.isfinite(value).all():
+        if 0 < value.size <= SPELLED_OUT and np.isfinite(value).all():
             text = f"{name} = np.array({value.tolist()}, {numpy_name(node.spec.dtype)})"
         else:
             text = f"# {name} is given"
@@ -243,7 +243,7 @@ def numpy_name(dtype: DType) -> str:
 def _commented(text: str, node: Node | None) -> str:
     if node is None:
         return text
-    return f"{text:<{COMMENT_COLUMN}}# {node.op_name}    {node.spec}"
+    return f"{text:<{COMMENT_COLUMN}}  # {node.op_name}    {node.spec}"
 
 
 def _scalar(value: np.ndarray) -> str:
@@ -261,4 +261,4 @@ def _is_literal(value: Any) -> bool:
         return all(_is_literal(x) for x in value)
     if isinstance(value, float):
         return np.isfinite(value)
-    return value is None or value is Ellipsis or isinstance(value, bool | int | str)
+    return value is None or value is Ellipsis or isinstance(value, bool | int | str | slice)

@@ -17,7 +17,7 @@ import numpy as np
 
 from tinygraph.errors import TinygraphError
 from tinygraph.graph import Graph, Node, ancestors, new_node
-from tinygraph.op import Op, argument, const
+from tinygraph.op import Op, argument, const, constant
 from tinygraph.spec import Shape, Spec
 
 PASSES = frozenset({"fold", "merge", "simplify", "inplace"})
@@ -74,6 +74,10 @@ class Trace(Graph):
             node = kind.rewrite(*inputs, **attrs)
             if node is not None:
                 return node
+        if "simplify" in self.passes:
+            if kind.view and not kind.repeats and _all_equal(inputs[0]) and spec.shape.is_fully_defined():
+                shape = np.array(spec.shape.dims, np.int32)  # a view of equal elements is the same
+                return inputs[0].kind(inputs[0].inputs[0], constant(shape))
         value = spec.constant if "fold" in self.passes else None
         if value is None and "fold" in self.passes and inputs and not kind.effect:
             value = self._folded(kind, inputs, attrs, spec)
@@ -97,6 +101,11 @@ class Trace(Graph):
         value = np.array(value, dtype=spec.dtype.numpy)
         value.flags.writeable = False
         return value
+
+
+def _all_equal(node: Node) -> bool:
+    """Whether the node repeats one scalar; what such a view shows is one again, of any shape."""
+    return node.kind.repeats and node.inputs[0].spec.shape.dims == ()
 
 
 class Program:

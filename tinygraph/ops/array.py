@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.errors import DTypeError, ShapeError
+from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node
-from tinygraph.op import Op, as_node, constant as const_node, registry
+from tinygraph.op import Op, as_node, registry
+from tinygraph.op import constant as const_node
 from tinygraph.spec import (
-    UNKNOWN, DType, Shape, Spec, as_dtype, bool_, broadcast, float32, int32, normalize_axis,
-    to_array,
+    SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, broadcast, float32, int32,
+    normalize_axis, to_array,
 )  # fmt: skip
 
 
@@ -130,11 +131,15 @@ def size(input: Any, name: str | None = None, out_type: Any = int32) -> Node:
 
 def shape_from(spec: Spec) -> Shape:
     """The Shape that the value of an int vector stands for, as far as it is known."""
+    dims = spec.shape.dims
+    if dims == (0,):  # may be a float: [] by itself is
+        return SCALAR
     if not spec.dtype.is_integer:
         raise DTypeError(f"a shape is made of ints, not {spec.dtype.name},")
+    if dims is not None and len(dims) != 1:
+        raise ShapeError(f"a shape is a vector of ints, not of rank {len(dims)},")
     if spec.value is None:
-        dims = spec.shape.dims
-        return UNKNOWN if dims is None or dims == (None,) else Shape.of((None,) * (dims[0] or 0))
+        return UNKNOWN if dims is None or dims[0] is None else Shape.of((None,) * dims[0])
     return Shape.of(tuple(None if d is None or d < 0 else int(d) for d in spec.value.reshape(-1)))
 
 
@@ -160,10 +165,6 @@ def _reshape_spec(x: Spec, shape: Spec) -> Spec:
                 f"Cannot reshape a tensor with {size} elements to shape {wanted} ({known} elements)"
             )
     return Spec(wanted, x.dtype)
-
-
-def _reshape(x: np.ndarray, shape: Any) -> np.ndarray:
-    return np.reshape(x, tuple(int(d) for d in shape))
 
 
 reshape_op = Op(
@@ -192,15 +193,59 @@ def reshape(tensor: Any, shape: Any, name: str | None = None) -> Node:
     array([[1, 2],
            [3, 4]], dtype=int32)
     """
-    return reshape_op(tensor, as_shape_node(shape), name=name)
+    return reshape_op(tensor, as_shape(shape), name=name)
+
+
+def as_shape(value: Any) -> Any:
+    """A shape, given as numbers, Dimensions or nodes, as what an op takes for an int vector."""
+    if isinstance(value, Shape):
+        if not value.is_fully_defined():
+            raise ShapeError(
+                f"Cannot convert a partially known TensorShape to a Tensor: {value}; "
+                "tg.shape(x) is the shape that a run knows"
+            )
+        value = value.as_list()
+    elif isinstance(value, int | np.integer | Dimension):
+        value = [value]
+    return np.zeros(0, np.int32) if isinstance(value, list | tuple) and not value else value
 
 
 def as_shape_node(value: Any) -> Node:
     """A shape, given as numbers, Dimensions or nodes, as an int vector node."""
-    node = as_node(value, name="shape")
-    if node.spec.shape.dims == (0,) and not node.spec.dtype.is_integer:  # [] is float32
-        return const_node(np.zeros(0, np.int32), name="shape", graph=node.graph)
-    return node
+    return as_node(as_shape(value), name="shape")
+
+
+def dim_of(x: Node, axis: int) -> Any:
+    """One dimension of `x`: an int where it is known while building, else a node."""
+    dims = x.spec.shape.dims
+    known = None if dims is None else dims[axis]
+    return shape(x)[axis] if known is None else known  # type: ignore[index]
+
+
+def _ensured(x: Spec, shape: tuple[int | None, ...] | None) -> Spec:
+    return x._replace(shape=x.shape.merge_with(shape))
+
+
+def _ensure(x: np.ndarray, shape: tuple[int | None, ...] | None) -> np.ndarray:
+    if not Shape(np.shape(x)).is_compatible_with(shape):
+        raise InvalidArgumentError(f"a shape of {np.shape(x)} is not what was expected: {shape}")
+    return x
+
+
+ensure_op = Op(
+    "EnsureShape", _ensure, _ensured, (lambda g, y, x, shape: g,), ("x",), view=True,
+    rewrite=lambda x, shape: x if _full(x) else None, doc="The same value, its shape checked.",
+)  # fmt: skip
+
+
+def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Node:
+    """The same value, with what is known of its shape; a run fails where it differs.
+
+    >>> x = tg.placeholder(tg.float32)
+    >>> tg.ensure_shape(x, [None, 3]).shape
+    TensorShape([Dimension(None), Dimension(3)])
+    """
+    return ensure_op(x, shape=Shape(shape).dims, name=name)
 
 
 # expand_dims over several axes of the result at once, which may be negative
@@ -261,7 +306,9 @@ def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any 
     return expand_op(input, axis=(at,), name=name)
 
 
-def squeeze(input: Any, axis: Any = None, name: str | None = None, squeeze_dims: Any = None) -> Node:
+def squeeze(
+    input: Any, axis: Any = None, name: str | None = None, squeeze_dims: Any = None
+) -> Node:
     """Drop dimensions of 1: those in `axis`, or all.
 
     >>> tg.squeeze([[[1, 2]]]).eval()
@@ -277,7 +324,7 @@ def _transposed(x: Spec, perm: tuple[int, ...] | None) -> Spec:
     if perm is None:
         return Spec(Shape.of(None if dims is None else dims[::-1]), x.dtype)
     if sorted(perm) != list(range(len(perm))) or dims is not None and len(dims) != len(perm):
-        raise ShapeError(f"perm {perm} is not a permutation of the axes of a tensor of shape {x.shape}")
+        raise ShapeError(f"perm {perm} does not permute the axes of a tensor of shape {x.shape}")
     if dims is None:
         return Spec(Shape.of((None,) * len(perm)), x.dtype)
     return Spec(Shape.of(tuple(dims[i] for i in perm)), x.dtype)
@@ -293,8 +340,10 @@ transpose_op = Op(
 )  # fmt: skip
 
 
-def transpose(a: Any, perm: Any = None, name: str = "transpose") -> Node:
-    """Permute the axes; without `perm`, reverse them.
+def transpose(
+    a: Any, perm: Any = None, name: str = "transpose", conjugate: bool = False
+) -> Node:
+    """Permute the axes; without `perm`, reverse them. There are no complex numbers to conjugate.
 
     >>> tg.transpose([[1, 2], [3, 4]]).eval()
     array([[1, 3],
@@ -306,15 +355,37 @@ def transpose(a: Any, perm: Any = None, name: str = "transpose") -> Node:
 
 # ---------------------------------------------------------------- making and broadcasting
 
+
+def blank(out: np.ndarray | None, shape: Any, dtype: np.dtype) -> np.ndarray:
+    """Zeros to put something into: `out`, or a new array."""
+    if out is None:
+        return np.zeros(tuple(shape), dtype)
+    out.fill(0)
+    return out
+
+
 def _fill(dims: Any, value: Any, out: np.ndarray | None = None) -> np.ndarray:
     if out is None:
-        return np.full(tuple(int(d) for d in dims), value, np.asarray(value).dtype)
+        return np.full(tuple(dims), value, np.asarray(value).dtype)
     out[...] = value
     return out
 
 
+def _fill_spec(dims: Spec, value: Spec) -> Spec:
+    if value.shape.ndims:
+        raise ShapeError(f"the value must be a scalar, not of rank {value.shape.ndims},")
+    return Spec(_whole_shape(dims), value.dtype)
+
+
+def _whole_shape(dims: Spec) -> Shape:
+    """The shape that `dims` stands for, where -1 has no meaning."""
+    if dims.constant is not None and (dims.constant < 0).any():
+        raise ShapeError(f"a dimension is at least 0, unlike in {dims.constant}")
+    return shape_from(dims)
+
+
 fill = Op(
-    "Fill", _fill, lambda dims, value: Spec(shape_from(dims), value.dtype),
+    "Fill", _fill, _fill_spec,
     (None, lambda g, y, dims, value: _sum_all(g)), ("dims", "value"), static=(0,),
     rewrite=lambda dims, value: broadcast_to(value, dims),  # a view needs no memory
     doc="""A tensor of shape `dims` with `value` everywhere.
@@ -330,30 +401,42 @@ def _sum_all(g: Node) -> Node:
     return registry["Sum"](g, axis=None, keepdims=False)
 
 
-def _filled(shape: Any, value: int, dtype: Any, name: str) -> Node:
-    number = const_node(np.array(value, as_dtype(dtype).numpy), name=name + "/Const")
-    return fill(as_shape_node(shape), number, name=name)
+def _filled(shape: Any, number: int, dtype: Any, name: str) -> Node:
+    return fill(as_shape(shape), np.array(number, as_dtype(dtype).numpy), name=name)
+
+
+SMALL = 1000  # elements; as in TF, zeros and ones of fewer are plain constants
+
+
+def _constant_if_small(shape: Any, number: int, dtype: Any, name: str) -> Node:
+    dims = as_shape(shape)
+    if not isinstance(dims, Node) and all(isinstance(d, int | np.integer) for d in dims):
+        if np.prod(dims, dtype=np.int64) < SMALL and min(dims, default=0) >= 0:
+            return const_node(np.full(dims, number, as_dtype(dtype).numpy), name=name)
+    return _filled(dims, number, dtype, name)
 
 
 def zeros(shape: Any, dtype: Any = float32, name: str | None = None) -> Node:
-    """Zeros.
+    """Zeros; `shape` may hold tensors.
 
     >>> tg.zeros([2]).eval()
     array([0., 0.], dtype=float32)
     """
-    return _filled(shape, 0, dtype, name or "zeros")
+    return _constant_if_small(shape, 0, dtype, name or "zeros")
 
 
 def ones(shape: Any, dtype: Any = float32, name: str | None = None) -> Node:
-    """Ones.
+    """Ones; `shape` may hold tensors.
 
     >>> tg.ones([2], tg.int32).eval()
     array([1, 1], dtype=int32)
     """
-    return _filled(shape, 1, dtype, name or "ones")
+    return _constant_if_small(shape, 1, dtype, name or "ones")
 
 
-def zeros_like(tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True) -> Node:
+def zeros_like(
+    tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True
+) -> Node:
     """Zeros in the shape of `tensor`.
 
     >>> tg.zeros_like([1.0, 2.0]).eval()
@@ -363,7 +446,9 @@ def zeros_like(tensor: Any, dtype: Any = None, name: str | None = None, optimize
     return _filled(shape_of(tensor), 0, dtype or tensor.dtype, name or "zeros_like")
 
 
-def ones_like(tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True) -> Node:
+def ones_like(
+    tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True
+) -> Node:
     """Ones in the shape of `tensor`.
 
     >>> tg.ones_like([1.0, 2.0]).eval()
@@ -374,7 +459,7 @@ def ones_like(tensor: Any, dtype: Any = None, name: str | None = None, optimize:
 
 
 def _broadcast_to_spec(x: Spec, shape: Spec) -> Spec:
-    target = shape_from(shape)
+    target = _whole_shape(shape)
     if target.is_fully_defined() and broadcast(x.shape, target) != target:
         if x.shape.is_fully_defined():
             raise ShapeError(f"{x.shape} does not broadcast to {target}")

@@ -153,7 +153,7 @@ class random_uniform_initializer(Initializer):
     """Numbers from [minval, maxval); maxval is 1 for floats and must be given for ints.
 
     >>> tg.random_uniform_initializer(-1.0, 1.0, seed=1)([2]).eval()
-    array([-0.5219252 , -0.44736814], dtype=float32)
+    array([-0.5219252,  0.8407991], dtype=float32)
     """
 
     minval: Any = 0

@@ -1,24 +1,57 @@
-"""Linear algebra: products of matrices, tensordot and einsum, norms, inverses, decompositions."""
+"""Products of matrices and tensors: matmul, einsum, tensordot."""
 
 from __future__ import annotations
 
+import math
+import string
 from typing import Any
 
 import numpy as np
 
 from tinygraph.errors import GraphError, ShapeError
-from tinygraph.graph import Node
+from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite
-from tinygraph.ops.array import transpose_op
-from tinygraph.ops.reduce import sum_like
-from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast
+from tinygraph.ops.array import static_ints, transpose, transpose_op
+from tinygraph.ops.reduce import reduce_sum, sum_like
+from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast, normalize_axis
 
-# ---------------------------------------------------------------- products of matrices
+Array = np.ndarray
+
+# ---------------------------------------------------------------- transposes
 
 
 def _rank_at_least(x: Spec, rank: int) -> None:
     if x.shape.dims is not None and len(x.shape.dims) < rank:
         raise ShapeError(f"Shape must be at least rank {rank} but is rank {x.shape.ndims}")
+
+
+def _swapped_spec(a: Spec) -> Spec:
+    _rank_at_least(a, 2)
+    dims = a.shape.dims
+    return Spec(UNKNOWN if dims is None else Shape.of((*dims[:-2], dims[-1], dims[-2])), a.dtype)
+
+
+swap_op = Op(
+    "MatrixTranspose", np.matrix_transpose, _swapped_spec, (lambda g, y, a: swap_op(g),), ("a",),
+    view=True, doc="The last two axes swapped, whatever the rank.",
+)  # fmt: skip
+
+
+def matrix_transpose(a: Any, name: str = "matrix_transpose", conjugate: bool = False) -> Node:
+    """Swap the last two axes: each matrix of a batch is transposed.
+
+    >>> tg.matrix_transpose([[[1, 2], [3, 4]]]).eval()
+    array([[[1, 3],
+            [2, 4]]], dtype=int32)
+    """
+    a = as_node(a, name="a")
+    rank = a.shape.ndims
+    if rank is None or rank < 2:
+        return swap_op(a, name=name)
+    return transpose_op(a, perm=(*range(rank - 2), rank - 1, rank - 2), name=name)
+
+
+# ---------------------------------------------------------------- products of matrices
 
 
 def _matmul_spec(a: Spec, b: Spec, transpose_a: bool = False, transpose_b: bool = False) -> Spec:
@@ -58,19 +91,11 @@ batch_dot_op = Op(
 )  # fmt: skip
 
 
-def _flipped(x: Node, flip: bool) -> Node:
-    """The matrices in `x`, transposed if `flip`; a view when it runs."""
-    if not flip:
-        return x
-    rank = len(x.shape.as_list())
-    return transpose_op(x, perm=(*range(rank - 2), rank - 1, rank - 2))
-
-
 def _matmul_body(a: Node, b: Node, transpose_a: bool, transpose_b: bool) -> Node | None:
-    if a.shape.ndims is None or b.shape.ndims is None:
-        return batch_dot_op(_swapped(a, transpose_a), _swapped(b, transpose_b))
     product = dot_op if _is_matrix(a) and _is_matrix(b) else batch_dot_op
-    return product(_flipped(a, transpose_a), _flipped(b, transpose_b))
+    return product(
+        matrix_transpose(a) if transpose_a else a, matrix_transpose(b) if transpose_b else b
+    )
 
 
 def _grad_a(g: Node, y: Node, a: Node, b: Node, transpose_a: bool, transpose_b: bool) -> Node:
@@ -120,19 +145,197 @@ def matmul(
     a = as_node(a, name="a")
     b = as_node(b, name="b", graph=a.graph)
     op = matmul_op if _is_matrix(a) and _is_matrix(b) else batch_matmul_op
-    return op(
-        a, b, transpose_a=bool(transpose_a or adjoint_a), transpose_b=bool(transpose_b or adjoint_b),
-        name=name or "MatMul",
-    )  # fmt: skip
+    flags = {"transpose_a": transpose_a or adjoint_a, "transpose_b": transpose_b or adjoint_b}
+    return op(a, b, **{key: bool(flag) for key, flag in flags.items()}, name=name or "MatMul")
 
 
 def _matmul_operator(self: Node, other: Any) -> Node:
-    return matmul(self, as_node(other, self.dtype, name="matmul/y", graph=self.graph), name="matmul")
+    other = as_node(other, self.dtype, name="matmul/y", graph=self.graph)
+    return matmul(self, other, name="matmul")
 
 
 def _matmul_reflected(self: Node, other: Any) -> Node:
-    return matmul(as_node(other, self.dtype, name="matmul/x", graph=self.graph), self, name="matmul")
+    other = as_node(other, self.dtype, name="matmul/x", graph=self.graph)
+    return matmul(other, self, name="matmul")
 
 
 Node.__matmul__ = _matmul_operator  # type: ignore[attr-defined]
 Node.__rmatmul__ = _matmul_reflected  # type: ignore[attr-defined]
+
+# ---------------------------------------------------------------- einsum and tensordot
+
+_LETTERS = string.ascii_letters
+
+
+def _terms_of(equation: str) -> tuple[str, str, str]:
+    """The parts of "ab,bc->ac"."""
+    operands, result = equation.split("->")
+    left, right = operands.split(",")
+    return left, right, result
+
+
+def _einsum_spec(a: Spec, b: Spec, equation: str) -> Spec:
+    left, right, result = _terms_of(equation)
+    dtype = check_dtypes((a, b), "number")
+    size: dict[str, int | None] = {}
+    for x, letters in ((a, left), (b, right)):
+        for letter, dim in zip(letters, x.shape.with_rank(len(letters)).as_list(), strict=True):
+            known = size.get(letter)
+            if None not in (known, dim) and known != dim:
+                raise ShapeError(f"'{letter}' of '{equation}' is both {known} and {dim}")
+            size[letter] = dim if known is None else known
+    return Spec(Shape.of(tuple(size[letter] for letter in result)), dtype)
+
+
+def _einsum(a: Array, b: Array, equation: str, out: Array | None = None) -> Array:
+    """Transposes, one (batch of) matrix product, a transpose: BLAS where np.einsum loops."""
+    left, right, result = _terms_of(equation)
+    size = dict(zip(left + right, a.shape + b.shape, strict=True))
+    batch = [s for s in result if s in left and s in right]
+    rows = [s for s in result if s in left and s not in right]
+    columns = [s for s in result if s in right and s not in left]
+    inner = [s for s in left if s not in result]
+    n = [math.prod(size[s] for s in group) for group in (batch, rows, inner, columns)]
+    x = a.transpose([left.index(s) for s in (*batch, *rows, *inner)]).reshape(n[0], n[1], n[2])
+    y = b.transpose([right.index(s) for s in (*batch, *inner, *columns)]).reshape(n[0], n[2], n[3])
+    order = [*batch, *rows, *columns]
+    if out is not None and order == list(result):
+        np.matmul(x, y, out=out.reshape(n[0], n[1], n[3]))
+        return out
+    product = np.matmul(x, y).reshape([size[s] for s in order])
+    product = product.transpose([order.index(s) for s in result])
+    if out is None:
+        return product
+    out[...] = product
+    return out
+
+
+def _einsum_left(g: Node, y: Node, a: Node, b: Node, equation: str) -> Node:
+    left, right, result = _terms_of(equation)
+    return einsum_op(g, b, equation=f"{result},{right}->{left}")
+
+
+def _einsum_right(g: Node, y: Node, a: Node, b: Node, equation: str) -> Node:
+    left, right, result = _terms_of(equation)
+    return einsum_op(a, g, equation=f"{left},{result}->{right}")
+
+
+einsum_op = Op(
+    "Einsum", _einsum, _einsum_spec, (_einsum_left, _einsum_right), ("a", "b"),
+    doc="Products of two tensors, summed over the letters that the result lacks.",
+)  # fmt: skip
+
+
+def _parsed(equation: str, inputs: list[Node]) -> tuple[list[str], str]:
+    """The letters of each operand and of the result, ellipses spelled out."""
+    operands, arrow, result = equation.replace(" ", "").partition("->")
+    terms = operands.split(",")
+    if len(terms) != len(inputs):
+        raise GraphError(f"'{equation}' has {len(terms)} operands, but {len(inputs)} were given")
+    if not arrow:
+        letters = sorted(set(operands) - set(",."))
+        once = [s for s in letters if operands.count(s) == 1]
+        result = "..." * ("..." in operands) + "".join(once)
+    free = [s for s in _LETTERS if s not in equation]
+    longest = ""
+    for i, (term, x) in enumerate(zip(terms, inputs, strict=True)):
+        if "..." in term:
+            extra = len(x.shape.as_list()) - len(term) + 3
+            if extra < 0:
+                raise ShapeError(f"'{term}' has more letters than '{x.name}' dims, {x.shape}")
+            dots = "".join(free[len(free) - extra :])
+            longest = max(longest, dots, key=len)
+            terms[i] = term.replace("...", dots)
+    result = result.replace("...", longest)
+    for term in (*terms, result):
+        _check_term(term, equation)
+    if set(result) - set("".join(terms)):
+        raise GraphError(f"the result of '{equation}' has letters that no operand has")
+    return terms, result
+
+
+def _check_term(term: str, equation: str) -> None:
+    if not set(term) <= set(_LETTERS):
+        raise GraphError(f"'{equation}' may have letters, ',', '...' and '->' only")
+    if len(set(term)) < len(term):
+        raise GraphError(f"Subscript not supported: an axis appears more than once: {term}")
+
+
+def _summed(x: Node, term: str, kept: set[str]) -> tuple[Node, str]:
+    """x summed over the letters that are in no other term."""
+    alone = tuple(i for i, letter in enumerate(term) if letter not in kept)
+    if not alone:
+        return x, term
+    return reduce_sum(x, alone), "".join(letter for letter in term if letter in kept)
+
+
+def einsum(equation: str, *inputs: Any, name: str | None = None) -> Node:
+    """Products summed over named axes: "ij,jk->ik" is a matrix product.
+
+    Each letter names an axis; those that the result lacks are summed over. Without "->" the result
+    has the letters that occur once, in alphabetical order. "..." stands for further axes, of equal
+    sizes in all operands. GraphError for an equation that does not fit, such as one with a letter
+    twice in an operand; ShapeError where sizes differ.
+
+    >>> tg.einsum("ij,j->i", [[1.0, 2.0], [3.0, 4.0]], [1.0, 10.0]).eval()
+    array([21., 43.], dtype=float32)
+    """
+    dtype = next((x.dtype for x in inputs if isinstance(x, Node)), None)
+    with name_scope(name, "einsum", inputs):
+        nodes = [as_node(x, dtype) for x in inputs]
+        terms, result = _parsed(equation, nodes)
+        x, term = nodes[0], terms[0]
+        for i in range(1, len(nodes)):
+            later = set(result).union(*terms[i + 1 :])
+            x, term = _summed(x, term, later | set(terms[i]))
+            y, other = _summed(nodes[i], terms[i], later | set(term))
+            kept = "".join(s for s in dict.fromkeys(term + other) if s in later)
+            target = result if i == len(nodes) - 1 else kept
+            x = einsum_op(x, y, equation=f"{term},{other}->{target}")
+            term = target
+        x, term = _summed(x, term, set(result))
+        return x if term == result else transpose(x, [term.index(s) for s in result])
+
+
+def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Node:
+    """Products summed over pairs of axes.
+
+    `axes` is n, for the last n axes of `a` with the first n of `b`, or two lists of axes (or two
+    ints). The result has the other axes of `a`, then those of `b`. The ranks must be known.
+
+    >>> tg.tensordot([[1.0, 2.0], [3.0, 4.0]], [1.0, 10.0], 1).eval()
+    array([21., 43.], dtype=float32)
+    """
+    a = as_node(a, name="a")
+    b = as_node(b, name="b", graph=a.graph)
+    if a.shape.ndims is None or b.shape.ndims is None:
+        raise ShapeError("tensordot needs tensors of known rank")
+    over_a, over_b = _contracted(axes, a.shape.ndims, b.shape.ndims)
+    left = _LETTERS[: a.shape.ndims]
+    right = list(_LETTERS[a.shape.ndims : a.shape.ndims + b.shape.ndims])
+    for i, j in zip(over_a, over_b, strict=True):
+        right[j] = left[i]
+    free_a = [s for i, s in enumerate(left) if i not in over_a]
+    free_b = [s for j, s in enumerate(right) if j not in over_b]
+    equation = f"{left},{''.join(right)}->{''.join(free_a + free_b)}"
+    return einsum_op(a, b, equation=equation, name=name or "Tensordot")
+
+
+def _contracted(axes: Any, rank_a: int, rank_b: int) -> tuple[list[int], list[int]]:
+    """The axes of both operands that `axes` pairs."""
+    if isinstance(axes, Node):
+        axes = axes.spec.constant
+    pairs = np.asarray(axes).tolist() if np.ndim(axes) == 0 else list(axes)
+    if isinstance(pairs, int):
+        if not 0 <= pairs <= min(rank_a, rank_b):
+            raise ShapeError(f"axes {pairs} is not between 0 and the ranks, {rank_a} and {rank_b}")
+        return list(range(rank_a - pairs, rank_a)), list(range(pairs))
+    if len(pairs) != 2:
+        raise GraphError(f"axes must be an int or have two parts, not {axes!r}")
+    over_a = [normalize_axis(i, rank_a) for i in static_ints(pairs[0], "axes")]
+    over_b = [normalize_axis(j, rank_b) for j in static_ints(pairs[1], "axes")]
+    if len(over_a) != len(over_b):
+        raise GraphError(f"axes {axes!r} pairs {len(over_a)} axes with {len(over_b)}")
+    if len(set(over_a)) < len(over_a) or len(set(over_b)) < len(over_b):
+        raise GraphError(f"axes {axes!r} names an axis twice")
+    return over_a, over_b

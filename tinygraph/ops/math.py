@@ -1,37 +1,48 @@
-"""Elementwise arithmetic, comparisons and logic, with the operators of Node."""
+"""Elementwise arithmetic, and the operators of Node."""
 
 from __future__ import annotations
 
-import math
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tinygraph.errors import InvalidArgumentError
+from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node
-from tinygraph.op import Op, as_node, check_dtypes, composite, constant, elementwise
-from tinygraph.ops.array import zeros_like
-from tinygraph.spec import DType, Spec, as_dtype, bool_, broadcast
+from tinygraph.op import Op, as_node, check_dtypes, composite, elementwise
+from tinygraph.ops.compare import (  # noqa: F401 (all of elementwise is here too)
+    cast, cleared, equal, greater, greater_equal, keep_where, less, less_equal, logical_and,
+    logical_not, logical_or, logical_xor, not_equal, saturate_cast, to_double, to_float, to_int32,
+    to_int64,
+)  # fmt: skip
+from tinygraph.ops.elementary import (  # noqa: F401
+    abs_, acos, acosh, asin, asinh, atan, atanh, ceil, cos, cosh, erf, erfc, exp, expm1, floor,
+    is_finite, is_inf, is_nan, log, log1p, negative, reciprocal, rint, round_, rsqrt, sign, sin,
+    sinh, sqrt, square, tan, tanh,
+)  # fmt: skip
+from tinygraph.spec import Spec, as_dtype, broadcast, float32, float64
 
-# ---------------------------------------------------------------- arithmetic
+Array = np.ndarray
+
+# ---------------------------------------------------------------- for rewrites
 
 
 def is_constant(x: Node, number: float) -> bool:
-    """Whether a node is known to be `number` throughout; for rewrites."""
+    """Whether a node is known to be `number`, as one element; for rewrites."""
     value = x.spec.constant
     return value is not None and value.size == 1 and value.reshape(-1)[0] == number
 
 
 def _same(x: Node, *others: Node) -> bool:
-    """Whether x has the shape and dtype of the result of an op on x and `others`."""
+    """Whether x has the shape of the result of an elementwise op on x and `others`."""
     shape = broadcast(x.shape, *[other.shape for other in others])
     return shape.is_fully_defined() and shape == x.shape
 
 
-def _add_rewrite(x: Node, y: Node) -> Node | None:
-    if is_constant(y, 0) and _same(x, y) and not np.signbit(y.spec.value).any():  # type: ignore[arg-type]
-        return None if x.dtype.is_floating else x  # -0.0 + 0.0 is 0.0
-    return None
+def _without(neutral: float) -> Callable[[Node, Node], Node | None]:
+    """A rewrite that leaves out an op whose second operand changes no bit of the first."""
+    return lambda x, y: x if is_constant(y, neutral) and _same(x, y) else None
 
 
 def _multiply_rewrite(x: Node, y: Node) -> Node | None:
@@ -39,6 +50,8 @@ def _multiply_rewrite(x: Node, y: Node) -> Node | None:
         return x
     return y if is_constant(x, 1) and _same(y, x) else None
 
+
+# ---------------------------------------------------------------- arithmetic
 
 add = elementwise(
     "Add", np.add, lambda g, z, x, y: g, lambda g, z, x, y: g,
@@ -65,59 +78,145 @@ multiply = elementwise(
     array([3., 6.], dtype=float32)
     """,
 )  # fmt: skip
-divide_float = elementwise(
-    "RealDiv", np.divide, lambda g, z, x, y: g / y, lambda g, z, x, y: -g * z / y,
-    accepts="float", doc="x / y for floats, elementwise.",
-)  # fmt: skip
-negative = elementwise(
-    "Neg", np.negative, lambda g, y, x: -g,
-    doc="""-x, elementwise.
 
-    >>> tg.negative([1.0, -2.0]).eval()
-    array([-1.,  2.], dtype=float32)
-    """,
-)  # fmt: skip
-square = elementwise(
-    "Square", np.square, lambda g, y, x: g * 2 * x,
-    doc="""x², elementwise.
 
-    >>> tg.square([3.0, -2.0]).eval()
+def _squared_difference(x: Array, y: Array, out: Array | None = None) -> Array:
+    difference = np.subtract(x, y, out=out)
+    return np.square(difference, out=out)
+
+
+squared_difference = elementwise(
+    "SquaredDifference", _squared_difference,
+    lambda g, z, x, y: g * (2 * (x - y)), lambda g, z, x, y: g * (2 * (y - x)),
+    doc="""(x - y)², elementwise.
+
+    >>> tg.squared_difference([1.0, 2.0], 4.0).eval()
     array([9., 4.], dtype=float32)
     """,
 )  # fmt: skip
-exp = elementwise(
-    "Exp", np.exp, lambda g, y, x: g * y, accepts="float",
-    doc="""e to the power x, elementwise.
 
-    >>> tg.exp([0.0, 1.0]).eval()
-    array([1.       , 2.7182817], dtype=float32)
+
+def _times_unless_zero(x: Array, y: Array, out: Array | None = None) -> Array:
+    nonzero = np.not_equal(y, 0)
+    product = np.multiply(x, y, out=out)
+    return cleared(product, nonzero, out)
+
+
+def _times_unless_zero_rewrite(x: Node, y: Node) -> Node | None:
+    value = y.spec.constant
+    return multiply(x, y) if value is not None and value.all() else None
+
+
+multiply_no_nan = elementwise(
+    "MulNoNan", _times_unless_zero,
+    lambda g, z, x, y: multiply_no_nan(g, y), lambda g, z, x, y: multiply_no_nan(x, g),
+    accepts="float", rewrite=_times_unless_zero_rewrite,
+    doc="""x * y, elementwise, but 0 where y is 0, even if x is NaN or infinite.
+
+    >>> tg.math.multiply_no_nan([2.0, float("inf")], [3.0, 0.0]).eval()
+    array([6., 0.], dtype=float32)
     """,
 )  # fmt: skip
-log = elementwise(
-    "Log", np.log, lambda g, y, x: g / x, accepts="float",
-    doc="""Natural logarithm, elementwise; -inf at 0.
 
-    >>> tg.log([1.0, 0.0]).eval()
-    array([  0., -inf], dtype=float32)
+# ---------------------------------------------------------------- division
+
+
+def _nonzero(y: Array) -> None:
+    """Ints have no infinity to stand for x / 0."""
+    if not np.all(y):
+        raise InvalidArgumentError("Integer division by zero")
+
+
+def _floor_divide(x: Array, y: Array, out: Array | None = None) -> Array:
+    if np.asarray(y).dtype.kind == "f":  # TF's floor(x / y): 10, not Python's 9, for 1 // 0.1
+        return np.floor(np.divide(x, y, out=out), out=out)
+    _nonzero(y)
+    return np.floor_divide(x, y, out=out)
+
+
+def _remainder(x: Array, y: Array, out: Array | None = None) -> Array:
+    if np.asarray(y).dtype.kind != "f":
+        _nonzero(y)
+    return np.remainder(x, y, out=out)
+
+
+def _truncate_divide(x: Array, y: Array, out: Array | None = None) -> Array:
+    if np.asarray(y).dtype.kind == "f":
+        return np.trunc(np.divide(x, y, out=out), out=out)
+    _nonzero(y)
+    inexact_negative = np.not_equal(np.less(x, 0), np.less(y, 0)) & np.not_equal(np.fmod(x, y), 0)
+    quotient = np.floor_divide(x, y, out=out)
+    return np.add(quotient, inexact_negative, out=out, dtype=np.asarray(y).dtype)
+
+
+def _truncate_mod(x: Array, y: Array, out: Array | None = None) -> Array:
+    if np.asarray(y).dtype.kind != "f":
+        _nonzero(y)
+    return np.fmod(x, y, out=out)
+
+
+def _divide_unless_zero(x: Array, y: Array, out: Array | None = None) -> Array:
+    nonzero = np.not_equal(y, 0)
+    quotient = np.divide(x, y, out=out)
+    return cleared(quotient, nonzero, out)
+
+
+realdiv = elementwise(
+    "RealDiv", np.divide, lambda g, z, x, y: g / y, lambda g, z, x, y: -g * z / y,
+    accepts="float", rewrite=_without(1),
+    doc="""x / y for floats, elementwise.
+
+    >>> tg.realdiv([1.0, 2.0], 4.0).eval()
+    array([0.25, 0.5 ], dtype=float32)
     """,
 )  # fmt: skip
-tanh = elementwise(
-    "Tanh", np.tanh, lambda g, y, x: g * (1 - y * y), accepts="float",
-    doc="""Hyperbolic tangent, elementwise.
+floor_div = elementwise(
+    "FloorDiv", _floor_divide, None, None,
+    doc="""floor(x / y), elementwise: -7 // 2 is -4. InvalidArgumentError for an int y of 0.
 
-    >>> tg.tanh([0.0, 1.0]).eval()
-    array([0.       , 0.7615942], dtype=float32)
+    >>> tg.floor_div([7, -7], 2).eval()
+    array([ 3, -4], dtype=int32)
     """,
 )  # fmt: skip
+truncatediv = elementwise(
+    "TruncateDiv", _truncate_divide, None, None,
+    doc="""x / y cut off towards 0, elementwise. InvalidArgumentError for an int y of 0.
 
-greater = elementwise(
-    "Greater", np.greater, None, None, dtype=bool_,
-    doc="""x > y, elementwise, as bools.
-
-    >>> tg.greater([1, 3], 2).eval()
-    array([False,  True])
+    >>> tg.truncatediv([7, -7], 2).eval()
+    array([ 3, -3], dtype=int32)
     """,
 )  # fmt: skip
+floormod = elementwise(
+    "FloorMod", _remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * floor(x / y),
+    doc="""x - floor(x / y) y, elementwise, as Python's %: with the sign of y.
+
+    InvalidArgumentError for an int y of 0.
+
+    >>> tg.floormod([7, -7], 3).eval()
+    array([1, 2], dtype=int32)
+    """,
+)  # fmt: skip
+truncatemod = elementwise(
+    "TruncateMod", _truncate_mod, lambda g, z, x, y: g, lambda g, z, x, y: -g * truncatediv(x, y),
+    doc="""x - truncatediv(x, y) y, elementwise, as in C: with the sign of x.
+
+    InvalidArgumentError for an int y of 0.
+
+    >>> tg.truncatemod([7, -7], 3).eval()
+    array([ 1, -1], dtype=int32)
+    """,
+)  # fmt: skip
+div_no_nan_op = elementwise(
+    "DivNoNan", _divide_unless_zero,
+    lambda g, z, x, y: div_no_nan(g, y), lambda g, z, x, y: -g * div_no_nan(z, y),
+    accepts="float", doc="x / y, elementwise, but 0 where y is 0.",
+)  # fmt: skip
+
+
+def _common_dtype(x: Any, y: Any):
+    """The dtype of the first of two operands that is a node, or of x as a constant."""
+    node = next((v for v in (x, y) if isinstance(v, Node)), None)
+    return (as_node(x) if node is None else node).dtype
 
 
 def truediv(x: Any, y: Any, name: str | None = None) -> Node:
@@ -126,74 +225,148 @@ def truediv(x: Any, y: Any, name: str | None = None) -> Node:
     >>> tg.truediv([1, 2], 4).eval()
     array([0.25, 0.5 ])
     """
-    x = as_node(x, y.dtype if isinstance(y, Node) else None, name="x")
-    y = as_node(y, x.dtype, name="y")
-    if x.dtype.is_integer:
-        to = "float32" if x.dtype.size < 4 else "float64"
-        x, y = cast(x, to), cast(y, to)
-    return divide_float(x, y, name=name or "truediv")
+    name = name or "truediv"
+    dtype = _common_dtype(x, y)
+    if dtype.is_integer:
+        to = float32 if dtype.size < 4 else float64
+        x = cast(as_node(x, dtype, name=f"{name}/x"), to)
+        y = cast(as_node(y, dtype, name=f"{name}/y"), to)
+    return realdiv(x, y, name=name)
 
 
 divide = truediv
 
-# ---------------------------------------------------------------- cast
+
+def div(x: Any, y: Any, name: str | None = None) -> Node:
+    """x / y as in Python 2: rounded down for ints, true division for floats.
+
+    >>> tg.div([7, -7], 2).eval()
+    array([ 3, -4], dtype=int32)
+    """
+    return (floor_div if _common_dtype(x, y).is_integer else realdiv)(x, y, name=name or "div")
 
 
-def _cast(x: np.ndarray, dtype: Any, out: np.ndarray | None = None) -> np.ndarray:
-    if out is None:
-        return np.asarray(x).astype(as_dtype(dtype).numpy)
-    np.copyto(out, x, casting="unsafe")
-    return out
+def floordiv(x: Any, y: Any, name: str | None = None) -> Node:
+    """floor(x / y), elementwise, for ints and floats; what `x // y` is.
+
+    >>> tg.floordiv([7.0, -7.0], 2.0).eval()
+    array([ 3., -4.], dtype=float32)
+    """
+    return floor_div(x, y, name=name or "floordiv")
 
 
-cast_op = Op(
-    "Cast", _cast, lambda x, dtype: Spec(x.shape, dtype),
-    (lambda g, y, x, dtype: cast(g, x.dtype) if x.dtype.is_floating and dtype.is_floating else None,),
-    ("x",), rewrite=lambda x, dtype: x if x.dtype is dtype else None,
+def div_no_nan(x: Any, y: Any, name: str | None = None) -> Node:
+    """x / y, elementwise, but 0 where y is 0, also in the gradient.
+
+    >>> tg.div_no_nan([1.0, 1.0], [2.0, 0.0]).eval()
+    array([0.5, 0. ], dtype=float32)
+    """
+    return div_no_nan_op(x, y, name=name or "div_no_nan")
+
+
+mod = floormod
+
+# ---------------------------------------------------------------- powers
+
+
+def _power(x: Array, y: Array, out: Array | None = None) -> Array:
+    if np.size(y) == 1 and np.ndim(y) <= np.ndim(x) and np.all(np.equal(y, 2)):
+        return np.square(x, out=out)
+    return np.power(x, y, out=out)
+
+
+def _power_rewrite(x: Node, y: Node) -> Node | None:
+    if not _same(x, y):
+        return None
+    return square(x) if is_constant(y, 2) else x if is_constant(y, 1) else None
+
+
+def _log_or_zero(x: Node) -> Node:
+    """log(x), and 0 for x <= 0, with a gradient of 0 there too."""
+    positive = x > 0
+    return log(keep_where(x, positive) + cast(logical_not(positive), x.dtype))
+
+
+pow_ = elementwise(
+    "Pow", _power,
+    lambda g, z, x, y: multiply_no_nan(multiply_no_nan(x ** (y - 1), y), g),
+    lambda g, z, x, y: multiply_no_nan(multiply_no_nan(z, _log_or_zero(x)), g),
+    rewrite=_power_rewrite,
+    doc="""x to the power y, elementwise.
+
+    The gradients are y x^(y-1) and x^y log x, the latter 0 where x <= 0; where no gradient
+    arrives, neither is NaN. Ints to negative powers raise InvalidArgumentError.
+
+    >>> tg.pow([3.0, 4.0], [2.0, 0.5]).eval()
+    array([9., 2.], dtype=float32)
+    """,
+)  # fmt: skip
+atan2 = elementwise(
+    "Atan2", np.arctan2,
+    lambda g, z, y, x: g * x / (x * x + y * y), lambda g, z, y, x: -g * y / (x * x + y * y),
+    accepts="float",
+    doc="""The angle of the point (x, y), elementwise, in [-π, π].
+
+    >>> tg.atan2([1.0, 1.0], [1.0, 0.0]).eval()
+    array([0.7853982, 1.5707964], dtype=float32)
+    """,
+)  # fmt: skip
+
+# ---------------------------------------------------------------- the larger and the smaller
+
+maximum = elementwise(
+    "Maximum", np.maximum,
+    lambda g, z, x, y: keep_where(g, x >= y), lambda g, z, x, y: keep_where(g, x < y),
+    doc="""The larger of x and y, elementwise; NaN if either is. A tie's gradient goes to x.
+
+    >>> tg.maximum([1.0, 2.0], 1.5).eval()
+    array([1.5, 2. ], dtype=float32)
+    """,
+)  # fmt: skip
+minimum = elementwise(
+    "Minimum", np.minimum,
+    lambda g, z, x, y: keep_where(g, x <= y), lambda g, z, x, y: keep_where(g, x > y),
+    doc="""The smaller of x and y, elementwise; NaN if either is. A tie's gradient goes to x.
+
+    >>> tg.minimum([1.0, 2.0], 1.5).eval()
+    array([1. , 1.5], dtype=float32)
+    """,
+)  # fmt: skip
+clip_op = composite(
+    "ClipByValue", lambda t, low, high: maximum(minimum(t, high), low),
+    lambda g, y, t, low, high: keep_where(g, logical_and(t >= low, t <= high)),
+    lambda g, y, t, low, high: keep_where(g, minimum(t, high) < low),
+    lambda g, y, t, low, high: keep_where(g, logical_and(t > high, high >= low)),
+    params=("t", "clip_value_min", "clip_value_max"), broadcasts=True,
+    infer=lambda t, low, high: Spec(
+        t.shape.merge_with(broadcast(t.shape, low.shape, high.shape)),
+        check_dtypes((t, low, high), "number"),
+    ),
+    doc="max(min(t, clip_value_max), clip_value_min), elementwise.",
 )  # fmt: skip
 
 
-def cast(x: Any, dtype: Any, name: str | None = None) -> Node:
-    """Convert to another dtype; floats to ints are cut off towards zero.
+def clip_by_value(
+    t: Any, clip_value_min: Any, clip_value_max: Any, name: str | None = None
+) -> Node:
+    """Limit t to [clip_value_min, clip_value_max], elementwise; the bounds broadcast to t.
 
-    >>> tg.cast([1.7, -1.7], tg.int32).eval()
-    array([ 1, -1], dtype=int32)
+    The gradient passes at the bounds themselves.
+
+    >>> tg.clip_by_value([-1.0, 0.5, 2.0], 0.0, 1.0).eval()
+    array([0. , 0.5, 1. ], dtype=float32)
     """
-    x, dtype = as_node(x), as_dtype(dtype)
-    return x if x.dtype is dtype and name is None else cast_op(x, dtype=dtype, name=name)
+    return clip_op(t, clip_value_min, clip_value_max, name=name or "clip_by_value")
 
 
-# ---------------------------------------------------------------- operators
+# ---------------------------------------------------------------- sums of many
 
 
-def _overload(method: str, function: Any, name: str) -> None:
-    def operator(self: Node, other: Any) -> Node:
-        return function(self, other, name=name)
-
-    def reflected(self: Node, other: Any) -> Node:
-        return function(as_node(other, self.dtype, name=name + "/x", graph=self.graph), self, name=name)
-
-    setattr(Node, f"__{method}__", operator)
-    if method in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"):
-        setattr(Node, f"__r{method}__", reflected)
-
-
-for _method, _function, _name in [
-    ("add", add, "add"),
-    ("sub", subtract, "sub"),
-    ("mul", multiply, "mul"),
-    ("truediv", truediv, "truediv"),
-    ("gt", greater, "Greater"),
-]:
-    _overload(_method, _function, _name)
-
-Node.__neg__ = lambda self: negative(self, name="Neg")  # type: ignore[attr-defined]
-
-
-def _add_n(*inputs: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    out = np.array(inputs[0]) if out is None else out
-    np.copyto(out, inputs[0])
-    for x in inputs[1:]:
+def _add_n(*inputs: Array, out: Array | None = None) -> Array:
+    if len(inputs) == 1:
+        return np.positive(inputs[0], out=out)
+    out = np.asarray(np.add(inputs[0], inputs[1], out=out))
+    for x in inputs[2:]:
         np.add(out, x, out=out)
     return out
 
@@ -205,4 +378,87 @@ def _add_n_spec(*inputs: Spec) -> Spec:
     return Spec(shape, check_dtypes(inputs, "number"))
 
 
-add_n_op = Op("AddN", _add_n, _add_n_spec, lambda g, y, *inputs: [g] * len(inputs))
+def _add_n_rewrite(*inputs: Node) -> Node | None:
+    if not all(x.shape.is_fully_defined() for x in inputs):
+        return None
+    return functools.reduce(add, inputs)
+
+
+add_n_op = Op(
+    "AddN", _add_n, _add_n_spec, lambda g, y, *inputs: [g] * len(inputs), rewrite=_add_n_rewrite,
+    doc="The sum of tensors of one shape.",
+)  # fmt: skip
+
+
+def add_n(inputs: Any, name: str | None = None) -> Node:
+    """The sum of a list of tensors of one shape and dtype.
+
+    >>> tg.add_n([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]).eval()
+    array([ 9., 12.], dtype=float32)
+    """
+    if not isinstance(inputs, list | tuple) or not inputs:
+        raise GraphError("inputs must be a list of at least one tensor")
+    dtype = next((x.dtype for x in inputs if isinstance(x, Node)), None)
+    nodes = [as_node(x, dtype, name="inputs") for x in inputs]
+    return nodes[0] if len(nodes) == 1 else add_n_op(*nodes, name=name)
+
+
+def accumulate_n(
+    inputs: Any, shape: Any = None, tensor_dtype: Any = None, name: str | None = None
+) -> Node:
+    """The sum of a list of tensors of one shape and dtype, as `add_n`.
+
+    >>> tg.accumulate_n([[1.0, 2.0], [3.0, 4.0]]).eval()
+    array([4., 6.], dtype=float32)
+    """
+    total = add_n(inputs, name=name or "AccumulateNV2")
+    total.shape.assert_is_compatible_with(shape)
+    if tensor_dtype is not None and total.dtype is not as_dtype(tensor_dtype):
+        raise DTypeError(f"the inputs are {total.dtype.name}, not {as_dtype(tensor_dtype).name}")
+    return total
+
+
+def scalar_mul(scalar: Any, x: Any, name: str | None = None) -> Node:
+    """A scalar times a tensor.
+
+    >>> tg.scalar_mul(2.0, [1.0, 2.0]).eval()
+    array([2., 4.], dtype=float32)
+    """
+    x = as_node(x, name="x")
+    scalar = as_node(scalar, x.dtype, name="scalar")
+    if scalar.shape.ndims not in (0, None):
+        raise ShapeError(f"Only scalar multiply works, not shape {scalar.shape}")
+    return multiply(scalar, x, name=name)
+
+
+# ---------------------------------------------------------------- operators
+
+
+def _operator(method: str, function: Callable, name: str | None, reflects: bool = True) -> None:
+    """Give Node the operator `method`, and its reflected form for `2 - x`."""
+
+    def operator(self: Node, other: Any) -> Node:
+        return function(self, other, name=name)
+
+    def reflected(self: Node, other: Any) -> Node:
+        return function(other, self, name=name)
+
+    setattr(Node, f"__{method}__", operator)
+    if reflects:
+        setattr(Node, f"__r{method}__", reflected)
+
+
+for _method, _function in [
+    ("add", add), ("sub", subtract), ("mul", multiply), ("truediv", truediv),
+    ("floordiv", floordiv), ("mod", floormod), ("pow", pow_),
+    ("and", logical_and), ("or", logical_or), ("xor", logical_xor),
+]:  # fmt: skip
+    _operator(_method, _function, _method)
+for _method, _function in [
+    ("lt", less), ("le", less_equal), ("gt", greater), ("ge", greater_equal),
+]:  # fmt: skip
+    _operator(_method, _function, None, reflects=False)
+
+Node.__neg__ = lambda self: negative(self)  # type: ignore[attr-defined]
+Node.__abs__ = lambda self: abs_(self)  # type: ignore[attr-defined]
+Node.__invert__ = lambda self: logical_not(self)  # type: ignore[attr-defined]

@@ -136,7 +136,8 @@ def _multinomial_spec(logits: Spec, num_samples: Spec, output_dtype: DType, seed
 
 multinomial_op = Op(
     "Multinomial", _multinomial, _multinomial_spec, (None, None), ("logits", "num_samples"),
-    stateful=True, static=(1,), state=_stream, doc="Classes drawn with probability softmax(logits).",
+    stateful=True, static=(1,), state=_stream,
+    doc="Classes drawn with probability softmax(logits).",
 )  # fmt: skip
 
 # ---------------------------------------------------------------- the public functions
@@ -179,7 +180,7 @@ def random_normal(
     `shape` may be a tensor, such as `tg.shape(mean)`.
 
     >>> tg.random_normal([2], seed=5).eval().round(4)
-    array([-1.1831,  1.4263], dtype=float32)
+    array([-1.1781, -0.7099], dtype=float32)
     """
     with name_scope(name, "random_normal", [shape, mean, stddev]) as scope:
         return _scaled(random_standard_normal_op, shape, mean, stddev, dtype, seed, scope)

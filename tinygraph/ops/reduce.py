@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tinygraph.errors import GraphError
 from tinygraph.graph import Node
-from tinygraph.op import Op, as_node, composite, reduction
-from tinygraph.ops.array import (
-    broadcast_like, expand_op, reshape, shape_of, size, static_ints,
+from tinygraph.op import (
+    Op, as_node, check_dtypes, composite, constant, reduced_shape, reduction,
 )  # fmt: skip
-from tinygraph.ops.math import cast
-from tinygraph.spec import Shape, Spec, normalize_axis
+from tinygraph.ops.array import (
+    broadcast_like, expand_op, ones_like, reshape, shape_of, size, squeeze_op, static_ints,
+    stop_gradient,
+)  # fmt: skip
+from tinygraph.ops.compare import cast, equal, keep_where, not_equal
+from tinygraph.ops.cumulative import cumprod_op
+from tinygraph.ops.elementary import exp, is_finite, log, sqrt, square
+from tinygraph.ops.math import div_no_nan, maximum, truncatediv
+from tinygraph.ops.summation import Array, Axis, sum_over
+from tinygraph.spec import DType, Spec, as_dtype, float16, float32, int64, normalize_axis
 
-Axis = tuple[int, ...] | None
+# ---------------------------------------------------------------- the arguments
+
+
+def axes_of(axis: Any, x: Node) -> Axis:
+    """TF's `axis` as a tuple of ints, non-negative where the rank is known; None for all axes."""
+    if axis is None:
+        return None
+    return tuple(normalize_axis(a, x.shape.ndims) for a in static_ints(axis, "axis"))
+
+
+def either(new: Any, old: Any, names: str) -> Any:
+    """An argument, or its deprecated alias; GraphError when both are given."""
+    if new is not None and old is not None:
+        raise GraphError(f"Cannot specify both {names}")
+    return old if new is None else new
+
+
+def _reduced(
+    op: Op, x: Any, axis: Any, keepdims: bool | None, name: str | None, indices: Any,
+    keep_dims: bool | None,
+) -> Node:  # fmt: skip
+    """`op` on TF's arguments, deprecated aliases included."""
+    x = as_node(x, name="input_tensor")
+    axis = either(axis, indices, "'reduction_indices' and 'axis'")
+    keepdims = either(keepdims, keep_dims, "'keep_dims' and 'keepdims'")
+    return op(x, axis=axes_of(axis, x), keepdims=bool(keepdims), name=name)
 
 
 def spread(g: Node, x: Node, axis: Axis, keepdims: bool) -> Node:
@@ -24,20 +59,46 @@ def spread(g: Node, x: Node, axis: Axis, keepdims: bool) -> Node:
     return broadcast_like(g, x)
 
 
-def _sum(x: np.ndarray, axis: Axis = None, keepdims: bool = False, out: Any = None) -> np.ndarray:
-    return np.add.reduce(x, axis=axis, dtype=x.dtype, out=out, keepdims=keepdims)
+def group_size(x: Node, y: Node, axis: Axis, dtype: DType) -> Node:
+    """How many elements of `x` make one of `y`, its reduction over `axis`, as a scalar."""
+    dims = x.shape.dims
+    wanted = dims if dims is None or axis is None else [dims[a] for a in axis]
+    if wanted is None or None in wanted:
+        return cast(size(x) // maximum(size(y), 1), dtype)
+    count = math.prod(wanted)  # type: ignore[arg-type]
+    return constant(np.array(count, dtype.numpy), name="size", graph=x.graph)
 
+
+# ---------------------------------------------------------------- sum and mean
 
 sum_op = reduction(
-    "Sum", _sum, lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims),
+    "Sum", sum_over, lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims),
+    doc="The sum over axes; float16 adds in float32.",
 )  # fmt: skip
 
 
-def axes_of(axis: Any, x: Node) -> Axis:
-    """TF's `axis` argument as a tuple of ints, non-negative where the rank is known; None for all."""
-    if axis is None:
-        return None
-    return tuple(normalize_axis(a, x.shape.ndims) for a in static_ints(axis, "axis"))
+def _mean_body(x: Node, axis: Axis, keepdims: bool) -> Node:
+    if x.dtype is float16:  # the sum may be beyond float16 where the mean is not
+        return cast(mean_op(cast(x, float32), axis=axis, keepdims=keepdims), float16)
+    total = sum_op(x, axis=axis, keepdims=keepdims)
+    count = group_size(x, total, axis, x.dtype)
+    return total / count if x.dtype.is_floating else truncatediv(total, maximum(count, 1))
+
+
+def _reduced_spec(accepts: str) -> Callable[..., Spec]:
+    def infer(x: Spec, axis: Axis = None, keepdims: bool = False) -> Spec:
+        return Spec(reduced_shape(x.shape, axis, keepdims), check_dtypes((x,), accepts))
+
+    return infer
+
+
+mean_op = composite(
+    "Mean", _mean_body,
+    lambda g, y, x, axis, keepdims:
+        spread(g / group_size(x, y, axis, x.dtype), x, axis, keepdims),
+    params=("input_tensor",), infer=_reduced_spec("number"),
+    doc="The mean over axes; of ints an int, cut off towards 0. NaN where there is nothing.",
+)  # fmt: skip
 
 
 def reduce_sum(
@@ -49,32 +110,332 @@ def reduce_sum(
     >>> tg.reduce_sum([[1.0, 2.0], [3.0, 4.0]], axis=0).eval()
     array([4., 6.], dtype=float32)
     """
-    x = as_node(input_tensor)
-    axis = reduction_indices if axis is None else axis
-    return sum_op(x, axis=axes_of(axis, x), keepdims=bool(keepdims or keep_dims), name=name)
+    return _reduced(sum_op, input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
+
+
+def reduce_mean(
+    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
+    reduction_indices: Any = None, keep_dims: bool | None = None,
+) -> Node:  # fmt: skip
+    """The mean over `axis`, an int or ints, or over all axes; of ints it is an int, as in TF1.
+
+    >>> tg.reduce_mean([[1.0, 2.0], [3.0, 4.0]], axis=0).eval()
+    array([2., 3.], dtype=float32)
+    """
+    return _reduced(mean_op, input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
+
+
+# ---------------------------------------------------------------- max and min
+
+
+def _extreme(ufunc: np.ufunc, name: str, of_nothing: Callable[[Any], Any]) -> Callable:
+    """The kernel of a maximum or minimum, which over nothing is the dtype's own limit."""
+
+    def kernel(x: Array, axis: Axis = None, keepdims: bool = False, out: Array | None = None):
+        if x.size:
+            return ufunc.reduce(x, axis=axis, out=out, keepdims=keepdims)
+        start = of_nothing(np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype))
+        return ufunc.reduce(x, axis=axis, out=out, keepdims=keepdims, initial=start)
+
+    kernel.__name__ = name
+    return kernel
+
+
+def _extreme_rule(g: Node, y: Node, x: Node, axis: Axis, keepdims: bool) -> Node:
+    """Ties share alike."""
+    ties = equal(x, spread(y, x, axis, keepdims))
+    count = sum_op(cast(ties, x.dtype), axis=axis, keepdims=keepdims)
+    return keep_where(spread(g / count, x, axis, keepdims), ties)
+
+
+max_op = reduction(
+    "Max", _extreme(np.maximum, "max_over", lambda limit: -limit if limit is np.inf else limit.min),
+    _extreme_rule, doc="The largest element over axes.",
+)  # fmt: skip
+min_op = reduction(
+    "Min", _extreme(np.minimum, "min_over", lambda limit: limit if limit is np.inf else limit.max),
+    _extreme_rule, doc="The smallest element over axes.",
+)  # fmt: skip
+
+
+def reduce_max(
+    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
+    reduction_indices: Any = None, keep_dims: bool | None = None,
+) -> Node:  # fmt: skip
+    """The largest element over `axis`, an int or ints, or over all axes; NaN if there is one.
+
+    Elements that tie share the gradient. Over nothing it is -inf, or the smallest int.
+
+    >>> tg.reduce_max([[1.0, 4.0], [3.0, 2.0]], axis=0).eval()
+    array([3., 4.], dtype=float32)
+    """
+    return _reduced(max_op, input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
+
+
+def reduce_min(
+    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
+    reduction_indices: Any = None, keep_dims: bool | None = None,
+) -> Node:  # fmt: skip
+    """The smallest element over `axis`, an int or ints, or over all axes; NaN if there is one.
+
+    Elements that tie share the gradient. Over nothing it is inf, or the largest int.
+
+    >>> tg.reduce_min([[1.0, 4.0], [3.0, 2.0]], axis=0).eval()
+    array([1., 2.], dtype=float32)
+    """
+    return _reduced(min_op, input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
+
+
+# ---------------------------------------------------------------- product
+
+
+def prod_over(
+    x: Array, axis: Axis = None, keepdims: bool = False, out: Array | None = None
+) -> Array:
+    if x.dtype == np.float16:
+        product = prod_over(x.astype(np.float32), axis, keepdims)
+        return np.positive(product, out=out, dtype=np.float16, casting="same_kind")
+    return np.multiply.reduce(x, axis=axis, dtype=x.dtype, out=out, keepdims=keepdims)
+
+
+def _product_of_others(x: Node, axis: Axis) -> Node:
+    """At each element the product of the others of its group, right at zeros too."""
+    if axis is None:
+        flat = reshape(x, [-1])
+        return reshape(_product_of_others(flat, (0,)), shape_of(x))
+    if not axis:
+        return ones_like(x)
+    here, *rest = axis
+    before = cumprod_op(x, axis=here, exclusive=True, reverse=False)
+    after = cumprod_op(x, axis=here, exclusive=True, reverse=True)
+    if not rest:
+        return before * after
+    product = prod_op(x, axis=(here,), keepdims=True)
+    return before * after * _product_of_others(product, tuple(rest))
+
+
+prod_op = reduction(
+    "Prod", prod_over,
+    lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims) * _product_of_others(x, axis),
+    doc="The product over axes.",
+)  # fmt: skip
+
+
+def reduce_prod(
+    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
+    reduction_indices: Any = None, keep_dims: bool | None = None,
+) -> Node:  # fmt: skip
+    """The product over `axis`, an int or ints, or over all axes; its gradient is right at zeros.
+
+    >>> tg.reduce_prod([[1.0, 2.0], [3.0, 4.0]], axis=0).eval()
+    array([3., 8.], dtype=float32)
+    """
+    return _reduced(prod_op, input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
+
+
+# ---------------------------------------------------------------- any and all
+
+any_op = reduction("Any", np.any, accepts="bool", doc="Whether any is true, over axes.")
+all_op = reduction("All", np.all, accepts="bool", doc="Whether all are true, over axes.")
+
+
+def reduce_any(
+    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
+    reduction_indices: Any = None, keep_dims: bool | None = None,
+) -> Node:  # fmt: skip
+    """Whether any of the bools is true, over `axis`, an int or ints, or over all axes.
+
+    >>> tg.reduce_any([[True, False], [False, False]], axis=0).eval()
+    array([ True, False])
+    """
+    return _reduced(any_op, input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
+
+
+def reduce_all(
+    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
+    reduction_indices: Any = None, keep_dims: bool | None = None,
+) -> Node:  # fmt: skip
+    """Whether all of the bools are true, over `axis`, an int or ints, or over all axes.
+
+    >>> tg.reduce_all([[True, False], [True, True]], axis=0).eval()
+    array([ True, False])
+    """
+    return _reduced(all_op, input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
+
+
+# ---------------------------------------------------------------- log-sum-exp and the norm
+
+
+def _shifted_exp(x: Node, axis: Axis) -> tuple[Node, Node, Node]:
+    """exp(x - m), its sum over `axis`, and m: the maximum, or 0 where that is not finite."""
+    top = max_op(x, axis=axis, keepdims=True)
+    m = stop_gradient(keep_where(top, is_finite(top)))
+    e = exp(x - m)
+    return e, sum_op(e, axis=axis, keepdims=True), m
+
+
+def _logsumexp_body(x: Node, axis: Axis, keepdims: bool) -> Node:
+    _, total, m = _shifted_exp(x, axis)
+    y = log(total) + m
+    return y if keepdims else dropped(y, x, axis)
+
+
+def dropped(y: Node, x: Node, axis: Axis) -> Node:
+    """A reduction of x with keepdims, without the dims that it kept."""
+    if axis is None:
+        return reshape(y, [])
+    return squeeze_op(y, axis=axis) if axis else y
+
+
+def _logsumexp_rule(g: Node, y: Node, x: Node, axis: Axis, keepdims: bool) -> Node:
+    """g softmax(x): exp(x - y) would be 1 for each of two equal numbers too large to add to."""
+    e, total, _ = _shifted_exp(x, axis)
+    return spread(g, x, axis, keepdims) * div_no_nan(e, total)
+
+
+logsumexp_op = composite(
+    "LogSumExp", _logsumexp_body, _logsumexp_rule, params=("input_tensor",),
+    infer=_reduced_spec("float"), doc="log of the sum of exp(x) over axes, without overflow.",
+)  # fmt: skip
+
+
+def reduce_logsumexp(
+    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
+    reduction_indices: Any = None, keep_dims: bool | None = None,
+) -> Node:  # fmt: skip
+    """log Σ exp(x) over `axis`, an int or ints, or over all axes, for any size of x.
+
+    >>> print(tg.reduce_logsumexp([1000.0, 1000.0]).eval())
+    1000.6931
+    """
+    return _reduced(
+        logsumexp_op, input_tensor, axis, keepdims, name or "ReduceLogSumExp", reduction_indices,
+        keep_dims,
+    )  # fmt: skip
+
+
+euclidean_norm_op = composite(
+    "EuclideanNorm",
+    lambda x, axis, keepdims: sqrt(sum_op(square(x), axis=axis, keepdims=keepdims)),
+    lambda g, y, x, axis, keepdims: spread(div_no_nan(g, y), x, axis, keepdims) * x,
+    params=("input_tensor",), infer=_reduced_spec("float"),
+    doc="The square root of the sum of squares over axes; the gradient at 0 is 0.",
+)  # fmt: skip
+
+
+def reduce_euclidean_norm(
+    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None
+) -> Node:
+    """√(Σ x²) over `axis`, an int or ints, or over all axes; the gradient at 0 is 0.
+
+    >>> tg.math.reduce_euclidean_norm([[3.0, 4.0], [0.0, 0.0]], axis=1).eval()
+    array([5., 0.], dtype=float32)
+    """
+    return _reduced(euclidean_norm_op, input_tensor, axis, keepdims, name, None, None)
+
+
+def count_nonzero(
+    input_tensor: Any = None, axis: Any = None, keepdims: bool | None = None, dtype: Any = int64,
+    name: str | None = None, reduction_indices: Any = None, keep_dims: bool | None = None,
+    input: Any = None,
+) -> Node:  # fmt: skip
+    """How many elements are not 0, or are True, over `axis`, or over all axes.
+
+    >>> tg.count_nonzero([[0, 1], [2, 3]], axis=0).eval()
+    array([1, 2])
+    """
+    x = as_node(either(input_tensor, input, "'input' and 'input_tensor'"), name="input")
+    counted = x if x.dtype.is_bool else not_equal(x, 0)
+    arguments = (axis, keepdims, name or "count_nonzero", reduction_indices, keep_dims)
+    return cast(_reduced(sum_op, cast(counted, int64), *arguments), dtype)
+
+
+# ---------------------------------------------------------------- where the extremes are
+
+
+def _arg_extreme(function: Callable, name: str) -> Callable:
+    def kernel(x: Array, axis: int, output_type: DType, out: Array | None = None) -> Array:
+        if out is not None and out.dtype == np.intp:
+            return function(x, axis=axis, out=out)
+        found = np.asarray(function(x, axis=axis)).astype(as_dtype(output_type).numpy)
+        if out is None:
+            return found
+        out[...] = found
+        return out
+
+    kernel.__name__ = name
+    return kernel
+
+
+def _arg_spec(x: Spec, axis: int, output_type: DType) -> Spec:
+    check_dtypes((x,), "number")
+    return Spec(reduced_shape(x.shape, (axis,), False), output_type)
+
+
+argmax_op = Op(
+    "ArgMax", _arg_extreme(np.argmax, "argmax"), _arg_spec, (None,), ("input",),
+    doc="Where along an axis the largest element is.",
+)  # fmt: skip
+argmin_op = Op(
+    "ArgMin", _arg_extreme(np.argmin, "argmin"), _arg_spec, (None,), ("input",),
+    doc="Where along an axis the smallest element is.",
+)  # fmt: skip
+
+
+def _arg_reduced(op: Op, x: Any, axis: Any, dimension: Any, output_type: Any, name: Any) -> Node:
+    axis = either(axis, dimension, "'dimension' and 'axis'")
+    (at,) = static_ints(0 if axis is None else axis, "axis")
+    return op(x, axis=at, output_type=as_dtype(output_type), name=name)
+
+
+def argmax(
+    input: Any, axis: Any = None, name: str | None = None, dimension: Any = None,
+    output_type: Any = int64,
+) -> Node:  # fmt: skip
+    """The index of the largest element along `axis`, which is 0 by default; the first of a tie.
+
+    InvalidArgumentError when the axis is empty.
+
+    >>> tg.argmax([[1.0, 9.0, 3.0], [4.0, 5.0, 5.0]], axis=1).eval()
+    array([1, 1])
+    """
+    return _arg_reduced(argmax_op, input, axis, dimension, output_type, name)
+
+
+def argmin(
+    input: Any, axis: Any = None, name: str | None = None, dimension: Any = None,
+    output_type: Any = int64,
+) -> Node:  # fmt: skip
+    """The index of the smallest element along `axis`, which is 0 by default; the first of a tie.
+
+    InvalidArgumentError when the axis is empty.
+
+    >>> tg.argmin([[1.0, 9.0, 3.0], [4.0, 5.0, 5.0]], axis=1).eval()
+    array([0, 0])
+    """
+    return _arg_reduced(argmin_op, input, axis, dimension, output_type, name)
 
 
 # ---------------------------------------------------------------- undoing broadcasting
 
 
-def _sum_like_kernel(g: np.ndarray, x: np.ndarray) -> np.ndarray:
-    lead = np.ndim(g) - np.ndim(x)
-    axes = tuple(range(lead)) + tuple(
-        i + lead for i, d in enumerate(np.shape(x)) if d == 1 and np.shape(g)[i + lead] != 1
-    )
-    return np.reshape(_sum(g, axis=axes), np.shape(x)) if axes else g
+def _broadcast_axes(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes of `wide` along which `narrow` was repeated."""
+    lead = len(wide) - len(narrow)
+    repeated = (i + lead for i, d in enumerate(narrow) if d == 1 and wide[i + lead] != 1)
+    return (*range(lead), *repeated)
+
+
+def _sum_like_kernel(g: Array, x: Array) -> Array:
+    axes = _broadcast_axes(np.shape(g), np.shape(x))
+    return np.reshape(sum_over(g, axis=axes), np.shape(x))  # without axes a copy, not g itself
 
 
 def _sum_like_rewrite(g: Node, x: Node) -> Node | None:
     wide, narrow = g.spec.shape.dims, x.spec.shape.dims
     if wide is None or narrow is None or None in wide or None in narrow:
         return None
-    if wide == narrow:
-        return g
-    lead = len(wide) - len(narrow)
-    axes = tuple(range(lead)) + tuple(
-        i + lead for i, d in enumerate(narrow) if d == 1 and wide[i + lead] != 1
-    )
+    axes = _broadcast_axes(wide, narrow)
     return reshape(sum_op(g, axis=axes, keepdims=False), narrow) if axes else reshape(g, narrow)
 
 

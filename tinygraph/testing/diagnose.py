@@ -10,55 +10,65 @@ import numpy as np
 from tinygraph.compiler.plan import describe
 from tinygraph.errors import TinygraphError
 from tinygraph.gradients import vjp
-from tinygraph.graph import Graph, Node
-from tinygraph.op import Op, constant
+from tinygraph.graph import Node
+from tinygraph.op import Op
 from tinygraph.ops.state import placeholder
 from tinygraph.session import Session
+from tinygraph.testing.isolate import Isolated, between, input_name, values_along
 from tinygraph.testing.judge import Difference, Judge
 from tinygraph.testing.mistakes import likely_mistake
-from tinygraph.testing.numeric import flat
-from tinygraph.testing.twin import needed
+from tinygraph.testing.numeric import random_weights
 
 # What a rule may raise while it builds nodes or while these run.
 BROKEN = (TinygraphError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
 
+SAYS = {
+    "wrong": "the rule for input {} is wrong",
+    "kink": "no derivative here along input {}: a kink or a jump",
+    "broken": "the rule for input {} fails",
+    "rough": "the kernel or a rule loses digits",
+}
+
 
 @dataclass
 class Finding:
-    """One rule found wrong, or an op at a kink.
+    """An op found at fault.
 
-    node: the node at whose values it was found; its `kind` is the op, `position` the input's.
-    what: "wrong", "kink" or "broken" (the rule raised).
+    node: where it was found; its values are those of the run.
+    what: "wrong", "broken" (a rule raised), "kink", or "rough" (in float32 or float16).
+    position: the input whose rule it is, None for "rough".
     difference: where the rule and the numeric derivative differ most.
-    likely: the likely mistake, "" if none is known.
+    likely: the likely mistake in words, "" if none is known.
+
+    >>> square = tg.elementwise("SquareAlmost", np.square, lambda g, y, x: g * x)
+    >>> try:
+    ...     tg.testing.check_grads(lambda x: tg.exp(square(x)), [np.array([0.5, -1.0])])
+    ... except tg.testing.GradientError as error:
+    ...     for finding in error.findings:
+    ...         print(finding.kind.name, finding.position, finding.what)
+    SquareAlmost 0 wrong
     """
 
     node: Node
-    position: int
     what: str
-    difference: Difference | None = None
+    position: int | None = None
     likely: str = ""
+    difference: Difference | None = None
 
     @property
     def kind(self) -> Op:
+        """The op."""
         return self.node.kind
 
-    @property
-    def input_name(self) -> str:
-        params = self.kind.params
-        return params[self.position] if self.position < len(params) else f"input {self.position}"
-
     def __str__(self) -> str:
-        says = {
-            "wrong": "the rule is wrong for input",
-            "kink": "has a kink or a jump here, along input",
-            "broken": "the rule fails for input",
-        }
-        lines = [f"{self.kind.name}: {says[self.what]} {self.position} ({self.input_name})"]
+        where = ""
+        if self.position is not None:
+            where = f"{self.position} ({input_name(self.kind, self.position)})"
+        lines = [f"{self.kind.name}: {SAYS[self.what].format(where)}"]
         if self.likely:
-            lines.append(f"    likely mistake: {self.likely}")
+            lines.append(f"  {'likely mistake: ' if self.what == 'wrong' else ''}{self.likely}")
         if self.difference is not None:
-            lines.append(f"    {self.difference}")
+            lines.append(f"  {self.difference}")
         return "\n".join([*lines, describe(self.node, {})])
 
 
@@ -68,103 +78,74 @@ def find_culprits(
 ) -> list[Finding]:  # fmt: skip
     """Check each op between xs and outputs on its own, at the values that a run gives."""
     path = between(outputs, xs, feeds)
-    wanted = list(dict.fromkeys(x for node in path for x in node.inputs))
-    values = dict(zip(wanted, session.run(wanted, dict(feeds)), strict=True))
-    found = []
+    values = values_along(session, path, feeds)
     on_path = {*xs, *path}
-    for node in path:
-        found += check_node(node, values, on_path, seed)
-    return found
-
-
-def between(
-    outputs: Sequence[Node], xs: Sequence[Node], leaves: Mapping[Node, np.ndarray]
-) -> list[Node]:
-    """The float nodes on paths from xs to outputs, without the xs."""
-    reached = set(xs)
-    found = []
-    for node in needed(outputs, stop=lambda node: node in leaves):
-        if node not in leaves and any(x in reached for x in node.inputs) and node.dtype.is_floating:
-            reached.add(node)
-            found.append(node)
-    return found
+    return [found for node in path for found in check_node(node, values, on_path, seed)]
 
 
 def check_node(
     node: Node, values: Mapping[Node, np.ndarray], on_path: set[Node], seed: int = 0
 ) -> list[Finding]:
     """Check the rules of one node's op against numeric derivatives of its kernel or body."""
-    graph = Graph()
-    feeds: dict[Node, np.ndarray] = {}
-    with graph.as_default():
-        inputs = [_leaf(x, values[x], feeds, graph) for x in node.inputs]
-        y = node.kind(*inputs, **node.attrs)
-        session = Session(graph=graph)
-        output = np.asarray(session.run(y, feeds))
-        g = placeholder(y.dtype, output.shape, name="g")
-        sign = np.random.default_rng(seed)
-        feeds[g] = sign.uniform(0.5, 1.5, output.shape) * sign.choice([-1.0, 1.0], output.shape)
-        positions = [i for i, x in enumerate(node.inputs) if x in on_path and inputs[i] in feeds]
+    alone = Isolated(node, values)
+    positions = [
+        i
+        for i, (x, leaf) in enumerate(zip(node.inputs, alone.inputs, strict=True))
+        if x in on_path and leaf in alone.feeds and leaf.dtype.is_floating
+    ]
+    output = np.asarray(alone.session.run(alone.y, alone.feeds))
+    with alone.graph.as_default():
+        g = placeholder(alone.y.dtype, output.shape, name="g")
+        alone.feeds[g] = random_weights(output.shape, np.random.default_rng(seed))
         try:
-            parts = vjp(y, g)
-            given = _gradients(session, [parts[i] for i in positions], feeds)
+            parts = vjp(alone.y, g)
+            given = _run(alone.session, [parts[i] for i in positions], alone.feeds)
         except BROKEN as error:
-            return [Finding(node, positions[0], "broken", likely=f"{type(error).__name__}: {error}")]
-    judge = Judge(session, [y], feeds, flat([feeds[g]]), seed=seed)
-    operands = {"g": feeds[g], "y": output}
-    operands |= {name_of(node.kind, i): feeds.get(x, np.zeros(0)) for i, x in enumerate(inputs)}
-    found = []
-    for position, gradient in zip(positions, given, strict=True):
-        finding = _compare(judge, node, position, inputs, gradient, operands)
-        if finding is not None:
-            found.append(finding)
-    return found
+            return [Finding(node, "broken", positions[0], f"{type(error).__name__}: {error}")]
+    judge = Judge(alone.session, [alone.y], alone.feeds, alone.feeds[g].reshape(-1), seed=seed)
+    operands = {"g": alone.feeds[g], "z" if "y" in node.kind.params else "y": output}
+    for i, leaf in enumerate(alone.inputs):
+        if leaf in alone.feeds:
+            operands[input_name(node.kind, i)] = alone.feeds[leaf]
+    compared = [
+        _compare(judge, alone, position, gradient, operands)
+        for position, gradient in zip(positions, given, strict=True)
+    ]
+    return [finding for finding in compared if finding is not None]
 
 
-def name_of(kind: Op, position: int) -> str:
-    return kind.params[position] if position < len(kind.params) else f"input {position}"
-
-
-def _leaf(x: Node, value: np.ndarray, feeds: dict[Node, np.ndarray], graph: Graph) -> Node:
-    """A stand-in for an input: fed if it is a float, a constant where ops may need to know it."""
-    value = np.asarray(value)
-    if not x.dtype.is_floating and x.spec.constant is not None:
-        return constant(value, graph=graph)
-    leaf = placeholder(x.dtype, x.shape, name="x")
-    feeds[leaf] = value
-    return leaf
-
-
-def _gradients(
-    session: Session, parts: Sequence[Node | None], feeds: Mapping[Node, np.ndarray]
+def _run(
+    session: Session, nodes: Sequence[Node | None], feeds: Mapping[Node, np.ndarray]
 ) -> list[np.ndarray | None]:
-    arrays = iter(session.run([part for part in parts if part is not None], dict(feeds)))
-    return [None if part is None else np.asarray(next(arrays)) for part in parts]
+    arrays = iter(session.run([node for node in nodes if node is not None], dict(feeds)))
+    return [None if node is None else np.asarray(next(arrays)) for node in nodes]
 
 
 def _compare(
-    judge: Judge, node: Node, position: int, inputs: Sequence[Node],
-    given: np.ndarray | None, operands: Mapping[str, np.ndarray],
+    judge: Judge, alone: Isolated, position: int, given: np.ndarray | None,
+    operands: Mapping[str, np.ndarray],
 ) -> Finding | None:  # fmt: skip
-    x = inputs[position]
-    array = judge.curve.feeds[x]
-    fits = given is not None and given.shape == array.shape
-    verdict = judge.compare(x, given if fits else np.zeros(array.shape))  # type: ignore[arg-type]
+    node, x = alone.node, alone.inputs[position]
+    shape = alone.feeds[x].shape
+    fits = given is None or given.shape == shape
+    comparable = given if given is not None and fits else np.zeros(shape)
+    verdict = judge.compare(x, comparable)
     if verdict.kinks and not verdict.wrong:
-        return Finding(node, position, "kink")
-    if not verdict.wrong and (fits or given is None):
+        return Finding(node, "kink", position)
+    if not verdict.wrong and fits:
         return None
     right = judge.gradient(x)
     if right is None:
-        return Finding(node, position, "wrong", verdict.worst(), _of_large(verdict.wrong))
-    others = {
-        name_of(node.kind, i): other
-        for i, leaf in enumerate(inputs)
-        if i != position and leaf in judge.curve.feeds and leaf.dtype.is_floating
-        and (other := judge.gradient(leaf)) is not None
-    }  # fmt: skip
-    difference = verdict.worst() if verdict.wrong and fits else None
-    return Finding(node, position, "wrong", difference, likely_mistake(given, right, operands, others))
+        return Finding(node, "wrong", position, _of_large(verdict.wrong), verdict.worst())
+    others = {}
+    for i, leaf in enumerate(alone.inputs):
+        if i != position and leaf in alone.feeds and leaf.dtype.is_floating:
+            gradient = judge.gradient(leaf)
+            if gradient is not None:
+                others[input_name(node.kind, i)] = gradient
+    likely = likely_mistake(given, right, operands, others)
+    difference = verdict.worst() if given is not None and fits else None
+    return Finding(node, "wrong", position, likely, difference)
 
 
 def _of_large(wrong: Sequence[Difference]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +11,14 @@ import numpy as np
 from tinygraph.graph import Node
 from tinygraph.session import Session
 from tinygraph.testing.numeric import (
-    EPS, EXHAUSTIVE, LADDER, STEP, Curve, Estimate, agree, directions,
+    EPS,
+    EXHAUSTIVE,
+    LADDER,
+    STEP,
+    Curve,
+    Estimate,
+    agree,
+    directions,
 )  # fmt: skip
 
 RTOL = 1e-9
@@ -43,15 +51,19 @@ class Difference:
 
 @dataclass
 class Verdict:
-    """What the comparison of one gradient found: `wrong` ones, places of `kinks`, and how many."""
+    """What the comparison of one gradient found.
+
+    wrong: where it is wrong; kinks: where there is none; tried: how many places there are.
+    error: the largest difference where it is right, relative to the largest derivative.
+    """
 
     wrong: list[Difference] = field(default_factory=list)
     kinks: list[str] = field(default_factory=list)
     tried: int = 0
-    largest: float = 0.0  # relative difference among those that passed
+    error: float = 0.0
 
     def worst(self) -> Difference:
-        return max(self.wrong, key=lambda d: abs(d.given - d.numeric) if d.given == d.given else np.inf)
+        return max(self.wrong, key=lambda d: np.nan_to_num(abs(d.given - d.numeric), nan=np.inf))
 
 
 class Judge:
@@ -69,6 +81,7 @@ class Judge:
     def compare(self, x: Node, given: np.ndarray) -> Verdict:
         """Whether `given` is the gradient with respect to x."""
         verdict = Verdict()
+        off = largest = 0.0
         array = self.curve.feeds[x]
         for direction in directions(array, np.random.default_rng(self.seed)):
             verdict.tried += 1
@@ -80,8 +93,8 @@ class Judge:
             elif not abs(value - slope) <= self.rtol * abs(slope) + error:  # so that NaN is wrong
                 verdict.wrong.append(Difference(place, value / unit, slope / unit))
             else:
-                relative = abs(value - slope) / abs(slope) if abs(slope) > 1e3 * error else 0.0
-                verdict.largest = max(verdict.largest, relative)
+                off, largest = max(off, abs(value - slope)), max(largest, abs(slope))
+        verdict.error = off / largest if largest else off
         return verdict
 
     def gradient(self, x: Node) -> np.ndarray | None:
@@ -100,21 +113,23 @@ class Judge:
         slope = float(first.slope @ self.weights)
         exact = self.curve.exact_along(x, direction)
         if exact is not None and np.isfinite(first.slope).all():
-            value = float(exact @ self.weights)
-            if agree(value, slope, first):
+            if agree(exact, first, self.weights):
+                value = float(exact @ self.weights)
                 rounding = 64 * EPS * (first.scale + float(np.abs(exact) @ np.abs(self.weights)))
                 return value, rounding, True
         if first.smooth and abs(given - slope) <= self.rtol * abs(slope) + first.error:
             return slope, first.error, True
         return self._settled(x, direction, first)
 
-    def _settled(self, x: Node, direction: np.ndarray, first: Estimate) -> tuple[float, float, bool]:
+    def _settled(
+        self, x: Node, direction: np.ndarray, first: Estimate
+    ) -> tuple[float, float, bool]:
         """The estimate that changes least with the step; a kink if smaller steps find one."""
         ladder = [first, *(self.curve.along(x, direction, i) for i in range(1, len(LADDER)))]
         if not ladder[-1].smooth:
             return np.nan, np.inf, False
         best, error = np.nan, np.inf
-        for wide, narrow in zip(ladder, ladder[1:], strict=False):
+        for wide, narrow in itertools.pairwise(ladder):
             if wide.smooth and narrow.smooth:
                 slope = float(wide.slope @ self.weights)
                 off = abs(slope - float(narrow.slope @ self.weights)) + wide.error

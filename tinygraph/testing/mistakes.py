@@ -1,157 +1,193 @@
-"""What a wrong gradient looks like, compared with the right one: the likely mistake in the rule."""
+"""What a wrong gradient looks like beside the right one: the likely mistake in the rule."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-MATCH = 1e-8  # relative; numeric derivatives are good to about 1e-10
+MATCH = 1e-8  # relative to the largest element; numeric derivatives are good to about 1e-10
+NICE = [n / d for n in (1, 2, 3, 4) for d in (1, 2, 3, 4)]
+
+Arrays = Mapping[str, np.ndarray]
 
 
 def likely_mistake(
-    given: np.ndarray | None,
-    right: np.ndarray,
-    operands: Mapping[str, np.ndarray],
-    others: Mapping[str, np.ndarray],
+    given: np.ndarray | None, right: np.ndarray, operands: Arrays, others: Arrays
 ) -> str:
     """The simplest change that turns `given`, what a rule gives, into `right`; "" if none is known.
 
-    operands: by name what a rule may mention: g, the output and the inputs.
+    operands: what a rule may mention, by name: g first, the output y, the inputs.
     others: the right gradients of the other inputs.
     """
     if given is None:
         return "missing entirely: the rule is None, but the output depends on this input"
-    if not np.isfinite(given).all() and np.isfinite(right).all():
+    if not np.isfinite(given).all():
         return "the rule gives inf or NaN where the derivative is finite"
     if given.shape != right.shape:
         return _wrong_shape(given, right, others)
-    if same(given, np.zeros_like(given)):
+    if not given.any():
         return "the rule gives zeros"
     return (
         _constant(given, right, operands)
-        or _other_input(given, others)
+        or _of_another_input(given, others)
         or _transposed(given, right)
         or _summed(given, right)
+        or _product(given, right, operands)
         or _factor(given, right, operands)
         or _term(given, right, operands)
     )
 
 
-def same(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two arrays agree as well as numeric derivatives can."""
-    if a.shape != b.shape:
-        return False
+def same(a: np.ndarray, b: np.ndarray, rtol: float = MATCH) -> bool:
+    """Whether two arrays agree, relative to the largest element."""
     largest = max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0))
-    return bool((np.abs(a - b) <= MATCH * largest).all())
+    return a.shape == b.shape and bool((np.abs(a - b) <= rtol * largest).all())
 
 
-def _wrong_shape(given: np.ndarray, right: np.ndarray, others: Mapping[str, np.ndarray]) -> str:
+def ratio(a: np.ndarray, b: np.ndarray) -> float:
+    """The number c for which c * b comes closest to a."""
+    norm = float(np.vdot(b, b))
+    return float(np.vdot(b, a)) / norm if norm else 0.0
+
+
+# ---------------------------------------------------------------- the shape is wrong
+
+
+def _wrong_shape(given: np.ndarray, right: np.ndarray, others: Arrays) -> str:
     shapes = f"the rule gives shape {given.shape}, the input has {right.shape}"
-    lead = given.ndim - right.ndim
-    if lead >= 0:
-        axes = (*range(lead), *(
-            i + lead
-            for i, (a, b) in enumerate(zip(given.shape[lead:], right.shape, strict=True))
-            if a != b and b == 1
-        ))  # fmt: skip
-        total = given.sum(axis=axes)
-        if total.size == right.size and same(total.reshape(right.shape), right):
-            return f"a missing sum over the broadcast axis {_listed(axes)}: {shapes}"
+    axes = _broadcast_axes(given.shape, right.shape)
+    if axes and same(given.sum(axis=axes).reshape(right.shape), right):
+        return f"a missing sum over the broadcast axis {', '.join(map(str, axes))}: {shapes}"
     for perm in _permutations(given):
         if same(given.transpose(perm), right):
-            return f"a transpose is missing (perm {perm}): {shapes}"
+            return f"a missing transpose, perm {perm}: {shapes}"
     if given.size == right.size and same(given.reshape(right.shape), right):
-        return f"a reshape to the input's shape is missing: {shapes}"
-    return _other_input(given, others) or shapes
+        return f"a missing reshape to the shape of the input: {shapes}"
+    return _of_another_input(given, others) or shapes
 
 
-def _constant(given: np.ndarray, right: np.ndarray, operands: Mapping[str, np.ndarray]) -> str:
-    norm = float(np.vdot(right, right))
-    factor = float(np.vdot(given, right)) / norm if norm else 0.0
-    if not factor or not _within(given, factor * right, abs(factor - 1.0)):
-        return ""
-    if same(np.array(factor), np.array(-1.0)):
-        return "the sign is wrong"
-    text = f"a constant factor: the rule gives {factor:.9g} times the derivative"
-    for name, x in operands.items():
-        for i, size in enumerate((x.size, *x.shape)):
-            if size > 1 and any(math.isclose(factor, f, rel_tol=1e-6) for f in (size, 1 / size)):
-                what = f"the number of elements of {name}" if i == 0 else f"axis {i - 1} of {name}"
-                return f"{text} ({size} is the size of {what})" if i else f"{text} ({size} is {what})"
-    return text
-
-
-def _within(a: np.ndarray, b: np.ndarray, deviation: float) -> bool:
-    """Whether a and b agree, to well below a deviation that is itself in question."""
-    limit = max(min(MATCH, 1e-2 * deviation), 1e-11)
-    return bool((np.abs(a - b) <= limit * np.abs(b).max(initial=0.0)).all())
-
-
-def _other_input(given: np.ndarray, others: Mapping[str, np.ndarray]) -> str:
-    for name, gradient in others.items():
-        if same(given, gradient):
-            return f"it is the gradient of another input, {name}: are the rules swapped?"
-    return ""
+def _broadcast_axes(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes that broadcasting `narrow` to `wide` repeats; () if it does not broadcast."""
+    lead = len(wide) - len(narrow)
+    if lead < 0 or any(b not in (1, a) for a, b in zip(wide[lead:], narrow, strict=True)):
+        return ()
+    repeated = [i + lead for i, size in enumerate(narrow) if wide[i + lead] != size]
+    return (*range(lead), *repeated)
 
 
 def _permutations(x: np.ndarray) -> list[tuple[int, ...]]:
     return list(itertools.permutations(range(x.ndim)))[1:] if 2 <= x.ndim <= 4 else []
 
 
+# ---------------------------------------------------------------- the values are wrong
+
+
+def _constant(given: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
+    factor = ratio(given, right)
+    match = min(MATCH, max(1e-2 * abs(factor - 1), 1e-11))  # so that 1 + 1e-6 stands out
+    if not factor or not same(given, factor * right, match):
+        return ""
+    if right.size == 1 and not (_is_nice(factor) or abs(factor - 1) < 1e-3):
+        return ""  # any two numbers are multiples of each other
+    if abs(factor + 1) < MATCH:
+        return "the sign is wrong"
+    text = f"a constant factor: the rule gives {factor:.9g} times the derivative"
+    for name, x in operands.items():
+        sizes = {"the number of elements": x.size}
+        sizes |= {f"the size of axis {i}": size for i, size in enumerate(x.shape)}
+        for what, size in sizes.items():
+            if size > 2 and any(math.isclose(factor, f, rel_tol=1e-6) for f in (size, 1 / size)):
+                return f"{text}; {size} is {what} of {name}"
+    return text
+
+
+def _is_nice(factor: float) -> bool:
+    return any(math.isclose(abs(factor), nice, rel_tol=MATCH) for nice in NICE)
+
+
+def _of_another_input(given: np.ndarray, others: Arrays) -> str:
+    for name, gradient in others.items():
+        if same(given, gradient):
+            return f"it is the gradient of another input, {name}: are two rules swapped?"
+    return ""
+
+
 def _transposed(given: np.ndarray, right: np.ndarray) -> str:
     for perm in _permutations(given):
         if same(given.transpose(perm), right):
-            return f"a transpose is missing (perm {perm})"
+            return f"a missing transpose, perm {perm}"
     return ""
 
 
 def _summed(given: np.ndarray, right: np.ndarray) -> str:
-    """Summed over an axis and spread again; or the reverse, a sum left out and one item taken."""
-    for count in range(1, right.ndim + 1):
-        for axes in itertools.combinations(range(right.ndim), count):
-            if right.size > 1 and same(given, np.broadcast_to(right.sum(axes, keepdims=True), right.shape)):
-                return f"one sum too many, over axis {_listed(axes)}"
+    if right.size > 1:
+        for count in range(1, right.ndim + 1):
+            for axes in itertools.combinations(range(right.ndim), count):
+                total = np.broadcast_to(right.sum(axis=axes, keepdims=True), right.shape)
+                if same(given, total):
+                    return f"one sum too many, over axis {', '.join(map(str, axes))}"
     return ""
 
 
-def _factor(given: np.ndarray, right: np.ndarray, operands: Mapping[str, np.ndarray]) -> str:
+def _product(given: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
+    """Both are products of g and operands: the wrong operand, a missing or a needless factor."""
+    amounts_to, is_right = _as_product(given, operands), _as_product(right, operands)
+    if amounts_to and is_right:
+        return f"the rule amounts to {amounts_to}, right is {is_right}"
+    return ""
+
+
+def _term(given: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
+    missing = _as_product(right - given, operands)
+    return f"a missing term {missing}" if missing else ""
+
+
+def _as_product(array: np.ndarray, operands: Arrays) -> str:
+    """`array` as g times an operand, such as "2 * g * x", summed to its shape; "" if it is none."""
+    for text, product in _products(operands, array.shape):
+        factor = ratio(array, product)
+        if factor and same(array, factor * product) and (array.size > 1 or _is_nice(factor)):
+            return text if abs(factor - 1) < MATCH else f"{factor:.9g} * {text}"
+    return ""
+
+
+def _products(operands: Arrays, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
+    g = operands["g"]
+    factors = {"g": np.ones(())}
     for name, x in operands.items():
-        try:
-            factor = np.broadcast_to(x, right.shape)
-        except ValueError:
-            continue
-        constant = ""
-        for what, a, b in (("missing", given * factor, right), ("too many", given, right * factor)):
-            norm = float(np.vdot(a, a))
-            scale = float(np.vdot(a, b)) / norm if norm else 0.0
-            if scale and same(a * scale, b):
-                number = "" if same(np.array(scale), np.ones(())) else f"{scale:.6g} * "
-                constant = f"a factor {number if what == 'missing' else ''}{name} is {what}"
-                if what == "too many" and number:
-                    constant += f" (and one of {scale:.6g} missing)"
-                return constant
+        if name != "g" and x.dtype.kind == "f":
+            factors |= {f"g * {name}": x, f"g * {name}**2": x * x, f"g / {name}": _inverse(x)}
+    for text, factor in factors.items():
+        if np.isfinite(factor).all() and _broadcasts(g, factor):
+            product = g * factor
+            axes = _broadcast_axes(product.shape, shape)
+            if axes or product.shape == shape:
+                yield text, product.sum(axis=axes).reshape(shape)
+
+
+def _factor(given: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
+    """The two differ, element by element, by an operand."""
+    for name, x in operands.items():
+        if given.size > 1 and x.dtype.kind == "f" and _broadcasts(given, x, given.shape):
+            for text, factor in {name: x, f"1 / {name}": _inverse(x)}.items():
+                number = ratio(right, given * factor) if np.isfinite(factor).all() else 0.0
+                if number and same(right, number * given * factor):
+                    times = "" if abs(number - 1) < MATCH else f"{number:.9g} * "
+                    return f"a missing factor {times}{text}"
     return ""
 
 
-def _term(given: np.ndarray, right: np.ndarray, operands: Mapping[str, np.ndarray]) -> str:
-    """A term that is a multiple of g, or of g times an operand."""
-    difference = right - given
-    g = operands.get("g", np.ones(()))
-    for name, x in {"": np.ones(()), **operands}.items():
-        try:
-            term = np.broadcast_to(g * x, right.shape)
-        except ValueError:
-            continue
-        norm = float(np.vdot(term, term))
-        scale = float(np.vdot(term, difference)) / norm if norm and name != "g" else 0.0
-        if scale and same(term * scale, difference):
-            number = "" if same(np.array(scale), np.ones(())) else f"{scale:.6g} * "
-            return f"a term {number}g{' * ' + name if name else ''} is missing"
-    return ""
+def _inverse(x: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return 1 / x
 
 
-def _listed(axes: tuple[int, ...]) -> str:
-    return ", ".join(map(str, axes))
+def _broadcasts(a: np.ndarray, b: np.ndarray, shape: tuple[int, ...] | None = None) -> bool:
+    try:
+        found = np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        return False
+    return shape is None or found == shape

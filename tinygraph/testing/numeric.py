@@ -36,9 +36,9 @@ _SLOPE = np.array([1.0, -8.0, 0.0, 8.0, -1.0]) / 12.0
 class Estimate:
     """A derivative of each output along one direction.
 
-    error: how far it may be off after weighting, apart from what curvature does.
+    error: how far it may be off by rounding, after weighting.
     smooth: whether a parabola fits the outputs around the point.
-    scale: the sum of what the weighted outputs contribute.
+    scale: the sum of the weighted outputs that depend on the direction.
     """
 
     slope: np.ndarray
@@ -72,16 +72,16 @@ class Curve:
         """The derivative by four points, with the step of a rung of the ladder."""
         h = self.step * LADDER[rung]
         start = self.feeds[x]
-        values = np.stack(
-            [self.base if t == 0 else self({**self.feeds, x: start + t * h * direction}) for t in _T]
-        )
+        moved = [self({**self.feeds, x: start + t * h * direction}) for t in (-2, -1, 1, 2)]
+        values = np.stack([*moved[:2], self.base, *moved[2:]])
         if not np.isfinite(values).all():
             return Estimate(np.full(self.base.size, np.nan), np.inf, False, np.inf)
         values -= self.base  # what does not depend on x vanishes exactly
-        moved = values.any(axis=0) * self.weights
-        scale = float(moved @ np.abs(self.base))
-        spread = float(moved @ np.ptp(values, axis=0))
-        residual = float(np.abs(_RESIDUAL @ values).max(axis=0) @ moved)
+        size, moved = self.weights * np.abs(self.base), values.any(axis=0)
+        # An output that does not move may do so by less than its last bit.
+        scale = float(size @ moved + np.max(size, initial=0.0, where=~moved))
+        spread = float(self.weights @ np.ptp(values, axis=0))
+        residual = float(self.weights @ np.abs(_RESIDUAL @ values).max(axis=0))
         limit = SMOOTH_AT_LAST if rung == len(LADDER) - 1 else SMOOTH
         smooth = residual <= limit * spread + ROUNDING * scale
         return Estimate(_SLOPE @ values / h, ROUNDING * scale / h, smooth, scale)
@@ -90,19 +90,14 @@ class Curve:
         """The derivative by the complex step; None where a kernel takes no complex numbers."""
         if self._complex is None:
             self._complex = complex_function(self._outputs, self.feeds)
-        moved = {**self.feeds, x: self.feeds[x] + 1j * TINY * direction}
-        value = self._complex(moved)
+        value = self._complex({**self.feeds, x: self.feeds[x] + 1j * TINY * direction})
         return None if value is None else value.imag / TINY
-
-    def at_kink(self, x: Node, direction: np.ndarray) -> bool:
-        """Whether even the smallest step finds no smooth curve."""
-        return not self.along(x, direction, len(LADDER) - 1).smooth
 
     def slope(self, x: Node, direction: np.ndarray) -> np.ndarray:
         """The best that is to be had: complex step, else the first step that finds it smooth."""
         first = self.along(x, direction)
         exact = self.exact_along(x, direction)
-        if exact is not None and agree(exact @ self.weights, first.slope @ self.weights, first):
+        if exact is not None and agree(exact, first, self.weights):
             return exact
         for rung in range(len(LADDER)):
             found = first if rung == 0 else self.along(x, direction, rung)
@@ -111,9 +106,10 @@ class Curve:
         return first.slope
 
 
-def agree(exact: float, slope: float, estimate: Estimate) -> bool:
-    """Whether a complex step tells the same story as differences, as for an analytic kernel."""
-    return bool(abs(exact - slope) <= 1e-7 * abs(slope) + estimate.error)
+def agree(exact: np.ndarray, estimate: Estimate, weights: np.ndarray) -> bool:
+    """Whether a complex step tells the same as differences: a kernel may not be analytic."""
+    off = float(np.abs(exact - estimate.slope) @ np.abs(weights))
+    return off <= 1e-7 * float(np.abs(estimate.slope) @ np.abs(weights)) + estimate.error
 
 
 def flat(arrays: Sequence[Any]) -> np.ndarray:
@@ -135,10 +131,12 @@ def complex_function(
             if node.kind is const:
                 values[node] = node.spec.value
             elif node.kind is not argument:
-                inputs = [_operand(node, i, values[x]) for i, x in enumerate(node.inputs)]
-                values[node] = result = np.asarray(node.kind.kernel(*inputs, **node.attrs))
-                if result.dtype.kind == "f" and any(np.iscomplexobj(x) for x in inputs):
-                    return None  # abs, real: no longer analytic
+                inputs = [values[x] for x in node.inputs]
+                moved = any(np.iscomplexobj(x) for x in inputs)
+                operands = [_operand(node, i, x, moved) for i, x in enumerate(inputs)]
+                values[node] = result = np.asarray(node.kind.kernel(*operands, **node.attrs))
+                if moved and result.dtype.kind == "f":
+                    return None  # as abs: no longer analytic
         return flat([values[y] for y in program.results]).astype(complex)
 
     def guarded(arrays: Mapping[Node, np.ndarray]) -> np.ndarray | None:
@@ -152,14 +150,21 @@ def complex_function(
     return guarded
 
 
-def _operand(node: Node, position: int, value: Any) -> Any:
-    """An input as a generated program passes it: shapes and sizes as tuples and ints."""
-    return as_static(value) if position in node.kind.static else value
+def _operand(node: Node, position: int, value: np.ndarray, moved: bool) -> Any:
+    """An input as a kernel expects it: floats of one dtype, shapes and sizes as tuples and ints."""
+    if position in node.kind.static:
+        return as_static(value)
+    return value.astype(complex) if moved and value.dtype.kind == "f" else value
 
 
 def as_static(value: np.ndarray) -> Any:
     """An array of ints as nested tuples, or as an int."""
     return tuple(as_static(x) for x in value) if np.ndim(value) else int(value)
+
+
+def random_weights(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Weights of both signs, none small."""
+    return rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape)
 
 
 def directions(

@@ -100,7 +100,7 @@ def twin_of(
     if callable(y) and not isinstance(y, Node):
         ys, feeds, session = _built(y, inputs)
     else:
-        ys = list(y) if isinstance(y, list | tuple) else [y]
+        ys = list(y) if isinstance(y, list | tuple) else [y]  # type: ignore[list-item]
         for node in ys:
             if not isinstance(node, Node) or isinstance(node, Operation):
                 raise DTypeError(f"y must be a tensor or a function that makes one, not {node!r}")

@@ -1,0 +1,421 @@
+"""Every op against NumPy, numeric derivatives and itself: all checks run through one table.
+
+`cases.every_case()` is the table. A case is built in several variants (shapes known or not, three
+float dtypes, compiler passes left out), which have to agree.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from cases import every_case
+
+import tinygraph as tg
+from tinygraph.compiler.rewrite import PASSES, lower
+from tinygraph.graph import Graph, Node, Operation, ancestors
+from tinygraph.op import argument, const, registry
+from tinygraph.spec import Shape, Spec
+from tinygraph.testing import GradientError, check_grads
+
+CASES = every_case()
+SEED = 7
+
+# Relative to the largest element, as sums of terms of both signs lose digits of their largest.
+# float64: NumPy's reference may sum in another order. float32, float16: some tens of epsilons.
+RTOL = {"float64": 1e-13, "float32": 4e-6, "float16": 2e-2}
+
+# Registered ops that need no case of their own, with the reason.
+NO_CASE = {
+    "_Arg": "stands for a feed inside a program being compiled",
+    "Const": "every case with a Python or NumPy operand has one",
+    "Placeholder": "every input of every case is one",
+    "NoOp": "has no value: see test_state.py",
+}
+
+by_case = pytest.mark.parametrize("case", CASES, ids=repr)
+
+
+# ---------------------------------------------------------------- building a case
+
+
+@dataclass
+class Built:
+    """A case as a graph: outputs, gradients and second gradients, and what to feed."""
+
+    graph: Graph
+    xs: list[Node]
+    ys: list[Node]
+    feeds: dict[Node, np.ndarray]
+    grads: list[Node | None] = field(default_factory=list)
+    seconds: list[Node | None] = field(default_factory=list)
+
+    @property
+    def fetches(self) -> list[Node]:
+        return [*self.ys, *self.derived]
+
+    @property
+    def derived(self) -> list[Node]:
+        return [g for g in (*self.grads, *self.seconds) if g is not None]
+
+    def run(self, fetches, passes=PASSES) -> list[np.ndarray]:
+        """Values from a new session, so that variables and random streams start anew."""
+        with tg.Session(graph=self.graph, passes=passes) as sess:
+            variables = self.graph.get_collection("variables")
+            if variables:
+                sess.run([v.initializer for v in variables])
+            return sess.run(fetches, self.feeds)
+
+
+def flatten(made) -> list:
+    return [y for item in made for y in flatten(item)] if isinstance(made, list | tuple) else [made]
+
+
+def build(case, unknown="", dtype="float64") -> Built:
+    """The graph of a case and its derivatives, with no more shapes known than `unknown` says."""
+    inputs = [x.astype(dtype) if x.dtype == np.float64 else x for x in case.inputs]
+    for x in inputs:
+        x.flags.writeable = False
+    graph = Graph()
+    graph.seed = SEED
+    with graph.as_default():
+        shapes = [{"": x.shape, "dims": [None] * x.ndim, "rank": None}[unknown] for x in inputs]
+        xs = [tg.placeholder(x.dtype, s) for x, s in zip(inputs, shapes, strict=True)]
+        ys = [y.node if isinstance(y, Operation) else y for y in flatten(case.build(*xs))]
+        made = Built(graph, xs, ys, dict(zip(xs, inputs, strict=True)))
+        floats = [x for x in xs if x.dtype.is_floating]
+        rough = [y for y in ys if y.dtype.is_floating and not y.kind.effect]
+        if floats and rough:
+            made.grads = graded(made, rough, floats)
+            again = [g for g in made.grads if g is not None]
+            if again and case.grad and case.second:
+                made.seconds = graded(made, again, floats)
+    return made
+
+
+def graded(made: Built, ys: list[Node], xs: list[Node]) -> list[Node | None]:
+    """Gradients of ys, weighted; the weights are fed, with as little known of them as of ys."""
+    weights = [tg.placeholder(y.dtype, y.shape, name="g") for y in ys]
+    for g, y, value in zip(weights, ys, made.run(ys), strict=True):
+        sign = np.where(np.arange(np.size(value)) * 5 % 7 < 3, -1.0, 1.0)
+        made.feeds[g] = (sign * np.linspace(0.5, 1.5, np.size(value))).reshape(
+            np.shape(value)).astype(y.dtype.numpy)  # fmt: skip
+        made.feeds[g].flags.writeable = False
+    return tg.gradients(ys, xs, weights)
+
+
+@functools.cache
+def known(case) -> Built:
+    return build(case)
+
+
+@functools.cache
+def values(case) -> list[np.ndarray]:
+    """The fetches of the known variant, with all passes."""
+    made = known(case)
+    return made.run(made.fetches)
+
+
+# ---------------------------------------------------------------- comparing
+
+
+def close(got, right, rtol: float, what: str) -> None:
+    """Equal for ints and bools; within rtol of the largest finite element for floats."""
+    got, right = np.asarray(got), np.asarray(right)
+    assert got.shape == right.shape, f"{what}: shape {got.shape}, expected {right.shape}"
+    if got.dtype.kind != "f":
+        np.testing.assert_array_equal(got, right, err_msg=what)
+        return
+    wide = right.astype(np.float64)
+    largest = np.abs(wide[np.isfinite(wide)]).max(initial=0.0)
+    np.testing.assert_allclose(
+        got.astype(np.float64), wide, rtol=rtol, atol=rtol * largest, err_msg=what
+    )
+
+
+def matches(spec: Spec, value) -> bool:
+    value = np.asarray(value)
+    return spec.dtype == value.dtype and spec.shape.is_compatible_with(value.shape)
+
+
+# ---------------------------------------------------------------- the checks
+
+
+@by_case
+def test_forward(case):
+    """The value is NumPy's, in dtype, shape and to some bits."""
+    made = known(case)
+    if case.numpy is None:
+        return
+    expected = flatten(case.numpy(*case.inputs))
+    assert len(expected) == len(made.ys)
+    for y, got, right in zip(made.ys, values(case), expected, strict=False):
+        if y.kind.effect:
+            assert got is None and right is None
+            continue
+        right = np.asarray(right)
+        if y.dtype.is_floating:
+            assert right.dtype.kind == "f"
+        else:
+            assert got.dtype == right.dtype, f"{got.dtype}, but NumPy gives {right.dtype}"
+        close(got, right, RTOL["float64"] * case.slack, y.name)
+
+
+def floats(case) -> bool:
+    """Whether there is anything to differentiate."""
+    return any(x.dtype == np.float64 for x in case.inputs) and any(
+        y.dtype.is_floating and not y.kind.effect for y in known(case).ys
+    )
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.grad], ids=repr)
+def test_gradients(case):
+    """First and second derivatives equal numeric ones."""
+    if floats(case):
+        check_grads(case.build, list(case.inputs), order=1 + case.second, rtol=1e-9 * case.slack)
+
+
+@by_case
+def test_inferred_spec(case):
+    """What is inferred of every node while building is what comes out, and all of it if known."""
+    made = known(case)
+    needed = [node for node in ancestors(made.fetches) if not node.kind.effect]
+    loose: set[Node] = set()  # what depends on a size that only a run knows
+    for node, value in zip(needed, made.run(needed), strict=True):
+        assert matches(node.spec, value), f"{node}: {np.asarray(value).dtype}{np.shape(value)}"
+        if node.spec.constant is not None:
+            np.testing.assert_array_equal(node.spec.constant, value)
+        if not node.shape.is_fully_defined():
+            assert node.kind.dynamic or node in made.feeds or loose & {*node.inputs}, node
+            loose.add(node)
+
+
+@pytest.mark.parametrize("unknown", ["dims", "rank"])
+@by_case
+def test_unknown_shapes(case, unknown):
+    """With unknown dims or rank the same values and gradients come out, within what is inferred."""
+    if unknown == "rank" and case.unknown != "rank" or not case.unknown or not case.inputs:
+        return
+    made = build(case, unknown)
+    assert len(made.fetches) == len(known(case).fetches), "gradients differ in number"
+    got = made.run(made.fetches)
+    for node, value, right in zip(made.fetches, got, values(case), strict=True):
+        if not node.kind.effect:
+            assert matches(node.spec, value), f"{node}: {np.asarray(value).dtype}{np.shape(value)}"
+            close(value, right, RTOL["float64"] * case.slack, node.name)
+
+
+@pytest.mark.parametrize("without", [*sorted(PASSES), "all"])
+@by_case
+def test_compiler_passes(case, without):
+    """Leaving out passes of the compiler changes no bit, unless `simplify` reorders a sum."""
+    made = known(case)
+    passes = frozenset() if without == "all" else PASSES - {without}
+    got = made.run(made.fetches, passes)
+    for node, value, right in zip(made.fetches, got, values(case), strict=True):
+        if node.kind.effect:
+            continue
+        if "simplify" in passes or not node.dtype.is_floating:
+            same_bits(value, right, node.name)
+        else:
+            close(value, right, 1e-14, node.name)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@by_case
+def test_smaller_floats(case, dtype):
+    """In float32 and float16 the values and gradients are those of float64, to some epsilons."""
+    if dtype not in case.dtypes or not any(x.dtype == np.float64 for x in case.inputs):
+        return
+    try:
+        made = build(case, dtype=dtype)
+    except tg.errors.DTypeError:
+        return  # the op says that it doesn't take this dtype
+    rounded = [x.astype(dtype).astype(x.dtype) for x in case.inputs if x.dtype == np.float64]
+    wide = build(replaced(case, rounded))
+    got, expected = made.run(made.fetches), wide.run(wide.fetches)
+    for node, value, right in zip(made.fetches, got, expected, strict=True):
+        if not node.kind.effect:
+            assert matches(node.spec, value), f"{node}: {np.asarray(value).dtype}{np.shape(value)}"
+            close(value, right, RTOL[dtype] * case.slack, node.name)
+
+
+def replaced(case, floats):
+    """The case with other float inputs."""
+    rest = iter(floats)
+    inputs = [next(rest) if x.dtype == np.float64 else x for x in case.inputs]
+    return type(case)(**{**vars(case), "inputs": inputs})
+
+
+@by_case
+def test_results_are_the_users(case):
+    """Results share no memory with feeds, which were read-only, and can be written to."""
+    made = known(case)
+    for node, result in zip(made.fetches, values(case), strict=True):
+        if isinstance(result, np.ndarray):
+            assert result.flags.writeable, node
+            assert not any(np.may_share_memory(result, x) for x in made.feeds.values()), node
+
+
+# ---------------------------------------------------------------- kernels
+
+
+def garbage(spec: Spec) -> np.ndarray:
+    fill = {"f": np.nan, "b": True}.get(spec.dtype.numpy.kind, 77)
+    return np.full(spec.shape.dims, fill, spec.dtype.numpy)
+
+
+def same_bits(got, right, what: str) -> None:
+    got, right = np.asarray(got), np.asarray(right)
+    assert got.dtype == right.dtype and got.shape == right.shape, what
+    np.testing.assert_array_equal(got, right, err_msg=what)
+
+
+@by_case
+def test_kernels(case):
+    """Each kernel of the program gives the same into a used `out`, in place and of odd strides."""
+    made = known(case)
+    fed = {x: Spec(Shape.of(a.shape), x.dtype) for x, a in made.feeds.items()}
+    program = lower([y for y in made.fetches if not y.kind.effect], (), fed, frozenset())
+    arrays = dict(zip(program.feeds, made.feeds.values(), strict=True))
+    for node in program.nodes:
+        kind = node.kind
+        if kind is const:
+            arrays[node] = node.spec.value
+        elif kind.reads:
+            arrays[node] = np.ones(node.shape.dims, node.dtype.numpy)
+        elif kind is not argument and kind.kernel is not None:
+            arrays[node] = check_kernel(node, [arrays[x] for x in node.inputs])
+
+
+def check_kernel(node: Node, inputs: list[np.ndarray]) -> np.ndarray:
+    kind, spec, name = node.kind, node.spec, f"kernel of {node.kind.name}"
+
+    def call(*arrays, **out):
+        state = {} if kind.state is None else {"state": kind.state(SEED, "name", **node.attrs)}
+        known = [as_static(x) if i in kind.static else x for i, x in enumerate(arrays)]
+        with np.errstate(all="ignore"):
+            return kind.kernel(*known, **out, **state, **node.attrs)
+
+    before = [x.copy() for x in inputs]
+    fresh = np.asarray(call(*inputs))
+    assert matches(spec, fresh), f"{name}: {fresh.dtype}{fresh.shape}, inferred {spec}"
+    if not kind.view:  # the compiler may give an input's buffer to another op
+        assert not any(np.may_share_memory(fresh, x) for x in inputs), f"{name} returns its input"
+    odd = [odd_strides(x) for x in inputs]
+    close(call(*odd), fresh, RTOL.get(spec.dtype.name, 0), f"{name} on odd strides")
+    if not kind.view and not kind.dynamic and spec.shape.is_fully_defined():
+        out = garbage(spec)
+        same_bits(call(*inputs, out=out), fresh, f"{name}, what it returns with out=")
+        same_bits(out, fresh, f"{name}, out=")
+        for position in kind.inplace:
+            taken = [x.copy() for x in inputs]
+            if taken[position].shape == fresh.shape and taken[position].dtype == fresh.dtype:
+                call(*taken, out=taken[position])
+                same_bits(taken[position], fresh, f"{name} in place of input {position}")
+    for x, kept in zip(inputs, before, strict=True):
+        same_bits(x, kept, f"{name} changed its input")
+    fresh.flags.writeable = False
+    return fresh
+
+
+def as_static(x):
+    return tuple(as_static(item) for item in x) if np.ndim(x) else int(x)
+
+
+def odd_strides(x: np.ndarray) -> np.ndarray:
+    """The same values, with negative strides and gaps."""
+    wide = np.zeros(tuple(2 * size for size in x.shape), x.dtype)
+    view = wide[(*(slice(None, None, -2) for _ in x.shape), ...)]
+    view[...] = x
+    view.flags.writeable = False
+    return view
+
+
+# ---------------------------------------------------------------- the table itself
+
+
+@pytest.mark.smoke
+def test_every_op_has_a_case():
+    ours = {name for name, op in registry.items() if not defined_in_tests(op)}
+    missing = sorted(ours - {case.op for case in CASES} - set(NO_CASE))
+    assert not missing, f"ops without a case in tests/cases: {', '.join(missing)}"
+
+
+def defined_in_tests(op) -> bool:
+    """Whether a rule, kernel or body of the op is a test's or a doctest's."""
+    rules = op.vjps if isinstance(op.vjps, tuple) else (op.vjps,)
+    functions = [op.kernel, op.infer, op.rewrite, *rules]
+    files = [f.__code__.co_filename for f in functions if hasattr(f, "__code__")]
+    return not all(file.startswith(tg.__path__[0]) for file in files)
+
+
+@by_case
+def test_a_case_exercises_its_op(case):
+    made = known(case)
+    used = {node.kind.name for node in ancestors(made.fetches)}
+    fed = {x: Spec(Shape.of(a.shape), x.dtype) for x, a in made.feeds.items()}
+    if case.op not in used:
+        fetches = [y for y in made.fetches if not y.kind.effect]
+        used |= {node.kind.name for node in lower(fetches, (), fed, frozenset()).trace.nodes}
+        used |= {node.kind.name for node in ancestors(build(case, case.unknown).fetches)}
+    assert case.op in used, f"{case.op} is not among {sorted(used)}"
+
+
+def test_cases_have_distinct_names():
+    names = [repr(case) for case in CASES]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    assert not twice, f"give these cases notes: {twice}"
+
+
+# ---------------------------------------------------------------- planted wrong rules
+
+OFF = 1 + 1e-6
+
+
+def rules_of(op) -> list:
+    """(op, position, the op's rules with this one off by a millionth)."""
+    if callable(op.vjps):
+        def every(g, y, *xs, **attrs):
+            return [None if part is None else part * OFF for part in right(g, y, *xs, **attrs)]
+
+        right = op.vjps
+        return [(op, 0, every)]
+    return [
+        (op, i, (*op.vjps[:i], off(rule), *op.vjps[i + 1 :]))
+        for i, rule in enumerate(op.vjps)
+        if rule is not None
+    ]
+
+
+def off(rule):
+    def scaled(g, y, *xs, **attrs):
+        part = rule(g, y, *xs, **attrs)
+        return None if part is None else part * OFF
+
+    return scaled
+
+
+PLANTS = [
+    plant for op in registry.values() if not defined_in_tests(op) for plant in rules_of(op)
+]
+
+
+@pytest.mark.parametrize("op, position, rules", PLANTS, ids=[f"{o.name}-{i}" for o, i, _ in PLANTS])
+def test_a_rule_off_by_a_millionth_is_caught(op, position, rules, planted):
+    """Each rule of each op, and the report names the op."""
+    cases = [case for case in CASES if case.op == op.name]
+    if not cases:
+        pytest.skip("has no case, as test_every_op_has_a_case says")
+    for case in cases:
+        if not (case.grad and floats(case)):
+            continue
+        with planted(op, rules):
+            try:
+                check_grads(case.build, list(case.inputs), order=1 + case.second)
+            except GradientError as error:
+                assert op in [finding.kind for finding in error.findings], str(error)
+                return
+    pytest.fail(f"no case of {op.name} shows that its rule for input {position} is wrong")

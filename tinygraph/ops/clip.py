@@ -1,0 +1,187 @@
+"""Clipping by norm: gradients that cannot explode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError
+from tinygraph.graph import Node, name_scope
+from tinygraph.op import Op, as_node, check_dtypes
+from tinygraph.ops.array import size
+from tinygraph.ops.elementary import sqrt, square
+from tinygraph.ops.math import cast, div_no_nan, maximum, multiply
+from tinygraph.ops.reduce import reduce_sum
+from tinygraph.spec import SCALAR, Spec
+
+# ---------------------------------------------------------------- the norm of several tensors
+
+BLOCK = 1024  # elements that are summed in their own precision; the sums of blocks are float64
+
+
+def _sum_squares(x: np.ndarray) -> float:
+    flat = np.reshape(x, -1)
+    if flat.dtype == np.float16:
+        flat = flat.astype(np.float32)
+    whole = flat.size // BLOCK * BLOCK
+    blocks, rest = flat[:whole].reshape(-1, BLOCK), flat[whole:]
+    total = float(np.dot(rest, rest))
+    return total + float(np.vecdot(blocks, blocks).sum(dtype=np.float64)) if whole else total
+
+
+def _global_norm(*arrays: np.ndarray, out: np.ndarray | None = None) -> Any:
+    dtype = np.result_type(*arrays)
+    least = np.sqrt(np.finfo(dtype).tiny / np.finfo(dtype).eps)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        norm = np.sqrt(sum(_sum_squares(x) for x in arrays))
+        if not least < norm < np.inf:  # the squares may leave the dtype's range where it does not
+            scale = max((float(np.max(np.abs(x))) for x in arrays if np.size(x)), default=0.0)
+            if 0.0 < scale < np.inf:
+                scaled = (np.divide(x, scale, dtype=np.float64) for x in arrays)
+                norm = scale * np.sqrt(sum(_sum_squares(x) for x in scaled))
+        if out is None:
+            return dtype.type(norm)
+        out[...] = norm
+        return out
+
+
+def _global_norm_spec(*specs: Spec) -> Spec:
+    return Spec(SCALAR, check_dtypes(specs, "float"))
+
+
+global_norm_op = Op(
+    "GlobalNorm", _global_norm, _global_norm_spec,
+    lambda g, y, *tensors: [div_no_nan(g, y) * x for x in tensors],
+    doc="sqrt(sum of the squares of all elements of all inputs); its gradient at 0 is 0.",
+)  # fmt: skip
+
+# ---------------------------------------------------------------- checks
+
+
+def _check_numerics(tensor: np.ndarray, message: str, out: np.ndarray | None = None) -> np.ndarray:
+    if not np.isfinite(tensor).all():
+        has = {"Inf": np.isinf(tensor).any(), "NaN": np.isnan(tensor).any()}
+        found = " and ".join(name for name, is_there in has.items() if is_there)
+        raise InvalidArgumentError(f"{message} : Tensor had {found} values")
+    if out is None:
+        return np.array(tensor)
+    np.copyto(out, tensor)
+    return out
+
+
+def _checked_spec(tensor: Spec, message: str) -> Spec:
+    return Spec(tensor.shape, check_dtypes((tensor,), "float"))
+
+
+check_numerics_op = Op(
+    "CheckNumerics", _check_numerics, _checked_spec, (lambda g, y, tensor, message: g,),
+    ("tensor",), inplace=(0,),
+    doc="The same tensor, or an InvalidArgumentError where it has an Inf or a NaN.",
+)  # fmt: skip
+
+
+def check_numerics(tensor: Any, message: str, name: str | None = None) -> Node:
+    """The same tensor; a run raises InvalidArgumentError where it has an Inf or a NaN.
+
+    >>> tg.check_numerics([1.0, 2.0], "weights").eval()
+    array([1., 2.], dtype=float32)
+    """
+    return check_numerics_op(tensor, message=message, name=name)
+
+
+# ---------------------------------------------------------------- clipping
+
+
+def global_norm(t_list: Sequence, name: str | None = None) -> Node:
+    """sqrt(sum of the squares of all elements of all tensors); Nones in the list are left out.
+
+    Neither large nor small elements make it overflow or vanish where it has a value in the dtype.
+
+    >>> print(tg.global_norm([[3.0], None, [[4.0]]]).eval())
+    5.0
+    """
+    tensors = [as_node(t, name="t") for t in _sequence(t_list) if t is not None]
+    with name_scope(name, "global_norm", tensors):
+        if not tensors:
+            return as_node(0.0, name="global_norm")
+        return global_norm_op(*tensors, name="global_norm")
+
+
+def clip_by_global_norm(
+    t_list: Sequence, clip_norm: Any, use_norm: Any = None, name: str | None = None
+) -> tuple[list[Node | None], Node]:
+    """All tensors times clip_norm / max(norm, clip_norm), for a global norm of at most `clip_norm`.
+
+    Returns the list, with Nones where it had them, and the norm: `use_norm`, or that of all tensors
+    together. A run that needs a clipped tensor raises InvalidArgumentError where the norm is not
+    finite.
+
+    >>> clipped, norm = tg.clip_by_global_norm([[3.0], [4.0]], 2.5)
+    >>> [c.eval() for c in clipped], float(norm.eval())
+    ([array([1.5], dtype=float32), array([2.], dtype=float32)], 5.0)
+    """
+    values = [None if t is None else as_node(t, name="t") for t in _sequence(t_list)]
+    tensors = [t for t in values if t is not None]
+    norm = global_norm(tensors, name) if use_norm is None else as_node(use_norm, name="use_norm")
+    if not tensors:
+        return list(values), norm
+    with name_scope(name, "clip_by_global_norm", tensors) as scope:
+        scale = _scale(norm, clip_norm)
+        clipped = [
+            None if t is None else multiply(t, scale, name=f"{scope}_{i}")
+            for i, t in enumerate(values)
+        ]
+    return clipped, norm
+
+
+def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Node:
+    """t * clip_norm / max(norm, clip_norm), which has a norm of at most `clip_norm`.
+
+    The norm is that of all of `t`, or one over `axes`. A run raises InvalidArgumentError where it
+    is not finite; where it is 0, the result is 0.
+
+    >>> tg.clip_by_norm([3.0, 4.0], 2.5).eval()
+    array([1.5, 2. ], dtype=float32)
+    """
+    t = as_node(t, name="t")
+    with name_scope(name, "clip_by_norm", [t]) as scope:
+        if axes is None:
+            norm = global_norm_op(t, name="norm")
+        else:
+            squares = reduce_sum(square(t), axes, keepdims=True)
+            least = float(np.finfo(t.dtype.numpy).smallest_subnormal)
+            norm = sqrt(maximum(least, squares), name="norm")  # at 0 its gradient would be infinite
+        return multiply(t, _scale(norm, clip_norm), name=scope)
+
+
+def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Node:
+    """t * clip_norm / max(norm / size, clip_norm): its norm per element is at most `clip_norm`.
+
+    A run raises InvalidArgumentError where the norm is not finite.
+
+    >>> tg.clip_by_average_norm([3.0, 4.0], 1.25).eval()
+    array([1.5, 2. ], dtype=float32)
+    """
+    t = as_node(t, name="t")
+    with name_scope(name, "clip_by_average_norm", [t]) as scope:
+        elements = maximum(cast(size(t), t.dtype), 1.0)
+        norm = global_norm_op(t, name="norm") / elements
+        return multiply(t, _scale(norm, clip_norm), name=scope)
+
+
+def _scale(norm: Node, clip_norm: Any) -> Node:
+    """clip_norm / max(norm, clip_norm), for a finite norm; 0 where both are 0."""
+    limit = as_node(clip_norm, norm.dtype, "clip_norm", norm.graph)
+    known = limit.spec.constant
+    if known is not None and not np.all(known >= 0):
+        raise GraphError(f"clip_norm must not be negative, but it is {known}")
+    norm = check_numerics(norm, "Cannot clip by a norm that is not finite", name="finite_norm")
+    return div_no_nan(limit, maximum(norm, limit), name="scale")
+
+
+def _sequence(t_list: Any) -> Sequence:
+    if not isinstance(t_list, Sequence) or isinstance(t_list, str):
+        raise DTypeError(f"t_list should be a sequence, not {t_list!r}")
+    return t_list

@@ -1,0 +1,244 @@
+"""Running sums and products along an axis, and sums over segments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
+from tinygraph.graph import Node
+from tinygraph.op import Op, check_dtypes
+from tinygraph.ops.array import broadcast_like, expand_op, static_ints
+from tinygraph.ops.compare import greater_equal, keep_where
+from tinygraph.ops.gathering import gather
+from tinygraph.ops.math import maximum
+from tinygraph.spec import Shape, Spec, normalize_axis
+
+Array = np.ndarray
+
+# ---------------------------------------------------------------- cumsum and cumprod
+
+
+def _running(accumulate: Callable, start: float, name: str) -> Callable:
+    """The kernel of a running sum or product that begins with `start`."""
+
+    def kernel(
+        x: Array, axis: int, exclusive: bool, reverse: bool, out: Array | None = None
+    ) -> Array:
+        total = np.empty(x.shape, x.dtype) if out is None else out
+        if x.dtype == np.float16:
+            total[...] = kernel(x.astype(np.float32), axis, exclusive, reverse)
+            return total
+        source, target = _from_start(x, axis, reverse), _from_start(total, axis, reverse)
+        if exclusive:
+            target[:1] = start
+            source, target = source[:-1], target[1:]
+        accumulate(source, axis=0, dtype=x.dtype, out=target)
+        return total
+
+    kernel.__name__ = name
+    return kernel
+
+
+def _from_start(x: Array, axis: int, reverse: bool) -> Array:
+    """A view with `axis` in front, running backwards if `reverse`."""
+    x = np.moveaxis(x, axis, 0)
+    return x[::-1] if reverse else x
+
+
+def _along_axis(*specs: Spec, axis: int, **flags: bool) -> Spec:
+    shape = specs[0].shape
+    for spec in specs[1:]:
+        shape = shape.merge_with(spec.shape)
+    normalize_axis(axis, shape.ndims)
+    return Spec(shape, check_dtypes(specs, "number"))
+
+
+cumsum_op = Op(
+    "Cumsum", _running(np.add.accumulate, 0, "cumsum"), _along_axis,
+    (lambda g, y, x, axis, exclusive, reverse:
+        cumsum_op(g, axis=axis, exclusive=exclusive, reverse=not reverse),), ("x",),
+    doc="The running sum along an axis.",
+)  # fmt: skip
+cumprod_op = Op(
+    "Cumprod", _running(np.multiply.accumulate, 1, "cumprod"), _along_axis,
+    (lambda g, y, x, **attrs: _cumprod_rule(g, x, **attrs),), ("x",),
+    doc="The running product along an axis.",
+)  # fmt: skip
+
+
+def _cumprod_rule(g: Node, x: Node, axis: int, exclusive: bool, reverse: bool) -> Node:
+    """dx[i] = Σ g[k] Π x[j] over k >= i and j <= k but i: the factors before i come out of the sum,
+    the sum is a recurrence from the end. TF divides by x instead, which is NaN at 0.
+    """
+    before = cumprod_op(x, axis=axis, exclusive=True, reverse=reverse)
+    following = shift_op(x, axis=axis, reverse=not reverse)
+    if exclusive:
+        g = shift_op(g, axis=axis, reverse=not reverse)
+    return before * recurrence_op(following, g, axis=axis, reverse=not reverse)
+
+
+def _recurrence(a: Array, b: Array, axis: int, reverse: bool, out: Array | None = None) -> Array:
+    result = np.empty(b.shape, b.dtype) if out is None else out
+    a, b, s = (_from_start(array, axis, reverse) for array in (a, b, result))
+    s[:1] = b[:1]
+    for i in range(1, len(s)):
+        s[i] = b[i] + a[i] * s[i - 1]
+    return result
+
+
+def _recurrence_back(g: Node, a: Node, axis: int, reverse: bool) -> Node:
+    """The gradient at b: t[i] = g[i] + a[i+1] t[i+1]."""
+    following = shift_op(a, axis=axis, reverse=not reverse)
+    return recurrence_op(following, g, axis=axis, reverse=not reverse)
+
+
+recurrence_op = Op(
+    "LinearRecurrence", _recurrence, _along_axis,
+    (lambda g, y, a, b, **along: _recurrence_back(g, a, **along) * shift_op(y, **along),
+     lambda g, y, a, b, **along: _recurrence_back(g, a, **along)), ("a", "b"),
+    doc="s[i] = b[i] + a[i] s[i-1] along an axis, or from its end; what cumprod's gradient needs.",
+)  # fmt: skip
+
+
+def _shift(x: Array, axis: int, reverse: bool, out: Array | None = None) -> Array:
+    result = np.empty(x.shape, x.dtype) if out is None else out
+    source, target = _from_start(x, axis, reverse), _from_start(result, axis, reverse)
+    target[:1] = 0
+    target[1:] = source[:-1]
+    return result
+
+
+shift_op = Op(
+    "Shift", _shift, _along_axis,
+    (lambda g, y, x, axis, reverse: shift_op(g, axis=axis, reverse=not reverse),), ("x",),
+    doc="y[i] = x[i-1] along an axis, or x[i+1] if `reverse`, with a 0 where x ends.",
+)  # fmt: skip
+
+
+def cumsum(
+    x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: str | None = None
+) -> Node:
+    """The running sum along `axis`: from the end if `reverse`, without the element itself if
+    `exclusive`.
+
+    >>> tg.cumsum([1.0, 2.0, 3.0]).eval()
+    array([1., 3., 6.], dtype=float32)
+    >>> tg.cumsum([1.0, 2.0, 3.0], exclusive=True, reverse=True).eval()
+    array([5., 3., 0.], dtype=float32)
+    """
+    (axis,) = static_ints(axis, "axis")
+    return cumsum_op(x, axis=axis, exclusive=bool(exclusive), reverse=bool(reverse), name=name)
+
+
+def cumprod(
+    x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: str | None = None
+) -> Node:
+    """The running product along `axis`: from the end if `reverse`, without the element itself if
+    `exclusive`. The gradient is right at zeros too.
+
+    >>> tg.cumprod([2.0, 3.0, 4.0]).eval()
+    array([ 2.,  6., 24.], dtype=float32)
+    """
+    (axis,) = static_ints(axis, "axis")
+    return cumprod_op(x, axis=axis, exclusive=bool(exclusive), reverse=bool(reverse), name=name)
+
+
+# ---------------------------------------------------------------- sums over segments
+
+
+def _add_segments(data: Array, ids: Array, total: Array) -> Array:
+    total[...] = 0
+    kept = ids >= 0
+    np.add.at(total, ids[kept], data[kept])
+    return total
+
+
+def _unsorted_segment_sum(data: Array, ids: Array, count: Any, out: Array | None = None) -> Array:
+    count = int(count)
+    outside = np.argwhere(ids >= count)
+    if outside.size:
+        place = ", ".join(map(str, outside[0]))
+        raise InvalidArgumentError(
+            f"segment_ids[{place}] = {ids[tuple(outside[0])]} is out of range [0, {count})"
+        )
+    shape = (count, *data.shape[ids.ndim :])
+    return _add_segments(data, ids, np.empty(shape, data.dtype) if out is None else out)
+
+
+def _segments(data: Spec, ids: Spec, count: int | None) -> Spec:
+    check_dtypes((ids,), "int")
+    dtype = check_dtypes((data,), "number")
+    if data.shape.dims is None or ids.shape.dims is None:
+        return Spec(Shape.of(None), dtype)
+    rank = len(ids.shape.dims)
+    if not data.shape[:rank].is_compatible_with(ids.shape) or rank > len(data.shape.dims):
+        raise ShapeError(f"data of shape {data.shape} does not start with the ids' {ids.shape}")
+    return Spec(Shape.of((count, *data.shape.dims[rank:])), dtype)
+
+
+def _unsorted_spec(data: Spec, segment_ids: Spec, num_segments: Spec) -> Spec:
+    check_dtypes((num_segments,), "int")
+    count = num_segments.constant
+    return _segments(data, segment_ids, None if count is None else int(count))
+
+
+def _segment_rule(g: Node, data: Node, ids: Node) -> Node:
+    """Each element gets the gradient of its segment; what was left out gets 0."""
+    if data.shape.ndims is None or ids.shape.ndims is None:
+        raise GraphError("the gradient of a segment sum needs tensors of known rank")
+    taken = gather(g, maximum(ids, 0))
+    extra = tuple(range(ids.shape.ndims, data.shape.ndims))
+    counted = greater_equal(ids, 0)
+    return keep_where(taken, broadcast_like(expand_op(counted, axis=extra), taken))
+
+
+unsorted_segment_sum_op = Op(
+    "UnsortedSegmentSum", _unsorted_segment_sum, _unsorted_spec,
+    (lambda g, y, data, ids, count: _segment_rule(g, data, ids), None, None),
+    ("data", "segment_ids", "num_segments"), static=(2,),
+    doc="The sums of the elements of data with the same segment id.",
+)  # fmt: skip
+
+
+def unsorted_segment_sum(
+    data: Any, segment_ids: Any, num_segments: Any, name: str | None = None
+) -> Node:
+    """y[k] = the sum of the data[i] with segment_ids[i] = k; negative ids are left out.
+
+    `segment_ids` has the shape of the first dimensions of `data`. InvalidArgumentError when an id
+    is num_segments or more.
+
+    >>> tg.unsorted_segment_sum([1.0, 2.0, 3.0], [1, 0, 1], 2).eval()
+    array([2., 4.], dtype=float32)
+    """
+    return unsorted_segment_sum_op(data, segment_ids, num_segments, name=name)
+
+
+def _segment_sum(data: Array, ids: Array) -> Array:
+    if ids.size and (ids[0] < 0 or (np.diff(ids) < 0).any()):
+        raise InvalidArgumentError("segment ids are not increasing, from 0 or above")
+    count = int(ids[-1]) + 1 if ids.size else 0
+    return _add_segments(data, ids, np.empty((count, *data.shape[1:]), data.dtype))
+
+
+def _segment_spec(data: Spec, segment_ids: Spec) -> Spec:
+    if segment_ids.shape.ndims not in (1, None):
+        raise ShapeError(f"segment_ids must be a vector, not of shape {segment_ids.shape}")
+    ids = segment_ids.constant
+    count = None if ids is None else int(ids[-1]) + 1 if ids.size else 0
+    return _segments(data, segment_ids, count)
+
+
+segment_sum = Op(
+    "SegmentSum", _segment_sum, _segment_spec,
+    (lambda g, y, data, ids: _segment_rule(g, data, ids), None), ("data", "segment_ids"),
+    dynamic=True,
+    doc="""y[k] = the sum of the data[i] with segment_ids[i] = k, for ids that increase.
+
+    >>> tg.segment_sum([1.0, 2.0, 3.0], [0, 0, 2]).eval()
+    array([3., 0., 3.], dtype=float32)
+    """,
+)  # fmt: skip

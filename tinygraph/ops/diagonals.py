@@ -1,0 +1,185 @@
+"""Diagonals and bands of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygraph.errors import ShapeError
+from tinygraph.graph import Node
+from tinygraph.op import Op, check_dtypes
+from tinygraph.ops.array import blank, static_ints, zeros_like
+from tinygraph.spec import UNKNOWN, Shape, Spec
+
+
+def _diagonal(matrices: np.ndarray) -> np.ndarray:
+    """The main diagonals of contiguous matrices, to be written to."""
+    *batch, rows, columns = matrices.shape
+    flat = matrices.reshape(*batch, rows * columns)
+    return flat[..., : min(rows, columns) * (columns + 1) : columns + 1]
+
+
+def _matrix_diag(diagonal: np.ndarray, out: Any = None) -> np.ndarray:
+    out = blank(out, (*diagonal.shape, *diagonal.shape[-1:]), diagonal.dtype)
+    _diagonal(out)[...] = diagonal
+    return out
+
+
+def _at_least(x: Spec, rank: int) -> tuple[int | None, ...] | None:
+    """The dims of x, of which there must be `rank` or more."""
+    if x.shape.dims is not None and len(x.shape.dims) < rank:
+        raise ShapeError(f"Shape must be at least rank {rank} but is rank {len(x.shape.dims)}")
+    return x.shape.dims
+
+
+def _matrix_diag_spec(x: Spec) -> Spec:
+    dims = _at_least(x, 1)
+    return Spec(UNKNOWN if dims is None else Shape.of((*dims, dims[-1])), x.dtype)
+
+
+def _matrix_diag_part_spec(x: Spec) -> Spec:
+    dims = _at_least(x, 2)
+    if dims is None:
+        return Spec(UNKNOWN, x.dtype)
+    *batch, rows, columns = dims
+    size = None if rows is None or columns is None else min(rows, columns)
+    return Spec(Shape.of((*batch, size)), x.dtype)
+
+
+matrix_diag_op = Op(
+    "MatrixDiag", _matrix_diag, _matrix_diag_spec,
+    (lambda g, y, x: matrix_diag_part_op(g),), ("diagonal",), doc="Matrices from diagonals.",
+)  # fmt: skip
+matrix_diag_part_op = Op(
+    "MatrixDiagPart", lambda x: np.diagonal(x, 0, -2, -1), _matrix_diag_part_spec,
+    (lambda g, y, x: matrix_set_diag_op(zeros_like(x), g),), ("input",), view=True,
+    doc="The diagonals of matrices.",
+)  # fmt: skip
+
+
+def matrix_diag(diagonal: Any, name: str = "diag") -> Node:
+    """Square matrices with `diagonal`, which may be a batch, on their diagonals.
+
+    >>> tg.matrix_diag([1, 2]).eval()
+    array([[1, 0],
+           [0, 2]], dtype=int32)
+    """
+    return matrix_diag_op(diagonal, name=name)
+
+
+def matrix_diag_part(input: Any, name: str = "diag_part") -> Node:
+    """The main diagonals of matrices, which may be a batch.
+
+    >>> tg.matrix_diag_part([[1, 2, 3], [4, 5, 6]]).eval()
+    array([1, 5], dtype=int32)
+    """
+    return matrix_diag_part_op(input, name=name)
+
+
+def _set_diag(input: np.ndarray, diagonal: np.ndarray, out: Any = None) -> np.ndarray:
+    out = np.empty(input.shape, input.dtype) if out is None else out
+    np.copyto(out, input)
+    _diagonal(out)[...] = diagonal
+    return out
+
+
+def _set_diag_spec(input: Spec, diagonal: Spec) -> Spec:
+    part = _matrix_diag_part_spec(input)
+    if not part.shape.is_compatible_with(diagonal.shape):
+        raise ShapeError(f"the diagonal has shape {diagonal.shape}, not {part.shape}")
+    return Spec(input.shape, check_dtypes((input, diagonal), "any"))
+
+
+matrix_set_diag_op = Op(
+    "MatrixSetDiag", _set_diag, _set_diag_spec,
+    (
+        lambda g, y, x, d: matrix_set_diag_op(g, zeros_like(d)),
+        lambda g, y, x, d: matrix_diag_part_op(g),
+    ),
+    ("input", "diagonal"), inplace=(0,), doc="Matrices with other diagonals.",
+)  # fmt: skip
+
+
+def matrix_set_diag(input: Any, diagonal: Any, name: str = "set_diag") -> Node:
+    """The matrices in `input` with their main diagonals replaced by `diagonal`.
+
+    >>> tg.matrix_set_diag([[1, 2], [3, 4]], [7, 8]).eval()
+    array([[7, 2],
+           [3, 8]], dtype=int32)
+    """
+    return matrix_set_diag_op(input, diagonal, name=name)
+
+
+def _band(x: np.ndarray, lower: int, upper: int, out: Any = None) -> np.ndarray:
+    rows, columns = x.shape[-2:]
+    offset = np.arange(columns) - np.arange(rows)[:, None]
+    inside = ((lower < 0) | (-offset <= lower)) & ((upper < 0) | (offset <= upper))
+    out = blank(out, x.shape, x.dtype)
+    np.copyto(out, x, where=inside)
+    return out
+
+
+def _band_spec(x: Spec, lower: int, upper: int) -> Spec:
+    _at_least(x, 2)
+    return Spec(x.shape, x.dtype)
+
+
+band_op = Op(
+    "MatrixBandPart", _band, _band_spec,
+    (lambda g, y, x, lower, upper: band_op(g, lower=lower, upper=upper),), ("input",),
+    doc="Matrices, zero outside of a band around the diagonal.",
+)  # fmt: skip
+
+
+def matrix_band_part(input: Any, num_lower: Any, num_upper: Any, name: str | None = None) -> Node:
+    """Keep `num_lower` diagonals below the main one and `num_upper` above it; all if negative.
+
+    >>> tg.matrix_band_part([[1, 2], [3, 4]], -1, 0).eval()
+    array([[1, 0],
+           [3, 4]], dtype=int32)
+    """
+    (lower,), (upper,) = static_ints(num_lower, "num_lower"), static_ints(num_upper, "num_upper")
+    return band_op(input, lower=lower, upper=upper, name=name)
+
+
+def _diag(diagonal: np.ndarray, out: Any = None) -> np.ndarray:
+    out = blank(out, diagonal.shape * 2, diagonal.dtype)
+    _diagonal(out.reshape(diagonal.size, diagonal.size))[...] = diagonal.reshape(-1)
+    return out
+
+
+def _diag_part(x: np.ndarray) -> np.ndarray:
+    dims = x.shape[: x.ndim // 2]
+    size = int(np.prod(dims))
+    return np.diagonal(x.reshape(size, size)).reshape(dims)
+
+
+def _diag_part_spec(x: Spec) -> Spec:
+    dims = x.shape.dims
+    if dims is None:
+        return Spec(UNKNOWN, x.dtype)
+    half = len(dims) // 2
+    if not dims or len(dims) % 2:
+        raise ShapeError(f"Input must have even and non-zero rank, input rank is {len(dims)}")
+    return Spec(Shape.of(dims[:half]).merge_with(dims[half:]), x.dtype)
+
+
+diag = Op(
+    "Diag", _diag, lambda x: Spec(x.shape.concatenate(x.shape), x.dtype),
+    (lambda g, y, x: diag_part(g),), ("diagonal",),
+    doc="""A tensor of shape s + s with `diagonal`, of shape s, at [i, ..., i, ...], zero elsewhere.
+
+    >>> tg.diag([1, 2]).eval()
+    array([[1, 0],
+           [0, 2]], dtype=int32)
+    """,
+)  # fmt: skip
+diag_part = Op(
+    "DiagPart", _diag_part, _diag_part_spec, (lambda g, y, x: diag(g),), ("input",), view=True,
+    doc="""The elements at [i, ..., i, ...] of a tensor of shape s + s; the reverse of diag.
+
+    >>> tg.diag_part([[1, 2], [3, 4]]).eval()
+    array([1, 4], dtype=int32)
+    """,
+)  # fmt: skip

@@ -1,0 +1,314 @@
+"""Functions of one variable, element by element."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinygraph.graph import Node
+from tinygraph.op import as_node, elementwise
+from tinygraph.ops import special
+from tinygraph.ops.array import zeros_like
+from tinygraph.spec import bool_
+
+# ---------------------------------------------------------------- signs, squares and roots
+
+
+def sign_or_zero(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """-1, 0 or 1; as in TF, 0 for NaN."""
+    if x.dtype.kind != "f":
+        return np.sign(x, out=out)
+    nan = np.isnan(x)
+    out = np.sign(x, out=np.empty_like(x) if out is None else out)
+    np.copyto(out, 0, where=nan)
+    return out
+
+
+def reciprocal_root(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    root = np.sqrt(x, out=out)
+    return np.reciprocal(root, out=out)
+
+
+negative = elementwise(
+    "Neg", np.negative, lambda g, y, x: -g,
+    rewrite=lambda x: x.inputs[0] if x.kind.name == "Neg" else None,
+    doc="""-x, elementwise.
+
+    >>> tg.negative([1.0, -2.0]).eval()
+    array([-1.,  2.], dtype=float32)
+    """,
+)  # fmt: skip
+abs_ = elementwise(
+    "Abs", np.absolute, lambda g, y, x: g * sign(x),
+    doc="""|x|, elementwise; the gradient at 0 is 0.
+
+    >>> tg.abs([1.0, -2.0]).eval()
+    array([1., 2.], dtype=float32)
+    """,
+)  # fmt: skip
+sign = elementwise(
+    "Sign", sign_or_zero, lambda g, y, x: zeros_like(x),
+    doc="""-1, 0 or 1, elementwise; 0 for NaN.
+
+    >>> tg.sign([3.0, -2.0, 0.0]).eval()
+    array([ 1., -1.,  0.], dtype=float32)
+    """,
+)  # fmt: skip
+square = elementwise(
+    "Square", np.square, lambda g, y, x: g * (2 * x),
+    doc="""x², elementwise.
+
+    >>> tg.square([3.0, -2.0]).eval()
+    array([9., 4.], dtype=float32)
+    """,
+)  # fmt: skip
+sqrt = elementwise(
+    "Sqrt", np.sqrt, lambda g, y, x: g * 0.5 / y, accepts="float",
+    doc="""The square root, elementwise; NaN below 0. The gradient at 0 is inf.
+
+    >>> tg.sqrt([4.0, 2.0]).eval()
+    array([2.       , 1.4142135], dtype=float32)
+    """,
+)  # fmt: skip
+rsqrt = elementwise(
+    "Rsqrt", reciprocal_root, lambda g, y, x: g * (-0.5 * y) * y * y, accepts="float",
+    doc="""1 / sqrt(x), elementwise; inf at 0.
+
+    >>> tg.rsqrt([4.0, 0.25]).eval()
+    array([0.5, 2. ], dtype=float32)
+    """,
+)  # fmt: skip
+reciprocal = elementwise(
+    "Reciprocal", np.reciprocal, lambda g, y, x: -g * y * y, accepts="float",
+    doc="""1 / x, elementwise.
+
+    >>> tg.reciprocal([4.0, 0.5]).eval()
+    array([0.25, 2.  ], dtype=float32)
+    """,
+)  # fmt: skip
+
+# ---------------------------------------------------------------- exponentials and logarithms
+
+exp = elementwise(
+    "Exp", np.exp, lambda g, y, x: g * y, accepts="float",
+    doc="""e to the power x, elementwise.
+
+    >>> tg.exp([0.0, 1.0]).eval()
+    array([1.       , 2.7182817], dtype=float32)
+    """,
+)  # fmt: skip
+expm1 = elementwise(
+    "Expm1", np.expm1, lambda g, y, x: g * exp(x), accepts="float",
+    doc="""exp(x) - 1, elementwise, exact for small x too.
+
+    >>> tg.expm1([0.0, 1e-10]).eval()
+    array([0.e+00, 1.e-10], dtype=float32)
+    """,
+)  # fmt: skip
+log = elementwise(
+    "Log", np.log, lambda g, y, x: g / x, accepts="float",
+    doc="""The natural logarithm, elementwise; -inf at 0, NaN below.
+
+    >>> tg.log([1.0, 0.0]).eval()
+    array([  0., -inf], dtype=float32)
+    """,
+)  # fmt: skip
+log1p = elementwise(
+    "Log1p", np.log1p, lambda g, y, x: g / (1 + x), accepts="float",
+    doc="""log(1 + x), elementwise, exact for small x too.
+
+    >>> tg.log1p([0.0, 1e-10]).eval()
+    array([0.e+00, 1.e-10], dtype=float32)
+    """,
+)  # fmt: skip
+
+# ---------------------------------------------------------------- circular and hyperbolic functions
+
+sin = elementwise(
+    "Sin", np.sin, lambda g, y, x: g * cos(x), accepts="float",
+    doc="""The sine, elementwise.
+
+    >>> tg.sin([0.0, 1.0]).eval()
+    array([0.       , 0.8414710], dtype=float32)
+    """,
+)  # fmt: skip
+cos = elementwise(
+    "Cos", np.cos, lambda g, y, x: -g * sin(x), accepts="float",
+    doc="""The cosine, elementwise.
+
+    >>> tg.cos([0.0, 1.0]).eval()
+    array([1.       , 0.5403023], dtype=float32)
+    """,
+)  # fmt: skip
+tan = elementwise(
+    "Tan", np.tan, lambda g, y, x: g * (1 + y * y), accepts="float",
+    doc="""The tangent, elementwise.
+
+    >>> tg.tan([0.0, 1.0]).eval()
+    array([0.       , 1.5574077], dtype=float32)
+    """,
+)  # fmt: skip
+asin = elementwise(
+    "Asin", np.arcsin, lambda g, y, x: g / sqrt((1 - x) * (1 + x)), accepts="float",
+    doc="""The inverse of the sine, elementwise; NaN outside [-1, 1].
+
+    >>> tg.asin([0.0, 1.0]).eval()
+    array([0.       , 1.5707964], dtype=float32)
+    """,
+)  # fmt: skip
+acos = elementwise(
+    "Acos", np.arccos, lambda g, y, x: -g / sqrt((1 - x) * (1 + x)), accepts="float",
+    doc="""The inverse of the cosine, elementwise; NaN outside [-1, 1].
+
+    >>> tg.acos([0.0, 1.0]).eval()
+    array([1.5707964, 0.       ], dtype=float32)
+    """,
+)  # fmt: skip
+atan = elementwise(
+    "Atan", np.arctan, lambda g, y, x: g / (1 + x * x), accepts="float",
+    doc="""The inverse of the tangent, elementwise.
+
+    >>> tg.atan([0.0, 1.0]).eval()
+    array([0.       , 0.7853982], dtype=float32)
+    """,
+)  # fmt: skip
+sinh = elementwise(
+    "Sinh", np.sinh, lambda g, y, x: g * cosh(x), accepts="float",
+    doc="""The hyperbolic sine, elementwise.
+
+    >>> tg.sinh([0.0, 1.0]).eval()
+    array([0.       , 1.1752012], dtype=float32)
+    """,
+)  # fmt: skip
+cosh = elementwise(
+    "Cosh", np.cosh, lambda g, y, x: g * sinh(x), accepts="float",
+    doc="""The hyperbolic cosine, elementwise.
+
+    >>> tg.cosh([0.0, 1.0]).eval()
+    array([1.       , 1.5430807], dtype=float32)
+    """,
+)  # fmt: skip
+tanh = elementwise(
+    "Tanh", np.tanh, lambda g, y, x: g * (1 - y * y), accepts="float",
+    doc="""The hyperbolic tangent, elementwise.
+
+    >>> tg.tanh([0.0, 1.0]).eval()
+    array([0.       , 0.7615942], dtype=float32)
+    """,
+)  # fmt: skip
+asinh = elementwise(
+    "Asinh", np.arcsinh, lambda g, y, x: g / cosh(y), accepts="float",
+    doc="""The inverse of the hyperbolic sine, elementwise.
+
+    >>> tg.asinh([0.0, 1.0]).eval()
+    array([0.       , 0.8813736], dtype=float32)
+    """,
+)  # fmt: skip
+acosh = elementwise(
+    "Acosh", np.arccosh, lambda g, y, x: g / sinh(y), accepts="float",
+    doc="""The inverse of the hyperbolic cosine, elementwise; NaN below 1.
+
+    >>> tg.acosh([1.0, 2.0]).eval()
+    array([0.       , 1.316958], dtype=float32)
+    """,
+)  # fmt: skip
+atanh = elementwise(
+    "Atanh", np.arctanh, lambda g, y, x: g / ((1 - x) * (1 + x)), accepts="float",
+    doc="""The inverse of the hyperbolic tangent, elementwise; NaN outside [-1, 1].
+
+    >>> tg.atanh([0.0, 0.5]).eval()
+    array([0.        , 0.54930615], dtype=float32)
+    """,
+)  # fmt: skip
+
+# ---------------------------------------------------------------- the error function
+
+_ERF_SLOPE = 2 / math.sqrt(math.pi)
+
+erf = elementwise(
+    "Erf", special.erf_of, lambda g, y, x: g * (_ERF_SLOPE * exp(-x * x)), accepts="float",
+    doc="""The error function 2/√π ∫₀ˣ exp(-t²) dt, elementwise.
+
+    >>> tg.erf([0.0, 1.0]).eval()
+    array([0.       , 0.8427008], dtype=float32)
+    """,
+)  # fmt: skip
+erfc = elementwise(
+    "Erfc", special.erfc_of, lambda g, y, x: g * (-_ERF_SLOPE * exp(-x * x)), accepts="float",
+    doc="""1 - erf(x), elementwise, exact for large x too.
+
+    >>> tg.erfc([0.0, 5.0]).eval()
+    array([1.0000000e+00, 1.5374598e-12], dtype=float32)
+    """,
+)  # fmt: skip
+
+# ---------------------------------------------------------------- rounding
+
+floor = elementwise(
+    "Floor", np.floor, None, accepts="float",
+    doc="""The largest whole number that is not above x, elementwise.
+
+    >>> tg.floor([1.5, -1.5]).eval()
+    array([ 1., -2.], dtype=float32)
+    """,
+)  # fmt: skip
+ceil = elementwise(
+    "Ceil", np.ceil, None, accepts="float",
+    doc="""The smallest whole number that is not below x, elementwise.
+
+    >>> tg.ceil([1.5, -1.5]).eval()
+    array([ 2., -1.], dtype=float32)
+    """,
+)  # fmt: skip
+rint = elementwise(
+    "Rint", np.rint, None, accepts="float",
+    doc="""The nearest whole number, elementwise; halves go to the even one.
+
+    >>> tg.rint([0.5, 1.5, 2.4]).eval()
+    array([0., 2., 2.], dtype=float32)
+    """,
+)  # fmt: skip
+round_op = elementwise(
+    "Round", np.rint, None, accepts="float",
+    doc="The nearest whole number, elementwise; halves go to the even one.",
+)  # fmt: skip
+
+
+def round_(x: Any, name: str | None = None) -> Node:
+    """The nearest whole number, elementwise; halves go to the even one, and ints stay.
+
+    >>> tg.round([0.5, 1.5, 2.4]).eval()
+    array([0., 2., 2.], dtype=float32)
+    """
+    x = as_node(x, name="x")
+    return x if x.dtype.is_integer else round_op(x, name=name)
+
+
+# ---------------------------------------------------------------- kinds of numbers
+
+is_nan = elementwise(
+    "IsNan", np.isnan, None, accepts="float", dtype=bool_,
+    doc="""Whether x is not a number, elementwise.
+
+    >>> tg.is_nan([1.0, float("nan")]).eval()
+    array([False,  True])
+    """,
+)  # fmt: skip
+is_inf = elementwise(
+    "IsInf", np.isinf, None, accepts="float", dtype=bool_,
+    doc="""Whether x is inf or -inf, elementwise.
+
+    >>> tg.is_inf([1.0, float("inf")]).eval()
+    array([False,  True])
+    """,
+)  # fmt: skip
+is_finite = elementwise(
+    "IsFinite", np.isfinite, None, accepts="float", dtype=bool_,
+    doc="""Whether x is neither NaN nor infinite, elementwise.
+
+    >>> tg.is_finite([1.0, float("inf")]).eval()
+    array([ True, False])
+    """,
+)  # fmt: skip

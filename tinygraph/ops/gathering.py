@@ -1,0 +1,266 @@
+"""Choosing elements by number or by a mask: gather, scatter, boolean_mask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.graph import Node
+from tinygraph.op import Op
+from tinygraph.ops.array import blank, shape_from, shape_of, static_ints
+from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
+
+# ---------------------------------------------------------------- gather
+
+
+def _check_indices(x: Spec, what: str = "indices") -> None:
+    if not x.dtype.is_integer:
+        raise DTypeError(f"{what} must be ints, not {x.dtype.name},")
+
+
+def check_range(indices: np.ndarray, size: int) -> None:
+    """Raise InvalidArgumentError unless each index is in [0, size)."""
+    if indices.size and (indices.min() < 0 or indices.max() >= size):
+        at = np.argwhere((indices < 0) | (indices >= size))[0]
+        place = f"[{','.join(map(str, at))}]" if at.size else ""
+        raise InvalidArgumentError(f"indices{place} = {indices[tuple(at)]} is not in [0, {size})")
+
+
+def _gather(params: np.ndarray, indices: Any, axis: int, out: Any = None) -> np.ndarray:
+    indices = np.asarray(indices).astype(np.intp, copy=False)
+    check_range(indices, params.shape[axis])
+    return np.take(params, indices, axis=axis, out=out, mode="clip")  # "raise" would buffer out
+
+
+def _gathered(params: Spec, indices: Spec, axis: int) -> Spec:
+    _check_indices(indices)
+    dims, at = params.shape.dims, indices.shape.dims
+    if dims is not None and not dims:
+        raise ShapeError("Shape must be at least rank 1 but is rank 0")
+    if dims is None or at is None:
+        return Spec(UNKNOWN, params.dtype)
+    axis = normalize_axis(axis, len(dims))
+    return Spec(Shape.of((*dims[:axis], *at, *dims[axis + 1 :])), params.dtype)
+
+
+gather_op = Op(
+    "GatherV2", _gather, _gathered,
+    (lambda g, y, x, i, axis: gather_grad_op(g, i, shape_of(x), axis=axis), None),
+    ("params", "indices"), doc="The slices of params at `indices` along an axis.",
+)  # fmt: skip
+
+
+def _add_at(out: np.ndarray, places: np.ndarray, values: np.ndarray) -> None:
+    """out[..., places[k], :] += values[..., k, :] for each k, where places may repeat.
+
+    `out` is (before, n, after) and contiguous. NumPy adds fast at the places of a flat array only.
+    """
+    before, n, after = out.shape
+    flat = places.reshape(-1).astype(np.intp)
+    if before != 1:
+        flat = (np.arange(before)[:, None] * n + flat).reshape(-1)
+    if after != 1:
+        flat = (flat[:, None] * after + np.arange(after)).reshape(-1)
+    np.add.at(out.reshape(-1), flat, values.reshape(-1))
+
+
+def _size(dims: Any) -> int:
+    return int(np.prod(dims, dtype=np.int64))
+
+
+def _gather_grad(g: np.ndarray, indices: Any, shape: Any, axis: int, out: Any = None) -> np.ndarray:
+    out = blank(out, shape, g.dtype)
+    axis %= out.ndim
+    sizes = _size(out.shape[:axis]), out.shape[axis], _size(out.shape[axis + 1 :])
+    _add_at(out.reshape(sizes), np.asarray(indices), g)
+    return out
+
+
+gather_grad_op = Op(
+    "GatherGrad", _gather_grad, lambda g, indices, shape, axis: Spec(shape_from(shape), g.dtype),
+    (lambda h, y, g, i, shape, axis: gather_op(h, i, axis=axis), None, None),
+    ("g", "indices", "shape"), static=(2,),
+    doc="Zeros of a shape, with each slice of g added at its index.",
+)  # fmt: skip
+
+
+def gather(
+    params: Any, indices: Any, validate_indices: Any = None, name: str | None = None,
+    axis: Any = None, batch_dims: int = 0,
+) -> Node:  # fmt: skip
+    """The slices of `params` at `indices` along `axis` (0 by default).
+
+    The shape is params.shape[:axis] + indices.shape + params.shape[axis + 1:]. A negative index is
+    an InvalidArgumentError of the run, like one that is too large. The gradient is dense.
+
+    >>> tg.gather([10, 20, 30], [2, 0, 2]).eval()
+    array([30, 10, 30], dtype=int32)
+    """
+    if batch_dims:
+        raise GraphError("gather does without batch_dims")
+    (at,) = static_ints(0 if axis is None else axis, "axis")
+    return gather_op(params, indices, axis=at, name=name)
+
+
+def embedding_lookup(
+    params: Any, ids: Any, partition_strategy: str = "mod", name: str | None = None,
+    validate_indices: bool = True, max_norm: Any = None,
+) -> Node:  # fmt: skip
+    """The rows of `params` at `ids`; one table only.
+
+    >>> tg.nn.embedding_lookup([[1.0, 2.0], [3.0, 4.0]], [1]).eval()
+    array([[3., 4.]], dtype=float32)
+    """
+    if isinstance(params, list | tuple) and all(isinstance(table, Node) for table in params):
+        if len(params) != 1:
+            raise GraphError(f"embedding_lookup takes one table, not {len(params)}")
+        params = params[0]
+    if max_norm is not None:
+        raise GraphError("embedding_lookup does without max_norm")
+    return gather_op(params, ids, axis=0, name=name or "embedding_lookup")
+
+
+# ---------------------------------------------------------------- gather_nd and scatter_nd
+
+
+def _flat_places(indices: np.ndarray, dims: Sequence[int]) -> np.ndarray:
+    """Where in an array of shape `dims`, made flat, the tuples in indices[..., :] point to."""
+    wrong = ((indices < 0) | (indices >= np.array(dims, np.int64))).any(axis=-1)
+    if wrong.any():
+        at = np.argwhere(wrong)[0]
+        raise InvalidArgumentError(
+            f"indices[{','.join(map(str, at))}] = {indices[tuple(at)].tolist()} does not index "
+            f"into shape {list(dims)}"
+        )
+    steps = [_size(dims[i + 1 :]) for i in range(len(dims))]
+    return indices.astype(np.intp) @ np.array(steps, np.intp)
+
+
+def _gather_nd(params: np.ndarray, indices: Any, out: Any = None) -> np.ndarray:
+    indices = np.asarray(indices)
+    depth = indices.shape[-1]
+    places = _flat_places(indices, params.shape[:depth])
+    rows = np.reshape(params, (_size(params.shape[:depth]), *params.shape[depth:]))
+    return np.take(rows, places, axis=0, out=out, mode="clip")
+
+
+def _depth(indices: Spec) -> int | None:
+    """The length of the tuples in indices[..., :]."""
+    _check_indices(indices)
+    dims = indices.shape.dims
+    if dims is not None and not dims:
+        raise ShapeError("indices must be at least of rank 1")
+    return None if dims is None else dims[-1]
+
+
+def _gathered_nd(params: Spec, indices: Spec) -> Spec:
+    depth, dims = _depth(indices), params.shape.dims
+    if depth is None or dims is None:
+        return Spec(UNKNOWN, params.dtype)
+    if depth > len(dims):
+        raise ShapeError(f"indices of {depth} ints for a tensor of rank {len(dims)}")
+    return Spec(Shape.of((*indices.shape.dims[:-1], *dims[depth:])), params.dtype)  # type: ignore
+
+
+gather_nd_op = Op(
+    "GatherNd", _gather_nd, _gathered_nd,
+    (lambda g, y, x, i: scatter_nd(i, g, shape_of(x)), None), ("params", "indices"),
+    doc="params[indices[..., 0], indices[..., 1], ...].",
+)  # fmt: skip
+
+
+def gather_nd(params: Any, indices: Any, name: str | None = None, batch_dims: int = 0) -> Node:
+    """params[indices[..., 0], indices[..., 1], ...]: elements, or slices where indices are short.
+
+    >>> tg.gather_nd([[1, 2], [3, 4]], [[0, 1], [1, 0]]).eval()
+    array([2, 3], dtype=int32)
+    """
+    if batch_dims:
+        raise GraphError("gather_nd does without batch_dims")
+    return gather_nd_op(params, indices, name=name)
+
+
+def _scatter_nd(indices: Any, updates: np.ndarray, shape: Any, out: Any = None) -> np.ndarray:
+    indices = np.asarray(indices)
+    out = blank(out, shape, updates.dtype)
+    depth = indices.shape[-1]
+    places = _flat_places(indices, out.shape[:depth])
+    _add_at(out.reshape(1, _size(out.shape[:depth]), _size(out.shape[depth:])), places, updates)
+    return out
+
+
+def _scattered(indices: Spec, updates: Spec, shape: Spec) -> Spec:
+    depth, target = _depth(indices), shape_from(shape)
+    if depth is not None and target.dims is not None:
+        if depth > len(target.dims):
+            raise ShapeError(f"indices of {depth} ints for a shape of rank {len(target.dims)}")
+        expected = Shape.of((*indices.shape.dims[:-1], *target.dims[depth:]))  # type: ignore
+        if not updates.shape.is_compatible_with(expected):
+            raise ShapeError(f"updates have shape {updates.shape}, not {expected}")
+    return Spec(target, updates.dtype)
+
+
+scatter_nd = Op(
+    "ScatterNd", _scatter_nd, _scattered, (None, lambda g, y, i, x, shape: gather_nd(g, i), None),
+    ("indices", "updates", "shape"), static=(2,),
+    doc="""Zeros of `shape`, with `updates` added at `indices`; the reverse of gather_nd.
+
+    >>> tg.scatter_nd([[1], [3], [1]], [1.0, 2.0, 4.0], [5]).eval()
+    array([0., 5., 0., 2., 0.], dtype=float32)
+    """,
+)  # fmt: skip
+
+# ---------------------------------------------------------------- masks
+
+
+def _masked(x: Spec, mask: Spec, axis: int) -> Spec:
+    if not mask.dtype.is_bool:
+        raise DTypeError(f"the mask must be bools, not {mask.dtype.name}; tg.cast(mask, tg.bool)")
+    holes = mask.shape.dims
+    if holes == ():
+        raise ShapeError("the mask must not be a scalar")
+    if holes is None or x.shape.dims is None:
+        return Spec(UNKNOWN, x.dtype)
+    axis = normalize_axis(axis, len(x.shape.dims))
+    end = axis + len(holes)
+    if not x.shape[axis:end].is_compatible_with(mask.shape):
+        raise ShapeError(f"a mask of shape {mask.shape} on dimensions {x.shape[axis:end]}")
+    dims = x.shape.dims
+    return Spec(Shape.of((*dims[:axis], None, *dims[end:])), x.dtype)
+
+
+def _mask(x: np.ndarray, mask: np.ndarray, axis: int) -> np.ndarray:
+    return x[(slice(None),) * (axis % x.ndim) + (mask,)]
+
+
+def _mask_grad(g: np.ndarray, mask: Any, shape: Any, axis: int, out: Any = None) -> np.ndarray:
+    out = blank(out, shape, g.dtype)
+    out[(slice(None),) * (axis % out.ndim) + (mask,)] = g
+    return out
+
+
+mask_op = Op(
+    "BooleanMask", _mask, _masked,
+    (lambda g, y, x, mask, axis: mask_grad_op(g, mask, shape_of(x), axis=axis), None),
+    ("tensor", "mask"), dynamic=True, doc="The elements where the mask is True.",
+)  # fmt: skip
+mask_grad_op = Op(
+    "BooleanMaskGrad", _mask_grad, lambda g, mask, shape, axis: Spec(shape_from(shape), g.dtype),
+    (lambda h, y, g, mask, shape, axis: mask_op(h, mask, axis=axis), None, None),
+    ("g", "mask", "shape"), static=(2,), doc="Zeros of a shape, with g where the mask is True.",
+)  # fmt: skip
+
+
+def boolean_mask(
+    tensor: Any, mask: Any, name: str | None = "boolean_mask", axis: Any = None
+) -> Node:
+    """The elements, or slices from `axis` on, where `mask` is True; their number a run decides.
+
+    >>> tg.boolean_mask([1, 2, 3], [True, False, True]).eval()
+    array([1, 3], dtype=int32)
+    """
+    (at,) = static_ints(0 if axis is None else axis, "axis")
+    return mask_op(tensor, mask, axis=at, name=name)

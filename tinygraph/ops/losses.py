@@ -1,0 +1,344 @@
+"""Softmax and the losses that take logits.
+
+Each loss is a composite op: one node with the stable formula as its body and the famous rule,
+prediction minus target, as its gradient. Bodies and rules are made of the same pieces, which the
+compiler merges: a training step computes one exponential for a loss, its gradient and the
+prediction.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.graph import Node, name_scope
+from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
+from tinygraph.ops.array import expand_op, squeeze_op, static_ints, stop_gradient
+from tinygraph.ops.math import cast, exp, log, log1p, maximum, multiply_no_nan
+from tinygraph.ops.nn import sigmoid, softplus, tail
+from tinygraph.ops.reduce import either, reduce_max, reduce_sum
+from tinygraph.spec import (
+    Spec, broadcast, float16, float32, int32, int64, normalize_axis,
+)  # fmt: skip
+
+# ---------------------------------------------------------------- softmax
+
+
+def shifted(z: Node, axis: int) -> Node:
+    """z minus its largest element along `axis`, so that no exponential overflows."""
+    return z - reduce_max(z, axis, keepdims=True)
+
+
+def total(z: Node, axis: int) -> Node:
+    """The sum of the exponentials, at least 1."""
+    return reduce_sum(exp(shifted(z, axis)), axis, keepdims=True)
+
+
+def _logits_spec(z: Spec, axis: int) -> Spec:
+    normalize_axis(axis, z.shape.ndims)
+    return Spec(z.shape, check_dtypes((z,), "float"))
+
+
+softmax_op = composite(
+    "Softmax",
+    lambda z, axis: exp(shifted(z, axis)) / total(z, axis),
+    lambda g, y, z, axis: (g - reduce_sum(g * y, axis, keepdims=True)) * y,
+    infer=_logits_spec, doc="exp(z) / sum(exp(z)) along `axis`.",
+)  # fmt: skip
+log_softmax_op = composite(
+    "LogSoftmax",
+    lambda z, axis: shifted(z, axis) - log(total(z, axis)),
+    lambda g, y, z, axis: g - softmax_op(z, axis=axis) * reduce_sum(g, axis, keepdims=True),
+    infer=_logits_spec, doc="z - log(sum(exp(z))) along `axis`.",
+)  # fmt: skip
+
+
+def _one_axis(axis: Any, dim: Any) -> int:
+    """The `axis` argument, of which `dim` is the old name; -1 by default."""
+    given = either(axis, dim, "'axis' and 'dim'")
+    return -1 if given is None else static_ints(given, "axis")[0]
+
+
+def softmax(logits: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Node:
+    """exp(logits) / sum(exp(logits)) along `axis`, the last one by default.
+
+    >>> tg.nn.softmax([[0.0, 0.0], [1e4, 0.0]]).eval()
+    array([[0.5, 0.5],
+           [1. , 0. ]], dtype=float32)
+    """
+    return softmax_op(as_node(logits, name="logits"), axis=_one_axis(axis, dim), name=name)
+
+
+def log_softmax(logits: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Node:
+    """logits - log(sum(exp(logits))) along `axis`, the last one by default.
+
+    >>> tg.nn.log_softmax([0.0, 1e4]).eval()
+    array([-10000.,      0.], dtype=float32)
+    """
+    return log_softmax_op(as_node(logits, name="logits"), axis=_one_axis(axis, dim), name=name)
+
+
+# ---------------------------------------------------------------- softmax cross-entropy
+
+
+def _cross_entropy_spec(z: Spec, t: Spec, axis: int) -> Spec:
+    dtype = check_dtypes((z, t), "float")
+    ranks = {z.shape.ndims, t.shape.ndims} - {None}
+    if len(ranks) > 1 or 0 in ranks:
+        raise ShapeError("logits and labels must have the same rank, at least 1,")
+    return Spec(reduced_shape(broadcast(z.shape, t.shape), (axis,), False), dtype)
+
+
+softmax_cross_entropy = composite(
+    "SoftmaxCrossEntropyWithLogits",
+    lambda z, t, axis: reduce_sum(
+        multiply_no_nan(log(total(z, axis)) - shifted(z, axis), t), axis),
+    lambda g, y, z, t, axis: expand_op(g, axis=(axis,))
+    * (softmax_op(z, axis=axis) * reduce_sum(t, axis, keepdims=True) - t),
+    lambda g, y, z, t, axis: expand_op(g, axis=(axis,)) * -log_softmax_op(z, axis=axis),
+    params=("logits", "labels"), infer=_cross_entropy_spec, broadcasts=True,
+    doc="-sum(t * log(softmax(z))) along `axis`; its gradient is softmax(z) * sum(t) - t.",
+)  # fmt: skip
+
+
+def softmax_cross_entropy_with_logits_v2(
+    labels: Any, logits: Any, axis: Any = None, name: str | None = None, dim: Any = None
+) -> Node:
+    """-sum(labels * log(softmax(logits))) along `axis`, the last one by default.
+
+    Gradients flow to both: softmax(logits) * sum(labels) - labels, and -log(softmax(logits)). A
+    label of 0 counts nothing, even for a logit of -inf. Labels of another dtype are cast, and
+    broadcast. The result lacks `axis`.
+
+    Raises ShapeError where the shapes do not fit together.
+
+    >>> tg.nn.softmax_cross_entropy_with_logits_v2(
+    ...     labels=[[0.0, 1.0]], logits=[[1.0, 1.0]]).eval().round(4)
+    array([0.6931], dtype=float32)
+    """
+    at = _one_axis(axis, dim)
+    with name_scope(name, "softmax_cross_entropy_with_logits", [logits, labels]) as scope:
+        logits = as_node(logits, name="logits")
+        exact = _exact(logits)
+        labels = cast(as_node(labels, name="labels", graph=logits.graph), exact.dtype)
+        if exact is logits:
+            return softmax_cross_entropy(logits, labels, axis=at, name=scope)
+        return cast(softmax_cross_entropy(exact, labels, axis=at), logits.dtype, name=scope)
+
+
+def softmax_cross_entropy_with_logits(
+    _sentinel: Any = None, labels: Any = None, logits: Any = None, dim: Any = None,
+    name: str | None = None, axis: Any = None,
+) -> Node:  # fmt: skip
+    """`softmax_cross_entropy_with_logits_v2` without a gradient to the labels.
+
+    Only named arguments are taken, since the order of logits and labels has changed over time.
+
+    >>> tg.nn.softmax_cross_entropy_with_logits(labels=[[0.0, 1.0]], logits=[[1e4, 0.0]]).eval()
+    array([10000.], dtype=float32)
+    """
+    _check_named("softmax_cross_entropy_with_logits", _sentinel, labels, logits)
+    with name_scope(name, "softmax_cross_entropy_with_logits_sg", [logits, labels]) as scope:
+        labels = stop_gradient(as_node(labels, name="labels"), name="labels_stop_gradient")
+    return softmax_cross_entropy_with_logits_v2(labels, logits, axis, scope, dim)
+
+
+def _exact(logits: Node) -> Node:
+    """The logits in the dtype to compute in: as in TF1, float16 is too coarse."""
+    return cast(logits, float32) if logits.dtype is float16 else logits
+
+
+def _check_named(function: str, sentinel: Any, labels: Any, logits: Any) -> None:
+    if sentinel is not None:
+        raise GraphError(
+            f"Only call `{function}` with named arguments (labels=..., logits=..., ...)"
+        )
+    if labels is None or logits is None:
+        raise GraphError("Both labels and logits must be provided.")
+
+
+# ---------------------------------------------------------------- sparse labels
+
+
+def _check_labels(labels: np.ndarray, classes: int) -> None:
+    if labels.size and not (0 <= labels.min() and labels.max() < classes):
+        flat = labels.reshape(-1)
+        bad = flat[(flat < 0) | (flat >= classes)][0]
+        shown = " ".join(map(str, flat[:20])) + " ..." * (flat.size > 20)
+        raise InvalidArgumentError(
+            f"Received a label value of {bad} which is outside the valid range of "
+            f"[0, {classes}).  Label values: {shown}"
+        )
+
+
+def _pick(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    _check_labels(labels, x.shape[-1])
+    return np.take_along_axis(x, labels[..., None], axis=-1)
+
+
+def _one_hot_like(x: np.ndarray, labels: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    _check_labels(labels, x.shape[-1])
+    out = np.empty(x.shape, x.dtype) if out is None else out
+    out[...] = 0
+    np.put_along_axis(out, labels[..., None], 1, axis=-1)
+    return out
+
+
+def _labels_fit(z: Spec, t: Spec) -> None:
+    if t.dtype not in (int32, int64):
+        raise DTypeError(f"labels must be int32 or int64, not {t.dtype.name},")
+    check_dtypes((z,), "float")
+    rank, labels_rank = z.shape.ndims, t.shape.ndims
+    if rank == 0:
+        raise ShapeError("Logits cannot be scalars - received shape ().")
+    if rank is not None and labels_rank is not None and rank != labels_rank + 1:
+        raise ShapeError(
+            f"Rank mismatch: Rank of labels (received {labels_rank}) should equal rank of logits "
+            f"minus 1 (received {rank})."
+        )
+    if rank is not None and not t.shape.is_compatible_with(z.shape[:-1]):
+        raise ShapeError(
+            f"Shape mismatch: The shape of labels (received {t.shape}) should equal the shape of "
+            f"logits except for the last dimension (received {z.shape})."
+        )
+
+
+def _picked_spec(z: Spec, t: Spec) -> Spec:
+    _labels_fit(z, t)
+    return Spec(t.shape.concatenate((1,)), z.dtype)
+
+
+def _sparse_spec(z: Spec, t: Spec) -> Spec:
+    _labels_fit(z, t)
+    return Spec(t.shape if z.shape.dims is None else z.shape[:-1].merge_with(t.shape), z.dtype)
+
+
+def _one_hot_spec(z: Spec, t: Spec) -> Spec:
+    _labels_fit(z, t)
+    return Spec(z.shape, z.dtype)
+
+
+one_hot_like = Op(
+    "OneHotLike", _one_hot_like, _one_hot_spec, (None, None), ("x", "labels"),
+    doc="1 at each label's place in x's last axis, 0 elsewhere; checks the labels' range.",
+)  # fmt: skip
+pick = Op(
+    "PickLabels", _pick, _picked_spec,
+    (lambda g, y, x, labels: g * one_hot_like(x, labels), None), ("x", "labels"), dynamic=True,
+    doc="x at each label's place in its last axis, which stays as 1; checks the labels' range.",
+)  # fmt: skip
+sparse_softmax_cross_entropy = composite(
+    "SparseSoftmaxCrossEntropyWithLogits",
+    lambda z, t: squeeze_op(log(total(z, -1)) - pick(shifted(z, -1), t), axis=(-1,)),
+    lambda g, y, z, t: expand_op(g, axis=(-1,)) * (softmax_op(z, axis=-1) - one_hot_like(z, t)),
+    None,
+    params=("logits", "labels"), infer=_sparse_spec,
+    doc="-log(softmax(z))[t] along the last axis; its gradient is softmax(z) - one_hot(t).",
+)  # fmt: skip
+
+
+def sparse_softmax_cross_entropy_with_logits(
+    _sentinel: Any = None, labels: Any = None, logits: Any = None, name: str | None = None
+) -> Node:
+    """-log(softmax(logits))[label] along the last axis, for labels given as numbers.
+
+    `labels` are int32 or int64 in the shape of logits without its last axis. A label out of range
+    is an InvalidArgumentError when it runs. Only named arguments are taken.
+
+    >>> tg.nn.sparse_softmax_cross_entropy_with_logits(labels=[1], logits=[[1e4, 0.0]]).eval()
+    array([10000.], dtype=float32)
+    """
+    _check_named("sparse_softmax_cross_entropy_with_logits", _sentinel, labels, logits)
+    name = name or "SparseSoftmaxCrossEntropyWithLogits"
+    with name_scope(name, None, [labels, logits]) as scope:
+        labels, logits = as_node(labels, name="labels"), as_node(logits, name="logits")
+        exact = _exact(logits)
+        if exact is logits:
+            return sparse_softmax_cross_entropy(logits, labels, name=scope)
+        return cast(sparse_softmax_cross_entropy(exact, labels), logits.dtype, name=scope)
+
+
+# ---------------------------------------------------------------- sigmoid cross-entropy
+
+
+def _logistic_spec(z: Spec, t: Spec) -> Spec:
+    dtype = check_dtypes((z, t), "float")
+    if not z.shape.is_compatible_with(t.shape):
+        raise ShapeError(f"logits and labels must have the same shape ({z.shape} vs {t.shape})")
+    return Spec(z.shape.merge_with(t.shape), dtype)
+
+
+sigmoid_cross_entropy = composite(
+    "LogisticLoss",
+    lambda z, t: maximum(z, 0) - z * t + log1p(tail(z)),
+    lambda g, y, z, t: g * (sigmoid(z) - t),
+    lambda g, y, z, t: -g * z,
+    params=("logits", "labels"), infer=_logistic_spec,
+    doc="-t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)); its gradient is sigmoid(z) - t.",
+)  # fmt: skip
+
+
+def sigmoid_cross_entropy_with_logits(
+    _sentinel: Any = None, labels: Any = None, logits: Any = None, name: str | None = None
+) -> Node:
+    """-labels * log(sigmoid(logits)) - (1 - labels) * log(1 - sigmoid(logits)), elementwise.
+
+    Computed as max(z, 0) - z * t + log1p(exp(-|z|)). Only named arguments are taken.
+
+    Raises ShapeError where the shapes differ.
+
+    >>> tg.nn.sigmoid_cross_entropy_with_logits(labels=[1.0, 1.0], logits=[1e4, -1e4]).eval()
+    array([    0., 10000.], dtype=float32)
+    """
+    _check_named("sigmoid_cross_entropy_with_logits", _sentinel, labels, logits)
+    with name_scope(name, "logistic_loss", [logits, labels]) as scope:
+        logits, labels = _pair(logits, labels)
+        return sigmoid_cross_entropy(logits, labels, name=scope)
+
+
+def _pair(logits: Any, labels: Any) -> tuple[Node, Node]:
+    """Both as tensors of one dtype, that of the tensor among them."""
+    dtype = labels.dtype if isinstance(labels, Node) and not isinstance(logits, Node) else None
+    logits = as_node(logits, dtype, name="logits")
+    return logits, as_node(labels, logits.dtype, name="labels", graph=logits.graph)
+
+
+def _weighted_spec(z: Spec, t: Spec, q: Spec) -> Spec:
+    check_dtypes((z, t, q), "float")
+    spec = _logistic_spec(z, t)
+    return Spec(broadcast(spec.shape, q.shape), spec.dtype)
+
+
+weighted_cross_entropy = composite(
+    "WeightedLogisticLoss",
+    lambda z, t, q: (1 - t) * z + (1 + (q - 1) * t) * (log1p(tail(z)) + maximum(-z, 0)),
+    lambda g, y, z, t, q: g * ((1 + (q - 1) * t) * sigmoid(z) - q * t),
+    lambda g, y, z, t, q: g * ((q - 1) * softplus(-z) - z),
+    lambda g, y, z, t, q: g * t * softplus(-z),
+    params=("logits", "labels", "pos_weight"), infer=_weighted_spec, broadcasts=True,
+    doc="-q t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)).",
+)  # fmt: skip
+
+
+def weighted_cross_entropy_with_logits(
+    labels: Any = None, logits: Any = None, pos_weight: Any = None, name: str | None = None,
+    targets: Any = None,
+) -> Node:  # fmt: skip
+    """Sigmoid cross-entropy in which the positive labels count `pos_weight` times.
+
+    -pos_weight * t * log(sigmoid(z)) - (1 - t) * log(1 - sigmoid(z)); `targets` is the old name of
+    `labels`. Raises ShapeError where the shapes of labels and logits differ.
+
+    >>> tg.nn.weighted_cross_entropy_with_logits(
+    ...     labels=[1.0, 0.0], logits=[0.0, 0.0], pos_weight=2.0).eval().round(4)
+    array([1.3863, 0.6931], dtype=float32)
+    """
+    labels = either(labels, targets, "'labels' and 'targets'")
+    if labels is None or logits is None or pos_weight is None:
+        raise GraphError("labels, logits and pos_weight must be provided.")
+    with name_scope(name, "logistic_loss", [logits, labels]) as scope:
+        logits, labels = _pair(logits, labels)
+        weight = as_node(pos_weight, logits.dtype, name="pos_weight", graph=logits.graph)
+        return weighted_cross_entropy(logits, labels, weight, name=scope)

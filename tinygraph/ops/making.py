@@ -1,0 +1,253 @@
+"""Arrays made from a few numbers: range, linspace, one_hot, sequence_mask, meshgrid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.graph import Node, name_scope
+from tinygraph.op import Op, as_node, check_dtypes, registry
+from tinygraph.ops.array import (
+    as_shape, broadcast_to, dim_of, expand_op, reshape, static_ints,
+)  # fmt: skip
+from tinygraph.ops.padding import sum_all
+from tinygraph.spec import (
+    UNKNOWN, DType, Shape, Spec, as_dtype, bool_, float32, float64, int32, int64, normalize_axis,
+    to_array,
+)  # fmt: skip
+
+# ---------------------------------------------------------------- range and linspace
+
+
+def _length(start: Any, limit: Any, delta: Any) -> int:
+    """How many numbers range(start, limit, delta) has."""
+    if delta == 0:
+        raise InvalidArgumentError("Requires delta != 0")
+    if start > limit if delta > 0 else start < limit:
+        sign = "<= limit when delta >" if delta > 0 else ">= limit when delta <"
+        raise InvalidArgumentError(f"Requires start {sign} 0: {start}/{limit}")
+    if np.asarray(start).dtype.kind != "f":
+        return len(range(int(start), int(limit), int(delta)))
+    return int(np.ceil(np.abs((limit - start) / delta)))
+
+
+def _range(start: np.ndarray, limit: np.ndarray, delta: np.ndarray) -> np.ndarray:
+    count = _length(start, limit, delta)
+    numbers = np.asarray(start).astype(np.float64 if start.dtype.kind == "f" else start.dtype)
+    return (numbers + np.arange(count, dtype=numbers.dtype) * delta).astype(start.dtype)
+
+
+def _range_spec(*numbers: Spec) -> Spec:
+    dtype = check_dtypes(numbers, "number")
+    if any(x.shape.ndims for x in numbers):
+        raise ShapeError("start, limit and delta are scalars")
+    known = [x.constant for x in numbers]
+    size = None if any(x is None for x in known) else _length(*known)
+    return Spec(Shape.of((size,)), dtype)
+
+
+range_op = Op(
+    "Range", _range, _range_spec, (None, None, None), ("start", "limit", "delta"), dynamic=True,
+    doc="start, start + delta, ... up to but without limit.",
+)  # fmt: skip
+
+
+def range_(
+    start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str = "range"
+) -> Node:
+    """The numbers from `start` up to but without `limit`; of `range(n)`, from 0 to n - 1.
+
+    Without `dtype` it is the widest of the arguments' dtypes: int32, int64, float32, float64.
+
+    >>> tg.range(2, 10, 3).eval()
+    array([2, 5, 8], dtype=int32)
+    """
+    if limit is None:
+        start, limit = 0, start
+    values = {"start": start, "limit": limit, "delta": delta}
+    wanted = _widest(values.values()) if dtype is None else as_dtype(dtype)
+    with name_scope(name, values=values.values()) as scope:
+        nodes = [_cast(x, wanted, key) for key, x in values.items()]
+        return range_op(*nodes, name=scope)
+
+
+def dtype_of(value: Any) -> DType:
+    """The dtype that `value` has, or would have as a tensor."""
+    return value.dtype if isinstance(value, Node) else as_dtype(to_array(value).dtype)
+
+
+def _widest(values: Iterable) -> DType:
+    dtypes = {dtype_of(x) for x in values}
+    known = (int32, int64, float32, float64)
+    if not dtypes <= set(known):
+        raise DTypeError(f"range takes {', '.join(d.name for d in known)}, not {dtypes}")
+    return max(dtypes, key=known.index)
+
+
+def _cast(x: Any, dtype: DType, name: str | None = None) -> Node:
+    if isinstance(x, Node) and x.dtype is not dtype:
+        return registry["Cast"](x, dtype=dtype)
+    return as_node(x, dtype, name=name or "Const")
+
+
+def _linspace_spec(start: Spec, stop: Spec, num: Spec) -> Spec:
+    if start.shape.ndims or stop.shape.ndims or num.shape.ndims:
+        raise ShapeError("start, stop and num are scalars")
+    if not num.dtype.is_integer:
+        raise DTypeError(f"num must be an int, not {num.dtype.name},")
+    count = None if num.constant is None else int(num.constant)
+    if count is not None and count <= 0:
+        raise ShapeError(f"Requires num > 0: {count}")
+    return Spec(Shape.of((count,)), check_dtypes((start, stop), "float"))
+
+
+def _linspace(start: np.ndarray, stop: np.ndarray, num: Any) -> np.ndarray:
+    if num <= 0:
+        raise InvalidArgumentError(f"Requires num > 0: {num}")
+    return np.linspace(start, stop, int(num), dtype=start.dtype)
+
+
+def _ramp(x: Node, first: int, last: int, num: Node) -> Node:
+    return linspace(*(np.array(end, x.dtype.numpy) for end in (first, last)), num)
+
+
+linspace = Op(
+    "LinSpace", _linspace, _linspace_spec,
+    (
+        lambda g, y, start, stop, num: sum_all(g * _ramp(start, 1, 0, num)),
+        lambda g, y, start, stop, num: sum_all(g * _ramp(stop, 0, 1, num)),
+        None,
+    ),
+    ("start", "stop", "num"), dynamic=True, static=(2,),
+    doc="""`num` numbers from `start` to `stop`, both included, at equal distances.
+
+    >>> tg.linspace(0.0, 1.0, 5).eval()
+    array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
+    """,
+)  # fmt: skip
+lin_space = linspace
+
+# ---------------------------------------------------------------- one_hot and sequence_mask
+
+
+def _hot_spec(indices: Spec, depth: Spec, on: Spec, off: Spec, axis: int) -> Spec:
+    for what, spec in (("indices", indices), ("depth", depth)):
+        if not spec.dtype.is_integer:
+            raise DTypeError(f"{what} must be ints, not {spec.dtype.name},")
+    dtype = check_dtypes((on, off), "any")
+    count = None if depth.constant is None else int(depth.constant)
+    if count is not None and count < 0:
+        raise ShapeError(f"depth must be at least 0, not {count}")
+    dims = indices.shape.dims
+    if dims is None:
+        return Spec(UNKNOWN, dtype)
+    at = normalize_axis(axis, len(dims) + 1)
+    return Spec(Shape.of((*dims[:at], count, *dims[at:])), dtype)
+
+
+def _one_hot(indices: Any, depth: Any, on: Any, off: Any, axis: int, out: Any = None) -> np.ndarray:
+    indices = np.asarray(indices)
+    if out is None:
+        dims = list(indices.shape)
+        dims.insert(axis if axis >= 0 else len(dims) + 1 + axis, int(depth))
+        out = np.empty(dims, np.asarray(on).dtype)
+    out[...] = off
+    rows = np.moveaxis(out, axis, -1)[None]  # [None]: np.nonzero wants at least one dimension
+    at = np.nonzero(((indices >= 0) & (indices < depth))[None])
+    rows[(*at, indices[None][at])] = on
+    return out
+
+
+one_hot_op = Op(
+    "OneHot", _one_hot, _hot_spec,
+    (
+        None, None,
+        lambda g, y, i, n, on, off, axis: sum_all(g * _hot(i, n, 1, 0, on.dtype, axis)),
+        lambda g, y, i, n, on, off, axis: sum_all(g * _hot(i, n, 0, 1, on.dtype, axis)),
+    ),
+    ("indices", "depth", "on_value", "off_value"), static=(1,),
+    doc="`on_value` at [i, indices[i]], `off_value` elsewhere.",
+)  # fmt: skip
+
+
+def _hot(indices: Node, depth: Node, on: Any, off: Any, dtype: DType, axis: int) -> Node:
+    return one_hot_op(
+        indices, depth, np.array(on, dtype.numpy), np.array(off, dtype.numpy), axis=axis
+    )
+
+
+def one_hot(
+    indices: Any, depth: Any, on_value: Any = None, off_value: Any = None, axis: Any = None,
+    dtype: Any = None, name: str | None = None,
+) -> Node:  # fmt: skip
+    """Vectors of length `depth` with `on_value` at `indices`, along a new last axis or `axis`.
+
+    An index out of range gives a vector of `off_value`. The dtype is that of the values, or
+    float32 without any.
+
+    >>> tg.one_hot([0, 2, -1], 3).eval()
+    array([[1., 0., 0.],
+           [0., 0., 1.],
+           [0., 0., 0.]], dtype=float32)
+    """
+    (at,) = static_ints(-1 if axis is None else axis, "axis")
+    if dtype is None:
+        given = [x for x in (on_value, off_value) if x is not None]
+        given.sort(key=lambda x: not isinstance(x, Node))  # a Python number takes a tensor's dtype
+        dtype = dtype_of(given[0]) if given else float32
+    wanted = as_dtype(dtype)
+    on = np.array(1, wanted.numpy) if on_value is None else on_value
+    off = np.array(0, wanted.numpy) if off_value is None else off_value
+    with name_scope(name, "one_hot", [indices, depth, on, off]) as scope:
+        on, off = as_node(on, wanted, "on_value"), as_node(off, wanted, "off_value")
+        return one_hot_op(indices, depth, on, off, axis=at, name=scope)
+
+
+def sequence_mask(
+    lengths: Any, maxlen: Any = None, dtype: Any = bool_, name: str | None = None
+) -> Node:
+    """True at [i, j] where j < lengths[i], for j below `maxlen` or the largest length.
+
+    >>> tg.sequence_mask([1, 3]).eval()
+    array([[ True, False, False],
+           [ True,  True,  True]])
+    """
+    with name_scope(name, "SequenceMask", [lengths, maxlen]):
+        lengths = as_node(lengths, name="lengths")
+        if maxlen is None:
+            longest = registry["Max"](lengths, axis=None, keepdims=False)
+            maxlen = registry["Maximum"](longest, 0)
+        numbers = range_(0, maxlen)
+        ends = expand_op(_cast(lengths, numbers.dtype), axis=(-1,))
+        return _cast(registry["Less"](numbers, ends), as_dtype(dtype))
+
+
+# ---------------------------------------------------------------- grids
+
+
+def meshgrid(*args: Any, indexing: str = "xy", name: str = "meshgrid") -> list[Node]:
+    """The coordinates of a grid over vectors: one tensor for each, all of the grid's shape.
+
+    With indexing "xy" the first vector runs along the second axis, with "ij" along the first.
+
+    >>> x, y = tg.meshgrid([1, 2, 3], [4, 5])
+    >>> x.eval()
+    array([[1, 2, 3],
+           [1, 2, 3]], dtype=int32)
+    """
+    if indexing not in ("xy", "ij"):
+        raise GraphError(f"indexing is 'xy' or 'ij', not {indexing!r}")
+    with name_scope(name, values=args):
+        vectors = [reshape(x, [-1]) for x in args]
+        axes = list(range(len(args)))
+        if indexing == "xy" and len(args) > 1:
+            axes[:2] = 1, 0
+        sizes = [dim_of(vectors[axis], 0) for axis in axes]
+        grids = []
+        for vector, along in zip(vectors, axes, strict=True):
+            line = reshape(vector, [-1 if axis == along else 1 for axis in range(len(args))])
+            grids.append(broadcast_to(line, as_shape(sizes)))
+        return grids

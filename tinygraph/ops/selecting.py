@@ -1,0 +1,309 @@
+"""Choosing by value: where, top_k, in_top_k, unique, differences of sets."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.graph import Node, name_scope
+from tinygraph.op import Op, as_node, as_nodes, check_dtypes
+from tinygraph.ops.array import blank, shape_from, shape_of, zeros_like
+from tinygraph.spec import UNKNOWN, Shape, Spec, as_dtype, bool_, int32, int64
+
+# ---------------------------------------------------------------- where
+
+
+def _select(condition: Any, x: np.ndarray, y: np.ndarray, out: Any = None) -> np.ndarray:
+    condition = np.asarray(condition)
+    rows = condition.reshape(condition.shape + (1,) * (np.ndim(x) - condition.ndim))
+    if out is None:
+        return np.where(rows, x, y)
+    if out is not y:
+        np.copyto(out, y)
+    np.copyto(out, x, where=rows)
+    return out
+
+
+def _selected(condition: Spec, x: Spec, y: Spec) -> Spec:
+    if not condition.dtype.is_bool:
+        raise DTypeError(f"the condition must be bools, not {condition.dtype.name},")
+    dtype, shape = check_dtypes((x, y), "any"), x.shape.merge_with(y.shape)
+    rows = condition.shape
+    if rows.ndims == 0 or rows.dims is None:
+        return Spec(shape, dtype)
+    if rows.ndims == 1 and shape.ndims != 1:  # picks rows
+        if not rows.is_compatible_with(shape[:1]):
+            raise ShapeError(f"a condition of shape {rows} does not select the rows of {shape}")
+        return Spec(shape, dtype)
+    return Spec(shape.merge_with(rows), dtype)
+
+
+select_op = Op(
+    "Select", _select, _selected,
+    (
+        None,
+        lambda g, z, c, x, y: select_op(c, g, zeros_like(g)),
+        lambda g, z, c, x, y: select_op(c, zeros_like(g), g),
+    ),
+    ("condition", "x", "y"), inplace=(2,), doc="x where the condition is True, y elsewhere.",
+)  # fmt: skip
+
+
+def _where_spec(condition: Spec) -> Spec:
+    rank = condition.shape.ndims
+    if rank == 0:
+        raise ShapeError("the condition must not be a scalar")
+    return Spec(Shape.of((None, rank)), int64)
+
+
+where_op = Op(
+    "Where", np.argwhere, _where_spec, (None,), ("condition",), dynamic=True,
+    doc="The coordinates of what is True.",
+)  # fmt: skip
+
+
+def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Node:
+    """x where `condition` is True, y elsewhere; without x and y, the coordinates of what is True.
+
+    x and y have one shape; `condition` has it too, or is a vector that chooses rows, or a scalar.
+    The coordinates are int64, of shape [count, rank], where the run knows the count.
+
+    A NaN or inf in the gradient of the branch not taken reaches x or y as 0 * NaN; keep both
+    branches finite, e.g. `tg.where(x > 0, tg.log(tg.where(x > 0, x, ones)), zeros)`.
+
+    >>> tg.where([True, False], [1, 2], [3, 4]).eval()
+    array([1, 4], dtype=int32)
+    >>> tg.where([True, False, True]).eval()
+    array([[0],
+           [2]])
+    """
+    if x is None and y is None:
+        return where_op(condition, name=name)
+    if x is None or y is None:
+        raise GraphError("x and y must both be non-None or both be None.")
+    with name_scope(name, "Select", [condition, x, y]) as scope:
+        x, y = as_nodes([x, y])
+        return select_op(condition, x, y, name=scope)
+
+
+# ---------------------------------------------------------------- top_k
+
+
+def _largest(x: np.ndarray, k: Any) -> np.ndarray:
+    """Of equal elements the first comes first: a stable sort, read from its end, of x reversed."""
+    order = np.argsort(x[..., ::-1], axis=-1, kind="stable")[..., ::-1][..., : int(k)]
+    return np.asarray(x.shape[-1] - 1 - order, dtype=np.int32)
+
+
+def _largest_spec(x: Spec, k: Spec) -> Spec:
+    dims, count = x.shape.dims, None if k.constant is None else int(k.constant)
+    if dims == ():
+        raise ShapeError("Shape must be at least rank 1 but is rank 0")
+    if count is not None and count < 0:
+        raise ShapeError(f"k must be at least 0, not {count}")
+    if dims is None:
+        return Spec(UNKNOWN, int32)
+    if count is not None and dims[-1] is not None and count > dims[-1]:
+        raise ShapeError(f"input must have last dimension >= k = {count} but is {dims[-1]}")
+    return Spec(Shape.of((*dims[:-1], count)), int32)
+
+
+def _take(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    return np.take_along_axis(x, indices, axis=-1)
+
+
+def _put(g: np.ndarray, indices: np.ndarray, shape: Any, out: Any = None) -> np.ndarray:
+    out = blank(out, shape, g.dtype)
+    np.put_along_axis(out, indices, g, axis=-1)
+    return out
+
+
+top_indices_op = Op(
+    "TopKIndices", _largest, _largest_spec, (None, None), ("input", "k"), dynamic=True,
+    static=(1,), doc="Where the k largest elements of each row are.",
+)  # fmt: skip
+top_values_op = Op(
+    "TopKV2", _take, lambda x, i: Spec(i.shape, x.dtype),
+    (lambda g, y, x, i: top_grad_op(g, i, shape_of(x)), None), ("input", "indices"), dynamic=True,
+    doc="The elements of each row at different indices.",
+)  # fmt: skip
+top_grad_op = Op(
+    "TopKGrad", _put, lambda g, i, shape: Spec(shape_from(shape), g.dtype),
+    (lambda h, y, g, i, shape: top_values_op(h, i), None, None), ("g", "indices", "shape"),
+    static=(2,), doc="Zeros of a shape, with g at different indices of each row.",
+)  # fmt: skip
+
+
+class TopKV2(NamedTuple):
+    """What `top_k` finds."""
+
+    values: Node
+    indices: Node
+
+
+def top_k(input: Any, k: Any = 1, sorted: bool = True, name: str | None = None) -> TopKV2:
+    """The k largest elements of each row, in descending order, and where they are (int32).
+
+    Of equal elements the one with the lower index comes first.
+
+    >>> values, indices = tg.nn.top_k([1.0, 5.0, 3.0, 5.0], k=2)
+    >>> print(values.eval(), indices.eval())
+    [5. 5.] [1 3]
+    """
+    x = as_node(input, name="input")
+    indices = top_indices_op(x, k)
+    return TopKV2(top_values_op(x, indices, name=name), indices)
+
+
+def _in_top_k(predictions: np.ndarray, targets: np.ndarray, k: Any) -> np.ndarray:
+    known = (targets >= 0) & (targets < predictions.shape[1])
+    rows = np.arange(len(targets))
+    wanted = predictions[rows, np.where(known, targets, 0)] if known.any() else np.zeros(len(rows))
+    finite = np.isfinite(predictions).all(axis=1)
+    return known & finite & ((predictions > wanted[:, None]).sum(axis=1) < k)
+
+
+def _in_top_k_spec(predictions: Spec, targets: Spec, k: Spec) -> Spec:
+    check_dtypes((predictions,), "float")
+    if not targets.dtype.is_integer:
+        raise DTypeError(f"targets must be ints, not {targets.dtype.name},")
+    rows = predictions.shape.with_rank(2)[:1].merge_with(targets.shape)
+    return Spec(rows, bool_)
+
+
+in_top_k_op = Op(
+    "InTopKV2", _in_top_k, _in_top_k_spec, (None, None, None), ("predictions", "targets", "k"),
+    dynamic=True, static=(2,), doc="Whether each target is among the k best predictions.",
+)  # fmt: skip
+
+
+def in_top_k(predictions: Any, targets: Any, k: Any, name: str | None = None) -> Node:
+    """Whether fewer than `k` predictions of a row are larger than that of its target.
+
+    False for a target out of range and for a row with a prediction that is not finite.
+
+    >>> tg.nn.in_top_k([[0.1, 0.6, 0.3], [0.5, 0.2, 0.3]], [2, 1], 2).eval()
+    array([ True, False])
+    """
+    return in_top_k_op(predictions, targets, k, name=name or "in_top_k")
+
+
+# ---------------------------------------------------------------- sets
+
+
+def _vector(what: str, *inputs: Spec) -> None:
+    for x in inputs:
+        if x.shape.ndims not in (None, 1):
+            raise ShapeError(f"{what} must be a vector, not of rank {x.shape.ndims}")
+
+
+def _unique_spec(x: Spec) -> Spec:
+    _vector("x", x)
+    return Spec(Shape.of((None,)), x.dtype)
+
+
+def _unique_idx_spec(x: Spec, out_idx: Any) -> Spec:
+    _vector("x", x)
+    return Spec(x.shape.with_rank(1), out_idx)
+
+
+def _unique(x: np.ndarray) -> np.ndarray:
+    return x[np.sort(np.unique(x, return_index=True)[1])]
+
+
+def _unique_idx(x: np.ndarray, out_idx: Any) -> np.ndarray:
+    _, first, inverse = np.unique(x, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse].astype(as_dtype(out_idx).numpy)
+
+
+unique_op = Op(
+    "Unique", _unique, _unique_spec, (None,), ("x",), dynamic=True,
+    doc="The different elements in the order of their first occurrence.",
+)  # fmt: skip
+unique_idx_op = Op(
+    "UniqueIdx", _unique_idx, _unique_idx_spec, (None,), ("x",), dynamic=True,
+    doc="The place of each element among the different ones.",
+)  # fmt: skip
+
+
+class Unique(NamedTuple):
+    """What `unique` finds: x[i] == y[idx[i]]."""
+
+    y: Node
+    idx: Node
+
+
+def unique(x: Any, out_idx: Any = int32, name: str | None = None) -> Unique:
+    """The different elements of a vector in order of appearance, and which of them each is.
+
+    >>> y, idx = tg.unique([7, 3, 7])
+    >>> print(y.eval(), idx.eval())
+    [7 3] [0 1 0]
+    """
+    x = as_node(x, name="x")
+    return Unique(unique_op(x, name=name), unique_idx_op(x, out_idx=as_dtype(out_idx)))
+
+
+def _difference_spec(x: Spec, y: Spec, index_dtype: Any = None) -> Spec:
+    _vector("x and y", x, y)
+    dtype = check_dtypes((x, y), "any")
+    return Spec(Shape.of((None,)), dtype if index_dtype is None else index_dtype)
+
+
+def _difference_idx(x: np.ndarray, y: np.ndarray, index_dtype: Any) -> np.ndarray:
+    return np.flatnonzero(~np.isin(x, y)).astype(as_dtype(index_dtype).numpy)
+
+
+difference_op = Op(
+    "ListDiff", lambda x, y: x[~np.isin(x, y)], _difference_spec, (None, None), ("x", "y"),
+    dynamic=True, doc="The elements of x that are not in y.",
+)  # fmt: skip
+difference_idx_op = Op(
+    "ListDiffIdx", _difference_idx, _difference_spec, (None, None), ("x", "y"), dynamic=True,
+    doc="Where in x the elements are that are not in y.",
+)  # fmt: skip
+
+
+class ListDiff(NamedTuple):
+    """What `setdiff1d` finds: out[i] == x[idx[i]]."""
+
+    out: Node
+    idx: Node
+
+
+def setdiff1d(x: Any, y: Any, index_dtype: Any = int32, name: str | None = None) -> ListDiff:
+    """The elements of the vector x that are not in y, in order and with repetitions, and where.
+
+    >>> out, idx = tg.setdiff1d([1, 2, 3, 2], [1, 3])
+    >>> print(out.eval(), idx.eval())
+    [2 2] [1 3]
+    """
+    x, y = as_nodes([x, y])
+    places = difference_idx_op(x, y, index_dtype=as_dtype(index_dtype))
+    return ListDiff(difference_op(x, y, name=name), places)
+
+
+def _inverted(x: np.ndarray, out: Any = None) -> np.ndarray:
+    out = np.empty_like(x) if out is None else out
+    numbers = np.arange(x.size, dtype=x.dtype)
+    if not np.array_equal(np.sort(x), numbers):
+        raise InvalidArgumentError(f"{x.tolist()} is not a permutation of 0 to {x.size - 1}")
+    out[x] = numbers
+    return out
+
+
+def _inverted_spec(x: Spec) -> Spec:
+    _vector("x", x)
+    return Spec(x.shape.with_rank(1), check_dtypes((x,), "int"))
+
+
+invert_permutation = Op(
+    "InvertPermutation", _inverted, _inverted_spec, (None,), ("x",),
+    doc="""The permutation y with y[x[i]] = i.
+
+    >>> tg.invert_permutation([2, 0, 1]).eval()
+    array([1, 2, 0], dtype=int32)
+    """,
+)  # fmt: skip

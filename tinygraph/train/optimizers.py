@@ -1,0 +1,321 @@
+"""The optimizers: each is the formula of its update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinygraph.errors import GraphError
+from tinygraph.graph import Graph, Node, Operation
+from tinygraph.ops.elementary import sqrt, square
+from tinygraph.ops.math import cast, clip_by_value, div_no_nan, maximum
+from tinygraph.ops.state import Variable, group
+from tinygraph.train.optimizer import Optimizer
+
+Number = Any  # a Python number, a scalar tensor or a function that returns one
+
+
+class GradientDescentOptimizer(Optimizer):
+    """Plain gradient descent: w -= lr * g (TF: `tf.train.GradientDescentOptimizer`).
+
+    >>> w = tg.Variable([3.0, 4.0])
+    >>> train = tg.train.GradientDescentOptimizer(0.25).minimize(tg.reduce_sum(w * w))
+    >>> tg.global_variables_initializer().run()
+    >>> train.run()
+    >>> w.eval()
+    array([1.5, 2. ], dtype=float32)
+    """
+
+    def __init__(
+        self, learning_rate: Number, use_locking: bool = False, name: str = "GradientDescent"
+    ):
+        super().__init__(use_locking, name)
+        self._define(learning_rate=learning_rate)
+
+    def _apply_dense(self, grad: Node, var: Any) -> Node:
+        (lr,) = self._hypers(var.dtype)
+        return var.assign_sub(lr * grad, name="ApplyGradientDescent")
+
+
+class MomentumOptimizer(Optimizer):
+    """Gradient descent with momentum (TF: `tf.train.MomentumOptimizer`).
+
+    m = momentum * m + g, then w -= lr * m; with `use_nesterov` w -= lr * (g + momentum * m).
+
+    >>> w = tg.Variable(1.0)
+    >>> train = tg.train.MomentumOptimizer(0.25, 0.5).minimize(w * w)
+    >>> tg.global_variables_initializer().run()
+    >>> for step in range(2):
+    ...     train.run()
+    ...     print(w.eval())
+    0.5
+    0.0
+    """
+
+    def __init__(
+        self, learning_rate: Number, momentum: Number, use_locking: bool = False,
+        name: str = "Momentum", use_nesterov: bool = False,
+    ):  # fmt: skip
+        super().__init__(use_locking, name)
+        self._define(learning_rate=learning_rate, momentum=momentum)
+        self._use_nesterov = use_nesterov
+
+    def _create_slots(self, var_list: list[Variable]) -> None:
+        for var in var_list:
+            self._zeros_slot(var, "momentum", self._name)
+
+    def _apply_dense(self, grad: Node, var: Any) -> Node:
+        lr, momentum = self._hypers(var.dtype)
+        m: Any = self.get_slot(var, "momentum")
+        m = m.assign(momentum * m + grad, name="momentum")
+        step = grad + momentum * m if self._use_nesterov else m
+        return var.assign_sub(lr * step, name="ApplyMomentum")
+
+
+class AdagradOptimizer(Optimizer):
+    """Adagrad (TF: `tf.train.AdagradOptimizer`; Duchi et al. 2011).
+
+    a += g², then w -= lr * g / sqrt(a).
+
+    >>> w = tg.Variable(1.0)
+    >>> train = tg.train.AdagradOptimizer(0.5, initial_accumulator_value=5.0).minimize(w * w)
+    >>> tg.global_variables_initializer().run()
+    >>> train.run()
+    >>> print(round(float(w.eval()), 4))
+    0.6667
+    """
+
+    def __init__(
+        self, learning_rate: Number, initial_accumulator_value: float = 0.1,
+        use_locking: bool = False, name: str = "Adagrad",
+    ):  # fmt: skip
+        if initial_accumulator_value <= 0.0:
+            raise GraphError(
+                f"initial_accumulator_value must be positive: {initial_accumulator_value}"
+            )
+        super().__init__(use_locking, name)
+        self._define(learning_rate=learning_rate)
+        self._initial_accumulator_value = initial_accumulator_value
+
+    def _create_slots(self, var_list: list[Variable]) -> None:
+        for var in var_list:
+            self._filled_slot(var, self._initial_accumulator_value, "accumulator", self._name)
+
+    def _apply_dense(self, grad: Node, var: Any) -> Node:
+        (lr,) = self._hypers(var.dtype)
+        a: Any = self.get_slot(var, "accumulator")
+        a = a.assign_add(square(grad), name="accumulator")
+        return var.assign_sub(lr * grad / sqrt(a), name="ApplyAdagrad")
+
+
+class AdadeltaOptimizer(Optimizer):
+    """Adadelta (TF: `tf.train.AdadeltaOptimizer`; Zeiler 2012).
+
+    a = rho * a + (1 - rho) * g², u = sqrt((d + epsilon) / (a + epsilon)) * g,
+    d = rho * d + (1 - rho) * u², then w -= lr * u.
+
+    >>> w = tg.Variable(1.0)
+    >>> train = tg.train.AdadeltaOptimizer(1.0, epsilon=0.25).minimize(w * w)
+    >>> tg.global_variables_initializer().run()
+    >>> train.run()
+    >>> print(round(float(w.eval()), 4))
+    -0.4907
+    """
+
+    def __init__(
+        self, learning_rate: Number = 0.001, rho: Number = 0.95, epsilon: Number = 1e-8,
+        use_locking: bool = False, name: str = "Adadelta",
+    ):  # fmt: skip
+        super().__init__(use_locking, name)
+        self._define(lr=learning_rate, rho=rho, epsilon=epsilon)
+
+    def _create_slots(self, var_list: list[Variable]) -> None:
+        for var in var_list:
+            self._zeros_slot(var, "accum", self._name)
+            self._zeros_slot(var, "accum_update", self._name)
+
+    def _apply_dense(self, grad: Node, var: Any) -> Operation:
+        lr, rho, epsilon = self._hypers(var.dtype)
+        a: Any = self.get_slot(var, "accum")
+        d: Any = self.get_slot(var, "accum_update")
+        a = a.assign_add((square(grad) - a) * (1.0 - rho), name="accum")
+        step = sqrt((d + epsilon) / (a + epsilon)) * grad
+        d = d.assign_add((square(step) - d) * (1.0 - rho), name="accum_update")
+        update = var.assign_sub(lr * step, name="ApplyAdadelta")
+        return group(d, update, name="update")
+
+
+class RMSPropOptimizer(Optimizer):
+    """RMSProp (TF: `tf.train.RMSPropOptimizer`; Tieleman and Hinton 2012).
+
+    s = decay * s + (1 - decay) * g², from s = 1 on; m = momentum * m + lr * g / sqrt(s + epsilon),
+    then w -= m. With `centered`, g's mean a = decay * a + (1 - decay) * g makes s the variance
+    s - a², which here, unlike in TF, rounding never makes negative.
+
+    >>> w = tg.Variable(1.0)
+    >>> train = tg.train.RMSPropOptimizer(0.1, decay=0.75).minimize(0.5 * w * w)
+    >>> tg.global_variables_initializer().run()
+    >>> train.run()
+    >>> print(w.eval())
+    0.9
+    """
+
+    def __init__(
+        self, learning_rate: Number, decay: Number = 0.9, momentum: Number = 0.0,
+        epsilon: Number = 1e-10, use_locking: bool = False, centered: bool = False,
+        name: str = "RMSProp",
+    ):  # fmt: skip
+        super().__init__(use_locking, name)
+        self._define(
+            learning_rate=learning_rate, decay=decay, momentum=momentum,
+            epsilon=epsilon,
+        )  # fmt: skip
+        self._centered = centered
+
+    def _create_slots(self, var_list: list[Variable]) -> None:
+        for var in var_list:
+            self._filled_slot(var, 1.0, "rms", self._name)
+            if self._centered:
+                self._zeros_slot(var, "mg", self._name)
+            self._zeros_slot(var, "momentum", self._name)
+
+    def _apply_dense(self, grad: Node, var: Any) -> Node:
+        lr, decay, momentum, epsilon = self._hypers(var.dtype)
+        s: Any = self.get_slot(var, "rms")
+        m: Any = self.get_slot(var, "momentum")
+        s = s.assign_add((square(grad) - s) * (1.0 - decay), name="rms")
+        scale = s + epsilon
+        if self._centered:
+            a: Any = self.get_slot(var, "mg")
+            a = a.assign_add((grad - a) * (1.0 - decay), name="mg")
+            scale = maximum(s - square(a) + epsilon, epsilon)
+        step = lr * grad / sqrt(scale)
+        m = m.assign(step if self._is("momentum", 0) else momentum * m + step, name="momentum")
+        kind = "ApplyCenteredRMSProp" if self._centered else "ApplyRMSProp"
+        return var.assign_sub(m, name=kind)
+
+
+class AdamOptimizer(Optimizer):
+    """Adam (TF: `tf.train.AdamOptimizer`; Kingma and Ba 2015).
+
+    m = beta1 * m + (1 - beta1) * g and v = beta2 * v + (1 - beta2) * g², then in step t
+    w -= lr * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon).
+
+    >>> w = tg.Variable(1.0)
+    >>> train = tg.train.AdamOptimizer(0.25).minimize(w * w)
+    >>> tg.global_variables_initializer().run()
+    >>> train.run()
+    >>> print(w.eval())
+    0.75
+    """
+
+    def __init__(
+        self, learning_rate: Number = 0.001, beta1: Number = 0.9, beta2: Number = 0.999,
+        epsilon: Number = 1e-8, use_locking: bool = False, name: str = "Adam",
+    ):  # fmt: skip
+        super().__init__(use_locking, name)
+        self._define(
+            learning_rate=learning_rate, beta1=beta1, beta2=beta2,
+            epsilon=epsilon,
+        )  # fmt: skip
+
+    def _create_slots(self, var_list: list[Variable]) -> None:
+        for name in ("beta1", "beta2"):
+            graph = var_list[0].graph
+            self._create_non_slot_variable(self._given[name], f"{name}_power", graph)
+        for var in var_list:
+            self._zeros_slot(var, "m", self._name)
+            self._zeros_slot(var, "v", self._name)
+
+    def _powers(self, graph: Graph) -> list[Variable]:
+        """The variables that hold beta1^t and beta2^t."""
+        return [self._get_non_slot_variable(f"{name}_power", graph) for name in ("beta1", "beta2")]
+
+    def _apply_dense(self, grad: Node, var: Any) -> Node:
+        lr, beta1, beta2, epsilon = self._hypers(var.dtype)
+        power1, power2 = (cast(power, var.dtype) for power in self._powers(var.graph))
+        m: Any = self.get_slot(var, "m")
+        v: Any = self.get_slot(var, "v")
+        rate = lr * sqrt(1.0 - power2) / (1.0 - power1)
+        m = m.assign_add((grad - m) * (1.0 - beta1), name="m")
+        v = v.assign_add((square(grad) - v) * (1.0 - beta2), name="v")
+        return var.assign_sub(rate * m / (sqrt(v) + epsilon), name="ApplyAdam")
+
+    def _finish(self, update_ops: list, name_scope: str) -> Operation:
+        power1, power2 = self._powers(update_ops[0].graph)
+        powers = [
+            power1.assign(power1 * self._tensors["beta1"]),
+            power2.assign(power2 * self._tensors["beta2"]),
+        ]
+        return group(*update_ops, *powers, name=name_scope)
+
+
+class FtrlOptimizer(Optimizer):
+    """Follow the regularized leader (TF: `tf.train.FtrlOptimizer`; McMahan et al. 2013).
+
+    With p = -learning_rate_power and the gradient h = g + 2 * l2_shrinkage * w:
+    a' = a + g², z += h - (a'^p - a^p) / lr * w, then
+    w = (clip(z, -l1, l1) - z) / (a'^p / lr + 2 * l2).
+
+    Where TF gives 0 for a z of NaN, this gives NaN.
+
+    >>> w = tg.Variable([1.0, 0.125])
+    >>> optimizer = tg.train.FtrlOptimizer(0.5, l1_regularization_strength=0.5)
+    >>> train = optimizer.minimize(tg.reduce_sum(w * w))
+    >>> tg.global_variables_initializer().run()
+    >>> train.run()
+    >>> print(w.eval().round(4))
+    [0.2265 0.    ]
+    """
+
+    def __init__(
+        self, learning_rate: Number, learning_rate_power: Number = -0.5,
+        initial_accumulator_value: float = 0.1, l1_regularization_strength: Number = 0.0,
+        l2_regularization_strength: Number = 0.0, use_locking: bool = False, name: str = "Ftrl",
+        accum_name: str | None = None, linear_name: str | None = None,
+        l2_shrinkage_regularization_strength: Number = 0.0,
+    ):  # fmt: skip
+        super().__init__(use_locking, name)
+        not_negative = {
+            "initial_accumulator_value": initial_accumulator_value,
+            "l1_regularization_strength": l1_regularization_strength,
+            "l2_regularization_strength": l2_regularization_strength,
+            "l2_shrinkage_regularization_strength": l2_shrinkage_regularization_strength,
+        }
+        for key, value in not_negative.items():
+            if isinstance(value, int | float) and value < 0:
+                raise GraphError(f"{key} {value} needs to be positive or zero")
+        if isinstance(learning_rate_power, int | float) and learning_rate_power > 0:
+            raise GraphError(
+                f"learning_rate_power {learning_rate_power} needs to be negative or zero"
+            )
+        self._define(
+            learning_rate=learning_rate, l1=l1_regularization_strength,
+            l2=l2_regularization_strength, l2_shrinkage=l2_shrinkage_regularization_strength,
+            learning_rate_power=learning_rate_power,
+        )  # fmt: skip
+        self._initial_accumulator_value = initial_accumulator_value
+        self._accum_name = accum_name
+        self._linear_name = linear_name
+
+    def _create_slots(self, var_list: list[Variable]) -> None:
+        for var in var_list:
+            start = self._initial_accumulator_value
+            self._filled_slot(var, start, "accum", self._accum_name or self._name)
+            self._zeros_slot(var, "linear", self._linear_name or self._name)
+
+    def _apply_dense(self, grad: Node, var: Any) -> Node:
+        lr, l1, l2, shrinkage, lr_power = self._hypers(var.dtype)
+
+        def root(x: Node) -> Node:
+            return sqrt(x) if self._is("learning_rate_power", -0.5) else x**-lr_power
+
+        a: Any = self.get_slot(var, "accum")
+        z: Any = self.get_slot(var, "linear")
+        old, new = root(a), root(a.assign_add(square(grad), name="accum"))
+        shrunk = grad if self._is("l2_shrinkage", 0) else grad + 2.0 * shrinkage * var
+        z = z.assign_add(shrunk - (new - old) / lr * var, name="linear")
+        kept = -z if self._is("l1", 0) else clip_by_value(z, -l1, l1) - z
+        curvature = new / lr if self._is("l2", 0) else new / lr + 2.0 * l2
+        may_be_zero = self._initial_accumulator_value == 0  # then w is 0 until a gradient comes
+        quotient = div_no_nan(kept, curvature) if may_be_zero else kept / curvature
+        return var.assign(quotient, name="ApplyFtrl")

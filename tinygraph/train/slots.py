@@ -1,0 +1,39 @@
+"""Variables that belong to another variable, such as its momentum, `w/Momentum`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinygraph.graph import Node
+from tinygraph.op import as_node
+from tinygraph.ops.array import fill, shape_of
+from tinygraph.ops.state import Variable
+from tinygraph.ops.variable_scope import get_variable_scope
+
+_NAMES = {0.0: "zeros", 1.0: "ones"}
+
+
+def slot_variable(primary: Node, initial_value: Any, name: str) -> Variable:
+    """A variable `primary/name`, made outside of name scopes and control dependencies.
+
+    `initial_value` is what a Variable takes. As in TF, a variable scope does prefix the name.
+    """
+    graph = primary.graph
+    with graph.as_default(), graph.control_dependencies(None), graph.name_scope(None):
+        prefix = get_variable_scope().name
+        return Variable(
+            initial_value,
+            trainable=False,
+            validate_shape=primary.shape.is_fully_defined(),
+            name="/".join([*([prefix] if prefix else []), primary.op_name, name]),
+        )
+
+
+def filled_slot(primary: Node, value: float, name: str) -> Variable:
+    """A slot of the shape and dtype of `primary`, that starts with `value` in each element."""
+
+    def initial_value() -> Node:
+        start = as_node(value, primary.dtype, "value", primary.graph)
+        return fill(shape_of(primary), start, name=_NAMES.get(value, "Const"))
+
+    return slot_variable(primary, initial_value, name)

@@ -1,0 +1,385 @@
+"""Graphs as pictures: the network, its parameters and the way its gradients take, for lectures.
+
+The forward pass flows down on the left; the backward pass flows up on the right, each gradient
+beside the op that it belongs to and each update beside its variable. Colours are of Okabe and
+Ito's palette, which the colour-blind tell apart; borders and shapes say the same again in grey.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError
+from tinygraph.graph import Graph, GraphKeys, Node, Operation, ancestors, get_default_graph
+from tinygraph.viz.picture import Picture
+from tinygraph.viz.view import Box, Edge, Options, View, count_text, parameters_of, value_text
+
+DIRECTIONS = ("TB", "BT", "LR", "RL")
+NESTED = 8  # levels of clusters; deeper scopes are spelt out only in tooltips
+LONGEST = 44  # characters of a label's line
+
+
+class Look(NamedTuple):
+    """How a kind of box looks, as a node and in the legend."""
+
+    legend: str
+    fill: str
+    line: str
+    style: str = "rounded,filled"
+    width: float = 1.0
+    more: str = ""
+
+
+LOOKS = {
+    "placeholder": Look("placeholder", "#FFF3CC", "#8A6500", "filled", 1.2, "shape=ellipse"),
+    "variable": Look("variable", "#CDE7F7", "#0072B2", "filled", 2.4),
+    "constant": Look("constant", "#EEEEEE", "#AAAAAA", "filled", 1.0),
+    "random": Look("random op", "#FFFFFF", "#333333", "rounded,filled,dashed", 1.6),
+    "op": Look("op", "#FFFFFF", "#333333"),
+    "scope": Look("scope of several ops", "#EBEBEB", "#999999", "rounded,filled", 1.6),
+    "loss": Look("loss", "#F2D5E5", "#9C3B76", "rounded,filled", 1.6, "peripheries=2"),
+    "gradient": Look("gradient op", "#F9C9A5", "#B34A00"),
+    "update": Look("update of a variable", "#A9DCCA", "#00664A", "rounded,filled", 2.0),
+    "group": Look("group", "#FFFFFF", "#777777", "rounded,filled,dotted", 1.4),
+}
+ARROWS = {  # attributes of an edge, and what the legend says
+    "data": ("", ""),
+    "saved": ('color="#9A9A9A" penwidth=0.8', "<font color=\"#8A8A8A\">→</font> kept for gradients"),
+    "state": ('color="#00664A" dir=both', '<font color="#00664A">↔</font> read and updated'),
+    "control": ("style=dashed", "⇢ control dependency"),
+    "shape": ("style=dotted", "⇢ shape only"),
+    "start": ("style=dashed", ""),
+}
+HEADER = """\
+  graph [newrank=true, rankdir=%s, nodesep=0.3, ranksep=0.32, fontname="Helvetica", fontsize=12,
+         fontcolor="#444444", labelloc=t, bgcolor=white, pad=0.2];
+  node [shape=box, style="rounded,filled", fillcolor=white, color="#333333", height=0.32,
+        margin="0.12,0.06", fontname="Helvetica", fontsize=12];
+  edge [color="#333333", fontcolor="#444444", fontname="Helvetica", fontsize=10, arrowsize=0.7];"""
+FORWARD_SCOPE = 'style="rounded,filled", fillcolor="#0000000A", color="#BBBBBB", labeljust=l'
+TRAINING_SCOPE = 'style="rounded,filled", fillcolor="#D55E0012", color="#D9A27C", labeljust=l'
+
+
+def to_dot(
+    graph: Any = None,
+    *,
+    title: str | None = None,
+    backward: bool = True,
+    constants: bool = False,
+    initializers: bool = False,
+    updates: bool = False,
+    depth: int | None = None,
+    direction: str = "TB",
+    legend: bool = True,
+) -> Picture:
+    """Draw a graph, or what some fetches need of it.
+
+    Variables show their parameters, edges what flows along them, name scopes are frames, a
+    composite op is one node. What would hide the network is left out: small constants stand as
+    `y = 0.5` in the op that takes them, and of an optimizer each update is one node.
+
+    Parameters
+    ----------
+    graph
+        A graph, the default one if None; or fetches as `Session.run` takes them: only what they
+        need is drawn.
+    title
+        A title, above the number of parameters.
+    backward
+        Draw gradients and updates too.
+    constants
+        Draw constants and the arithmetic on shapes.
+    initializers
+        Draw initial values and initialisers; for fetches they are drawn if needed.
+    updates
+        Draw the ops and slots inside of each update.
+    depth
+        Draw a scope of so many levels as one node, 1 for the outermost; all levels open if None.
+    direction
+        Where the forward pass flows: "TB" down, "BT" up, "LR" right or "RL" left.
+    legend
+        Explain the kinds of nodes and edges.
+
+    Returns
+    -------
+    A `Picture`, with `render(path)`, which a notebook shows.
+
+    >>> x = tg.placeholder(tg.float32, [None, 784], name="x")
+    >>> w = tg.Variable(tg.zeros([784, 10]), name="w")
+    >>> picture = tg.viz.to_dot(tg.matmul(x, w), title="A linear model")
+    >>> picture
+    <tg.viz.Picture of 3 nodes, 7,840 parameters>
+    >>> "784×10 = 7,840 parameters" in picture.source, "float32[?,784]" in picture.source
+    (True, True)
+    """
+    if direction not in DIRECTIONS:
+        raise InvalidArgumentError(f"direction is one of {', '.join(DIRECTIONS)}, not {direction!r}")
+    if depth is not None and depth < 1:
+        raise InvalidArgumentError(f"depth is at least 1, or None for all levels, not {depth!r}")
+    graph, roots = _roots(graph)
+    nodes = ancestors(roots) if roots else graph.nodes
+    view = View(graph, nodes, roots, Options(backward, constants, initializers, updates, depth))
+    variables = [x for x in nodes if x.kind.reads and x in view.box_of]
+    parameters = parameters_of(x for x in variables if x.trainable)
+    lines = ["digraph tinygraph {", HEADER % direction]
+    lines += _caption(view, title, variables, parameters, legend)
+    lines += _parts(view)
+    lines += [_edge(edge) for edge in view.edges]
+    lines += _alignments(view)
+    return Picture("\n".join([*lines, "}", ""]), len(view.boxes), parameters)
+
+
+def count_parameters(variables: Any = None) -> int:
+    """The number of elements of `variables`, or of all trainable ones of the default graph.
+
+    >>> w, b = tg.Variable(tg.zeros([784, 10])), tg.Variable(tg.zeros([10]))
+    >>> tg.viz.count_parameters(), tg.viz.count_parameters([b])
+    (7850, 10)
+    """
+    if variables is None:
+        variables = get_default_graph().get_collection(GraphKeys.TRAINABLE_VARIABLES)
+    elif isinstance(variables, Graph):
+        variables = variables.get_collection(GraphKeys.TRAINABLE_VARIABLES)
+    return parameters_of([variables] if isinstance(variables, Node) else variables)
+
+
+def summary(graph: Graph | None = None) -> str:
+    """The variables of a graph, or of the default one, as a table with their parameters.
+
+    >>> w, b = tg.Variable(tg.zeros([784, 10]), name="w"), tg.Variable(tg.zeros([10]), name="b")
+    >>> print(tg.viz.summary())
+    variable  shape              parameters
+    w         float32[784,10]         7,840
+    b         float32[10]                10
+    total                             7,850
+    """
+    graph = graph or get_default_graph()
+    variables = [node for node in graph.nodes if node.kind.reads]
+    trained = [x for x in variables if x.trainable]  # type: ignore[attr-defined]
+    rows = [("variable", "shape", "parameters")]
+    for x in variables:
+        size = x.spec.shape.num_elements()
+        count = "?" if size is None else f"{size:,}"
+        rows.append((x.op_name, str(x.spec), count if x in trained else f"({count} not trained)"))
+    rows.append(("total", "", f"{parameters_of(trained):,}"))
+    names, shapes = (max(len(row[i]) for row in rows) for i in (0, 1))
+    return "\n".join(f"{a:{names}}  {b:{shapes}}  {c:>12}" for a, b, c in rows)
+
+
+# ---------------------------------------------------------------- what to draw
+
+
+def _roots(fetches: Any) -> tuple[Graph, list[Node]]:
+    """The graph, and the nodes that `fetches` name: none for a whole graph."""
+    if fetches is None:
+        return get_default_graph(), []
+    if isinstance(fetches, Graph):
+        return fetches, []
+    found: dict[Node, None] = {}
+    stack = [fetches]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Mapping):
+            stack.extend(item.values())
+        elif isinstance(item, list | tuple):
+            stack.extend(item)
+        else:
+            if isinstance(item, str):
+                item = get_default_graph().as_graph_element(item)
+            node = item.node if isinstance(item, Operation) else item
+            if not isinstance(node, Node):
+                raise DTypeError(f"cannot draw {node!r}: a graph, tensors or operations are expected")
+            found[node] = None
+    if not found:
+        raise GraphError("no fetches to draw")
+    graph = next(iter(found)).graph
+    for node in found:
+        graph.as_graph_element(node)
+    return graph, list(found)
+
+
+# ---------------------------------------------------------------- the parts of the text
+
+
+def _caption(
+    view: View, title: str | None, variables: list[Node], parameters: int, legend: bool
+) -> Iterator[str]:
+    """The graph's label: title, number of parameters and legend."""
+    rows = [f'<font point-size="18"><b>{_text(title)}</b></font>'] if title else []
+    if parameters:
+        count = sum(x.trainable for x in variables)  # type: ignore[attr-defined]
+        rows.append(
+            f'<font point-size="13">{count_text(parameters, "parameter")} in '
+            f"{count_text(count, 'variable')}</font>"
+        )
+    if legend:
+        rows += _legend(view)
+    if rows:
+        table = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
+        yield f'  label=<<table border="0" cellspacing="2">{table}</table>>;'
+
+
+def _legend(view: View) -> list[str]:
+    roles, kinds = {box.role for box in view.boxes}, {edge.kind for edge in view.edges}
+    cells = "".join(
+        f'<td><table border="{max(1, round(look.width))}" cellborder="0" cellspacing="0" '
+        f'cellpadding="4" color="{look.line}" bgcolor="{look.fill}" style="{_table_style(look)}">'
+        f"<tr><td> {look.legend} </td></tr></table></td>"
+        for role, look in LOOKS.items()
+        if role in roles
+    )
+    words = [words for kind, (_, words) in ARROWS.items() if kind in kinds and words]
+    rows = [f'<table border="0" cellspacing="4"><tr>{cells}</tr></table>'] if cells else []
+    return rows + ([f'<font point-size="11">{"&nbsp;&nbsp;&nbsp;&nbsp;".join(words)}</font>'] if words else [])
+
+
+def _table_style(look: Look) -> str:
+    """What a table can show of a node's style."""
+    round_ = "rounded" in look.style or "ellipse" in look.more
+    dashes = next((x for x in ("dashed", "dotted") if x in look.style), "")
+    return ",".join(filter(None, ["rounded" if round_ else "", dashes])) or "solid"
+
+
+def _parts(view: View) -> Iterator[str]:
+    """The nodes in their scopes: the forward pass left of the training, if there is any.
+
+    Graphviz puts what comes last to the left, when it is in a frame of its own.
+    """
+    forward = [box for box in view.boxes if not box.training]
+    training = [box for box in view.boxes if box.training]
+    if not training:
+        yield from _scopes(forward, "f", FORWARD_SCOPE)
+        return
+    for name, boxes, look in (("t", training, TRAINING_SCOPE), ("f", forward, FORWARD_SCOPE)):
+        yield f"  subgraph cluster_{name} {{"
+        yield '  style=invis; margin=4; label="";'
+        yield from _scopes(boxes, name, look)
+        yield "  }"
+
+
+class _Frame:
+    """A scope with what is in it."""
+
+    def __init__(self, path: str):
+        self.path = path
+        self.boxes: list[Box] = []
+        self.inner: list[_Frame] = []
+        self.count = 0
+
+
+def _frames(boxes: list[Box]) -> _Frame:
+    """The tree of the scopes of `boxes`, in order of appearance."""
+    top = _Frame("")
+    frames = {"": top}
+    for box in boxes:
+        parts = box.scope.split("/")[:NESTED] if box.scope else []
+        frame = top
+        top.count += 1
+        for i in range(len(parts)):
+            path = "/".join(parts[: i + 1])
+            if path not in frames:
+                frames[path] = _Frame(path)
+                frame.inner.append(frames[path])
+            frame = frames[path]
+            frame.count += 1
+        frame.boxes.append(box)
+    return top
+
+
+def _scopes(boxes: list[Box], prefix: str, look: str) -> Iterator[str]:
+    """The nodes of `boxes`, each scope with several of them as a cluster."""
+    number = 0
+    stack: list[_Frame | str] = [_frames(boxes)]
+    level = 0
+    while stack:
+        frame = stack.pop()
+        if isinstance(frame, str):
+            level -= 1
+            yield "  " * level + frame
+            continue
+        if frame.path and frame.count > 1:
+            label = _text(frame.path.rpartition("/")[2])
+            yield "  " * (level + 1) + f"subgraph cluster_{prefix}{number} {{"
+            level += 1
+            yield "  " * (level + 1) + f"label=<{label}>; {look};".replace(", ", "; ")
+            stack.append("  }")
+            number += 1
+        for box in frame.boxes:
+            yield "  " * (level + 1) + _node(box)
+        stack.extend(reversed(frame.inner))
+
+
+def _node(box: Box) -> str:
+    look = LOOKS[box.role]
+    label = f"<b>{_text(box.title)}</b>" + "".join(
+        f'<br/><font point-size="10">{_text(line)}</font>' for line in box.lines
+    )
+    if box.role == "constant":
+        label = f'<font point-size="10">{_text(box.title)}</font>'
+    given = f'{box.key} [label=<{label}>, tooltip="{_quoted(_tooltip(box.node))}"'
+    if box.role == "op":
+        return given + "];"
+    more = f", {look.more}" if look.more else ""
+    return given + (
+        f', style="{look.style}", fillcolor="{look.fill}", color="{look.line}", '
+        f"penwidth={look.width:g}{more}];"
+    )
+
+
+def _tooltip(node: Node) -> str:
+    return f"{node.op_name}: {node.kind.name}" + ("" if node.kind.effect else f", {node.spec}")
+
+
+def _edge(edge: Edge) -> str:
+    """An edge; inside of the training turned round, so that gradients flow back up."""
+    look, _ = ARROWS[edge.kind]
+    source, target = edge.source, edge.target
+    given = [look] if look else []
+    if edge.kind == "data":
+        given.append(f'label=" {edge.spec} "')
+    turned = source.training and target.training
+    if turned:
+        given.append("dir=back")
+    elif target.training and edge.kind in ("saved", "control"):
+        given.append("constraint=false")
+    else:
+        given.append(f"weight={ {'variable': 1, 'placeholder': 2}.get(source.role, 8) }")
+    if edge.kind != "start":
+        given.append(f'tooltip="{_quoted(_tooltip(source.node))}"')
+    first, second = (target, source) if turned else (source, target)
+    return f"  {first.key} -> {second.key} [{', '.join(given)}];"
+
+
+def _alignments(view: View) -> Iterator[str]:
+    """What stands at the same height: a gradient and its op, an update and its variable."""
+    taken = set()
+    for box in view.boxes:
+        partner = view.box_of.get(box.partner) if box.partner is not None else None
+        if partner is not None and box.training and not partner.training and partner not in taken:
+            taken.add(partner)
+            yield f"  {{ rank=same; {partner.key}; {box.key}; }}"
+
+
+# ---------------------------------------------------------------- escaping
+
+_FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML
+
+
+def _clean(text: Any) -> str:
+    """Text of characters that XML allows, on one line, of a length that fits in a box."""
+    line = " ".join(_FORBIDDEN.sub("\ufffd", str(text)).split())
+    half = LONGEST // 2
+    return line if len(line) <= LONGEST else f"{line[:half]}…{line[-half + 1 :]}"
+
+
+def _text(text: Any) -> str:
+    """Text in a label, which is a kind of HTML."""
+    return html.escape(_clean(text)) or "&nbsp;"
+
+
+def _quoted(text: str) -> str:
+    """Text between double quotes; Graphviz reads entities and backslashes there."""
+    return html.escape(_FORBIDDEN.sub("\ufffd", text)).replace("\\", "\\\\")

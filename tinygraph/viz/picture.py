@@ -1,0 +1,141 @@
+"""A picture of a graph: DOT text, and what Graphviz makes of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tinygraph.errors import InvalidArgumentError
+
+TEXT_FORMATS, IMAGE_FORMATS = (".dot", ".gv"), (".svg", ".png", ".pdf")
+LAYOUT_LIMIT = 2000  # boxes; beyond, Graphviz takes minutes for what nobody can read
+PNG_RESOLUTION = 144  # dots per inch: sharp on a projector
+
+
+class Picture:
+    """A drawn graph; made by `tg.viz.to_dot`. A notebook shows it where Graphviz is installed.
+
+    >>> picture = tg.viz.to_dot(tg.placeholder(tg.float32, [None, 2], name="x") * 2.0)
+    >>> picture
+    <tg.viz.Picture of 2 nodes, 0 parameters>
+    >>> print(picture.source.splitlines()[0])
+    digraph tinygraph {
+
+    Attributes
+    ----------
+    source
+        The DOT text.
+    nodes
+        How many nodes it draws.
+    parameters
+        How many trainable parameters the variables in it have.
+    """
+
+    def __init__(self, source: str, nodes: int, parameters: int):
+        self.source = source
+        self.nodes = nodes
+        self.parameters = parameters
+
+    def render(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture as the suffix says: .svg, .png, .pdf, or .dot (.gv) for the DOT text.
+
+        Folders are made as needed. Where Graphviz cannot draw it, the DOT text is written beside
+        and a hint printed, so a missing picture ends no program.
+
+        Returns
+        -------
+        The path of the file that was written.
+
+        Raises
+        ------
+        InvalidArgumentError
+            for another suffix.
+
+        >>> import tempfile
+        >>> picture = tg.viz.to_dot(tg.constant(1.0) + 2.0)
+        >>> picture.render(tempfile.mkdtemp() + "/sum.dot").name
+        'sum.dot'
+        """
+        path = Path(path)
+        suffix = path.suffix.lower()
+        if suffix not in TEXT_FORMATS + IMAGE_FORMATS:
+            known = ", ".join(IMAGE_FORMATS + TEXT_FORMATS)
+            raise InvalidArgumentError(f"a picture's file ends in one of {known}, not '{path.name}'")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if suffix in IMAGE_FORMATS:
+            image, reason = self._image(suffix[1:])
+            if image is not None:
+                path.write_bytes(image)
+                return path
+            text = path.with_suffix(".dot")
+            print(
+                f"No picture: {reason}. Wrote {text} instead; where Graphviz is installed, "
+                f"`dot -T{suffix[1:]} {text.name} -o {path.name}` draws it."
+            )
+            path = text
+        path.write_text(self.source, encoding="utf-8")
+        return path
+
+    def _image(self, format: str) -> tuple[bytes | None, str]:
+        """The drawn picture, or None and the reason why there is none."""
+        if self.nodes > LAYOUT_LIMIT:
+            return None, (
+                f"{self.nodes:,} nodes are too many to lay out; draw fewer fetches, or fewer "
+                "levels of scopes: to_dot(..., depth=1)"
+            )
+        source = self.source
+        if format == "png":
+            source = source.replace("{\n", f"{{\n  dpi={PNG_RESOLUTION};\n", 1)
+        reasons = []
+        for draw in (_graphviz, _pygraphviz):
+            image, reason = draw(source, format)
+            if image is not None:
+                return image, ""
+            reasons.append(reason)
+        return None, reasons[0]
+
+    def _repr_svg_(self) -> str | None:
+        """SVG for a notebook, or None where Graphviz is missing."""
+        image, _ = self._image("svg")
+        return None if image is None else image.decode("utf-8")
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows: SVG, or where Graphviz is missing the hint and the DOT text."""
+        image, reason = self._image("svg")
+        if image is None:
+            return {"text/plain": f"No picture: {reason}. Its DOT text:\n{self.source}"}
+        return {"image/svg+xml": image.decode("utf-8"), "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"<tg.viz.Picture of {self.nodes:,} nodes, {self.parameters:,} parameters>"
+
+
+def _graphviz(source: str, format: str) -> tuple[bytes | None, str]:
+    """Draw by the package graphviz, which calls the program `dot`."""
+    try:
+        import graphviz
+    except ImportError:
+        return None, "the package graphviz is missing (pip install tinygraph-autodiff[viz])"
+    try:
+        return graphviz.Source(source).pipe(format=format, quiet=True), ""
+    except graphviz.ExecutableNotFound:
+        return None, (
+            "Graphviz's program `dot` is not installed (https://graphviz.org/download, or e.g. "
+            "`apt install graphviz`, `brew install graphviz`)"
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return None, f"Graphviz failed ({str(error).splitlines()[0]})"
+
+
+def _pygraphviz(source: str, format: str) -> tuple[bytes | None, str]:
+    """Draw by the package pygraphviz, where that is installed."""
+    try:
+        import pygraphviz
+    except ImportError:
+        return None, "the package pygraphviz is missing"
+    try:
+        return pygraphviz.AGraph(string=source).draw(format=format, prog="dot"), ""
+    except (OSError, RuntimeError, ValueError) as error:
+        return None, f"pygraphviz failed ({error})"

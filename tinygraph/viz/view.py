@@ -1,0 +1,478 @@
+"""What a picture shows of a graph: which nodes, merged into which boxes, joined by which edges.
+
+A graph as it is built is a hairball: constants, arithmetic on shapes, initialisers and the inner
+life of optimizers outnumber the network. Here they are folded away, in a few passes over the nodes
+in their order, which is topological: consumers are met before their inputs when going backwards.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygraph.graph import Graph, GraphKeys, Node
+from tinygraph.op import const
+from tinygraph.spec import DType, Shape, Spec
+
+SHAPE_INPUTS = {"Shape": (0,), "Size": (0,), "Rank": (0,), "SumLike": (1,)}
+"""The inputs of which an op takes the shape only."""
+
+FOLDED_SIZE = 16  # elements; a larger constant is data, and gets a box
+SHOWN_SIZE = 6
+
+
+class Options(NamedTuple):
+    """What to draw that is hidden by default, or the other way round."""
+
+    backward: bool = True
+    constants: bool = False
+    initializers: bool = False
+    updates: bool = False
+    depth: int | None = None
+
+
+class Box:
+    """A node of the picture: one or more nodes of the graph."""
+
+    __slots__ = ("key", "node", "role", "title", "lines", "scope", "training", "partner")
+
+    def __init__(self, node: Node, role: str, title: str, lines: list[str], scope: str):
+        self.key = f"n{node.id}"
+        self.node = node
+        self.role = role
+        self.title = title
+        self.lines = lines
+        self.scope = scope
+        self.training = False
+        self.partner: Node | None = None  # what a gradient or an update is drawn beside
+
+
+class Edge(NamedTuple):
+    """A tensor, or the order of two operations, from box to box."""
+
+    source: Box
+    target: Box
+    kind: str  # data, saved, state, control, shape or start
+    spec: Spec
+
+
+class View:
+    """The boxes and edges that show `nodes`, of which `roots` were asked for by name."""
+
+    def __init__(self, graph: Graph, nodes: list[Node], roots: list[Node], options: Options):
+        self.options = options
+        self.nodes = nodes
+        self.roots = set(roots)
+        self.seeds: dict[Node, Node] = {}  # where backward passes start -> the loss
+        self.backward: set[Node] = set()
+        self.training: set[Node] = set()  # the backward passes, what follows, what only they use
+        self.hidden: set[Node] = set()
+        self.folded: set[Node] = set()
+        self.passed: dict[Node, Node] = {}  # nodes that change nothing -> what they pass on
+        self.owner: dict[Node, Node | None] = {}  # the parts of an update -> the update
+        self._find_backward(graph)
+        self._hide()
+        self._fold(options.constants)
+        self._gather_updates()
+        if not any(node.kind is not const for node in self._shown()):
+            self._fold(constants=True)  # nothing but constants: then they are the picture
+        self.losses = self._losses(graph)
+        self.box_of: dict[Node, Box] = {}
+        self.boxes = self._make_boxes()
+        self.edges = self._join()
+
+    # ---------------------------------------------------------------- what is there
+
+    def _find_backward(self, graph: Graph) -> None:
+        """Mark what `gradients` has made, and all that depends on it."""
+        scopes = {gradient_scope(node)[0] for node in self.nodes if node.forward is not None}
+        under: dict[str, bool] = {"": False}
+        for node in self.nodes:
+            inside = node.forward is not None or _within(_scope(node.op_name), scopes, under)
+            if inside:
+                self.backward.add(node)
+            if inside or any(x in self.training for x in _needs(node)):
+                self.training.add(node)
+        for node in graph.nodes:
+            if node.forward is not None:
+                for x in node.inputs:
+                    if x not in self.seeds and x.forward is None and _is_seed(x):
+                        self.seeds[x] = node.forward
+
+    def _hide(self) -> None:
+        """Leave out initialisers, dead gradients and on demand the whole backward pass."""
+        left_out = self._initializers() if self.whole and not self.options.initializers else set()
+        used: set[Node] = set()
+        needed: set[Node] = set()
+        outside: set[Node] = set()  # needed by something that is no part of the training
+        derived = self.training.copy()
+        applied = any(
+            node not in self.backward and x in self.backward
+            for node in self.nodes for x in node.inputs
+        )  # fmt: skip
+        for node in reversed(self.nodes):
+            unused = node in used and node not in needed and not _trainable(node)
+            dead = self.whole and applied and node in self.backward and node not in needed
+            hidden = node in left_out or (unused or dead) and node not in self.roots
+            if hidden or node in derived and not self.options.backward:
+                self.hidden.add(node)
+                mine = node in self.backward  # what it takes from the forward pass stays
+                used.update(x for x in _needs(node) if not mine or x in self.backward)
+                continue
+            if node in needed and node not in outside and not _trainable(node):
+                self.training.add(node)
+            if node not in self.training or node in self.backward:
+                outside.update(_needs(node))
+            needed.update(_needs(node))
+
+    @property
+    def whole(self) -> bool:
+        return not self.roots
+
+    def _initializers(self) -> set[Node]:
+        found = {node.initializer.node for node in self.nodes if node.kind.reads}  # type: ignore[attr-defined]
+        for node in self.nodes:
+            if node.kind.effect and node.control_inputs:
+                if all(x in found for x in node.control_inputs):
+                    found.add(node)
+        return found
+
+    # ---------------------------------------------------------------- what gets no box
+
+    def _fold(self, constants: bool) -> None:
+        """Find constants and what is computed from them, from shapes or from slots alone."""
+        self.folded.clear()
+        self.passed.clear()
+        for node in self.nodes:
+            if node in self.hidden:
+                continue
+            if node.kind.reads:
+                if node in self.training and not self.options.updates:
+                    self.folded.add(node)  # an optimizer's slot
+            elif constants or _is_placeholder(node) or node in self.roots and node.inputs:
+                continue
+            elif node.kind is const:
+                size = node.spec.shape.num_elements()
+                if size is not None and size <= FOLDED_SIZE:
+                    self.folded.add(node)
+            elif self._passes_on(node):
+                self.passed[node] = self.passed.get(node.inputs[0], node.inputs[0])
+            elif self._is_bookkeeping(node):
+                self.folded.add(node)
+
+    def _passes_on(self, node: Node) -> bool:
+        """Whether it only repeats or sums where shapes differ, and they do not seem to."""
+        if node.kind.name != "SumLike" and not node.kind.repeats:
+            return False
+        shape = node.spec.shape
+        return shape.dims is not None and shape == node.inputs[0].spec.shape
+
+    def _is_bookkeeping(self, node: Node) -> bool:
+        kind = node.kind
+        if kind.stateful or kind.updates or kind.effect or not node.inputs or node in self.seeds:
+            return False
+        read = SHAPE_INPUTS.get(kind.name, ())
+        return all(
+            i in read or self.passed.get(x, x) in self.folded for i, x in enumerate(node.inputs)
+        )
+
+    def _gather_updates(self) -> None:
+        """Merge what only one variable's update needs, such as the product with the rate, in it."""
+        if self.options.updates:
+            return
+        for node in reversed(self.nodes):
+            if not self._is_shown(node) or node in self.backward:
+                continue
+            if node.kind.updates and _trainable(node.inputs[0]):
+                self.owner[node] = node
+            elif node not in self.training or node.kind.effect or _is_placeholder(node):
+                continue
+            elif node.kind.updates and self.owner.get(node) is None and node not in self.roots:
+                self.folded.add(node)  # a slot's own update, such as Adam's powers of beta
+                continue
+            mine = self.owner.get(node)
+            for x in node.inputs:
+                x = self.passed.get(x, x)
+                if x in self.training and x.inputs and x not in self.backward and x not in self.roots:
+                    self.owner[x] = mine if self.owner.get(x, mine) is mine else None
+
+    def _is_shown(self, node: Node) -> bool:
+        return not (node in self.hidden or node in self.folded or node in self.passed)
+
+    def _shown(self) -> Iterator[Node]:
+        return (node for node in self.nodes if self._is_shown(node))
+
+    # ---------------------------------------------------------------- boxes
+
+    def _losses(self, graph: Graph) -> set[Node]:
+        found = set(self.seeds.values())
+        found.update(x for x in graph.get_collection(GraphKeys.LOSSES) if isinstance(x, Node))
+        if not found:
+            scalars = [x for x in self.roots if x.spec.shape.ndims == 0 and x.dtype.is_floating]
+            found.update(scalars if len(scalars) == 1 and scalars[0].inputs else ())
+        return found
+
+    def _make_boxes(self) -> list[Box]:
+        boxes = []
+        parts: dict[Node, list[Node]] = {}
+        for node in self._shown():
+            owner = self.owner.get(node)
+            owner = node if owner is None else owner
+            parts.setdefault(owner, []).append(node)
+            if owner is node:
+                boxes.append(self._box(node, parts[node]))
+                self.box_of.update(dict.fromkeys(parts.pop(node), boxes[-1]))
+        if self.options.depth is not None:
+            boxes = self._collapsed(boxes, self.options.depth)
+        _name_lone_gradients(boxes)
+        return boxes
+
+    def _box(self, node: Node, parts: list[Node]) -> Box:
+        role = self._role(node)
+        title, lines = self._words(node, role)
+        scope = _drawn_scope(node)
+        if role == "update":
+            variable = node.inputs[0].op_name
+            updated = {x.inputs[0].op_name: None for x in parts if x.kind.updates}
+            lines.append(f"updates {variable}")
+            slots = [name.removeprefix(f"{variable}/") for name in updated if name != variable]
+            lines += [f"and {', '.join(slots)}"] if slots else []
+            scope = scope.removesuffix(f"update_{variable}").rstrip("/")
+        box = Box(node, role, title, lines, scope)
+        box.training = node in self.training
+        if role == "update":
+            box.partner = node.inputs[0]
+        elif box.training:
+            box.partner = self.seeds.get(node, node.forward)
+        return box
+
+    def _role(self, node: Node) -> str:
+        kind = node.kind
+        if kind.reads:
+            return "variable"
+        if _is_placeholder(node):
+            return "placeholder"
+        if kind is const:
+            return "constant"
+        if kind.effect:
+            return "group"
+        if kind.updates:
+            return "update"
+        if node in self.backward:
+            return "gradient"
+        if node in self.losses:
+            return "loss"
+        return "random" if kind.stateful else "op"
+
+    def _words(self, node: Node, role: str) -> tuple[str, list[str]]:
+        """A box's title and the lines below it."""
+        base = node.op_name.rpartition("/")[2]
+        if role == "variable":
+            return base, [_size_line(node)]
+        if role == "placeholder":
+            return base, ["placeholder"]
+        if role == "constant":
+            value = value_text(node.spec)
+            return base if value is None else f"{base} = {value}", ["constant"]
+        if role == "group":
+            return base, []
+        if node in self.seeds:
+            y = self.seeds[node]
+            name = y.op_name.rpartition("/")[2] if y.spec.shape.ndims else "loss"
+            return f"∂{name}/∂{name} = 1", []
+        named = not _is_default_name(base, node.kind.name)
+        if role == "update":
+            return base if named else node.kind.name, []
+        lines = [f"“{base}”"] if named and node.forward is None else []
+        return node.kind.name, lines + self._operands(node) + _attributes(node)
+
+    def _operands(self, node: Node) -> list[str]:
+        """The folded inputs that have a value, as `y = 0.5`."""
+        if self.options.constants:
+            return []
+        names = node.kind.params if len(node.kind.params) == len(node.inputs) else ()
+        found = []
+        for i, x in enumerate(node.inputs):
+            value = value_text(x.spec) if x in self.folded else None
+            if value is not None:
+                found.append(f"{names[i]} = {value}" if names else value)
+        return found
+
+    def _collapsed(self, boxes: list[Box], depth: int) -> list[Box]:
+        """The boxes with each scope of `depth` levels, if it has several, as one."""
+        inside: dict[tuple[bool, str], list[Box]] = {}
+        for box in boxes:
+            parts = box.scope.split("/") if box.scope else []
+            if len(parts) >= depth:
+                inside.setdefault((box.training, "/".join(parts[:depth])), []).append(box)
+        merged: dict[Box, Box] = {}
+        for (training, scope), members in inside.items():
+            if len(members) < 2:
+                continue
+            outer, _, title = scope.rpartition("/")
+            whole = Box(members[0].node, "scope", title, _contents(members), outer)
+            whole.training = training
+            whole.partner = next((box.partner for box in members if box.partner is not None), None)
+            merged.update(dict.fromkeys(members, whole))
+        for node, box in self.box_of.items():
+            self.box_of[node] = merged.get(box, box)
+        return list(dict.fromkeys(merged.get(box, box) for box in boxes))
+
+    # ---------------------------------------------------------------- edges
+
+    def _join(self) -> list[Edge]:
+        edges: dict[tuple, Edge] = {}
+
+        def add(source: Node, target: Box, kind: str) -> None:
+            box = self.box_of.get(self.passed.get(source, source))
+            if box is not None and box is not target:
+                if kind == "data" and target.training and not box.training:
+                    kind = "state" if target.role == "update" and box.role == "variable" else "saved"
+                edges.setdefault((box.key, target.key), Edge(box, target, kind, source.spec))
+
+        for node in self.nodes:
+            target = self.box_of.get(node)
+            if target is None:
+                continue
+            shapes = SHAPE_INPUTS.get(node.kind.name, ())
+            for i, x in enumerate(node.inputs):
+                if i not in shapes:
+                    add(x, target, "data")
+                elif self.options.constants:
+                    add(x, target, "shape")
+            for x in node.control_inputs:
+                add(x, target, "control")
+            if node in self.seeds:
+                add(self.seeds[node], target, "start")
+        return list(edges.values())
+
+
+# ---------------------------------------------------------------- names and scopes
+
+
+def _needs(node: Node) -> Iterable[Node]:
+    return (*node.inputs, *node.control_inputs) if node.control_inputs else node.inputs
+
+
+def _scope(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
+def gradient_scope(node: Node) -> tuple[str, str]:
+    """The scope of the `gradients` call that made a node, and in it the forward op's name."""
+    assert node.forward is not None
+    forward = node.forward.op_name
+    at = node.op_name.find(f"/{forward}_grad")
+    return (node.op_name[:at], forward) if at > 0 else ("", node.op_name)
+
+
+def _drawn_scope(node: Node) -> str:
+    """The scope to draw a node in; that of a gradient mirrors the forward op's."""
+    if node.forward is None:
+        return _scope(node.op_name)
+    outer, forward = gradient_scope(node)
+    path = [outer, _scope(forward), "∂ " + forward.rpartition("/")[2]]
+    return "/".join(part for part in path if part)
+
+
+def _within(scope: str, scopes: set[str], known: dict[str, bool]) -> bool:
+    """Whether a scope or one around it is in `scopes`; `known` keeps the answers."""
+    path = []
+    while scope not in known:
+        if scope in scopes:
+            known[scope] = True
+            break
+        path.append(scope)
+        scope = _scope(scope)
+    for inner in path:
+        known[inner] = known[scope]
+    return known[scope]
+
+
+def _is_seed(node: Node) -> bool:
+    """Whether it is the gradient of a loss by itself, that `gradients` starts with."""
+    return node.op_name.rpartition("/")[2].startswith("grad_ys")
+
+
+def _is_placeholder(node: Node) -> bool:
+    return node.kind.fed or node.kind.name == "PlaceholderWithDefault"
+
+
+def _trainable(node: Node) -> bool:
+    return node.kind.reads and node.trainable  # type: ignore[attr-defined]
+
+
+# ---------------------------------------------------------------- words
+
+
+def _is_default_name(base: str, kind: str) -> bool:
+    """Whether a node's name tells no more than its op's type, as "add_1" for Add."""
+    stem, _, number = base.rpartition("_")
+    plain = (stem if stem and number.isdigit() else base).replace("_", "").lower()
+    return plain in ("truediv", "xwplusb") or len(plain) > 1 and plain in kind.lower()
+
+
+def value_text(spec: Spec) -> str | None:
+    """A small known value, as `0.5` or `[-1, 784]`; None for others."""
+    value = spec.constant
+    if value is None or value.ndim > 1 or value.size > SHOWN_SIZE:
+        return None
+    texts = [_number(x) for x in value.flat]
+    return f"[{', '.join(texts)}]" if value.ndim else texts[0]
+
+
+def _number(x: Any) -> str:
+    return f"{x:g}" if isinstance(x, float | np.floating) else str(x)
+
+
+def _attributes(node: Node) -> list[str]:
+    """The attributes that say how an op works, as `axis = 1`."""
+    found = []
+    for key, value in node.attrs.items():
+        if value is True:
+            found.append(key)
+        elif isinstance(value, tuple) and len(value) == 1:
+            found.append(f"{key} = {value[0]}")
+        elif not isinstance(value, bool | None | DType | Shape | np.ndarray) and not callable(value):
+            found.append(f"{key} = {value}")
+    return found
+
+
+def _size_line(node: Node) -> str:
+    """A variable's `784×256 = 200,704 parameters`."""
+    size = node.spec.shape.num_elements()
+    if size is None:
+        return f"{node.spec.shape} parameters"
+    words = count_text(size, "parameter" if _trainable(node) else "element")
+    if len(node.spec.shape.dims or ()) > 1:
+        words = f"{'×'.join(map(str, node.spec.shape.dims or ()))} = {words}"
+    return words if _trainable(node) else f"{words}, not trained"
+
+
+def count_text(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def parameters_of(nodes: Iterable[Node]) -> int:
+    """How many elements the variables among `nodes` have in all."""
+    return sum(node.spec.shape.num_elements() or 0 for node in nodes if node.kind.reads)
+
+
+def _name_lone_gradients(boxes: list[Box]) -> None:
+    """The one gradient node of an op gets no frame but a line that names the op."""
+    sizes = Counter(box.scope for box in boxes)
+    for box in boxes:
+        if box.node.forward is not None and box.role != "scope" and sizes[box.scope] == 1:
+            box.scope, _, name = box.scope.rpartition("/")
+            box.lines.insert(0, name)
+
+
+def _contents(members: list[Box]) -> list[str]:
+    """What a collapsed scope holds."""
+    size = parameters_of(box.node for box in members if _trainable(box.node))
+    ops = sum(box.role not in ("variable", "placeholder", "constant") for box in members)
+    return [count_text(ops, "op")] + ([count_text(size, "parameter")] if size else [])
+

@@ -21,6 +21,8 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_title = f"tinygraph {release}"
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]

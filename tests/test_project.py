@@ -203,13 +203,23 @@ def test_no_file_names_a_path_of_one_machine():
 # ---------------------------------------------------------------- the public names
 
 
+def exported(module):
+    """A module's `__all__`; where it has none, the names without underscore that it defines."""
+    own = [
+        name
+        for name, value in vars(module).items()
+        if name[0] != "_" and getattr(value, "__module__", None) == module.__name__
+    ]
+    return getattr(module, "__all__", own)
+
+
 def public_names():
     """(dotted name, object) for each public function, class and op."""
     seen = set()
     stack = [("tg", tg)]
     while stack:
         prefix, module = stack.pop()
-        for name in module.__all__:
+        for name in exported(module):
             value = getattr(module, name)
             if isinstance(value, type(tg)):
                 if value not in seen:

@@ -36,7 +36,7 @@ def test_fetches_by_name(sess):
     assert sess.run("c:0") == 1.0
     assert sess.run("c") is None
     assert sess.run(["c:0", "c"]) == [1.0, None]
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match="no tensor 'missing:0'"):
         sess.run("missing:0")
 
 
@@ -277,7 +277,7 @@ def test_default_sessions():
         w = tg.Variable(1.0)
         w.initializer.run()
         assert w.eval() == 1.0
-    with pytest.raises(ValueError, match="closed"):
+    with pytest.raises(RuntimeError, match="closed"):
         sess.run(x)
     assert tg.get_default_session() is None
     interactive = tg.InteractiveSession()

@@ -144,9 +144,15 @@ def _initial(ys: list[Node], grad_ys: Any) -> dict[Node, list[Node]]:
         raise GraphError(f"{len(ys)} ys but {len(given)} grad_ys")
     arriving: dict[Node, list[Node]] = {}
     for i, (y, g) in enumerate(zip(ys, given, strict=True)):
-        if not y.dtype.is_floating:
-            raise DTypeError(f"'{y.name}' is {y.dtype.name}; gradients need floats")
-        g = ones_like(y, name=f"grad_ys_{i}") if g is None else as_node(g, y.dtype)
+        if y.dtype.is_bool:
+            raise DTypeError(f"'{y.name}' is bool; gradients need floats")
+        if y.dtype.is_integer:
+            continue  # as in TF1, whose ints have no gradients
+        if g is None:
+            g = ones_like(y, name=f"grad_ys_{i}")
+            g.forward = y
+        else:
+            g = as_node(g, y.dtype)
         if not g.shape.is_compatible_with(y.shape):
             raise ShapeError(f"grad_ys[{i}] has shape {g.shape}, but '{y.name}' {y.shape}")
         arriving.setdefault(y, []).append(g)

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinygraph.errors import DTypeError, FinalizedError, GraphError, NotFoundError
 from tinygraph.spec import DType, Shape, Spec
@@ -35,6 +35,30 @@ class Node:
         "control_inputs", "origin", "forward", "__weakref__",
     )  # fmt: skip
     __array_ufunc__ = None  # `array * node` then asks the node
+
+    if TYPE_CHECKING:  # the operators, which ops/ attaches
+        __add__: Any
+        __radd__: Any
+        __sub__: Any
+        __rsub__: Any
+        __mul__: Any
+        __rmul__: Any
+        __truediv__: Any
+        __rtruediv__: Any
+        __floordiv__: Any
+        __mod__: Any
+        __pow__: Any
+        __matmul__: Any
+        __neg__: Any
+        __abs__: Any
+        __lt__: Any
+        __le__: Any
+        __gt__: Any
+        __ge__: Any
+        __and__: Any
+        __or__: Any
+        __invert__: Any
+        __getitem__: Any
 
     graph: Graph
     id: int

@@ -15,7 +15,7 @@ from tinygraph.compiler.plan import Plan, compile_plan
 from tinygraph.compiler.rewrite import PASSES
 from tinygraph.errors import (
     DTypeError, FailedPreconditionError, GraphError, GraphGrowthWarning, InvalidArgumentError,
-    ShapeError, TinygraphError,
+    NotFoundError, ShapeError, TinygraphError,
 )  # fmt: skip
 from tinygraph.graph import (
     Graph, Node, Operation, ancestors, get_default_graph, pushed, session_stack,
@@ -124,10 +124,10 @@ class Session:
             a feed that does not fit (a ValueError, a TypeError).
         """
         if self._closed:
-            raise GraphError("Attempted to use a closed Session.")
+            raise FailedPreconditionError("Attempted to use a closed Session.")
         fetched = Fetched()
         structure = self._flatten(fetches, fetched, fetches)
-        feeds = self._feeds(feed_dict) if feed_dict else {}
+        feeds = {} if feed_dict is None else self._feeds(feed_dict)
         key = (
             *fetched.tensors, None, *fetched.targets, None,
             *[(node, array.shape) for node, array in feeds.items()],
@@ -152,7 +152,7 @@ class Session:
         """
         fetched = Fetched()
         self._flatten(fetches, fetched, fetches)
-        feeds = self._feeds(feed_dict) if feed_dict else {}
+        feeds = {} if feed_dict is None else self._feeds(feed_dict)
         return self._plan(fetched, feeds, fetches).source
 
     def make_callable(self, fetches: Any, feed_list: list | None = None) -> Callable:
@@ -202,13 +202,17 @@ class Session:
         try:
             found = self.graph.as_graph_element(item)
         except TinygraphError as error:
-            raise type(error)(f"cannot {purpose} {item!r}: {error}") from None
+            kind = DTypeError if purpose == "feed" else type(error)  # both as TF1
+            kind = GraphError if kind is NotFoundError else kind
+            raise kind(f"cannot {purpose} {item!r}: {error}") from None
         return found.node if isinstance(found, Operation) else found
 
     # ---------------------------------------------------------------- feeds
 
     def _feeds(self, feed_dict: Mapping) -> dict[Node, np.ndarray]:
-        feeds = {}
+        if not isinstance(feed_dict, Mapping):
+            raise DTypeError(f"feed_dict is a dict of tensors and their values, not {feed_dict!r}")
+        feeds: dict[Node, np.ndarray] = {}
         for key, value in feed_dict.items():
             node = key if isinstance(key, Node) and key.graph is self.graph else self._node(key, "feed")
             if node in feeds:

@@ -16,6 +16,7 @@ import inspect
 import io
 import pkgutil
 import re
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,8 @@ class Run(Directive):
         namespace, graph = page["live"]
         source = "\n".join(self.content)
         # As many empty lines as the page has above the code: then a node's line is the page's.
-        code = compile("\n" * self.content_offset + source, page_name(self), "exec")
+        above = self.lineno + len(self.options)
+        code = compile("\n" * above + source, page_name(self), "exec")
         printed = io.StringIO()
         with graph.as_default(), contextlib.redirect_stdout(printed):
             exec(code, namespace)
@@ -110,17 +112,18 @@ def family(op: Op) -> str:
 
 
 class Catalogue(Generated):
-    """A table of the ops that one module defines."""
+    """A table of the ops that some modules, named below `tinygraph`, define."""
 
     required_arguments = 1
+    final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
-        module = self.arguments[0]
-        ops = [op for op in OPS.values() if family(op) == module]
+        modules = [f"tinygraph.{name}" for name in self.arguments[0].split()]
+        ops = [op for module in modules for op in OPS.values() if family(op) == module]
         if not ops:
-            raise self.error(f"{module} defines no op")
+            raise self.error(f"{modules} define no op")
         catalogued(self.state.document.settings.env).update(op.name for op in ops)
-        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 16 20 40 12 12", ""]
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 20 14 44 11 11", ""]
         rows = [("op", "inputs", "what it is", "gradient", "traits"), *map(row, ops)]
         for cells in rows:
             lines += [f"   {'-' if i else '* -'} {cell}".rstrip() if not i else f"     - {cell}"
@@ -175,7 +178,8 @@ class Public(Generated):
         found = [
             (name, value)
             for name, value in public_names(prefix)
-            if not parts or any(home(value).startswith(f"tinygraph.{part}") for part in parts)
+            if not parts
+            or any(f"{home(value)}.".startswith(f"tinygraph.{part}.") for part in parts)
         ]
         if not found:
             raise self.error(f"{prefix} has no public name from {parts}")
@@ -184,24 +188,38 @@ class Public(Generated):
 
 
 def public_names(prefix: str) -> Iterator[tuple[str, Any]]:
-    """The functions, classes and ops of a module's `__all__`."""
+    """The functions, classes and ops that a module makes public."""
     module = importlib.import_module(prefix)
-    for name in module.__all__:
+    for name in exported(module):
         value = getattr(module, name)
-        if callable(value) and not isinstance(value, type(module)):
+        if callable(value) and not isinstance(value, types.ModuleType):
             yield name, value
+
+
+def exported(module: types.ModuleType) -> list[str]:
+    """A module's `__all__`; where it has none, the names without underscore that it defines."""
+    own = [
+        name
+        for name, value in vars(module).items()
+        if name[0] != "_" and getattr(value, "__module__", None) == module.__name__
+    ]
+    return getattr(module, "__all__", own)
 
 
 def home(value: Any) -> str:
     return family(value) if isinstance(value, Op) else getattr(value, "__module__", "")
 
 
+def is_in(module: str, package: str) -> bool:
+    return f"{module}.".startswith(f"{package}.")
+
+
 def entry(prefix: str, name: str, value: Any) -> list[str]:
     if isinstance(value, Op):
         arguments = ", ".join([*value.params, "name=None"])
         doc = restructured(inspect.cleandoc(value.doc).splitlines())
-        head = f".. py:function:: {prefix}.{name}({arguments})"
-        return [head, "", *(f"   {line}" for line in doc), ""]
+        head = [f".. py:function:: {name}({arguments})", f"   :module: {prefix}", ""]
+        return [*head, *(f"   {line}" for line in doc), ""]
     if isinstance(value, type):
         return [f".. autoclass:: {prefix}.{name}", "   :members:", ""]
     return [f".. autofunction:: {prefix}.{name}", ""]
@@ -256,9 +274,7 @@ def check_complete(app: Sphinx, env: Any) -> None:
     for prefix in namespaces():
         for name, value in public_names(prefix):
             names.setdefault(id(value), []).append(f"{prefix}.{name}")
-    missing = sorted(
-        same[0] for same in names.values() if not documented(env).intersection(same)
-    )
+    missing = sorted(same[0] for same in names.values() if not documented(env).intersection(same))
     if missing:
         log.warning("public names without a reference: %s", missing)
 
@@ -268,9 +284,9 @@ def namespaces() -> list[str]:
     found = ["tinygraph"]
     for prefix in found:
         module = importlib.import_module(prefix)
-        inner = [getattr(module, name) for name in module.__all__]
+        inner = [getattr(module, name) for name in exported(module)]
         for value in inner:
-            if isinstance(value, type(module)) and value.__name__ not in found:
+            if isinstance(value, types.ModuleType) and value.__name__ not in found:
                 found.append(value.__name__)
     return found
 

@@ -169,6 +169,10 @@ PARTS = [
         g, [3, 4], index=Index(s_[1:, ..., ::2])), [f64(2, 2)], at(s_[1:, ::2], 3, 4)),
     Case("StridedSliceGrad", lambda g: registry["StridedSliceGrad"](
         g, [3, 4], index=Index(s_[1, ..., -1])), [f64()], at(s_[1, -1], 3, 4)),
+    Case("AddSlice", lambda x, g: registry["AddSlice"](x, g, index=Index(s_[1:, ..., ::2])),
+         [f64(3, 4), f64(2, 2)], lambda x, g: x + at(s_[1:, ::2], 3, 4)(g)),
+    Case("StridedSliceGrad", lambda x: tg.gradients([x[0] * x[1, 0], x[1:]], x)[0], [f64(2, 3)],
+         lambda x: np.stack([np.full(3, x[1, 0]), [1 + x[0].sum(), 1, 1]]), note="sum of slices"),
     Case("GatherV2", lambda x, i: tg.gather(x, i), [f64(4, 2), i32(5, high=4)], lambda x, i: x[i]),
     Case("GatherV2", lambda x, i: tg.gather(x, i), [f64(4), i64(2, 3, high=4)], lambda x, i: x[i]),
     Case("GatherV2", lambda x, i: tg.gather(x, i, axis=1), [f64(2, 4, 3), i32(high=4)],

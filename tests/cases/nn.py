@@ -66,11 +66,14 @@ SCALE, ALPHA = 1.0507009873554805, 1.6732632423543772
 
 ACTIVATIONS = [
     Case("Relu", lambda x: tg.nn.relu(x), [f64(3, 4)], lambda x: np.maximum(x, 0)),
-    Case("Relu", lambda x: tg.nn.relu(x), [i32(5, low=-9)], lambda x: np.maximum(x, 0), note="ints"),
+    Case("Relu", lambda x: tg.nn.relu(x), [i32(5, low=-9)], lambda x: np.maximum(x, 0),
+         note="ints"),
     Case("Relu", lambda x: tg.nn.relu(x), [f64()], lambda x: np.maximum(x, 0)),
     Case("Relu", lambda x: tg.nn.relu(x), [f64(0, 3)], lambda x: np.maximum(x, 0)),
-    Case("Relu6", lambda x: tg.nn.relu6(x), [f64(4, 4, low=-3, high=9)], lambda x: np.clip(x, 0, 6)),
-    Case("LeakyRelu", lambda x: tg.nn.leaky_relu(x), [f64(3, 4)], lambda x: np.where(x > 0, x, 0.2 * x)),
+    Case("Relu6", lambda x: tg.nn.relu6(x), [f64(4, 4, low=-3, high=9)],
+         lambda x: np.clip(x, 0, 6)),
+    Case("LeakyRelu", lambda x: tg.nn.leaky_relu(x), [f64(3, 4)],
+         lambda x: np.where(x > 0, x, 0.2 * x)),
     Case("LeakyRelu", lambda x: tg.nn.leaky_relu(x, alpha=1.5), [f64(5)],
          lambda x: np.where(x > 0, x, 1.5 * x), note="alpha above 1"),
     Case("LeakyRelu", lambda x: tg.nn.leaky_relu(x, 0.25), [i32(5, low=-9)],

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygraph.compiler.codegen import Code
 from tinygraph.compiler.memory import plan_memory
-from tinygraph.compiler.rewrite import PASSES, Program, lower
+from tinygraph.compiler.rewrite import PASSES, Program, describe, lower
 from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError,
 )  # fmt: skip
@@ -67,18 +67,6 @@ class Plan:
                 return self.node_of_line.get(trace.tb_lineno)
             trace = trace.tb_next
         return None
-
-
-def describe(node: Node, specs: Mapping[Node, Spec]) -> str:
-    """Which op it is, on what, and who made it, for an error message."""
-    lines = [f"  in '{node.op_name}' (op: '{node.kind.name}'), made at {node.where}"]
-    for x in node.inputs:
-        spec = specs.get(x, x.spec)
-        lines.append(f"    input '{x.op_name}': {spec}, made at {x.where}")
-    if node.forward is not None:
-        forward = node.forward
-        lines.append(f"    it computes the gradient of '{forward.op_name}', made at {forward.where}")
-    return "\n".join(lines)
 
 
 def compile_plan(

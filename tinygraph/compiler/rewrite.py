@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from tinygraph.errors import TinygraphError
+from tinygraph.errors import InvalidArgumentError, TinygraphError
 from tinygraph.graph import Graph, Node, ancestors, new_node
 from tinygraph.op import Op, argument, const, constant
 from tinygraph.spec import Shape, Spec
@@ -120,6 +120,18 @@ class Program:
         self.specs: dict[Node, Spec] = {}  # what became of the specs of the user's nodes
 
 
+def describe(node: Node, specs: Mapping[Node, Spec]) -> str:
+    """Which op it is, on what, and who made it, for an error message."""
+    lines = [f"  in '{node.op_name}' (op: '{node.kind.name}'), made at {node.where}"]
+    for x in node.inputs:
+        spec = specs.get(x, x.spec)
+        lines.append(f"    input '{x.op_name}': {spec}, made at {x.where}")
+    if node.forward is not None:
+        forward = node.forward
+        lines.append(f"    it computes the gradient of '{forward.op_name}', made at {forward.where}")
+    return "\n".join(lines)
+
+
 def lower(
     fetches: Iterable[Node],
     targets: Iterable[Node],
@@ -169,7 +181,7 @@ class _Replay:
         if kind.reads:
             value = self.trace.add(kind, inputs, node.attrs, node.spec, "")
         else:
-            value = kind(*inputs, **node.attrs)
+            value = self._applied(node, inputs)
         if kind.effect:
             return
         self.value[node] = self._with_static_shape(value, node)
@@ -178,6 +190,14 @@ class _Replay:
             self.latest[variable] = self.value[node]
             self.age[node] = len(self.age)
             self.after[node] = {**self.after.get(node, {}), variable: node}
+
+    def _applied(self, node: Node, inputs: tuple[Node, ...]) -> Node:
+        try:
+            return node.kind(*inputs, **node.attrs)
+        except TinygraphError as error:  # shapes that only the feeds brought to light
+            specs = dict(zip(node.inputs, (x.spec for x in inputs), strict=True))
+            cause = error.__cause__ or error
+            raise InvalidArgumentError(f"{cause}\n{describe(node, specs)}", node) from None
 
     def _with_static_shape(self, value: Node, node: Node) -> Node:
         """What `set_shape` taught the user's node, for a result whose shape is still unknown."""

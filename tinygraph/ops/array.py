@@ -11,8 +11,7 @@ from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, registry
 from tinygraph.op import constant as const_node
 from tinygraph.spec import (
-    SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, broadcast, float32, int32,
-    normalize_axis, to_array,
+    SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, broadcast, float32, int32, to_array,
 )  # fmt: skip
 
 
@@ -50,7 +49,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
 
 identity_op = Op(
     "Identity", lambda x: x, lambda x: x, (lambda g, y, x: g,), ("input",), view=True,
-    rewrite=lambda x: x,
+    rewrite=lambda x: x, doc="The same value.",
 )  # fmt: skip
 
 
@@ -92,12 +91,12 @@ def _number_spec(number: int | None, dtype: DType) -> Spec:
 
 shape_op = Op(
     "Shape", lambda x, out_type: np.array(np.shape(x), as_dtype(out_type).numpy), _shape_spec,
-    (None,), ("input",), dynamic=True,
+    (None,), ("input",), dynamic=True, doc="The shape, as a vector.",
 )  # fmt: skip
 size_op = Op(
     "Size", lambda x, out_type: np.array(np.size(x), as_dtype(out_type).numpy),
     lambda x, out_type: _number_spec(x.shape.num_elements(), out_type),
-    (None,), ("input",), dynamic=True,
+    (None,), ("input",), dynamic=True, doc="The number of elements.",
 )  # fmt: skip
 rank = Op(
     "Rank", lambda x: np.array(np.ndim(x), np.int32), lambda x: _number_spec(x.shape.ndims, int32),
@@ -143,37 +142,6 @@ def shape_from(spec: Spec) -> Shape:
     return Shape.of(tuple(None if d is None or d < 0 else int(d) for d in spec.value.reshape(-1)))
 
 
-def _reshape_spec(x: Spec, shape: Spec) -> Spec:
-    wanted = shape_from(shape)
-    if wanted.dims is None:
-        return Spec(wanted, x.dtype)
-    size, known = x.shape.num_elements(), 1
-    holes = [i for i, d in enumerate(wanted.dims) if d is None]
-    for d in wanted.dims:
-        known *= 1 if d is None else d
-    minus_ones = shape.constant is not None and int(np.sum(shape.constant < 0))
-    if minus_ones and minus_ones > 1:
-        raise ShapeError(f"only one dimension can be -1, not {minus_ones}")
-    if shape.constant is not None and (shape.constant < -1).any():
-        raise ShapeError(f"a dimension is at least 0, or -1 for the rest, not {shape.constant}")
-    if size is not None:
-        if len(holes) == 1 and known and size % known == 0:
-            dims = tuple(size // known if d is None else d for d in wanted.dims)
-            return Spec(Shape.of(dims), x.dtype)
-        if size != known and (not holes or len(holes) == 1 and minus_ones):
-            raise ShapeError(
-                f"Cannot reshape a tensor with {size} elements to shape {wanted} ({known} elements)"
-            )
-    return Spec(wanted, x.dtype)
-
-
-reshape_op = Op(
-    "Reshape", np.reshape, _reshape_spec,
-    (lambda g, y, x, s: reshape(g, shape_of(x)), None), ("tensor", "shape"), view=True, static=(1,),
-    rewrite=lambda x, s: x if x.spec.shape == shape_from(s.spec) and _full(x) else None,
-)  # fmt: skip
-
-
 def _full(node: Node) -> bool:
     return node.spec.shape.is_fully_defined()
 
@@ -184,16 +152,6 @@ def shape_of(x: Node) -> Node:
     if dims is not None and None not in dims:
         return const_node(np.array(dims, np.int32), name="Shape", graph=x.graph)
     return shape(x)
-
-
-def reshape(tensor: Any, shape: Any, name: str | None = None) -> Node:
-    """The same elements in another shape; one dimension may be -1: what is left.
-
-    >>> tg.reshape([1, 2, 3, 4], [2, -1]).eval()
-    array([[1, 2],
-           [3, 4]], dtype=int32)
-    """
-    return reshape_op(tensor, as_shape(shape), name=name)
 
 
 def as_shape(value: Any) -> Any:
@@ -248,41 +206,6 @@ def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Node:
     return ensure_op(x, shape=Shape(shape).dims, name=name)
 
 
-# expand_dims over several axes of the result at once, which may be negative
-def _expanded(x: Spec, axis: tuple[int, ...]) -> Spec:
-    if x.shape.dims is None:
-        return Spec(UNKNOWN, x.dtype)
-    total = len(x.shape.dims) + len(axis)
-    axes = {normalize_axis(a, total) for a in axis}
-    dims = iter(x.shape.dims)
-    return Spec(Shape.of(tuple(1 if i in axes else next(dims) for i in range(total))), x.dtype)
-
-
-expand_op = Op(
-    "ExpandDims", np.expand_dims, _expanded,
-    (lambda g, y, x, axis: squeeze_op(g, axis=axis),), ("input",), view=True,
-)  # fmt: skip
-
-
-def _squeezed(x: Spec, axis: tuple[int, ...] | None) -> Spec:
-    dims = x.shape.dims
-    if dims is None or axis is None and None in dims:
-        return Spec(UNKNOWN, x.dtype)
-    if axis is None:
-        return Spec(Shape.of(tuple(d for d in dims if d != 1)), x.dtype)
-    axes = {normalize_axis(a, len(dims)) for a in axis}
-    for a in axes:
-        if dims[a] not in (1, None):
-            raise ShapeError(f"Can not squeeze dim[{a}], expected a dimension of 1, got {dims[a]}")
-    return Spec(Shape.of(tuple(d for i, d in enumerate(dims) if i not in axes)), x.dtype)
-
-
-squeeze_op = Op(
-    "Squeeze", np.squeeze, _squeezed,
-    (lambda g, y, x, axis: reshape(g, shape_of(x)),), ("input",), view=True,
-)  # fmt: skip
-
-
 def static_ints(value: Any, what: str) -> tuple[int, ...]:
     """An int or ints that have to be known while building, as a tuple."""
     if isinstance(value, Node):
@@ -294,63 +217,6 @@ def static_ints(value: Any, what: str) -> tuple[int, ...]:
     if array.dtype.kind not in "iu" and array.size:
         raise DTypeError(f"{what} must be an int or ints, not {value!r}")
     return tuple(int(x) for x in array.reshape(-1))
-
-
-def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Node:
-    """Insert a dimension of 1 at `axis` of the result.
-
-    >>> tg.expand_dims([1, 2], 1).eval().shape
-    (2, 1)
-    """
-    (at,) = static_ints(dim if axis is None else axis, "axis")
-    return expand_op(input, axis=(at,), name=name)
-
-
-def squeeze(
-    input: Any, axis: Any = None, name: str | None = None, squeeze_dims: Any = None
-) -> Node:
-    """Drop dimensions of 1: those in `axis`, or all.
-
-    >>> tg.squeeze([[[1, 2]]]).eval()
-    array([1, 2], dtype=int32)
-    """
-    axis = squeeze_dims if axis is None else axis
-    axes = None if axis is None else static_ints(axis, "axis") or None
-    return squeeze_op(input, axis=axes, name=name)
-
-
-def _transposed(x: Spec, perm: tuple[int, ...] | None) -> Spec:
-    dims = x.shape.dims
-    if perm is None:
-        return Spec(Shape.of(None if dims is None else dims[::-1]), x.dtype)
-    if sorted(perm) != list(range(len(perm))) or dims is not None and len(dims) != len(perm):
-        raise ShapeError(f"perm {perm} does not permute the axes of a tensor of shape {x.shape}")
-    if dims is None:
-        return Spec(Shape.of((None,) * len(perm)), x.dtype)
-    return Spec(Shape.of(tuple(dims[i] for i in perm)), x.dtype)
-
-
-def _inverse(perm: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    return None if perm is None else tuple(int(i) for i in np.argsort(perm))
-
-
-transpose_op = Op(
-    "Transpose", lambda a, perm=None: np.transpose(a, perm), _transposed,
-    (lambda g, y, a, perm: transpose_op(g, perm=_inverse(perm)),), ("a",), view=True,
-)  # fmt: skip
-
-
-def transpose(
-    a: Any, perm: Any = None, name: str = "transpose", conjugate: bool = False
-) -> Node:
-    """Permute the axes; without `perm`, reverse them. There are no complex numbers to conjugate.
-
-    >>> tg.transpose([[1, 2], [3, 4]]).eval()
-    array([[1, 3],
-           [2, 4]], dtype=int32)
-    """
-    axes = None if perm is None else static_ints(perm, "perm")
-    return transpose_op(a, perm=axes, name=name)
 
 
 # ---------------------------------------------------------------- making and broadcasting

@@ -10,10 +10,11 @@ import numpy as np
 from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, check_dtypes
-from tinygraph.ops.array import broadcast_like, expand_op, static_ints
+from tinygraph.ops.array import broadcast_like, static_ints
 from tinygraph.ops.compare import greater_equal, keep_where
 from tinygraph.ops.gathering import gather
 from tinygraph.ops.math import maximum
+from tinygraph.ops.reshaping import expand_op
 from tinygraph.spec import Shape, Spec, normalize_axis
 
 Array = np.ndarray

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.graph import Node
-from tinygraph.op import as_node, elementwise
+from tinygraph.op import as_node, elementwise, registry
 from tinygraph.ops import special
 from tinygraph.ops.array import zeros_like
 from tinygraph.spec import bool_
@@ -29,6 +29,11 @@ def sign_or_zero(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 def reciprocal_root(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     root = np.sqrt(x, out=out)
     return np.reciprocal(root, out=out)
+
+
+def unless_zero(g: Node, slope: Node) -> Node:
+    """g * slope, and 0 where g is 0, even if the slope is infinite there: as in TF's kernels."""
+    return registry["MulNoNan"](slope, g)
 
 
 negative = elementwise(
@@ -65,15 +70,16 @@ square = elementwise(
     """,
 )  # fmt: skip
 sqrt = elementwise(
-    "Sqrt", np.sqrt, lambda g, y, x: g * 0.5 / y, accepts="float",
-    doc="""The square root, elementwise; NaN below 0. The gradient at 0 is inf.
+    "Sqrt", np.sqrt, lambda g, y, x: unless_zero(g, 0.5 / y), accepts="float",
+    doc="""The square root, elementwise; NaN below 0. The gradient at 0 is inf,
+    but 0 where none arrives.
 
     >>> tg.sqrt([4.0, 2.0]).eval()
     array([2.       , 1.4142135], dtype=float32)
     """,
 )  # fmt: skip
 rsqrt = elementwise(
-    "Rsqrt", reciprocal_root, lambda g, y, x: g * (-0.5 * y) * y * y, accepts="float",
+    "Rsqrt", reciprocal_root, lambda g, y, x: unless_zero(g, -0.5 * y * y * y), accepts="float",
     doc="""1 / sqrt(x), elementwise; inf at 0.
 
     >>> tg.rsqrt([4.0, 0.25]).eval()
@@ -81,7 +87,7 @@ rsqrt = elementwise(
     """,
 )  # fmt: skip
 reciprocal = elementwise(
-    "Reciprocal", np.reciprocal, lambda g, y, x: -g * y * y, accepts="float",
+    "Reciprocal", np.reciprocal, lambda g, y, x: unless_zero(g, -y * y), accepts="float",
     doc="""1 / x, elementwise.
 
     >>> tg.reciprocal([4.0, 0.5]).eval()

@@ -182,6 +182,37 @@ slice_grad_op = Op(
 )  # fmt: skip
 
 
+def _add_slice(x: np.ndarray, g: np.ndarray, *bounds: np.ndarray, index: Any, out: Any = None):
+    if out is None:
+        out = np.array(x)
+    elif out is not x:
+        np.copyto(out, x)
+    part = _getitem(out, *bounds, index=index)
+    np.add(part, g, out=part)
+    return out
+
+
+add_slice_op = Op(
+    "AddSlice", _add_slice, lambda x, g, *bounds, index: x._replace(value=None),
+    lambda h, y, x, g, *bounds, index: [
+        h, slice_op(h, *bounds, index=index), *[None] * len(bounds)
+    ],
+    inplace=(0,), doc="x with g added at [index].",
+)  # fmt: skip
+
+
+def add_slice(x: Node, y: Node) -> Node | None:
+    """What the compiler puts for x + y where one of them is a slice's gradient.
+
+    The gradient of n slices then is one array of zeros and n additions to parts of it.
+    """
+    for whole, part in ((x, y), (y, x)):
+        if part.kind is slice_grad_op and whole.spec.shape == part.spec.shape:
+            g, _, *bounds = part.inputs
+            return add_slice_op(whole, g, *bounds, index=part.attrs["index"])
+    return None
+
+
 # ---------------------------------------------------------------- what calls it
 
 

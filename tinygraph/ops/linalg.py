@@ -11,8 +11,9 @@ import numpy as np
 from tinygraph.errors import GraphError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite
-from tinygraph.ops.array import static_ints, transpose, transpose_op
+from tinygraph.ops.array import static_ints
 from tinygraph.ops.reduce import reduce_sum, sum_like
+from tinygraph.ops.reshaping import transpose, transpose_op
 from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast, normalize_axis
 
 Array = np.ndarray

@@ -15,10 +15,11 @@ import numpy as np
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
-from tinygraph.ops.array import expand_op, squeeze_op, static_ints, stop_gradient
+from tinygraph.ops.array import static_ints, stop_gradient
 from tinygraph.ops.math import cast, exp, log, log1p, maximum, multiply_no_nan
 from tinygraph.ops.nn import sigmoid, softplus, tail
 from tinygraph.ops.reduce import either, reduce_max, reduce_sum
+from tinygraph.ops.reshaping import expand_op, squeeze_op
 from tinygraph.spec import (
     Spec, broadcast, float16, float32, int32, int64, normalize_axis,
 )  # fmt: skip
@@ -313,7 +314,8 @@ def _weighted_spec(z: Spec, t: Spec, q: Spec) -> Spec:
 
 weighted_cross_entropy = composite(
     "WeightedLogisticLoss",
-    lambda z, t, q: (1 - t) * z + (1 + (q - 1) * t) * (log1p(tail(z)) + maximum(-z, 0)),
+    lambda z, t, q: (1 - t) * maximum(z, 0) + q * t * maximum(-z, 0)
+    + (1 + (q - 1) * t) * log1p(tail(z)),
     lambda g, y, z, t, q: g * ((1 + (q - 1) * t) * sigmoid(z) - q * t),
     lambda g, y, z, t, q: g * ((q - 1) * softplus(-z) - z),
     lambda g, y, z, t, q: g * t * softplus(-z),

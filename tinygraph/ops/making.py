@@ -10,10 +10,9 @@ import numpy as np
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, registry
-from tinygraph.ops.array import (
-    as_shape, broadcast_to, dim_of, expand_op, reshape, static_ints,
-)  # fmt: skip
+from tinygraph.ops.array import as_shape, broadcast_to, dim_of, static_ints
 from tinygraph.ops.padding import sum_all
+from tinygraph.ops.reshaping import expand_op, reshape
 from tinygraph.spec import (
     UNKNOWN, DType, Shape, Spec, as_dtype, bool_, float32, float64, int32, int64, normalize_axis,
     to_array,

@@ -21,6 +21,7 @@ from tinygraph.ops.elementary import (  # noqa: F401
     is_finite, is_inf, is_nan, log, log1p, negative, reciprocal, rint, round_, rsqrt, sign, sin,
     sinh, sqrt, square, tan, tanh,
 )  # fmt: skip
+from tinygraph.ops.indexing import add_slice
 from tinygraph.spec import Spec, as_dtype, broadcast, float32, float64
 
 Array = np.ndarray
@@ -54,7 +55,7 @@ def _multiply_rewrite(x: Node, y: Node) -> Node | None:
 # ---------------------------------------------------------------- arithmetic
 
 add = elementwise(
-    "Add", np.add, lambda g, z, x, y: g, lambda g, z, x, y: g,
+    "Add", np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, rewrite=add_slice,
     doc="""x + y, elementwise.
 
     >>> tg.add([1.0, 2.0], 3.0).eval()

@@ -9,7 +9,7 @@ import numpy as np
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
-from tinygraph.ops.array import as_shape_node, broadcast_to, expand_op
+from tinygraph.ops.array import as_shape_node, broadcast_to
 from tinygraph.ops.diagonals import matrix_band_part, matrix_diag_part
 from tinygraph.ops.elementary import abs_, sign
 from tinygraph.ops.joining import concat
@@ -18,6 +18,7 @@ from tinygraph.ops.math import div_no_nan, multiply_no_nan, pow_
 from tinygraph.ops.reduce import (
     Axis, axes_of, dropped, either, euclidean_norm_op, max_op, reduce_sum, spread, sum_op,
 )  # fmt: skip
+from tinygraph.ops.reshaping import expand_op
 from tinygraph.spec import UNKNOWN, DType, Shape, Spec, as_dtype, float16, float32
 
 Array = np.ndarray

@@ -8,9 +8,7 @@ from typing import Any
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import as_node, check_dtypes, composite
-from tinygraph.ops.array import (
-    as_shape_node, broadcast_like, dim_of, reshape, shape_of,
-)  # fmt: skip
+from tinygraph.ops.array import as_shape_node, broadcast_like, dim_of, shape_of
 from tinygraph.ops.linalg import matmul
 from tinygraph.ops.math import (
     abs_, cast, equal, exp, expm1, keep_where, log1p, logical_and, maximum, minimum, multiply,
@@ -20,6 +18,7 @@ from tinygraph.ops.random import random_uniform
 from tinygraph.ops.reduce import (
     axes_of, dropped, either, group_size, reduce_mean, reduce_sum,
 )  # fmt: skip
+from tinygraph.ops.reshaping import reshape
 from tinygraph.spec import SCALAR, Spec, float16, float32
 
 # ---------------------------------------------------------------- piecewise linear
@@ -242,10 +241,10 @@ def _rate(keep_prob: Any, rate: Any) -> tuple[Any, Any]:
             raise ShapeError(f"{what} must be a scalar, not of shape {given.shape}")
     elif not isinstance(given, numbers.Real):
         raise GraphError(f"{what} must be a floating point number or Tensor (got {given!r})")
-    elif not (0 < given <= 1 if rate is None else 0 <= given < 1):
+    elif not 0 <= float(given) <= 1 or float(given) == (0 if rate is None else 1):
         raise GraphError(
             f"{what} must be a scalar tensor or a float in the range "
-            f"{'(0, 1]' if rate is None else '[0, 1)'}, got {given:g}"
+            f"{'(0, 1]' if rate is None else '[0, 1)'}, got {float(given):g}"
         )
     return (given, 1 - given) if rate is None else (1 - given, given)
 
@@ -284,7 +283,7 @@ def dropout(
                 f"Got a {x.dtype.name} tensor instead."
             )
         keep, rate = _like(x, keep, "keep_prob"), _like(x, rate, "rate")
-        if rate.spec.constant == 0:
+        if keep.spec.constant == 1 or rate.spec.constant == 0:
             return x
         drawn = random_uniform(_noise_shape(x, noise_shape), seed=seed, dtype=x.dtype)
         return keep_where(x / keep, broadcast_like(drawn >= rate, x), name=scope)

@@ -14,13 +14,13 @@ from tinygraph.op import (
     Op, as_node, check_dtypes, composite, constant, reduced_shape, reduction,
 )  # fmt: skip
 from tinygraph.ops.array import (
-    broadcast_like, expand_op, ones_like, reshape, shape_of, size, squeeze_op, static_ints,
-    stop_gradient,
+    broadcast_like, ones_like, shape_of, size, static_ints, stop_gradient,
 )  # fmt: skip
 from tinygraph.ops.compare import cast, equal, keep_where, not_equal
 from tinygraph.ops.cumulative import cumprod_op
 from tinygraph.ops.elementary import exp, is_finite, log, sqrt, square
 from tinygraph.ops.math import div_no_nan, maximum, truncatediv
+from tinygraph.ops.reshaping import expand_op, reshape, squeeze_op
 from tinygraph.ops.summation import Array, Axis, sum_over
 from tinygraph.spec import DType, Spec, as_dtype, float16, float32, int64, normalize_axis
 

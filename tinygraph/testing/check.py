@@ -67,7 +67,7 @@ def check_grads(
 
     All of it happens in a float64 copy of the graph, whatever its dtype. Derivatives are taken by
     four-point differences, refined by the complex step where all kernels are analytic; inputs of
-    more than 512 elements are checked along random directions. A graph in float32 or float16 is
+    more than 256 elements are checked along random directions. A graph in float32 or float16 is
     then compared, values and first gradients, with its float64 copy.
 
     Random ops keep the values of one run, and what `stop_gradient` holds back is held constant.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,7 +21,6 @@ from tinygraph.testing.numeric import (
 )  # fmt: skip
 
 RTOL = 1e-9
-UNSETTLED = 1e-6  # relative: numeric derivatives that differ by more from step to step show a kink
 
 
 @dataclass
@@ -122,23 +120,17 @@ class Judge:
         return self._settled(x, direction, first)
 
     def _settled(
-        self, x: Node, direction: np.ndarray, first: Estimate
+        self, x: Node, direction: np.ndarray, wide: Estimate
     ) -> tuple[float, float, bool]:
-        """The estimate that changes least with the step; a kink if smaller steps find one."""
-        ladder = [first, *(self.curve.along(x, direction, i) for i in range(1, len(LADDER)))]
-        if not ladder[-1].smooth:
-            return np.nan, np.inf, False
-        best, error = np.nan, np.inf
-        for wide, narrow in itertools.pairwise(ladder):
-            if wide.smooth and narrow.smooth:
-                slope = float(wide.slope @ self.weights)
-                off = abs(slope - float(narrow.slope @ self.weights)) + wide.error
-                if off < error:
-                    best, error = slope, off
-        if not wide.smooth:  # only the smallest step stays clear of the kink
-            best, error = float(narrow.slope @ self.weights), narrow.error
-        settled = error <= UNSETTLED * max(abs(best), first.scale)
-        return best, error, bool(settled)
+        """The first estimate that a smaller step confirms, else the last if that is smooth."""
+        slope = float(wide.slope @ self.weights)
+        for rung in range(1, len(LADDER)):
+            narrow = self.curve.along(x, direction, rung)
+            below = float(narrow.slope @ self.weights)
+            if wide.smooth and narrow.smooth and abs(slope - below) <= wide.error + narrow.error:
+                return slope, abs(slope - below) + wide.error, True
+            wide, slope = narrow, below
+        return slope, max(wide.error, wide.rest), wide.smooth
 
 
 def _place(direction: np.ndarray, array: np.ndarray) -> tuple[str, float]:

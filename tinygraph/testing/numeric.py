@@ -18,12 +18,12 @@ from tinygraph.spec import Shape, Spec
 from tinygraph.testing.twin import Function, twin_of
 
 STEP = 1e-3  # four points then err by about 1e-14 from curvature, 1e-13 from rounding
-LADDER = (1.0, 1 / 8, 1 / 64, 1 / 512)  # of STEP, for where it reaches across a kink
+LADDER = tuple(8.0**-i for i in range(6))  # of STEP, for where it reaches across a kink
 EPS = float(np.finfo(np.float64).eps)
 ROUNDING = 32 * EPS  # the rounding error of an output, relative to its size: a generous guess
 TINY = 1e-30  # the complex step; its square vanishes
-SMOOTH, SMOOTH_AT_LAST = 1e-4, 1e-5  # how much of a curve may be left by a parabola
-EXHAUSTIVE = 512  # inputs up to this size are tried element by element
+SMOOTH = 1e-4, 1e-5  # what a parabola may leave of a curve, on the first rung and below
+EXHAUSTIVE = 256  # inputs up to this size are tried element by element
 
 # Values at -2h .. 2h minus the parabola that fits them best; and the four-point derivative.
 _T = np.arange(-2.0, 3.0)
@@ -39,12 +39,14 @@ class Estimate:
     error: how far it may be off by rounding, after weighting.
     smooth: whether a parabola fits the outputs around the point.
     scale: the sum of the weighted outputs that depend on the direction.
+    rest: how far the points are from that parabola, as a slope.
     """
 
     slope: np.ndarray
     error: float
     smooth: bool
     scale: float
+    rest: float
 
 
 class Curve:
@@ -64,6 +66,7 @@ class Curve:
         self.base = self(self.feeds)
         self.weights = np.ones(self.base.size) if weights is None else np.abs(weights)
         self._complex: Callable | None = None
+        self._not_analytic: set[Node] = set()
 
     def __call__(self, feeds: Mapping[Node, np.ndarray]) -> np.ndarray:
         return flat(self._call(*feeds.values()))
@@ -72,26 +75,30 @@ class Curve:
         """The derivative by four points, with the step of a rung of the ladder."""
         h = self.step * LADDER[rung]
         start = self.feeds[x]
-        moved = [self({**self.feeds, x: start + t * h * direction}) for t in (-2, -1, 1, 2)]
-        values = np.stack([*moved[:2], self.base, *moved[2:]])
+        around = [self({**self.feeds, x: start + t * h * direction}) for t in (-2, -1, 1, 2)]
+        values = np.stack([*around[:2], self.base, *around[2:]])
         if not np.isfinite(values).all():
-            return Estimate(np.full(self.base.size, np.nan), np.inf, False, np.inf)
+            return Estimate(np.full(self.base.size, np.nan), np.inf, False, np.inf, np.inf)
         values -= self.base  # what does not depend on x vanishes exactly
         size, moved = self.weights * np.abs(self.base), values.any(axis=0)
         # An output that does not move may do so by less than its last bit.
         scale = float(size @ moved + np.max(size, initial=0.0, where=~moved))
         spread = float(self.weights @ np.ptp(values, axis=0))
         residual = float(self.weights @ np.abs(_RESIDUAL @ values).max(axis=0))
-        limit = SMOOTH_AT_LAST if rung == len(LADDER) - 1 else SMOOTH
-        smooth = residual <= limit * spread + ROUNDING * scale
-        return Estimate(_SLOPE @ values / h, ROUNDING * scale / h, smooth, scale)
+        smooth = residual <= SMOOTH[rung > 0] * spread + ROUNDING * scale
+        return Estimate(_SLOPE @ values / h, ROUNDING * scale / h, smooth, scale, residual / h)
 
     def exact_along(self, x: Node, direction: np.ndarray) -> np.ndarray | None:
         """The derivative by the complex step; None where a kernel takes no complex numbers."""
+        if x in self._not_analytic:
+            return None
         if self._complex is None:
             self._complex = complex_function(self._outputs, self.feeds)
         value = self._complex({**self.feeds, x: self.feeds[x] + 1j * TINY * direction})
-        return None if value is None else value.imag / TINY
+        if value is None:
+            self._not_analytic.add(x)
+            return None
+        return value.imag / TINY
 
     def slope(self, x: Node, direction: np.ndarray) -> np.ndarray:
         """The best that is to be had: complex step, else the first step that finds it smooth."""
@@ -168,7 +175,7 @@ def random_weights(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarr
 
 
 def directions(
-    x: np.ndarray, rng: np.random.Generator, exhaustive: int = EXHAUSTIVE, count: int = 12
+    x: np.ndarray, rng: np.random.Generator, exhaustive: int = EXHAUSTIVE, count: int = 16
 ) -> Iterator[np.ndarray]:
     """Each element for itself, or for a large x some random directions through all elements.
 

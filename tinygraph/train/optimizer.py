@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.gradients import gradients
-from tinygraph.graph import Graph, GraphKeys, Node, Operation, get_default_graph
+from tinygraph.graph import Graph, GraphKeys, Node, Operation, get_default_graph, name_scope
 from tinygraph.op import as_node
 from tinygraph.ops.math import cast, is_constant
 from tinygraph.ops.state import Variable, assign_add, group
@@ -54,6 +54,8 @@ class Optimizer:
         self._name = name
         self._given: dict[str, Any] = {}
         self._tensors: dict[str, Node] = {}
+        self._shared: dict[DType, list[Node]] = {}
+        self._scope = ""
         self._slots: dict[str, dict[Node, Variable]] = {}
         self._non_slots: dict[tuple[Graph, str], Variable] = {}
 
@@ -170,6 +172,7 @@ class Optimizer:
             with graph.control_dependencies(None):
                 self._create_slots([var for _, var in given])
             with graph.name_scope(name or self._name) as scope:
+                self._scope = scope
                 self._prepare()
                 updates = [self._update(grad, var) for grad, var in given]
                 if global_step is None:
@@ -217,9 +220,17 @@ class Optimizer:
             if not tensor.shape.is_compatible_with(SCALAR):
                 raise ShapeError(f"{name} must be a scalar, not of shape {tensor.shape}")
             self._tensors[name] = tensor
+        self._shared = {}
 
     def _hypers(self, dtype: DType) -> list[Node]:
-        """The hyper-parameters in the dtype of a variable, in the order of their definition."""
+        """What the formulas for variables of a dtype take: made once, by `_scalars`."""
+        if dtype not in self._shared:
+            with name_scope(self._scope):
+                self._shared[dtype] = self._scalars(dtype)
+        return self._shared[dtype]
+
+    def _scalars(self, dtype: DType) -> list[Node]:
+        """The hyper-parameters in a dtype, in the order of their definition."""
         return [cast(tensor, dtype) for tensor in self._tensors.values()]
 
     def _is(self, name: str, number: float) -> bool:

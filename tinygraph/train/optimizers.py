@@ -7,8 +7,9 @@ from typing import Any
 from tinygraph.errors import GraphError
 from tinygraph.graph import Graph, Node, Operation
 from tinygraph.ops.elementary import sqrt, square
-from tinygraph.ops.math import cast, clip_by_value, div_no_nan, maximum
+from tinygraph.ops.math import cast, clip_by_value, div_no_nan, divide, maximum
 from tinygraph.ops.state import Variable, group
+from tinygraph.spec import DType
 from tinygraph.train.optimizer import Optimizer
 
 Number = Any  # a Python number, a scalar tensor or a function that returns one
@@ -133,13 +134,17 @@ class AdadeltaOptimizer(Optimizer):
             self._zeros_slot(var, "accum", self._name)
             self._zeros_slot(var, "accum_update", self._name)
 
+    def _scalars(self, dtype: DType) -> list[Node]:
+        lr, rho, epsilon = super()._scalars(dtype)
+        return [lr, 1.0 - rho, epsilon]
+
     def _apply_dense(self, grad: Node, var: Any) -> Operation:
-        lr, rho, epsilon = self._hypers(var.dtype)
+        lr, gain, epsilon = self._hypers(var.dtype)
         a: Any = self.get_slot(var, "accum")
         d: Any = self.get_slot(var, "accum_update")
-        a = a.assign_add((square(grad) - a) * (1.0 - rho), name="accum")
+        a = a.assign_add((square(grad) - a) * gain, name="accum")
         step = sqrt((d + epsilon) / (a + epsilon)) * grad
-        d = d.assign_add((square(step) - d) * (1.0 - rho), name="accum_update")
+        d = d.assign_add((square(step) - d) * gain, name="accum_update")
         update = var.assign_sub(lr * step, name="ApplyAdadelta")
         return group(d, update, name="update")
 
@@ -178,15 +183,19 @@ class RMSPropOptimizer(Optimizer):
                 self._zeros_slot(var, "mg", self._name)
             self._zeros_slot(var, "momentum", self._name)
 
+    def _scalars(self, dtype: DType) -> list[Node]:
+        lr, decay, momentum, epsilon = super()._scalars(dtype)
+        return [lr, 1.0 - decay, momentum, epsilon]
+
     def _apply_dense(self, grad: Node, var: Any) -> Node:
-        lr, decay, momentum, epsilon = self._hypers(var.dtype)
+        lr, gain, momentum, epsilon = self._hypers(var.dtype)
         s: Any = self.get_slot(var, "rms")
         m: Any = self.get_slot(var, "momentum")
-        s = s.assign_add((square(grad) - s) * (1.0 - decay), name="rms")
+        s = s.assign_add((square(grad) - s) * gain, name="rms")
         scale = s + epsilon
         if self._centered:
             a: Any = self.get_slot(var, "mg")
-            a = a.assign_add((grad - a) * (1.0 - decay), name="mg")
+            a = a.assign_add((grad - a) * gain, name="mg")
             scale = maximum(s - square(a) + epsilon, epsilon)
         step = lr * grad / sqrt(scale)
         m = m.assign(step if self._is("momentum", 0) else momentum * m + step, name="momentum")
@@ -213,10 +222,7 @@ class AdamOptimizer(Optimizer):
         epsilon: Number = 1e-8, use_locking: bool = False, name: str = "Adam",
     ):  # fmt: skip
         super().__init__(use_locking, name)
-        self._define(
-            learning_rate=learning_rate, beta1=beta1, beta2=beta2,
-            epsilon=epsilon,
-        )  # fmt: skip
+        self._define(learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon)
 
     def _create_slots(self, var_list: list[Variable]) -> None:
         for name in ("beta1", "beta2"):
@@ -230,14 +236,18 @@ class AdamOptimizer(Optimizer):
         """The variables that hold beta1^t and beta2^t."""
         return [self._get_non_slot_variable(f"{name}_power", graph) for name in ("beta1", "beta2")]
 
+    def _scalars(self, dtype: DType) -> list[Node]:
+        lr, beta1, beta2, epsilon = super()._scalars(dtype)
+        power1, power2 = (cast(power, dtype) for power in self._powers(lr.graph))
+        rate = divide(lr * sqrt(1.0 - power2), 1.0 - power1, name="rate")
+        return [rate, 1.0 - beta1, 1.0 - beta2, epsilon]
+
     def _apply_dense(self, grad: Node, var: Any) -> Node:
-        lr, beta1, beta2, epsilon = self._hypers(var.dtype)
-        power1, power2 = (cast(power, var.dtype) for power in self._powers(var.graph))
+        rate, gain1, gain2, epsilon = self._hypers(var.dtype)
         m: Any = self.get_slot(var, "m")
         v: Any = self.get_slot(var, "v")
-        rate = lr * sqrt(1.0 - power2) / (1.0 - power1)
-        m = m.assign_add((grad - m) * (1.0 - beta1), name="m")
-        v = v.assign_add((square(grad) - v) * (1.0 - beta2), name="v")
+        m = m.assign_add((grad - m) * gain1, name="m")
+        v = v.assign_add((square(grad) - v) * gain2, name="v")
         return var.assign_sub(rate * m / (sqrt(v) + epsilon), name="ApplyAdam")
 
     def _finish(self, update_ops: list, name_scope: str) -> Operation:

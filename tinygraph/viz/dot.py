@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError
 from tinygraph.graph import Graph, GraphKeys, Node, Operation, ancestors, get_default_graph
 from tinygraph.viz.picture import Picture
-from tinygraph.viz.view import Box, Edge, Options, View, count_text, parameters_of, value_text
+from tinygraph.viz.view import Box, Edge, Options, View
+from tinygraph.viz.words import count_text, parameters_of
 
 DIRECTIONS = ("TB", "BT", "LR", "RL")
 NESTED = 8  # levels of clusters; deeper scopes are spelt out only in tooltips
@@ -40,6 +41,7 @@ LOOKS = {
     "random": Look("random op", "#FFFFFF", "#333333", "rounded,filled,dashed", 1.6),
     "op": Look("op", "#FFFFFF", "#333333"),
     "scope": Look("scope of several ops", "#EBEBEB", "#999999", "rounded,filled", 1.6),
+    "training": Look("scope of gradients and updates", "#F9E3D3", "#C98A5E", "rounded,filled", 1.6),
     "loss": Look("loss", "#F2D5E5", "#9C3B76", "rounded,filled", 1.6, "peripheries=2"),
     "gradient": Look("gradient op", "#F9C9A5", "#B34A00"),
     "update": Look("update of a variable", "#A9DCCA", "#00664A", "rounded,filled", 2.0),
@@ -244,20 +246,19 @@ def _table_style(look: Look) -> str:
 
 
 def _parts(view: View) -> Iterator[str]:
-    """The nodes in their scopes: the forward pass left of the training, if there is any.
-
-    Graphviz puts what comes last to the left, when it is in a frame of its own.
-    """
+    """The nodes in their scopes: the forward pass left of the training, if there is any."""
     forward = [box for box in view.boxes if not box.training]
     training = [box for box in view.boxes if box.training]
     if not training:
         yield from _scopes(forward, "f", FORWARD_SCOPE)
         return
+    frame = 'style=invis; label=""; margin=4;'
+    yield f"  subgraph cluster_all {{ {frame}"  # without it, either part may come left
     for name, boxes, look in (("t", training, TRAINING_SCOPE), ("f", forward, FORWARD_SCOPE)):
-        yield f"  subgraph cluster_{name} {{"
-        yield '  style=invis; margin=4; label="";'
+        yield f"  subgraph cluster_{name} {{ {frame}"
         yield from _scopes(boxes, name, look)
         yield "  }"
+    yield "  }"
 
 
 class _Frame:

@@ -8,20 +8,21 @@ in their order, which is topological: consumers are met before their inputs when
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
-
-import numpy as np
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from tinygraph.graph import Graph, GraphKeys, Node
 from tinygraph.op import const
-from tinygraph.spec import DType, Shape, Spec
+from tinygraph.spec import Spec
+from tinygraph.viz.words import (
+    attribute_texts, count_text, parameters_of, size_text, tells_nothing, value_text,
+)  # fmt: skip
 
 SHAPE_INPUTS = {"Shape": (0,), "Size": (0,), "Rank": (0,), "SumLike": (1,)}
 """The inputs of which an op takes the shape only."""
 
+GRADIENT = "∂ "  # before the name of an op: its gradient
 FOLDED_SIZE = 16  # elements; a larger constant is data, and gets a box
-SHOWN_SIZE = 6
 
 
 class Options(NamedTuple):
@@ -75,10 +76,12 @@ class View:
         self.owner: dict[Node, Node | None] = {}  # the parts of an update -> the update
         self._find_backward(graph)
         self._hide()
-        self._fold(options.constants)
+        self.constants = options.constants
+        self._fold()
+        if not self._shown() or any(self._is_bookkeeping(node) for node in self.roots):
+            self.constants = True  # they are what is to be seen
+            self._fold()
         self._gather_updates()
-        if not any(node.kind is not const for node in self._shown()):
-            self._fold(constants=True)  # nothing but constants: then they are the picture
         self.losses = self._losses(graph)
         self.box_of: dict[Node, Box] = {}
         self.boxes = self._make_boxes()
@@ -97,10 +100,8 @@ class View:
             if inside or any(x in self.training for x in _needs(node)):
                 self.training.add(node)
         for node in graph.nodes:
-            if node.forward is not None:
-                for x in node.inputs:
-                    if x not in self.seeds and x.forward is None and _is_seed(x):
-                        self.seeds[x] = node.forward
+            if node.forward is not None and _is_seed(node):
+                self.seeds[node] = node.forward
 
     def _hide(self) -> None:
         """Leave out initialisers, dead gradients and on demand the whole backward pass."""
@@ -133,26 +134,29 @@ class View:
         return not self.roots
 
     def _initializers(self) -> set[Node]:
-        found = {node.initializer.node for node in self.nodes if node.kind.reads}  # type: ignore[attr-defined]
+        """The assignments of initial values, and the groups of these."""
+        found = set()
         for node in self.nodes:
-            if node.kind.effect and node.control_inputs:
+            if node.kind.reads and hasattr(node, "initializer"):
+                found.add(node.initializer.node)
+            elif node.kind.effect and node.control_inputs:
                 if all(x in found for x in node.control_inputs):
                     found.add(node)
         return found
 
     # ---------------------------------------------------------------- what gets no box
 
-    def _fold(self, constants: bool) -> None:
+    def _fold(self) -> None:
         """Find constants and what is computed from them, from shapes or from slots alone."""
         self.folded.clear()
         self.passed.clear()
         for node in self.nodes:
-            if node in self.hidden:
+            if node in self.hidden or node in self.roots:
                 continue
             if node.kind.reads:
                 if node in self.training and not self.options.updates:
                     self.folded.add(node)  # an optimizer's slot
-            elif constants or _is_placeholder(node) or node in self.roots and node.inputs:
+            elif self.constants or _is_placeholder(node):
                 continue
             elif node.kind is const:
                 size = node.spec.shape.num_elements()
@@ -202,13 +206,13 @@ class View:
     def _is_shown(self, node: Node) -> bool:
         return not (node in self.hidden or node in self.folded or node in self.passed)
 
-    def _shown(self) -> Iterator[Node]:
-        return (node for node in self.nodes if self._is_shown(node))
+    def _shown(self) -> list[Node]:
+        return [node for node in self.nodes if self._is_shown(node)]
 
     # ---------------------------------------------------------------- boxes
 
     def _losses(self, graph: Graph) -> set[Node]:
-        found = set(self.seeds.values())
+        found = {y for y in self.seeds.values() if y.spec.shape.ndims == 0}
         found.update(x for x in graph.get_collection(GraphKeys.LOSSES) if isinstance(x, Node))
         if not found:
             scalars = [x for x in self.roots if x.spec.shape.ndims == 0 and x.dtype.is_floating]
@@ -225,10 +229,8 @@ class View:
             if owner is node:
                 boxes.append(self._box(node, parts[node]))
                 self.box_of.update(dict.fromkeys(parts.pop(node), boxes[-1]))
-        if self.options.depth is not None:
-            boxes = self._collapsed(boxes, self.options.depth)
-        _name_lone_gradients(boxes)
-        return boxes
+        _tidy_scopes(boxes)
+        return boxes if self.options.depth is None else self._collapsed(boxes, self.options.depth)
 
     def _box(self, node: Node, parts: list[Node]) -> Box:
         role = self._role(node)
@@ -246,7 +248,7 @@ class View:
         if role == "update":
             box.partner = node.inputs[0]
         elif box.training:
-            box.partner = self.seeds.get(node, node.forward)
+            box.partner = node.forward
         return box
 
     def _role(self, node: Node) -> str:
@@ -269,11 +271,14 @@ class View:
 
     def _words(self, node: Node, role: str) -> tuple[str, list[str]]:
         """A box's title and the lines below it."""
-        base = node.op_name.rpartition("/")[2]
+        base = _base(node.op_name)
         if role == "variable":
-            return base, [_size_line(node)]
+            trained = _trainable(node)
+            size = size_text(node, "parameter" if trained else "element")
+            return base, [size if trained else f"{size}, not trained"]
         if role == "placeholder":
-            return base, ["placeholder"]
+            default = value_text(node.inputs[0].spec) if node.inputs else None
+            return base, ["placeholder" if default is None else f"placeholder, else {default}"]
         if role == "constant":
             value = value_text(node.spec)
             return base if value is None else f"{base} = {value}", ["constant"]
@@ -281,18 +286,16 @@ class View:
             return base, []
         if node in self.seeds:
             y = self.seeds[node]
-            name = y.op_name.rpartition("/")[2] if y.spec.shape.ndims else "loss"
+            name = _base(y.op_name) if y.spec.shape.ndims else "loss"
             return f"∂{name}/∂{name} = 1", []
-        named = not _is_default_name(base, node.kind.name)
+        named = not tells_nothing(base, node.kind.name)
         if role == "update":
             return base if named else node.kind.name, []
         lines = [f"“{base}”"] if named and node.forward is None else []
-        return node.kind.name, lines + self._operands(node) + _attributes(node)
+        return node.kind.name, lines + self._operands(node) + attribute_texts(node)
 
     def _operands(self, node: Node) -> list[str]:
         """The folded inputs that have a value, as `y = 0.5`."""
-        if self.options.constants:
-            return []
         names = node.kind.params if len(node.kind.params) == len(node.inputs) else ()
         found = []
         for i, x in enumerate(node.inputs):
@@ -313,7 +316,8 @@ class View:
             if len(members) < 2:
                 continue
             outer, _, title = scope.rpartition("/")
-            whole = Box(members[0].node, "scope", title, _contents(members), outer)
+            role = "training" if training else "scope"
+            whole = Box(members[0].node, role, title, _contents(members), outer)
             whole.training = training
             whole.partner = next((box.partner for box in members if box.partner is not None), None)
             merged.update(dict.fromkeys(members, whole))
@@ -341,13 +345,37 @@ class View:
             for i, x in enumerate(node.inputs):
                 if i not in shapes:
                     add(x, target, "data")
-                elif self.options.constants:
+                elif self.constants or len(shapes) == len(node.inputs):
                     add(x, target, "shape")
             for x in node.control_inputs:
                 add(x, target, "control")
             if node in self.seeds:
                 add(self.seeds[node], target, "start")
         return list(edges.values())
+
+
+# ---------------------------------------------------------------- boxes in their scopes
+
+
+def _tidy_scopes(boxes: list[Box]) -> None:
+    """Put a node that has a scope's name in that scope; give no frame to a lone gradient node."""
+    sizes = Counter((box.training, box.scope) for box in boxes)
+    for box in boxes:
+        here, name = (box.training, box.scope), box.node.op_name
+        outer, _, last = box.scope.rpartition("/")
+        if last.startswith(GRADIENT) and sizes[here] == 1:
+            box.scope = outer
+            box.lines.insert(0, last)
+        elif (box.training, name) in sizes and box.role in ("op", "random", "loss", "group"):
+            box.scope = name
+            box.lines = [line for line in box.lines if line != f"“{_base(name)}”"]
+
+
+def _contents(members: list[Box]) -> list[str]:
+    """What a collapsed scope holds."""
+    size = parameters_of(box.node for box in members if _trainable(box.node))
+    ops = sum(box.role not in ("variable", "placeholder", "constant") for box in members)
+    return [count_text(ops, "op")] + ([count_text(size, "parameter")] if size else [])
 
 
 # ---------------------------------------------------------------- names and scopes
@@ -361,20 +389,26 @@ def _scope(name: str) -> str:
     return name.rpartition("/")[0]
 
 
+def _base(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
 def gradient_scope(node: Node) -> tuple[str, str]:
     """The scope of the `gradients` call that made a node, and in it the forward op's name."""
     assert node.forward is not None
     forward = node.forward.op_name
+    if _is_seed(node):
+        return _scope(node.op_name), forward
     at = node.op_name.find(f"/{forward}_grad")
     return (node.op_name[:at], forward) if at > 0 else ("", node.op_name)
 
 
 def _drawn_scope(node: Node) -> str:
     """The scope to draw a node in; that of a gradient mirrors the forward op's."""
-    if node.forward is None:
+    if node.forward is None or _is_seed(node):
         return _scope(node.op_name)
     outer, forward = gradient_scope(node)
-    path = [outer, _scope(forward), "∂ " + forward.rpartition("/")[2]]
+    path = [outer, _scope(forward), GRADIENT + _base(forward)]
     return "/".join(part for part in path if part)
 
 
@@ -394,7 +428,7 @@ def _within(scope: str, scopes: set[str], known: dict[str, bool]) -> bool:
 
 def _is_seed(node: Node) -> bool:
     """Whether it is the gradient of a loss by itself, that `gradients` starts with."""
-    return node.op_name.rpartition("/")[2].startswith("grad_ys")
+    return _base(node.op_name).startswith("grad_ys")
 
 
 def _is_placeholder(node: Node) -> bool:
@@ -403,76 +437,3 @@ def _is_placeholder(node: Node) -> bool:
 
 def _trainable(node: Node) -> bool:
     return node.kind.reads and node.trainable  # type: ignore[attr-defined]
-
-
-# ---------------------------------------------------------------- words
-
-
-def _is_default_name(base: str, kind: str) -> bool:
-    """Whether a node's name tells no more than its op's type, as "add_1" for Add."""
-    stem, _, number = base.rpartition("_")
-    plain = (stem if stem and number.isdigit() else base).replace("_", "").lower()
-    return plain in ("truediv", "xwplusb") or len(plain) > 1 and plain in kind.lower()
-
-
-def value_text(spec: Spec) -> str | None:
-    """A small known value, as `0.5` or `[-1, 784]`; None for others."""
-    value = spec.constant
-    if value is None or value.ndim > 1 or value.size > SHOWN_SIZE:
-        return None
-    texts = [_number(x) for x in value.flat]
-    return f"[{', '.join(texts)}]" if value.ndim else texts[0]
-
-
-def _number(x: Any) -> str:
-    return f"{x:g}" if isinstance(x, float | np.floating) else str(x)
-
-
-def _attributes(node: Node) -> list[str]:
-    """The attributes that say how an op works, as `axis = 1`."""
-    found = []
-    for key, value in node.attrs.items():
-        if value is True:
-            found.append(key)
-        elif isinstance(value, tuple) and len(value) == 1:
-            found.append(f"{key} = {value[0]}")
-        elif not isinstance(value, bool | None | DType | Shape | np.ndarray) and not callable(value):
-            found.append(f"{key} = {value}")
-    return found
-
-
-def _size_line(node: Node) -> str:
-    """A variable's `784×256 = 200,704 parameters`."""
-    size = node.spec.shape.num_elements()
-    if size is None:
-        return f"{node.spec.shape} parameters"
-    words = count_text(size, "parameter" if _trainable(node) else "element")
-    if len(node.spec.shape.dims or ()) > 1:
-        words = f"{'×'.join(map(str, node.spec.shape.dims or ()))} = {words}"
-    return words if _trainable(node) else f"{words}, not trained"
-
-
-def count_text(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def parameters_of(nodes: Iterable[Node]) -> int:
-    """How many elements the variables among `nodes` have in all."""
-    return sum(node.spec.shape.num_elements() or 0 for node in nodes if node.kind.reads)
-
-
-def _name_lone_gradients(boxes: list[Box]) -> None:
-    """The one gradient node of an op gets no frame but a line that names the op."""
-    sizes = Counter(box.scope for box in boxes)
-    for box in boxes:
-        if box.node.forward is not None and box.role != "scope" and sizes[box.scope] == 1:
-            box.scope, _, name = box.scope.rpartition("/")
-            box.lines.insert(0, name)
-
-
-def _contents(members: list[Box]) -> list[str]:
-    """What a collapsed scope holds."""
-    size = parameters_of(box.node for box in members if _trainable(box.node))
-    ops = sum(box.role not in ("variable", "placeholder", "constant") for box in members)
-    return [count_text(ops, "op")] + ([count_text(size, "parameter")] if size else [])
-

@@ -1,0 +1,155 @@
+"""The same elements in another shape: reshape, expand_dims, squeeze, transpose."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinygraph.errors import ShapeError
+from tinygraph.graph import Node
+from tinygraph.op import Op
+from tinygraph.ops.array import as_shape, shape_from, shape_of, static_ints
+from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
+
+# ---------------------------------------------------------------- reshape
+
+
+def _reshape_spec(x: Spec, shape: Spec) -> Spec:
+    wanted, given = shape_from(shape), shape.constant
+    if given is not None and ((given < -1).any() or (given < 0).sum() > 1):
+        raise ShapeError(f"dimensions are at least 0, and one may be -1, unlike in {given}")
+    size, dims = x.shape.num_elements(), wanted.dims
+    if size is None or dims is None:
+        return Spec(wanted, x.dtype)
+    known, holes = math.prod(d for d in dims if d is not None), dims.count(None)
+    if holes == 1 and known and size % known == 0:
+        dims = tuple(size // known if d is None else d for d in dims)
+    elif size != known and (not holes or holes == 1 and given is not None):
+        raise ShapeError(
+            f"Cannot reshape a tensor with {size} elements to shape {wanted} ({known} elements)"
+        )
+    return Spec(Shape.of(dims), x.dtype)
+
+
+reshape_op = Op(
+    "Reshape", np.reshape, _reshape_spec,
+    (lambda g, y, x, s: reshape(g, shape_of(x)), None), ("tensor", "shape"), view=True, static=(1,),
+    rewrite=lambda x, s: (
+        x if x.shape.is_fully_defined() and x.shape == shape_from(s.spec) else None
+    ),
+    doc="The same elements in another shape.",
+)  # fmt: skip
+
+
+def reshape(tensor: Any, shape: Any, name: str | None = None) -> Node:
+    """The same elements in another shape; one dimension may be -1: what is left.
+
+    >>> tg.reshape([1, 2, 3, 4], [2, -1]).eval()
+    array([[1, 2],
+           [3, 4]], dtype=int32)
+    """
+    return reshape_op(tensor, as_shape(shape), name=name)
+
+
+# ---------------------------------------------------------------- expand_dims and squeeze
+
+
+def _expanded(x: Spec, axis: tuple[int, ...]) -> Spec:
+    """`axis` are axes of the result, several at once, and may be negative."""
+    if x.shape.dims is None:
+        return Spec(UNKNOWN, x.dtype)
+    total = len(x.shape.dims) + len(axis)
+    axes = {normalize_axis(a, total) for a in axis}
+    dims = iter(x.shape.dims)
+    return Spec(Shape.of(tuple(1 if i in axes else next(dims) for i in range(total))), x.dtype)
+
+
+expand_op = Op(
+    "ExpandDims", np.expand_dims, _expanded,
+    (lambda g, y, x, axis: squeeze_op(g, axis=axis),), ("input",), view=True,
+    doc="Dimensions of 1 inserted.",
+)  # fmt: skip
+
+
+def _squeezed(x: Spec, axis: tuple[int, ...] | None) -> Spec:
+    dims = x.shape.dims
+    if dims is None or axis is None and None in dims:
+        return Spec(UNKNOWN, x.dtype)
+    if axis is None:
+        return Spec(Shape.of(tuple(d for d in dims if d != 1)), x.dtype)
+    axes = {normalize_axis(a, len(dims)) for a in axis}
+    for a in axes:
+        if dims[a] not in (1, None):
+            raise ShapeError(f"Can not squeeze dim[{a}], expected a dimension of 1, got {dims[a]}")
+    return Spec(Shape.of(tuple(d for i, d in enumerate(dims) if i not in axes)), x.dtype)
+
+
+squeeze_op = Op(
+    "Squeeze", np.squeeze, _squeezed,
+    (lambda g, y, x, axis: reshape(g, shape_of(x)),), ("input",), view=True,
+    doc="Dimensions of 1 dropped.",
+)  # fmt: skip
+
+
+def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Node:
+    """Insert a dimension of 1 at `axis` of the result.
+
+    >>> tg.expand_dims([1, 2], 1).eval().shape
+    (2, 1)
+    """
+    (at,) = static_ints(dim if axis is None else axis, "axis")
+    return expand_op(input, axis=(at,), name=name)
+
+
+def squeeze(
+    input: Any, axis: Any = None, name: str | None = None, squeeze_dims: Any = None
+) -> Node:
+    """Drop dimensions of 1: those in `axis`, or all.
+
+    >>> tg.squeeze([[[1, 2]]]).eval()
+    array([1, 2], dtype=int32)
+    """
+    axis = squeeze_dims if axis is None else axis
+    axes = None if axis is None else static_ints(axis, "axis") or None
+    return squeeze_op(input, axis=axes, name=name)
+
+
+# ---------------------------------------------------------------- transpose
+
+
+def _transposed(x: Spec, perm: tuple[int, ...] | None) -> Spec:
+    dims = x.shape.dims
+    if perm is None:
+        return Spec(Shape.of(None if dims is None else dims[::-1]), x.dtype)
+    if sorted(perm) != list(range(len(perm))) or dims is not None and len(dims) != len(perm):
+        raise ShapeError(f"perm {perm} does not permute the axes of a tensor of shape {x.shape}")
+    if dims is None:
+        return Spec(Shape.of((None,) * len(perm)), x.dtype)
+    return Spec(Shape.of(tuple(dims[i] for i in perm)), x.dtype)
+
+
+def _inverse(perm: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    return None if perm is None else tuple(int(i) for i in np.argsort(perm))
+
+
+transpose_op = Op(
+    "Transpose", lambda a, perm=None: np.transpose(a, perm), _transposed,
+    (lambda g, y, a, perm: transpose_op(g, perm=_inverse(perm)),), ("a",), view=True,
+    rewrite=lambda a, perm: a if perm is not None and perm == tuple(range(len(perm))) else None,
+    doc="The axes in another order.",
+)  # fmt: skip
+
+
+def transpose(
+    a: Any, perm: Any = None, name: str = "transpose", conjugate: bool = False
+) -> Node:
+    """Permute the axes; without `perm`, reverse them. There are no complex numbers to conjugate.
+
+    >>> tg.transpose([[1, 2], [3, 4]]).eval()
+    array([[1, 3],
+           [2, 4]], dtype=int32)
+    """
+    axes = None if perm is None else static_ints(perm, "perm")
+    return transpose_op(a, perm=axes, name=name)

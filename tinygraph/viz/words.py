@@ -1,0 +1,64 @@
+"""What the boxes of a picture say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from tinygraph.graph import Node
+from tinygraph.spec import Spec
+
+SHOWN_SIZE = 6  # elements of a value that is spelt out
+
+
+def count_text(count: int, noun: str) -> str:
+    """`1 parameter`, `200,704 parameters`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def parameters_of(nodes: Iterable[Node]) -> int:
+    """How many elements the variables among `nodes` have in all."""
+    return sum(node.spec.shape.num_elements() or 0 for node in nodes if node.kind.reads)
+
+
+def size_text(variable: Node, noun: str) -> str:
+    """A variable's `784×256 = 200,704 parameters`."""
+    dims, size = variable.spec.shape.dims, variable.spec.shape.num_elements()
+    if dims is None or size is None:
+        return f"{noun}s of shape {variable.spec.shape}"
+    words = count_text(size, noun)
+    return f"{'×'.join(map(str, dims))} = {words}" if len(dims) > 1 else words
+
+
+def value_text(spec: Spec) -> str | None:
+    """A small known value, as `0.5` or `[-1, 784]`; None for others."""
+    value = spec.constant
+    if value is None or value.ndim > 1 or value.size > SHOWN_SIZE:
+        return None
+    texts = [_number(x) for x in value.flat]
+    return f"[{', '.join(texts)}]" if value.ndim else texts[0]
+
+
+def _number(x: Any) -> str:
+    return f"{x:g}" if isinstance(x, float | np.floating) else str(x)
+
+
+def attribute_texts(node: Node) -> list[str]:
+    """The attributes that say how an op works, as `axis = 1`."""
+    found = []
+    for key, value in node.attrs.items():
+        if value is True:
+            found.append(key)
+        elif isinstance(value, int | float | str | tuple) and value is not False:
+            alone = isinstance(value, tuple) and len(value) == 1
+            found.append(f"{key} = {value[0] if alone else value}")  # type: ignore[index]
+    return found
+
+
+def tells_nothing(name: str, kind: str) -> bool:
+    """Whether a node's name tells no more than its op's type, as "add_1" for Add."""
+    stem, _, number = name.rpartition("_")
+    plain = (stem if stem and number.isdigit() else name).replace("_", "").lower()
+    return plain in ("truediv", "xwplusb") or len(plain) > 1 and plain in kind.lower()

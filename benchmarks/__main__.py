@@ -49,7 +49,7 @@ def report(args: argparse.Namespace) -> None:
         f"tinygraph {tg.__version__}, NumPy {np.__version__}, Python {platform.python_version()}, "
         f"{args.processes} processes\n"
     )
-    print(f"{'':<22}{'microseconds a step, best':^36}{'ratios: median (lowest-highest)':^44}")
+    print(f"{'':<22}{'microseconds a step, best':^36}{'ratios, median (from-to)':^44}")
     print(f"{'model, batch':<22}{'tinygraph':>12}{'NumPy':>12}{'products':>12}"
           f"{'to NumPy':>22}{'to products':>22}")  # fmt: skip
     for model in args.models:
@@ -61,7 +61,8 @@ def report(args: argparse.Namespace) -> None:
         in_a_fresh_process({"model": "overhead", "batch": 0, "seconds": args.seconds})
         for _ in range(args.processes)
     ]
-    print(f"\nsess.run(a + 1, {{a: 1.0}}): {min(run['tinygraph'] for run in runs):.1f} microseconds")
+    overhead = min(run["tinygraph"] for run in runs)
+    print(f"\nsess.run(a + 1, {{a: 1.0}}): {overhead:.1f} microseconds")
 
 
 def row(title: str, runs: list[dict[str, float]]) -> str:

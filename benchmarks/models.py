@@ -8,6 +8,7 @@ hand-written form draws with NumPy's own generator.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -34,7 +35,7 @@ def glorot(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
 def parameters(sizes: tuple[int, ...], seed: int = 0) -> list[np.ndarray]:
     """Weights and biases, one after the other, for layers of these sizes."""
     rng = np.random.default_rng(seed)
-    layers = zip(sizes[:-1], sizes[1:], strict=True)
+    layers = itertools.pairwise(sizes)
     return [p for a, b in layers for p in (glorot(rng, a, b), np.zeros(b, np.float32))]
 
 

@@ -127,7 +127,8 @@ def test_errors_name_the_users_line():
 
 def test_python_and_numpy_operands_take_the_tensors_dtype():
     x = tg.placeholder(tg.float64, [2])
-    for y in (x + 1, 1 + x, x + np.float32(1), np.ones(2, np.float32) + x, x + [1, 2]):
+    array = np.ones(2, np.float32)
+    for y in (x + 1, 1 + x, x + np.float32(1), array + x, x + np.array([1, 2], np.int8)):
         assert y.dtype == tg.float64
     i = tg.placeholder(tg.int32, [2])
     assert (i + 1).dtype == tg.int32

@@ -108,7 +108,7 @@ BAD_FEEDS = [
 @pytest.mark.parametrize(("dtype", "value", "error"), BAD_FEEDS)
 def test_lossy_feeds_are_refused(sess, dtype, value, error):
     x = tg.placeholder(dtype, name="victim")
-    with pytest.raises(error, match="victim.*test_session.py"):
+    with pytest.raises(error, match=r"victim.*test_session\.py"):
         sess.run(tg.identity(x), {x: value})
 
 

@@ -191,7 +191,7 @@ def test_group_and_tuple(sess):
     assert isinstance(together, tg.Operation)
     initialised(sess)
     assert sess.run(together) is None and sess.run(w) == 5.0
-    a, none, b = tg.tuple([tg.constant(1.0), None, w * 2.0], control_inputs=[w.assign_add(1.0)])
+    a, none, _ = tg.tuple([tg.constant(1.0), None, w * 2.0], control_inputs=[w.assign_add(1.0)])
     assert none is None
     assert sess.run(a) == 1.0
     assert sess.run(w) == 6.0  # fetching one runs what all depend on

@@ -89,7 +89,7 @@ from tinygraph.ops.variable_scope import (
 )
 from tinygraph.gradients import UnconnectedGradients, gradients
 from tinygraph.session import InteractiveSession, Session
-from tinygraph import initializers, nn, train
+from tinygraph import initializers, linalg, math, nn, random, train
 
 newaxis = None
 

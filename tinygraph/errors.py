@@ -1,4 +1,4 @@
-"""The exceptions. Each is both tinygraph's and Python's: InvalidArgumentError is a ValueError too."""
+"""The exceptions. Each is tinygraph's and Python's: InvalidArgumentError is a ValueError too."""
 
 from __future__ import annotations
 

@@ -13,7 +13,12 @@ from tinygraph.ops.reduce import sum_like
 
 
 class UnconnectedGradients:
-    """What `gradients` gives where ys do not depend on an x: None, or zeros."""
+    """What `gradients` gives where ys do not depend on an x: None, or zeros.
+
+    >>> x, y = tg.constant([1.0, 2.0]), tg.constant(3.0)
+    >>> tg.gradients(y, x, unconnected_gradients=tg.UnconnectedGradients.ZERO)[0].eval()
+    array([0., 0.], dtype=float32)
+    """
 
     NONE = "none"
     ZERO = "zero"

@@ -183,7 +183,11 @@ class Operation:
 
 
 class GraphKeys:
-    """The standard names of collections (TF: `tf.GraphKeys`)."""
+    """The standard names of collections (TF: `tf.GraphKeys`).
+
+    >>> tg.GraphKeys.TRAINABLE_VARIABLES
+    'trainable_variables'
+    """
 
     GLOBAL_VARIABLES = "variables"
     LOCAL_VARIABLES = "local_variables"
@@ -455,19 +459,33 @@ def pushed(stack: list, item: Any) -> Iterator[Any]:
 
 
 def get_default_graph() -> Graph:
-    """The graph that ops without a node among their inputs go to (TF: same name)."""
+    """The graph that ops without a node among their inputs go to (TF: same name).
+
+    >>> tg.constant(1.0).graph is tg.get_default_graph()
+    True
+    """
     return _stacks.graphs[-1] if _stacks.graphs else _global_graph[0]
 
 
 def reset_default_graph() -> None:
-    """Start a new global default graph; GraphError within a `graph.as_default()` block."""
+    """Start a new global default graph; GraphError within a `graph.as_default()` block.
+
+    >>> def start_anew():
+    ...     tg.reset_default_graph()
+    ...     return len(tg.get_default_graph().nodes)
+    """
     if _stacks.graphs:
         raise GraphError("reset_default_graph() does not work inside a `with graph.as_default()`")
     _global_graph[0] = Graph()
 
 
 def get_default_session():
-    """The session of the innermost `with sess:` or `as_default()`, or None."""
+    """The session of the innermost `with sess:` or `as_default()`, or None.
+
+    >>> with tg.Session() as sess:
+    ...     tg.get_default_session() is sess
+    True
+    """
     return _stacks.sessions[-1] if _stacks.sessions else None
 
 
@@ -516,25 +534,53 @@ def control_dependencies(control_inputs: Iterable | None):
 
 
 def add_to_collection(name: str, value: Any) -> None:
-    """Append `value` to the default graph's collection `name` (TF: same name)."""
+    """Append `value` to the default graph's collection `name` (TF: same name).
+
+    >>> tg.add_to_collection("mine", 1)
+    >>> tg.get_collection("mine")
+    [1]
+    """
     get_default_graph().add_to_collection(name, value)
 
 
 def add_to_collections(names: str | Iterable[str], value: Any) -> None:
-    """Append `value` to each of the collections `names` (TF: same name)."""
+    """Append `value` to each of the collections `names` (TF: same name).
+
+    >>> tg.add_to_collections(["these", "those"], 1)
+    >>> tg.get_collection("those")
+    [1]
+    """
     get_default_graph().add_to_collections(names, value)
 
 
 def get_collection(key: str, scope: str | None = None) -> list:
-    """A copy of the default graph's collection `key` (TF: same name)."""
+    """A copy of the default graph's collection `key` (TF: same name).
+
+    `scope`, a regular expression, keeps the items whose names it matches from the start.
+
+    >>> w = tg.Variable(1.0, name="layer/w")
+    >>> tg.get_collection(tg.GraphKeys.TRAINABLE_VARIABLES, scope="layer/")
+    [<tg.Variable 'layer/w:0' shape=() dtype=float32>]
+    """
     return get_default_graph().get_collection(key, scope)
 
 
 def get_collection_ref(key: str) -> list:
-    """The default graph's collection `key` itself (TF: same name)."""
+    """The default graph's collection `key` itself (TF: same name).
+
+    >>> tg.get_collection_ref("mine").append(1)
+    >>> tg.get_collection("mine")
+    [1]
+    """
     return get_default_graph().get_collection_ref(key)
 
 
 def set_random_seed(seed: int | None) -> None:
-    """Set the default graph's seed, from which each random op derives its own (TF: same name)."""
+    """Set the default graph's seed, from which each random op derives its own (TF: same name).
+
+    >>> tg.set_random_seed(1)
+    >>> x = tg.random_uniform([2])
+    >>> bool(np.all(tg.Session().run(x) == tg.Session().run(x)))
+    True
+    """
     get_default_graph().seed = seed

@@ -365,8 +365,14 @@ def reduction(
 ) -> Op:
     """Define an op that reduces over the attribute `axis`, a tuple or None for all axes.
 
-    The kernel is `kernel(x, out=None, axis, keepdims)` and the rule
+    The kernel is `kernel(x, axis=None, keepdims=False, out=None)` and the rule
     `vjp(g, y, x, axis, keepdims)`.
+
+    >>> def peak_to_peak(x, axis=None, keepdims=False, out=None):
+    ...     return np.ptp(x, axis=axis, keepdims=keepdims, out=out)
+    >>> ptp = tg.reduction("PeakToPeak", peak_to_peak)
+    >>> ptp(tg.constant([[1.0, 5.0], [2.0, 3.0]]), axis=(1,)).eval()
+    array([4., 1.], dtype=float32)
     """
 
     def infer(x: Spec, axis: tuple[int, ...] | None = None, keepdims: bool = False) -> Spec:
@@ -411,8 +417,3 @@ argument = Op(
     "_Arg", None, lambda: Spec(UNKNOWN, float32), stateful=True,
     doc="An input of a program being compiled: a feed, or a composite's input.",
 )  # fmt: skip
-
-__all__ = [
-    "InvalidArgumentError", "Op", "argument", "as_node", "as_nodes", "bool_", "check_dtypes",
-    "composite", "const", "constant", "elementwise", "first_node", "reduced_shape", "reduction", "registry",
-]  # fmt: skip

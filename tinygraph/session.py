@@ -214,20 +214,20 @@ class Session:
             raise DTypeError(f"feed_dict is a dict of tensors and their values, not {feed_dict!r}")
         feeds: dict[Node, np.ndarray] = {}
         for key, value in feed_dict.items():
-            node = key if isinstance(key, Node) and key.graph is self.graph else self._node(key, "feed")
+            is_ours = isinstance(key, Node) and key.graph is self.graph
+            node = key if is_ours else self._node(key, "feed")
             if node in feeds:
                 raise GraphError(f"'{node.name}' is fed twice, under two keys")
             feeds[node] = self._fed(node, value)
         return feeds
 
     def _fed(self, node: Node, value: Any) -> np.ndarray:
-        spec = node.spec
-        if type(value) is np.ndarray and value.dtype == spec.dtype.numpy and value.flags.c_contiguous:
-            array = value
-        else:
+        spec, array = node.spec, value
+        if type(value) is not np.ndarray or value.dtype != spec.dtype.numpy:
             array = self._converted(node, value)
-        dims = spec.shape.dims
-        if dims is not None and dims != array.shape and not spec.shape.is_compatible_with(array.shape):
+        elif not value.flags.c_contiguous:
+            array = np.asarray(value, order="C")
+        if spec.shape.dims != array.shape and not spec.shape.is_compatible_with(array.shape):
             raise ShapeError(
                 f"Cannot feed value of shape {array.shape} for Tensor '{node.name}', which has "
                 f"shape '{spec.shape}' (made at {node.where})"
@@ -365,7 +365,7 @@ def _bad_fetch(fetch: Any, whole: Any) -> str:
             "graph. Was the Python name of a tensor rebound to a result, as in "
             "`loss, _ = sess.run([loss, train])`? Give the result another name."
         )
-    return f"Fetch argument {whole!r} has invalid type {type(fetch)}; it must be a graph node or name"
+    return f"Fetch argument {whole!r} has invalid type {type(fetch)}; it must be a node or a name"
 
 
 def _paths(fetches: Any, path: str = "fetches") -> list[tuple[str, Any]]:

@@ -115,7 +115,7 @@ class Dimension:
 
     def __int__(self) -> int:
         if self.value is None:
-            raise DTypeError("the dimension is unknown while building; use tg.shape(x) in the graph")
+            raise DTypeError("the dimension is unknown while building; use tg.shape(x) instead")
         return self.value
 
     __index__ = __int__
@@ -317,7 +317,8 @@ class Spec(NamedTuple):
         """`float32[100,256]`, as in the comments of a generated program."""
         if self.shape.dims is None:
             return f"{self.dtype.name}[...]"
-        return f"{self.dtype.name}[{','.join('?' if d is None else str(d) for d in self.shape.dims)}]"
+        dims = ",".join("?" if d is None else str(d) for d in self.shape.dims)
+        return f"{self.dtype.name}[{dims}]"
 
 
 def broadcast(*shapes: Shape) -> Shape:
@@ -335,8 +336,9 @@ def broadcast(*shapes: Shape) -> Shape:
         if result is None or dims is None:
             return UNKNOWN
         rank = max(len(result), len(dims))
-        pairs = zip((1,) * (rank - len(result)) + result, (1,) * (rank - len(dims)) + dims, strict=True)
-        result = tuple(_broadcast_dim(a, b) for a, b in pairs)
+        left = (1,) * (rank - len(result)) + result
+        right = (1,) * (rank - len(dims)) + dims
+        result = tuple(_broadcast_dim(a, b) for a, b in zip(left, right, strict=True))
     return Shape.of(result)
 
 
@@ -407,7 +409,7 @@ def to_array(value: Any, dtype: DType | None = None) -> np.ndarray:
 def _checked_cast(value: Any, array: np.ndarray, dtype: DType, any_kind: bool) -> np.ndarray:
     source, target = array.dtype, dtype.numpy
     if source == target:
-        return array if array.flags.c_contiguous else np.ascontiguousarray(array).reshape(array.shape)
+        return np.asarray(array, order="C")
     kinds = source.kind + target.kind
     if not any_kind and (kinds in ("fi", "fu") or "b" in kinds and kinds != "bb"):
         if kinds in ("fi", "fu") and np.isnan(array).any():
@@ -426,7 +428,8 @@ def _checked_cast(value: Any, array: np.ndarray, dtype: DType, any_kind: bool) -
     if target.kind == "f" and not np.isfinite(cast).all():
         overflowed = np.isinf(cast) & np.isfinite(array.astype(np.float64, copy=False))
         if overflowed.any():
-            raise InvalidArgumentError(f"{array[overflowed][0]!r} is out of the range of {dtype.name}")
+            bad = array[overflowed][0]
+            raise InvalidArgumentError(f"{bad!r} is out of the range of {dtype.name}")
     return cast
 
 

@@ -17,7 +17,6 @@ import io
 import pkgutil
 import re
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,11 @@ log = logging.getLogger(__name__)
 
 # Pages define ops of their own; the catalogue is of those that come with the package.
 OPS = {name: op for name, op in registry.items() if not name.startswith("_")}
+# Modules that are there after an import, but not for users.
+INTERNAL = {
+    f"tinygraph.{name}"
+    for name in ("compiler", "gradients", "graph", "op", "ops", "session", "spec")
+}
 TRAITS = ("broadcasts", "view", "stateful", "dynamic", "effect")
 
 
@@ -167,43 +171,44 @@ def catalogued(env: Any) -> set[str]:
 
 
 class Public(Generated):
-    """The public names of a module, all or those defined in the parts named by `:from:`."""
+    """The public names of a module.
+
+    All, or those defined in the parts named by `:from:`, or with `:new:` those that are not the
+    package's own too.
+    """
 
     required_arguments = 1
-    option_spec = {"from": directives.unchanged}  # noqa: RUF012  (docutils' protocol)
+    option_spec = {"from": directives.unchanged, "new": directives.flag}  # noqa: RUF012  (docutils' protocol)
 
     def run(self) -> list[nodes.Node]:
         prefix = self.arguments[0]
         parts = self.options.get("from", "").split()
+        known = [value for _, value in public_names("tinygraph")] if "new" in self.options else []
         found = [
             (name, value)
             for name, value in public_names(prefix)
-            if not parts
-            or any(f"{home(value)}.".startswith(f"tinygraph.{part}.") for part in parts)
+            if (not parts or any(is_in(home(value), f"tinygraph.{part}") for part in parts))
+            and value not in known
         ]
         if not found:
-            raise self.error(f"{prefix} has no public name from {parts}")
+            raise self.error(f"{prefix} has no such public name")
         documented(self.state.document.settings.env).update(f"{prefix}.{name}" for name, _ in found)
         return self.parse([line for name, value in found for line in entry(prefix, name, value)])
 
 
-def public_names(prefix: str) -> Iterator[tuple[str, Any]]:
+def exported(module: types.ModuleType) -> list[tuple[str, Any]]:
+    """What a module makes public: its `__all__`, else its names without underscore."""
+    names = getattr(module, "__all__", None) or [n for n in dir(module) if n[0] != "_"]
+    return [(name, getattr(module, name)) for name in names]
+
+
+def public_names(prefix: str) -> list[tuple[str, Any]]:
     """The functions, classes and ops that a module makes public."""
-    module = importlib.import_module(prefix)
-    for name in exported(module):
-        value = getattr(module, name)
-        if callable(value) and not isinstance(value, types.ModuleType):
-            yield name, value
-
-
-def exported(module: types.ModuleType) -> list[str]:
-    """A module's `__all__`; where it has none, the names without underscore that it defines."""
-    own = [
-        name
-        for name, value in vars(module).items()
-        if name[0] != "_" and getattr(value, "__module__", None) == module.__name__
+    return [
+        (name, value)
+        for name, value in exported(importlib.import_module(prefix))
+        if callable(value) and (isinstance(value, Op) or home(value).startswith("tinygraph."))
     ]
-    return getattr(module, "__all__", own)
 
 
 def home(value: Any) -> str:
@@ -280,14 +285,14 @@ def check_complete(app: Sphinx, env: Any) -> None:
 
 
 def namespaces() -> list[str]:
-    """The public modules: those that are reached from the package through `__all__`."""
+    """The public modules, as they are reached from the package."""
     found = ["tinygraph"]
     for prefix in found:
-        module = importlib.import_module(prefix)
-        inner = [getattr(module, name) for name in exported(module)]
-        for value in inner:
-            if isinstance(value, types.ModuleType) and value.__name__ not in found:
-                found.append(value.__name__)
+        for _, value in exported(importlib.import_module(prefix)):
+            name = getattr(value, "__name__", "")
+            if isinstance(value, types.ModuleType) and name.startswith("tinygraph."):
+                if name not in INTERNAL and name not in found:
+                    found.append(name)
     return found
 
 

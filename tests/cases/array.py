@@ -130,7 +130,8 @@ SHAPES = [
          lambda x: [np.zeros((2, 3)), np.ones((2, 3), np.int32)], note="zeros and ones like"),
     Case("Fill", lambda: [tg.zeros([50, 40]), tg.ones([2000], tg.bool), tg.zeros([])], [],
          lambda: [np.zeros((50, 40)), np.ones(2000, bool), np.zeros(())], note="large"),
-    Case("BroadcastTo", lambda x: tg.broadcast_to(x, [2, 3]), [f64(3)], lambda x: np.tile(x, (2, 1))),
+    Case("BroadcastTo", lambda x: tg.broadcast_to(x, [2, 3]), [f64(3)],
+         lambda x: np.tile(x, (2, 1))),
     Case("BroadcastTo", lambda x: tg.broadcast_to(x, [4, 2, 3]), [f64(2, 1)],
          lambda x: np.broadcast_to(x, (4, 2, 3))),
     Case("BroadcastTo", lambda x: tg.broadcast_to(x, [0, 2]), [f64()], lambda x: np.zeros((0, 2))),
@@ -161,7 +162,8 @@ PARTS = [
     Case("StridedSlice", lambda x: x[1:][::-1][0], [f64(4, 2)], lambda x: x[3], note="of slices"),
     Case("StridedSlice", lambda x: x[tg.shape(x)[0] - 1, 1 : tg.rank(x)], [f64(3, 4)],
          lambda x: x[2, 1:2], note="computed bounds"),
-    Case("StridedSlice", lambda x: tg.strided_slice(x, [0, 3, 7], [2, 0, 9], [1, -2, 5], 1, 2, 0, 4),
+    Case("StridedSlice",
+         lambda x: tg.strided_slice(x, [0, 3, 7], [2, 0, 9], [1, -2, 5], 1, 2, 0, 4),
          [f64(3, 4)], lambda x: x[:2, 3::-2, None], note="masks"),
     Case("StridedSlice", lambda x: tg.strided_slice(x, [9, 1], [9, 2], None, 0, 0, 1, 0, 2),
          [f64(3, 4)], lambda x: x[..., 1], note="ellipsis and shrink masks"),
@@ -294,7 +296,8 @@ MAKING = [
     Case("OneHot", lambda i: tg.one_hot(i, 3), [i64(high=3)], lambda i: one_hot(i, 3)),
     Case("OneHot", lambda i: tg.one_hot(i, 3, dtype=tg.int32), [i32(4, high=3)],
          lambda i: one_hot(i, 3, dtype=np.int32)),
-    Case("OneHot", lambda i: tg.one_hot(i, 2, True, False), [i32(0)], lambda i: np.zeros((0, 2), bool)),
+    Case("OneHot", lambda i: tg.one_hot(i, 2, True, False), [i32(0)],
+         lambda i: np.zeros((0, 2), bool)),
     Case("Range", lambda n: tg.sequence_mask(n), [i32(2, 3, high=4)],
          lambda n: np.arange(n.max()) < n[..., None], note="sequence_mask"),
     Case("Range", lambda n: tg.sequence_mask(n, 5, tg.float32), [i64(3, high=7)],
@@ -305,7 +308,8 @@ MAKING = [
 ]  # fmt: skip
 
 DIAGONALS = [
-    Case("MatrixDiag", lambda x: tg.matrix_diag(x), [f64(2, 3)], lambda x: x[..., None] * np.eye(3)),
+    Case("MatrixDiag", lambda x: tg.matrix_diag(x), [f64(2, 3)],
+         lambda x: x[..., None] * np.eye(3)),
     Case("MatrixDiag", lambda x: tg.matrix_diag(x), [f64(0)], lambda x: np.zeros((0, 0))),
     *[Case("MatrixDiagPart", lambda x: tg.matrix_diag_part(x), [f64(*shape)],
            lambda x: np.diagonal(x, 0, -2, -1)) for shape in ((3, 3), (2, 3), (2, 3, 2))],
@@ -329,7 +333,8 @@ PREDICTIONS = np.array([[0.1, 0.5, 0.5], [1, NAN, 0], [INF, 1, 2], [1, 2, 3], [1
 TARGETS = np.array([2, 0, 0, 9, -1, 1], np.int32)
 
 CHOICES = [
-    Case("Select", lambda c, x, y: tg.where(c, x, y), [bools(3, 4), f64(3, 4), f64(3, 4)], np.where),
+    Case("Select", lambda c, x, y: tg.where(c, x, y), [bools(3, 4), f64(3, 4), f64(3, 4)],
+         np.where),
     Case("Select", lambda c, x, y: tg.where(c, x, y), [bools(3), f64(3, 4), f64(3, 4)],
          lambda c, x, y: np.where(c[:, None], x, y), note="rows"),
     Case("Select", lambda c, x, y: tg.where(c, x, y), [bools(), f64(3), f64(3)], np.where,

@@ -89,7 +89,7 @@ EINSUM = [
     einsum("...ij,...jk->...ik", (5, 2, 3), (5, 3, 2)),
     einsum("...ij,jk->...ik", (2, 5, 2, 3), (3, 2)),
     einsum("i...,i->...", (2, 3, 4), (2,)),
-    einsum("ij,jk->ik", (2, 3), (3, 4), make=i32),
+    einsum("ik,kj->ij", (2, 3), (3, 4), make=i32),
     Case("Transpose", lambda x: tg.einsum("ij->ji", x), [f64(2, 3)], np.transpose,
          note="einsum", unknown="dims"),
     Case("Einsum", lambda x: tg.einsum("ij,j->i", x, [1.0, 2.0, 3.0]), [f64(2, 3)],

@@ -156,7 +156,8 @@ POWERS = [
 BETWEEN = [
     Case("ClipByValue", lambda x: tg.clip_by_value(x, -1.0, 0.5), [f64(3, 4)],
          lambda x: np.clip(x, -1, 0.5)),
-    Case("ClipByValue", tg.clip_by_value, [f64(2, 3), f64(3, high=-0.5), positive(2, 1)],
+    Case("ClipByValue", tg.clip_by_value,
+         [f64(2, 3, low=-9, high=9), f64(3, high=-0.5), positive(2, 1)],
          lambda t, low, high: np.clip(t, low, high), note="bounds with gradients"),
     Case("ClipByValue", lambda x: tg.clip_by_value(x, 2, 7), [i32(5)],
          lambda x: np.clip(x, 2, 7), note="int32"),
@@ -195,9 +196,9 @@ PREDICATES = [
 WILD = np.array([-1e10, -5.5, -0.2, 0.7, 99.9, 300.0, 1e10, np.inf])
 CASTS = [
     Case("Cast", lambda x: tg.cast(x, tg.float32), [f64(3)], lambda x: x.astype(np.float32),
-         grad=False, note="to float32"),
+         note="to float32"),
     Case("Cast", lambda x: tg.cast(tg.cast(x, tg.float32), tg.float64) * x, [np.arange(4.0)],
-         np.square, grad=False, note="and back"),
+         np.square, note="and back"),
     Case("Cast", tg.to_int32, [f64(6)], lambda x: x.astype(np.int32), note="to int32"),
     Case("Cast", tg.to_int64, [f64(6)], lambda x: x.astype(np.int64), note="to int64"),
     Case("Cast", tg.to_double, [i32(6)], lambda x: x.astype(np.float64), note="to float64"),
@@ -216,6 +217,8 @@ CASTS = [
     Case("SaturateCast", lambda x: tg.cast(tg.saturate_cast(x, tg.float16), tg.float64),
          [np.array([1.0, 1e6, -1e6])], lambda x: np.array([1.0, 65504.0, -65504.0]), grad=False,
          dtypes=(), note="to float16"),
+    Case("SaturateCast", lambda x: tg.cast(tg.saturate_cast(x, tg.float32), tg.float64) * x,
+         [np.arange(4.0)], np.square, note="to float32 and back"),
     Case("Cast", lambda x: tg.saturate_cast(x, tg.int64), [i32(6, low=-9)],
          lambda x: x.astype(np.int64), note="saturated in vain"),
 ]  # fmt: skip
@@ -237,10 +240,14 @@ def operators(method, numpy, x, y):
         lambda x: numpy(x, number).astype(dtype),
         note=f"{note} a number",
     )
-    yield Case(name, lambda y: function(number, y), [y],
+    yield Case(mirrored.get(name, name), lambda y: function(number, y), [y],
                lambda y: numpy(number, y).astype(dtype), note=f"a number {note}")  # fmt: skip
 
 
+# Python turns 3 < x into x > 3.
+mirrored = {
+    "Less": "Greater", "LessEqual": "GreaterEqual", "Greater": "Less", "GreaterEqual": "LessEqual",
+}  # fmt: skip
 registry_name = {
     "add": "Add", "sub": "Sub", "mul": "Mul", "truediv": "RealDiv", "floordiv": "FloorDiv",
     "mod": "FloorMod", "pow": "Pow", "lt": "Less", "le": "LessEqual", "gt": "Greater",

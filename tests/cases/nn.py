@@ -1,9 +1,9 @@
 """Neural network ops and losses."""
 
 import numpy as np
-from cases import Case, bools, f64, i32, i64, positive
 
 import tinygraph as tg
+from cases import Case, bools, f64, i32, i64, positive
 
 REGISTRY = tg.registry
 INF = float("inf")

@@ -1,9 +1,9 @@
 """Random numbers and initializers; tests/test_random.py knows their values."""
 
 import numpy as np
-from cases import Case, f64, i32, positive
 
 import tinygraph as tg
+from cases import Case, f64, i32, positive
 
 NOTE = "random"
 REGISTRY = tg.registry
@@ -39,8 +39,8 @@ CASES = [
          note="equal rows", grad=False),
     Case("RandomShuffle", lambda x: tg.random_shuffle(x), [i32()], lambda x: x, note="a scalar"),
     Case("Multinomial", lambda z: tg.multinomial(z, 5, seed=1), [f64(3, 4)], note=NOTE),
-    Case("Multinomial", lambda z, x: tg.categorical(z, tg.size(x), tg.int32), [f64(3, 4), i32(2)],
-         note="random, a computed number of samples"),
+    Case("Multinomial", lambda z, x: tg.random.categorical(z, tg.size(x), tg.int32),
+         [f64(3, 4), i32(2)], note="random, a computed number of samples"),
     Case("Orthogonalize", lambda x: REGISTRY["Orthogonalize"](x), [f64(4, 3)], orthonormal,
          grad=False, note="initializers only", dtypes=("float32",)),
     Case("TruncatedNormal", lambda: tg.glorot_normal_initializer(seed=1)([4, 3]),

@@ -100,7 +100,7 @@ class Code:
         base = node.inputs[0]
         array = base.spec.constant if base.kind is const else self._static.get(base)
         if base in self.memory.buffer:  # any array that looks like the buffer will do
-            array = np.empty(base.spec.shape.dims, base.spec.dtype.numpy)
+            array = np.empty(base.spec.shape.as_list(), base.spec.dtype.numpy)  # type: ignore[arg-type]
         others = [x.spec.constant for x in node.inputs[1:]]
         if array is None or any(x is None for x in others):
             return None
@@ -148,7 +148,8 @@ class Code:
         if out is not None:
             parts.append(f"out={out}")
         if kind.state is not None:
-            parts.append(f"state={self._bind('s0', self.state_of(self.program.trace.user_node[node]))}")
+            state = self.state_of(self.program.trace.user_node[node])
+            parts.append(f"state={self._bind('s0', state)}")
         parts += [f"{key}={self._attribute(key, value)}" for key, value in node.attrs.items()]
         return f"{self._kernel(kind)}({', '.join(parts)})"
 
@@ -176,7 +177,7 @@ class Code:
 
     def _constant(self, node: Node) -> str:
         """A name for a constant, which the source spells out if it is short."""
-        value = node.spec.value
+        value = node.attrs["value"]
         name = self._bind("c0", value)
         if 0 < value.size <= SPELLED_OUT and np.isfinite(value).all():
             text = f"{name} = np.array({value.tolist()}, {numpy_name(node.spec.dtype)})"
@@ -213,7 +214,8 @@ class Code:
 
     def _assemble(self) -> str:
         feeds = ", ".join(["variables", *(self._names[node] for node in self.program.feeds)])
-        lines = [*self._head, "", "", f"def step({feeds}):"] if self._head else [f"def step({feeds}):"]
+        lines = [*self._head, "", ""] if self._head else []
+        lines.append(f"def step({feeds}):")
         for text, node in self._body:
             if node is not None:
                 self.node_of_line[len(lines) + 1] = self.program.trace.user_node[node]

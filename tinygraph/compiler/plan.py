@@ -41,7 +41,7 @@ class Plan:
         try:
             with np.errstate(all="ignore"):  # as in TF, 1/0 is inf without a warning
                 return self.step(variables, *feeds)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (raised again, with the node that it was)
             self._explain(error)
 
     def _explain(self, error: Exception) -> NoReturn:

@@ -74,8 +74,8 @@ class Trace(Graph):
             node = kind.rewrite(*inputs, **attrs)
             if node is not None:
                 return node
-        if "simplify" in self.passes:
-            if kind.view and not kind.repeats and _all_equal(inputs[0]) and spec.shape.is_fully_defined():
+        if "simplify" in self.passes and kind.view and not kind.repeats:
+            if _all_equal(inputs[0]) and spec.shape.is_fully_defined():
                 shape = np.array(spec.shape.dims, np.int32)  # a view of equal elements is the same
                 return inputs[0].kind(inputs[0].inputs[0], constant(shape))
         value = spec.constant if "fold" in self.passes else None
@@ -96,7 +96,7 @@ class Trace(Graph):
         try:
             with np.errstate(all="ignore"):
                 value = kind.kernel(*arrays, **attrs)  # type: ignore[misc]
-        except (TinygraphError, ArithmeticError, ValueError, IndexError):
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             return None  # the run will raise it, and name the node
         value = np.array(value, dtype=spec.dtype.numpy)
         value.flags.writeable = False
@@ -128,7 +128,7 @@ def describe(node: Node, specs: Mapping[Node, Spec]) -> str:
         lines.append(f"    input '{x.op_name}': {spec}, made at {x.where}")
     if node.forward is not None:
         forward = node.forward
-        lines.append(f"    it computes the gradient of '{forward.op_name}', made at {forward.where}")
+        lines.append(f"    for the gradient of '{forward.op_name}', made at {forward.where}")
     return "\n".join(lines)
 
 

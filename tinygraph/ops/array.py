@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
-from tinygraph.graph import Node
+from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, registry
 from tinygraph.op import constant as const_node
 from tinygraph.spec import (
@@ -15,17 +15,33 @@ from tinygraph.spec import (
 )  # fmt: skip
 
 
-def convert_to_tensor(value: Any, dtype: Any = None, name: str | None = None) -> Node:
+def convert_to_tensor(
+    value: Any, dtype: Any = None, name: str | None = None, preferred_dtype: Any = None,
+    dtype_hint: Any = None,
+) -> Node:  # fmt: skip
     """`value` as a tensor: itself, or a constant; a list with tensors in it is stacked.
+
+    Without `dtype`, it has the hinted one if that loses nothing.
 
     >>> tg.convert_to_tensor([1.0, 2.0]).eval()
     array([1., 2.], dtype=float32)
     """
+    hint = preferred_dtype if dtype_hint is None else dtype_hint
+    if dtype is None and hint is not None:
+        try:
+            return as_node(value, as_dtype(hint), name or "Const")
+        except (DTypeError, InvalidArgumentError):
+            pass
     return as_node(value, None if dtype is None else as_dtype(dtype), name or "Const")
 
 
-def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Const") -> Node:
+def constant(
+    value: Any, dtype: Any = None, shape: Any = None, name: str = "Const",
+    verify_shape: bool = False,
+) -> Node:  # fmt: skip
     """A constant; a single value, or the last one of a short list, fills up `shape`.
+
+    With `verify_shape`, the value must have the shape instead.
 
     Raises DTypeError or InvalidArgumentError where `value` does not fit `dtype`, ShapeError where
     it has more elements than `shape`.
@@ -36,10 +52,12 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
     """
     array = to_array(value, None if dtype is None else as_dtype(dtype))
     if shape is not None:
-        dims = Shape(shape).as_list()
+        dims = tuple(int(size) for size in Shape(shape))
         size = int(np.prod(dims, dtype=np.int64))
+        if verify_shape and array.shape != dims:
+            raise ShapeError(f"the value has shape {array.shape}, not {dims}")
         if array.size > size or not array.size and size:
-            raise ShapeError(f"{array.size} values do not make a constant of shape {tuple(dims)}")
+            raise ShapeError(f"{array.size} values do not make a constant of shape {dims}")
         flat = array.reshape(-1)
         array = np.concatenate([flat, np.repeat(flat[-1:], size - flat.size)]).reshape(dims)
     return const_node(array, name=name)
@@ -271,6 +289,12 @@ def _filled(shape: Any, number: int, dtype: Any, name: str) -> Node:
     return fill(as_shape(shape), np.array(number, as_dtype(dtype).numpy), name=name)
 
 
+def _filled_like(tensor: Any, number: int, dtype: Any, name: str) -> Node:
+    with name_scope(name, values=[tensor]) as scope:
+        tensor = as_node(tensor, name="tensor")
+        return _filled(shape_of(tensor), number, dtype or tensor.dtype, scope)
+
+
 SMALL = 1000  # elements; as in TF, zeros and ones of fewer are plain constants
 
 
@@ -308,8 +332,7 @@ def zeros_like(
     >>> tg.zeros_like([1.0, 2.0]).eval()
     array([0., 0.], dtype=float32)
     """
-    tensor = as_node(tensor)
-    return _filled(shape_of(tensor), 0, dtype or tensor.dtype, name or "zeros_like")
+    return _filled_like(tensor, 0, dtype, name or "zeros_like")
 
 
 def ones_like(
@@ -320,8 +343,7 @@ def ones_like(
     >>> tg.ones_like([1.0, 2.0]).eval()
     array([1., 1.], dtype=float32)
     """
-    tensor = as_node(tensor)
-    return _filled(shape_of(tensor), 1, dtype or tensor.dtype, name or "ones_like")
+    return _filled_like(tensor, 1, dtype, name or "ones_like")
 
 
 def _broadcast_to_spec(x: Spec, shape: Spec) -> Spec:
@@ -332,7 +354,7 @@ def _broadcast_to_spec(x: Spec, shape: Spec) -> Spec:
     return Spec(target, x.dtype)
 
 
-broadcast_to = Op(
+broadcast_to: Op = Op(
     "BroadcastTo", lambda x, shape: np.broadcast_to(x, tuple(shape)), _broadcast_to_spec,
     (lambda g, y, x, shape: _sum_like(g, x), None), ("input", "shape"), view=True, repeats=True,
     static=(1,),

@@ -121,7 +121,7 @@ def _kept_spec(x: Spec, keep: Spec) -> Spec:
     return Spec(x.shape.merge_with(keep.shape), x.dtype)
 
 
-keep_where = Op(
+keep_where: Op = Op(
     "KeepWhere", cleared, _kept_spec, (lambda g, y, x, keep: keep_where(g, keep), None),
     ("x", "keep"), inplace=(0,),
     doc="""x where `keep`, else 0, also where x is NaN or infinite; the shapes are equal.

@@ -57,7 +57,7 @@ def _along_axis(*specs: Spec, axis: int, **flags: bool) -> Spec:
     return Spec(shape, check_dtypes(specs, "number"))
 
 
-cumsum_op = Op(
+cumsum_op: Op = Op(
     "Cumsum", _running(np.add.accumulate, 0, "cumsum"), _along_axis,
     (lambda g, y, x, axis, exclusive, reverse:
         cumsum_op(g, axis=axis, exclusive=exclusive, reverse=not reverse),), ("x",),
@@ -112,7 +112,7 @@ def _shift(x: Array, axis: int, reverse: bool, out: Array | None = None) -> Arra
     return result
 
 
-shift_op = Op(
+shift_op: Op = Op(
     "Shift", _shift, _along_axis,
     (lambda g, y, x, axis, reverse: shift_op(g, axis=axis, reverse=not reverse),), ("x",),
     doc="y[i] = x[i-1] along an axis, or x[i+1] if `reverse`, with a 0 where x ends.",

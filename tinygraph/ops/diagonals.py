@@ -51,7 +51,7 @@ matrix_diag_op = Op(
     "MatrixDiag", _matrix_diag, _matrix_diag_spec,
     (lambda g, y, x: matrix_diag_part_op(g),), ("diagonal",), doc="Matrices from diagonals.",
 )  # fmt: skip
-matrix_diag_part_op = Op(
+matrix_diag_part_op: Op = Op(
     "MatrixDiagPart", lambda x: np.diagonal(x, 0, -2, -1), _matrix_diag_part_spec,
     (lambda g, y, x: matrix_set_diag_op(zeros_like(x), g),), ("input",), view=True,
     doc="The diagonals of matrices.",
@@ -91,7 +91,7 @@ def _set_diag_spec(input: Spec, diagonal: Spec) -> Spec:
     return Spec(input.shape, check_dtypes((input, diagonal), "any"))
 
 
-matrix_set_diag_op = Op(
+matrix_set_diag_op: Op = Op(
     "MatrixSetDiag", _set_diag, _set_diag_spec,
     (
         lambda g, y, x, d: matrix_set_diag_op(g, zeros_like(d)),
@@ -125,7 +125,7 @@ def _band_spec(x: Spec, lower: int, upper: int) -> Spec:
     return Spec(x.shape, x.dtype)
 
 
-band_op = Op(
+band_op: Op = Op(
     "MatrixBandPart", _band, _band_spec,
     (lambda g, y, x, lower, upper: band_op(g, lower=lower, upper=upper),), ("input",),
     doc="Matrices, zero outside of a band around the diagonal.",
@@ -175,7 +175,7 @@ diag = Op(
            [0, 2]], dtype=int32)
     """,
 )  # fmt: skip
-diag_part = Op(
+diag_part: Op = Op(
     "DiagPart", _diag_part, _diag_part_spec, (lambda g, y, x: diag(g),), ("input",), view=True,
     doc="""The elements at [i, ..., i, ...] of a tensor of shape s + s; the reverse of diag.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.graph import Node
-from tinygraph.op import as_node, elementwise, registry
+from tinygraph.op import Op, as_node, elementwise, registry
 from tinygraph.ops import special
 from tinygraph.ops.array import zeros_like
 from tinygraph.spec import bool_
@@ -53,7 +53,7 @@ abs_ = elementwise(
     array([1., 2.], dtype=float32)
     """,
 )  # fmt: skip
-sign = elementwise(
+sign: Op = elementwise(
     "Sign", sign_or_zero, lambda g, y, x: zeros_like(x),
     doc="""-1, 0 or 1, elementwise; 0 for NaN.
 
@@ -140,7 +140,7 @@ sin = elementwise(
     array([0.       , 0.8414710], dtype=float32)
     """,
 )  # fmt: skip
-cos = elementwise(
+cos: Op = elementwise(
     "Cos", np.cos, lambda g, y, x: -g * sin(x), accepts="float",
     doc="""The cosine, elementwise.
 
@@ -188,7 +188,7 @@ sinh = elementwise(
     array([0.       , 1.1752012], dtype=float32)
     """,
 )  # fmt: skip
-cosh = elementwise(
+cosh: Op = elementwise(
     "Cosh", np.cosh, lambda g, y, x: g * sinh(x), accepts="float",
     doc="""The hyperbolic cosine, elementwise.
 

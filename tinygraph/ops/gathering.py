@@ -79,7 +79,7 @@ def _gather_grad(g: np.ndarray, indices: Any, shape: Any, axis: int, out: Any = 
     return out
 
 
-gather_grad_op = Op(
+gather_grad_op: Op = Op(
     "GatherGrad", _gather_grad, lambda g, indices, shape, axis: Spec(shape_from(shape), g.dtype),
     (lambda h, y, g, i, shape, axis: gather_op(h, i, axis=axis), None, None),
     ("g", "indices", "shape"), static=(2,),
@@ -203,7 +203,7 @@ def _scattered(indices: Spec, updates: Spec, shape: Spec) -> Spec:
     return Spec(target, updates.dtype)
 
 
-scatter_nd = Op(
+scatter_nd: Op = Op(
     "ScatterNd", _scatter_nd, _scattered, (None, lambda g, y, i, x, shape: gather_nd(g, i), None),
     ("indices", "updates", "shape"), static=(2,),
     doc="""Zeros of `shape`, with `updates` added at `indices`; the reverse of gather_nd.
@@ -247,7 +247,7 @@ mask_op = Op(
     (lambda g, y, x, mask, axis: mask_grad_op(g, mask, shape_of(x), axis=axis), None),
     ("tensor", "mask"), dynamic=True, doc="The elements where the mask is True.",
 )  # fmt: skip
-mask_grad_op = Op(
+mask_grad_op: Op = Op(
     "BooleanMaskGrad", _mask_grad, lambda g, mask, shape, axis: Spec(shape_from(shape), g.dtype),
     (lambda h, y, g, mask, shape, axis: mask_op(h, mask, axis=axis), None, None),
     ("g", "mask", "shape"), static=(2,), doc="Zeros of a shape, with g where the mask is True.",

@@ -172,7 +172,7 @@ def _slice_grad(g: np.ndarray, shape: Any, *bounds: np.ndarray, index: Any, out:
     return out
 
 
-slice_grad_op = Op(
+slice_grad_op: Op = Op(
     "StridedSliceGrad", _slice_grad,
     lambda g, shape, *bounds, index: Spec(shape_from(shape), g.dtype),
     lambda h, y, g, shape, *bounds, index: [

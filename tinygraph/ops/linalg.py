@@ -32,7 +32,7 @@ def _swapped_spec(a: Spec) -> Spec:
     return Spec(UNKNOWN if dims is None else Shape.of((*dims[:-2], dims[-1], dims[-2])), a.dtype)
 
 
-swap_op = Op(
+swap_op: Op = Op(
     "MatrixTranspose", np.matrix_transpose, _swapped_spec, (lambda g, y, a: swap_op(g),), ("a",),
     view=True, doc="The last two axes swapped, whatever the rank.",
 )  # fmt: skip
@@ -92,7 +92,7 @@ batch_dot_op = Op(
 )  # fmt: skip
 
 
-def _matmul_body(a: Node, b: Node, transpose_a: bool, transpose_b: bool) -> Node | None:
+def _matmul_body(a: Node, b: Node, transpose_a: bool, transpose_b: bool) -> Node:
     product = dot_op if _is_matrix(a) and _is_matrix(b) else batch_dot_op
     return product(
         matrix_transpose(a) if transpose_a else a, matrix_transpose(b) if transpose_b else b
@@ -325,16 +325,18 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Node:
 def _contracted(axes: Any, rank_a: int, rank_b: int) -> tuple[list[int], list[int]]:
     """The axes of both operands that `axes` pairs."""
     if isinstance(axes, Node):
+        if axes.spec.constant is None:
+            raise ShapeError(f"axes must be known while building, unlike '{axes.name}'")
         axes = axes.spec.constant
-    pairs = np.asarray(axes).tolist() if np.ndim(axes) == 0 else list(axes)
-    if isinstance(pairs, int):
-        if not 0 <= pairs <= min(rank_a, rank_b):
-            raise ShapeError(f"axes {pairs} is not between 0 and the ranks, {rank_a} and {rank_b}")
-        return list(range(rank_a - pairs, rank_a)), list(range(pairs))
-    if len(pairs) != 2:
+    if not isinstance(axes, list | tuple) and np.ndim(axes) == 0:
+        (count,) = static_ints(axes, "axes")
+        if not 0 <= count <= min(rank_a, rank_b):
+            raise ShapeError(f"axes {count} is not between 0 and the ranks, {rank_a} and {rank_b}")
+        return list(range(rank_a - count, rank_a)), list(range(count))
+    if len(axes) != 2:
         raise GraphError(f"axes must be an int or have two parts, not {axes!r}")
-    over_a = [normalize_axis(i, rank_a) for i in static_ints(pairs[0], "axes")]
-    over_b = [normalize_axis(j, rank_b) for j in static_ints(pairs[1], "axes")]
+    over_a = [normalize_axis(i, rank_a) for i in static_ints(axes[0], "axes")]
+    over_b = [normalize_axis(j, rank_b) for j in static_ints(axes[1], "axes")]
     if len(over_a) != len(over_b):
         raise GraphError(f"axes {axes!r} pairs {len(over_a)} axes with {len(over_b)}")
     if len(set(over_a)) < len(over_a) or len(set(over_b)) < len(over_b):

@@ -108,13 +108,13 @@ def _times_unless_zero_rewrite(x: Node, y: Node) -> Node | None:
     return multiply(x, y) if value is not None and value.all() else None
 
 
-multiply_no_nan = elementwise(
+multiply_no_nan: Op = elementwise(
     "MulNoNan", _times_unless_zero,
     lambda g, z, x, y: multiply_no_nan(g, y), lambda g, z, x, y: multiply_no_nan(x, g),
     accepts="float", rewrite=_times_unless_zero_rewrite,
     doc="""x * y, elementwise, but 0 where y is 0, even if x is NaN or infinite.
 
-    >>> tg.math.multiply_no_nan([2.0, float("inf")], [3.0, 0.0]).eval()
+    >>> tg.multiply_no_nan([2.0, float("inf")], [3.0, 0.0]).eval()
     array([6., 0.], dtype=float32)
     """,
 )  # fmt: skip
@@ -449,15 +449,17 @@ def _operator(method: str, function: Callable, name: str | None, reflects: bool 
         setattr(Node, f"__r{method}__", reflected)
 
 
-for _method, _function in [
-    ("add", add), ("sub", subtract), ("mul", multiply), ("truediv", truediv),
-    ("floordiv", floordiv), ("mod", floormod), ("pow", pow_),
-    ("and", logical_and), ("or", logical_or), ("xor", logical_xor),
-]:  # fmt: skip
+_ARITHMETIC: dict[str, Callable] = {
+    "add": add, "sub": subtract, "mul": multiply, "truediv": truediv, "floordiv": floordiv,
+    "mod": floormod, "pow": pow_, "and": logical_and, "or": logical_or, "xor": logical_xor,
+}  # fmt: skip
+_COMPARISONS: dict[str, Callable] = {
+    "lt": less, "le": less_equal, "gt": greater, "ge": greater_equal,
+}  # fmt: skip
+
+for _method, _function in _ARITHMETIC.items():
     _operator(_method, _function, _method)
-for _method, _function in [
-    ("lt", less), ("le", less_equal), ("gt", greater), ("ge", greater_equal),
-]:  # fmt: skip
+for _method, _function in _COMPARISONS.items():
     _operator(_method, _function, None, reflects=False)
 
 Node.__neg__ = lambda self: negative(self)  # type: ignore[attr-defined]

@@ -320,7 +320,9 @@ def _eye(rows: Any, columns: Any, dtype: DType, out: Array | None = None) -> Arr
 
 
 def _eye_spec(rows: Spec, columns: Spec, dtype: DType) -> Spec:
-    sizes = (check_dtypes((n,), "int") and n.constant for n in (rows, columns))
+    check_dtypes((rows,), "int")
+    check_dtypes((columns,), "int")
+    sizes = (rows.constant, columns.constant)
     return Spec(Shape.of(tuple(None if n is None else int(n) for n in sizes)), dtype)
 
 
@@ -357,7 +359,7 @@ def _cross_spec(a: Spec, b: Spec) -> Spec:
     return Spec(shape, dtype)
 
 
-cross = Op(
+cross: Op = Op(
     "Cross", np.cross, _cross_spec,
     (lambda g, y, a, b: cross(b, g), lambda g, y, a, b: cross(g, a)),
     ("a", "b"), dynamic=True,

@@ -143,7 +143,7 @@ pad_op = Op(
     "Pad", _pad, _resized, (lambda g, y, x, p: _unpad(g, x, p), None), ("tensor", "paddings"),
     static=(1,), doc="Zeros around a tensor.",
 )  # fmt: skip
-pad_with_op = Op(
+pad_with_op: Op = Op(
     "PadV2", _pad, lambda x, p, c: _resized(x, p),
     (
         lambda g, y, x, p, c: _unpad(g, x, p), None,
@@ -212,7 +212,7 @@ mirror_pad_op = Op(
     (lambda g, y, x, p, mode: mirror_pad_grad_op(g, p, mode=mode), None), ("tensor", "paddings"),
     static=(1,), doc="A tensor's own elements around it, mirrored at its borders.",
 )  # fmt: skip
-mirror_pad_grad_op = Op(
+mirror_pad_grad_op: Op = Op(
     "MirrorPadGrad", _mirror_pad_grad, lambda g, p, mode: _resized(g, p, -1),
     (lambda h, y, g, p, mode: mirror_pad_op(h, p, mode=mode), None), ("g", "paddings"),
     dynamic=True, static=(1,), doc="g, with its borders added to what they mirror.",
@@ -275,7 +275,8 @@ def _tiled(x: Spec, multiples: Spec) -> Spec:
 
 def _tile_grad(g: np.ndarray, multiples: Any, shape: Any, out: Any = None) -> np.ndarray:
     parts = g.reshape(_interleaved(multiples, shape))
-    return registry["Sum"].kernel(parts, axis=tuple(range(0, parts.ndim, 2)), out=out)
+    add_up: Any = registry["Sum"].kernel
+    return add_up(parts, axis=tuple(range(0, parts.ndim, 2)), out=out)
 
 
 tile_op = Op(
@@ -283,7 +284,7 @@ tile_op = Op(
     (lambda g, y, x, m: tile_grad_op(g, m, shape_of(x)), None), ("input", "multiples"), static=(1,),
     doc="A tensor repeated as a whole.",
 )  # fmt: skip
-tile_grad_op = Op(
+tile_grad_op: Op = Op(
     "TileGrad", _tile_grad, lambda g, multiples, shape: Spec(shape_from(shape), g.dtype),
     (lambda h, y, g, m, shape: tile_op(h, m), None, None), ("g", "multiples", "shape"),
     static=(1, 2), doc="The sum of the repetitions.",
@@ -310,7 +311,7 @@ def _reversed(x: Spec, axis: tuple[int, ...]) -> Spec:
     return x._replace(value=None)
 
 
-reverse_op = Op(
+reverse_op: Op = Op(
     "ReverseV2", np.flip, _reversed, (lambda g, y, x, axis: reverse_op(g, axis=axis),), ("tensor",),
     view=True, rewrite=lambda x, axis: None if axis else x, doc="The elements in reverse order.",
 )  # fmt: skip

@@ -244,7 +244,7 @@ def categorical(
 ) -> Node:  # fmt: skip
     """`multinomial` under its newer name (TF: `tf.random.categorical`).
 
-    >>> tg.categorical([[99.0, 0.0]], 3).eval()
+    >>> tg.random.categorical([[99.0, 0.0]], 3).eval()
     array([[0, 0, 0]])
     """
     return multinomial(logits, num_samples, seed, name or "categorical", dtype)

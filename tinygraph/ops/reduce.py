@@ -131,7 +131,7 @@ def reduce_mean(
 def _extreme(ufunc: np.ufunc, name: str, of_nothing: Callable[[Any], Any]) -> Callable:
     """The kernel of a maximum or minimum, which over nothing is the dtype's own limit."""
 
-    def kernel(x: Array, axis: Axis = None, keepdims: bool = False, out: Array | None = None):
+    def kernel(x: Array, axis: Axis = None, keepdims: bool = False, out: Any = None) -> Array:
         if x.size:
             return ufunc.reduce(x, axis=axis, out=out, keepdims=keepdims)
         start = of_nothing(np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype))
@@ -189,9 +189,7 @@ def reduce_min(
 # ---------------------------------------------------------------- product
 
 
-def prod_over(
-    x: Array, axis: Axis = None, keepdims: bool = False, out: Array | None = None
-) -> Array:
+def prod_over(x: Array, axis: Axis = None, keepdims: bool = False, out: Any = None) -> Array:
     if x.dtype == np.float16:
         product = prod_over(x.astype(np.float32), axis, keepdims)
         return np.positive(product, out=out, dtype=np.float16, casting="same_kind")
@@ -328,7 +326,7 @@ def reduce_euclidean_norm(
 ) -> Node:
     """√(Σ x²) over `axis`, an int or ints, or over all axes; the gradient at 0 is 0.
 
-    >>> tg.math.reduce_euclidean_norm([[3.0, 4.0], [0.0, 0.0]], axis=1).eval()
+    >>> tg.reduce_euclidean_norm([[3.0, 4.0], [0.0, 0.0]], axis=1).eval()
     array([5., 0.], dtype=float32)
     """
     return _reduced(euclidean_norm_op, input_tensor, axis, keepdims, name, None, None)
@@ -432,10 +430,10 @@ def _sum_like_kernel(g: Array, x: Array) -> Array:
 
 
 def _sum_like_rewrite(g: Node, x: Node) -> Node | None:
-    wide, narrow = g.spec.shape.dims, x.spec.shape.dims
-    if wide is None or narrow is None or None in wide or None in narrow:
+    if not (g.shape.is_fully_defined() and x.shape.is_fully_defined()):
         return None
-    axes = _broadcast_axes(wide, narrow)
+    narrow = x.shape.dims
+    axes = _broadcast_axes(g.shape.dims, narrow)  # type: ignore[arg-type]
     return reshape(sum_op(g, axis=axes, keepdims=False), narrow) if axes else reshape(g, narrow)
 
 

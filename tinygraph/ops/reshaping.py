@@ -86,7 +86,7 @@ def _squeezed(x: Spec, axis: tuple[int, ...] | None) -> Spec:
     return Spec(Shape.of(tuple(d for i, d in enumerate(dims) if i not in axes)), x.dtype)
 
 
-squeeze_op = Op(
+squeeze_op: Op = Op(
     "Squeeze", np.squeeze, _squeezed,
     (lambda g, y, x, axis: reshape(g, shape_of(x)),), ("input",), view=True,
     doc="Dimensions of 1 dropped.",
@@ -134,7 +134,7 @@ def _inverse(perm: tuple[int, ...] | None) -> tuple[int, ...] | None:
     return None if perm is None else tuple(int(i) for i in np.argsort(perm))
 
 
-transpose_op = Op(
+transpose_op: Op = Op(
     "Transpose", lambda a, perm=None: np.transpose(a, perm), _transposed,
     (lambda g, y, a, perm: transpose_op(g, perm=_inverse(perm)),), ("a",), view=True,
     rewrite=lambda a, perm: a if perm is not None and perm == tuple(range(len(perm))) else None,

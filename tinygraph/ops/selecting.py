@@ -40,7 +40,7 @@ def _selected(condition: Spec, x: Spec, y: Spec) -> Spec:
     return Spec(shape.merge_with(rows), dtype)
 
 
-select_op = Op(
+select_op: Op = Op(
     "Select", _select, _selected,
     (
         None,
@@ -129,7 +129,7 @@ top_values_op = Op(
     (lambda g, y, x, i: top_grad_op(g, i, shape_of(x)), None), ("input", "indices"), dynamic=True,
     doc="The elements of each row at different indices.",
 )  # fmt: skip
-top_grad_op = Op(
+top_grad_op: Op = Op(
     "TopKGrad", _put, lambda g, i, shape: Spec(shape_from(shape), g.dtype),
     (lambda h, y, g, i, shape: top_values_op(h, i), None, None), ("g", "indices", "shape"),
     static=(2,), doc="Zeros of a shape, with g at different indices of each row.",

@@ -158,7 +158,7 @@ class Variable(Node):
                     value = initial_value()
             value = _guarded(as_node(value, dtype, name="initial_value", graph=graph))
             shape = value.shape if validate_shape else UNKNOWN
-            variable = graph.add(
+            variable: Any = graph.add(
                 variable_op, (), {"dtype": value.dtype, "shape": shape},
                 Spec(shape, value.dtype), scope,
             )  # fmt: skip
@@ -185,21 +185,21 @@ class Variable(Node):
         return initialized_value(self)
 
     def assign(
-        self, value: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+        self, value: Any, use_locking: Any = None, name: str | None = None, read_value: bool = True
     ) -> Node | Operation:
         """An update to `value`; see `tg.assign`."""
         node = assign(self, value, name=name)
         return node if read_value else node.op
 
     def assign_add(
-        self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+        self, delta: Any, use_locking: Any = None, name: str | None = None, read_value: bool = True
     ) -> Node | Operation:
         """An update by adding `delta`; see `tg.assign_add`."""
         node = assign_add(self, delta, name=name)
         return node if read_value else node.op
 
     def assign_sub(
-        self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+        self, delta: Any, use_locking: Any = None, name: str | None = None, read_value: bool = True
     ) -> Node | Operation:
         """An update by subtracting `delta`; see `tg.assign_sub`."""
         node = assign_sub(self, delta, name=name)
@@ -323,22 +323,42 @@ def assign_sub(ref: Node, value: Any, use_locking: Any = None, name: str | None 
 
 
 def global_variables(scope: str | None = None) -> list[Variable]:
-    """The variables of the default graph that a checkpoint would hold (TF: same name)."""
+    """The variables of the default graph that a checkpoint would hold (TF: same name).
+
+    >>> w = tg.Variable(1.0, name="w")
+    >>> tg.global_variables()
+    [<tg.Variable 'w:0' shape=() dtype=float32>]
+    """
     return get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES, scope)
 
 
 def trainable_variables(scope: str | None = None) -> list[Variable]:
-    """The variables that optimizers change (TF: same name)."""
+    """The variables that optimizers change (TF: same name).
+
+    >>> v, w = tg.Variable(1.0, trainable=False), tg.Variable(2.0, name="w")
+    >>> tg.trainable_variables()
+    [<tg.Variable 'w:0' shape=() dtype=float32>]
+    """
     return get_default_graph().get_collection(GraphKeys.TRAINABLE_VARIABLES, scope)
 
 
 def local_variables(scope: str | None = None) -> list[Variable]:
-    """The variables of this process only, such as counters (TF: same name)."""
+    """The variables of this process only, such as counters (TF: same name).
+
+    >>> tg.local_variables()
+    []
+    """
     return get_default_graph().get_collection(GraphKeys.LOCAL_VARIABLES, scope)
 
 
 def variables_initializer(var_list: Iterable[Variable], name: str = "init") -> Operation:
-    """An operation that gives each of `var_list` its initial value (TF: same name)."""
+    """An operation that gives each of `var_list` its initial value (TF: same name).
+
+    >>> v, w = tg.Variable(1.0), tg.Variable(2.0)
+    >>> tg.variables_initializer([v]).run()
+    >>> print(v.eval())
+    1.0
+    """
     return group(*[variable.initializer for variable in var_list], name=name)
 
 
@@ -355,5 +375,11 @@ def global_variables_initializer() -> Operation:
 
 
 def local_variables_initializer() -> Operation:
-    """An operation that initialises all local variables (TF: same name)."""
+    """An operation that initialises all local variables (TF: same name).
+
+    >>> count = tg.get_local_variable("count", [], dtype=tg.int32)
+    >>> tg.local_variables_initializer().run()
+    >>> print(count.eval())
+    0
+    """
     return variables_initializer(local_variables())

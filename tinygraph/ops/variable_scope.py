@@ -15,7 +15,11 @@ from tinygraph.spec import Shape, as_dtype, float32
 
 
 class Reuse(enum.Enum):
-    """What get_variable does with a name that it has met before."""
+    """What get_variable does with a name that it has met before.
+
+    >>> tg.AUTO_REUSE
+    <Reuse.AUTO: 'auto'>
+    """
 
     AUTO = "auto"
 
@@ -25,9 +29,17 @@ AUTO_REUSE = Reuse.AUTO
 
 
 class VariableScope:
-    """A prefix of variables' names with defaults for `get_variable` (TF: `tf.VariableScope`)."""
+    """A prefix of variables' names with defaults for `get_variable` (TF: `tf.VariableScope`).
 
-    def __init__(self, name: str, reuse: Any = None, original_name_scope: str = "", **defaults: Any):
+    >>> with tg.variable_scope("layer") as scope:
+    ...     w = tg.get_variable("w", [2])
+    >>> scope.name, scope.trainable_variables() == [w]
+    ('layer', True)
+    """
+
+    def __init__(
+        self, name: str, reuse: Any = None, original_name_scope: str = "", **defaults: Any
+    ):
         self.name = name
         self.reuse = reuse
         self.original_name_scope = original_name_scope
@@ -111,14 +123,14 @@ def variable_scope(
         raise GraphError("variable_scope needs a name_or_scope or a default_name")
     if isinstance(name_or_scope, VariableScope):
         name, inherited = name_or_scope.name, name_or_scope
-        label = name.rpartition("/")[2]
-    elif isinstance(name_or_scope, str) or name_or_scope is None:
-        label = name_or_scope
-        if label is None:
-            label = store.unique(prefix + default_name)[len(prefix) :]  # type: ignore[operator]
-        name, inherited = prefix + label, outer
+    elif isinstance(name_or_scope, str):
+        name, inherited = prefix + name_or_scope, outer
+    elif name_or_scope is None:
+        name, inherited = store.unique(f"{prefix}{default_name}"), outer
     else:
         raise DTypeError(f"name_or_scope is a string or a VariableScope, not {name_or_scope!r}")
+    is_scope = isinstance(name_or_scope, VariableScope)
+    label = name.rpartition("/")[2] if is_scope else name[len(prefix) :]
     defaults = {"initializer": initializer, "regularizer": regularizer, "constraint": constraint,
                 "dtype": None if dtype is None else as_dtype(dtype)}  # fmt: skip
     given = {key: value for key, value in defaults.items() if value is not None}

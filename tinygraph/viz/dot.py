@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError
 from tinygraph.graph import Graph, GraphKeys, Node, Operation, ancestors, get_default_graph
 from tinygraph.viz.picture import Picture
 from tinygraph.viz.view import Box, Edge, Options, View
-from tinygraph.viz.words import count_text, parameters_of
+from tinygraph.viz.words import count_text, is_trainable, parameters_of
 
 DIRECTIONS = ("TB", "BT", "LR", "RL")
 NESTED = 8  # levels of clusters; deeper scopes are spelt out only in tooltips
@@ -49,8 +49,8 @@ LOOKS = {
 }
 ARROWS = {  # attributes of an edge, and what the legend says
     "data": ("", ""),
-    "saved": ('color="#9A9A9A" penwidth=0.8', "<font color=\"#8A8A8A\">→</font> kept for gradients"),
-    "state": ('color="#00664A" dir=both', '<font color="#00664A">↔</font> read and updated'),
+    "saved": ('color="#9A9A9A", penwidth=0.8', '<font color="#8A8A8A">→</font> kept for gradients'),
+    "state": ('color="#00664A", dir=both', '<font color="#00664A">↔</font> read and updated'),
     "control": ("style=dashed", "⇢ control dependency"),
     "shape": ("style=dotted", "⇢ shape only"),
     "start": ("style=dashed", ""),
@@ -118,14 +118,15 @@ def to_dot(
     (True, True)
     """
     if direction not in DIRECTIONS:
-        raise InvalidArgumentError(f"direction is one of {', '.join(DIRECTIONS)}, not {direction!r}")
+        known = ", ".join(DIRECTIONS)
+        raise InvalidArgumentError(f"direction is one of {known}, not {direction!r}")
     if depth is not None and depth < 1:
         raise InvalidArgumentError(f"depth is at least 1, or None for all levels, not {depth!r}")
     graph, roots = _roots(graph)
     nodes = ancestors(roots) if roots else graph.nodes
     view = View(graph, nodes, roots, Options(backward, constants, initializers, updates, depth))
     variables = [x for x in nodes if x.kind.reads and x in view.box_of]
-    parameters = parameters_of(x for x in variables if x.trainable)
+    parameters = parameters_of(filter(is_trainable, variables))
     lines = ["digraph tinygraph {", HEADER % direction]
     lines += _caption(view, title, variables, parameters, legend)
     lines += _parts(view)
@@ -160,7 +161,7 @@ def summary(graph: Graph | None = None) -> str:
     """
     graph = graph or get_default_graph()
     variables = [node for node in graph.nodes if node.kind.reads]
-    trained = [x for x in variables if x.trainable]  # type: ignore[attr-defined]
+    trained = set(filter(is_trainable, variables))
     rows = [("variable", "shape", "parameters")]
     for x in variables:
         size = x.spec.shape.num_elements()
@@ -193,7 +194,7 @@ def _roots(fetches: Any) -> tuple[Graph, list[Node]]:
                 item = get_default_graph().as_graph_element(item)
             node = item.node if isinstance(item, Operation) else item
             if not isinstance(node, Node):
-                raise DTypeError(f"cannot draw {node!r}: a graph, tensors or operations are expected")
+                raise DTypeError(f"cannot draw {node!r}: a graph, tensors or operations expected")
             found[node] = None
     if not found:
         raise GraphError("no fetches to draw")
@@ -212,11 +213,9 @@ def _caption(
     """The graph's label: title, number of parameters and legend."""
     rows = [f'<font point-size="18"><b>{_text(title)}</b></font>'] if title else []
     if parameters:
-        count = sum(x.trainable for x in variables)  # type: ignore[attr-defined]
-        rows.append(
-            f'<font point-size="13">{count_text(parameters, "parameter")} in '
-            f"{count_text(count, 'variable')}</font>"
-        )
+        count = sum(map(is_trainable, variables))
+        words = f"{count_text(parameters, 'parameter')} in {count_text(count, 'variable')}"
+        rows.append(f'<font point-size="13">{words}</font>')
     if legend:
         rows += _legend(view)
     if rows:
@@ -233,9 +232,10 @@ def _legend(view: View) -> list[str]:
         for role, look in LOOKS.items()
         if role in roles
     )
-    words = [words for kind, (_, words) in ARROWS.items() if kind in kinds and words]
     rows = [f'<table border="0" cellspacing="4"><tr>{cells}</tr></table>'] if cells else []
-    return rows + ([f'<font point-size="11">{"&nbsp;&nbsp;&nbsp;&nbsp;".join(words)}</font>'] if words else [])
+    words = "&nbsp;" * 5
+    words = words.join(text for kind, (_, text) in ARROWS.items() if kind in kinds and text)
+    return [*rows, f'<font point-size="11">{words}</font>'] if words else rows
 
 
 def _table_style(look: Look) -> str:

@@ -62,7 +62,7 @@ class Picture:
         suffix = path.suffix.lower()
         if suffix not in TEXT_FORMATS + IMAGE_FORMATS:
             known = ", ".join(IMAGE_FORMATS + TEXT_FORMATS)
-            raise InvalidArgumentError(f"a picture's file ends in one of {known}, not '{path.name}'")
+            raise InvalidArgumentError(f"a picture ends in one of {known}, not '{path.name}'")
         path.parent.mkdir(parents=True, exist_ok=True)
         if suffix in IMAGE_FORMATS:
             image, reason = self._image(suffix[1:])

@@ -15,8 +15,14 @@ from tinygraph.graph import Graph, GraphKeys, Node
 from tinygraph.op import const
 from tinygraph.spec import Spec
 from tinygraph.viz.words import (
-    attribute_texts, count_text, parameters_of, size_text, tells_nothing, value_text,
-)  # fmt: skip
+    attribute_texts,
+    count_text,
+    is_trainable,
+    parameters_of,
+    size_text,
+    tells_nothing,
+    value_text,
+)
 
 SHAPE_INPUTS = {"Shape": (0,), "Size": (0,), "Rank": (0,), "SumLike": (1,)}
 """The inputs of which an op takes the shape only."""
@@ -115,7 +121,7 @@ class View:
             for node in self.nodes for x in node.inputs
         )  # fmt: skip
         for node in reversed(self.nodes):
-            unused = node in used and node not in needed and not _trainable(node)
+            unused = node in used and node not in needed and not is_trainable(node)
             dead = self.whole and applied and node in self.backward and node not in needed
             hidden = node in left_out or (unused or dead) and node not in self.roots
             if hidden or node in derived and not self.options.backward:
@@ -123,7 +129,7 @@ class View:
                 mine = node in self.backward  # what it takes from the forward pass stays
                 used.update(x for x in _needs(node) if not mine or x in self.backward)
                 continue
-            if node in needed and node not in outside and not _trainable(node):
+            if node in needed and node not in outside and not is_trainable(node):
                 self.training.add(node)
             if node not in self.training or node in self.backward:
                 outside.update(_needs(node))
@@ -187,10 +193,11 @@ class View:
         """Merge what only one variable's update needs, such as the product with the rate, in it."""
         if self.options.updates:
             return
+        mergeable = self.training - self.backward - self.roots
         for node in reversed(self.nodes):
             if not self._is_shown(node) or node in self.backward:
                 continue
-            if node.kind.updates and _trainable(node.inputs[0]):
+            if node.kind.updates and is_trainable(node.inputs[0]):
                 self.owner[node] = node
             elif node not in self.training or node.kind.effect or _is_placeholder(node):
                 continue
@@ -200,7 +207,7 @@ class View:
             mine = self.owner.get(node)
             for x in node.inputs:
                 x = self.passed.get(x, x)
-                if x in self.training and x.inputs and x not in self.backward and x not in self.roots:
+                if x.inputs and x in mergeable:
                     self.owner[x] = mine if self.owner.get(x, mine) is mine else None
 
     def _is_shown(self, node: Node) -> bool:
@@ -273,7 +280,7 @@ class View:
         """A box's title and the lines below it."""
         base = _base(node.op_name)
         if role == "variable":
-            trained = _trainable(node)
+            trained = is_trainable(node)
             size = size_text(node, "parameter" if trained else "element")
             return base, [size if trained else f"{size}, not trained"]
         if role == "placeholder":
@@ -334,7 +341,8 @@ class View:
             box = self.box_of.get(self.passed.get(source, source))
             if box is not None and box is not target:
                 if kind == "data" and target.training and not box.training:
-                    kind = "state" if target.role == "update" and box.role == "variable" else "saved"
+                    updated = target.role == "update" and box.role == "variable"
+                    kind = "state" if updated else "saved"
                 edges.setdefault((box.key, target.key), Edge(box, target, kind, source.spec))
 
         for node in self.nodes:
@@ -373,7 +381,7 @@ def _tidy_scopes(boxes: list[Box]) -> None:
 
 def _contents(members: list[Box]) -> list[str]:
     """What a collapsed scope holds."""
-    size = parameters_of(box.node for box in members if _trainable(box.node))
+    size = parameters_of(box.node for box in members if is_trainable(box.node))
     ops = sum(box.role not in ("variable", "placeholder", "constant") for box in members)
     return [count_text(ops, "op")] + ([count_text(size, "parameter")] if size else [])
 
@@ -433,7 +441,3 @@ def _is_seed(node: Node) -> bool:
 
 def _is_placeholder(node: Node) -> bool:
     return node.kind.fed or node.kind.name == "PlaceholderWithDefault"
-
-
-def _trainable(node: Node) -> bool:
-    return node.kind.reads and node.trainable  # type: ignore[attr-defined]

@@ -18,6 +18,10 @@ def count_text(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def is_trainable(node: Node) -> bool:
+    return node.kind.reads and getattr(node, "trainable", False)
+
+
 def parameters_of(nodes: Iterable[Node]) -> int:
     """How many elements the variables among `nodes` have in all."""
     return sum(node.spec.shape.num_elements() or 0 for node in nodes if node.kind.reads)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, TinygraphError
+from tinygraph.errors import DTypeError, GraphError, TinygraphError
 from tinygraph.graph import Graph, Node, Operation, get_default_graph
 from tinygraph.spec import (
-    SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, bool_, broadcast, float32,
+    SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, broadcast, float32,
     normalize_axis, to_array,
 )  # fmt: skip
 
@@ -60,8 +60,8 @@ class Op:
         `rewrite(*inputs, **attrs) -> node or None`: what the compiler puts in place of the node,
         where it can tell; for a composite op this is its body.
     state
-        `state(**attrs) -> object`: what a Session keeps for a node between runs; the kernel gets
-        it as `state=`.
+        `state(name, **attrs) -> object`: what a Session keeps for a node of that name between
+        runs; the kernel gets it as `state=`.
     fed
         The op has no value unless a run feeds it one.
     reads

@@ -269,8 +269,7 @@ class Session:
     def _state_of(self, node: Node) -> Any:
         """What the session keeps for a node between runs, such as its place in a random stream."""
         if node not in self._states:
-            self._states[node] = node.kind.state(graph_seed=node.graph.seed, name=node.op_name,
-                                                 **node.attrs)  # fmt: skip
+            self._states[node] = node.kind.state(name=node.op_name, **node.attrs)
         return self._states[node]
 
     def _watch_growth(self) -> None:

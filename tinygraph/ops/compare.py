@@ -103,17 +103,21 @@ logical_not = elementwise(
 
 # ---------------------------------------------------------------- where gradients stop
 
+_BITS = {1: np.int8, 2: np.int16, 4: np.int32, 8: np.int64}
+
 
 def cleared(x: Array, keep: Array, out: Array | None = None) -> Array:
     """x where `keep`, else 0: the bits times 1 or 0.
 
     Unlike `x * keep` that turns inf and NaN to 0 too; `np.where` branches, five times slower.
     """
-    bits = np.dtype(f"i{x.dtype.itemsize}")
-    kept = np.multiply(
-        x.view(bits), keep.view(np.int8), out=None if out is None else out.view(bits)
-    )
-    return kept.view(x.dtype) if out is None else out
+    bits = _BITS.get(x.itemsize)
+    if bits is None:  # the complex numbers of a gradient check
+        return np.where(keep, x, np.zeros((), x.dtype))
+    if out is None:
+        return np.multiply(x.view(bits), keep.view(np.int8)).view(x.dtype)
+    np.multiply(x.view(bits), keep.view(np.int8), out=out.view(bits))
+    return out
 
 
 def _kept_spec(x: Spec, keep: Spec) -> Spec:

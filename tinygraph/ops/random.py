@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
-from tinygraph.graph import Node, name_scope
+from tinygraph.graph import Node, get_default_graph, name_scope
 from tinygraph.op import Op, as_node
 from tinygraph.ops.array import as_shape_node, shape_from
 from tinygraph.ops.math import add, multiply, subtract
@@ -30,12 +30,20 @@ __all__ = [
 FLOATS, INTS = (float16, float32, float64), (int32, int64)
 
 
-def _stream(graph_seed: int | None, name: str, seed: int | None, **attrs: Any) -> Philox:
-    return Philox(*seeds(graph_seed, seed, default=zlib.crc32(name.encode())))
+Seeds = tuple[int | None, int | None]  # the graph's, when the op was made, and the op's own
+
+
+def _stream(name: str, seed: Seeds, **attrs: Any) -> Philox:
+    return Philox(*seeds(*seed, default=zlib.crc32(name.encode())))
 
 
 def _dims(shape: Any) -> tuple[int, ...]:
     return tuple(int(d) for d in shape)
+
+
+def _seeds(seed: Any) -> Seeds:
+    """What an op made now has for its `seed` attribute."""
+    return get_default_graph().seed, _checked_seed(seed)
 
 
 def _checked_seed(seed: Any) -> int | None:
@@ -155,7 +163,7 @@ def random_uniform(
     >>> tg.random_uniform([3], seed=5).eval()
     array([0.38831127, 0.6636828 , 0.19191074], dtype=float32)
     """
-    dtype, seed = as_dtype(dtype), _checked_seed(seed)
+    dtype, seed = as_dtype(dtype), _seeds(seed)
     if dtype not in FLOATS + INTS:
         raise GraphError(f"Invalid dtype {dtype!r}: random_uniform makes floats, int32 or int64")
     if maxval is None and dtype.is_integer:
@@ -203,7 +211,7 @@ def _scaled(
     op: Op, shape: Any, mean: Any, stddev: Any, dtype: Any, seed: Any, scope: str
 ) -> Node:
     """What `op` draws, times `stddev`, plus `mean`."""
-    dtype, seed = as_dtype(dtype), _checked_seed(seed)
+    dtype, seed = as_dtype(dtype), _seeds(seed)
     shape = as_shape_node(shape)
     mean = as_node(mean, dtype, name="mean", graph=shape.graph)
     stddev = as_node(stddev, dtype, name="stddev", graph=shape.graph)
@@ -217,7 +225,7 @@ def random_shuffle(value: Any, seed: int | None = None, name: str | None = None)
     >>> sorted(tg.random_shuffle([1, 2, 3]).eval().tolist())
     [1, 2, 3]
     """
-    return random_shuffle_op(as_node(value, name="value"), seed=_checked_seed(seed), name=name)
+    return random_shuffle_op(as_node(value, name="value"), seed=_seeds(seed), name=name)
 
 
 def multinomial(
@@ -235,7 +243,7 @@ def multinomial(
         logits = as_node(logits, name="logits")
         samples = as_node(num_samples, name="num_samples", graph=logits.graph)
         dtype = int64 if output_dtype is None else as_dtype(output_dtype)
-        return multinomial_op(logits, samples, output_dtype=dtype, seed=_checked_seed(seed))
+        return multinomial_op(logits, samples, output_dtype=dtype, seed=_seeds(seed))
 
 
 def categorical(

@@ -124,12 +124,13 @@ def erf_of(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     flat = np.reshape(x, -1)
     if flat.dtype == np.float64:
         return _stored(_erf_double(flat), x, out)
-    return _stored(_erf_single(flat.astype(np.float32, copy=False)), x, out)
+    return _stored(_erf_single(flat.astype(np.float32, casting="safe", copy=False)), x, out)
 
 
 def erfc_of(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """1 - erf(x), without cancellation for large x."""
-    return _stored(_erfc_double(np.reshape(x, -1).astype(np.float64, copy=False)), x, out)
+    flat = np.reshape(x, -1).astype(np.float64, casting="safe", copy=False)
+    return _stored(_erfc_double(flat), x, out)
 
 
 def _stored(flat: np.ndarray, like: np.ndarray, out: np.ndarray | None) -> np.ndarray:

@@ -23,10 +23,17 @@ ONES = {np.dtype(t): np.ones(DIRECT, t) for t in (np.float32, np.float64)}
 
 def sum_over(x: Array, axis: Axis = None, keepdims: bool = False, out: Any = None) -> Array:
     """The sum over `axis`, accurate whatever the axes and the layout."""
+    ones = ONES.get(x.dtype)
+    if ones is not None and axis is not None and out is not None and x.ndim == 2 == len(axis) + 1:
+        n = x.shape[axis[0]]
+        if n <= DIRECT:  # a sum over rows or columns, at once: training steps have several
+            left, right = (x, ones[:n]) if axis[0] in (1, -1) else (ones[:n], x)
+            np.dot(left, right, out=out.reshape(-1))
+            return out
     if x.dtype == np.float16:
         total = sum_over(x.astype(np.float32), axis, keepdims)
         return np.positive(total, out=out, dtype=np.float16, casting="same_kind")
-    if x.dtype not in ONES:
+    if ones is None:
         return np.add.reduce(x, axis=axis, dtype=x.dtype, out=out, keepdims=keepdims)
     rank = x.ndim
     if axis is None or len(axis) == rank:

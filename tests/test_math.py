@@ -178,6 +178,8 @@ def test_division_of_ints_gives_floats():
         lambda x: tg.norm(x, "fro"),
         lambda x: tg.norm(x, "max"),
         lambda x: tg.norm(x, 3, axis=[0, 1]),
+        lambda x: tg.norm(x, 1, axis=[0, 0]),
+        lambda x: tg.norm(x, 1, axis=[]),
         lambda x: tg.matrix_inverse(tg.zeros([2, 3])),
         lambda x: tg.matrix_solve(x, tg.zeros([2])),
         lambda x: tg.matrix_solve(x, tg.zeros([3, 1])),

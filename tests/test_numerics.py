@@ -274,6 +274,13 @@ def test_norm_at_zero(ord):
     equals(slope, [0, 0])
 
 
+@pytest.mark.parametrize("ord", ["fro", 1, 2, INF])
+def test_matrix_norm_at_zero(ord):
+    y, slope = value_and_slope(lambda x: tg.norm(x, ord, axis=[0, 1]), np.zeros((3, 2)))
+    equals(y, 0)
+    equals(slope, np.zeros((3, 2)))
+
+
 def test_norm_of_a_zero_row():
     y, slope = value_and_slope(lambda x: tg.norm(x, axis=1), [[0.0, 0.0], [3.0, 4.0]])
     equals(y, [0, 5])

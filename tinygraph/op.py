@@ -292,6 +292,7 @@ def elementwise(
     accepts: str = "number",
     dtype: DType | None = None,
     params: tuple[str, ...] = (),
+    dynamic: bool = False,
     rewrite: Callable[..., Node | None] | None = None,
     doc: str = "",
 ) -> Op:
@@ -299,7 +300,7 @@ def elementwise(
 
     `vjps` has one rule per input, which never mentions broadcasting. `accepts` is the kind of
     dtypes that it takes: "float", "int", "number", "bool" or "any". The result has the inputs'
-    dtype, unless `dtype` is given.
+    dtype, unless `dtype` is given. A kernel that takes no `out` needs `dynamic=True`.
 
     >>> cube = tg.elementwise("Cube", lambda x, out=None: np.multiply(x * x, x, out=out),
     ...                       lambda g, y, x: g * 3.0 * x * x)
@@ -318,7 +319,7 @@ def elementwise(
 
     op = Op(
         name, kernel, infer, vjps, params or _inputs_of(vjps), broadcasts=True, rewrite=simpler,
-        inplace=tuple(range(len(vjps))) if dtype is None else (), doc=doc,
+        inplace=tuple(range(len(vjps))) if dtype is None else (), dynamic=dynamic, doc=doc,
     )  # fmt: skip
     return op
 

@@ -142,6 +142,13 @@ def norms():
                 ),
                 note=f"matrix norm {ord} axis {axis}", unknown="dims",
             )  # fmt: skip
+    for axis, keepdims in ([0, 1], False), ([-1, 0], True), ((1, 2), True):
+        yield Case(
+            "EuclideanNorm", lambda x, a=axis, k=keepdims: tg.norm(x, 2, axis=a, keepdims=k),
+            [f64(2, 3, 4)],
+            lambda x, a=tuple(axis), k=keepdims: np.linalg.norm(x, 2, a, k),
+            note=f"matrix norm 2 axis {axis}", unknown="dims", slack=10,
+        )  # fmt: skip
 
 
 # ---------------------------------------------------------------- square matrices

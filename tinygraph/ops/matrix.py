@@ -18,7 +18,7 @@ from tinygraph.ops.math import div_no_nan, multiply_no_nan, pow_
 from tinygraph.ops.reduce import (
     Axis, axes_of, dropped, either, euclidean_norm_op, max_op, reduce_sum, spread, sum_op,
 )  # fmt: skip
-from tinygraph.ops.reshaping import expand_op
+from tinygraph.ops.reshaping import expand_op, transpose
 from tinygraph.spec import UNKNOWN, DType, Shape, Spec, as_dtype, float16, float32
 
 Array = np.ndarray
@@ -53,8 +53,8 @@ def norm(
 ) -> Node:  # fmt: skip
     """The norm of the vectors along `axis`, of the matrices in two axes, or of all elements.
 
-    `ord` is "euclidean", 1, 2, np.inf or any positive p for vectors; "euclidean", "fro", 1 or
-    np.inf for matrices. The gradient at 0 is 0.
+    `ord` is "euclidean", 1, 2, np.inf or any positive p for vectors; "euclidean", "fro", 1, 2 (the
+    largest singular value) or np.inf for matrices. The gradient at 0 is 0.
 
     >>> print(tg.norm([3.0, 4.0]).eval(), tg.norm([3.0, -4.0], ord=1).eval())
     5.0 7.0
@@ -63,17 +63,14 @@ def norm(
     keep = bool(either(keepdims, keep_dims, "'keep_dims' and 'keepdims'"))
     axes = axes_of(axis, x)
     name = name or "norm"
-    if axes is not None and len(axes) == 2 and ord in (1, np.inf):
-        return _matrix_norm(x, ord, axes, keep, name)
-    if axes is not None and len(axes) > 2 or axes == ():
-        raise GraphError(f"axis must be None, an int, or two ints, not {axis!r}")
-    if axes is not None and len(axes) == 2 and ord not in ("euclidean", "fro"):
-        raise GraphError(f"'ord' must be a supported matrix norm, got {ord}")
-    if isinstance(ord, str) and (ord != "euclidean" and len(axes or ()) != 2):
-        raise GraphError(f"'ord' must be a supported vector norm, got {ord}")
-    if ord in ("euclidean", "fro", 2):
+    if axes is not None and (len(axes) not in (1, 2) or len(set(axes)) < len(axes)):
+        raise GraphError(f"axis must be None, an int, or two different ints, not {axis!r}")
+    of_matrices = axes is not None and len(axes) == 2
+    if ord == "euclidean" or ord == ("fro" if of_matrices else 2):
         return euclidean_norm_op(x, axis=axes, keepdims=keep, name=name)
-    if not ord > 0:
+    if of_matrices:
+        return _matrix_norm(x, ord, axes, keep, name)  # type: ignore[arg-type]
+    if isinstance(ord, str) or not ord > 0:
         raise GraphError(f"'ord' must be a supported vector norm, got {ord}")
     if ord == 1:
         return sum_op(abs_(x), axis=axes, keepdims=keep, name=name)
@@ -82,13 +79,26 @@ def norm(
     return p_norm_op(x, p=float(ord), axis=axes, keepdims=keep, name=name)
 
 
-def _matrix_norm(x: Node, ord: float, axes: tuple, keepdims: bool, name: str) -> Node:
-    """The largest sum of absolute values, of columns for 1 and of rows for inf."""
-    summed, compared = axes if ord == 1 else axes[::-1]
+def _matrix_norm(x: Node, ord: Any, axes: tuple[int, ...], keepdims: bool, name: str) -> Node:
+    """The largest sum of absolute values, of columns for 1 and of rows for inf; 2 is spectral."""
+    if ord not in (1, 2, np.inf):
+        raise GraphError(f"'ord' must be a supported matrix norm, got {ord}")
     with name_scope(name):
+        if ord == 2:
+            return _spectral_norm(x, axes, keepdims)
+        summed, compared = axes if ord == 1 else axes[::-1]
         sums = sum_op(abs_(x), axis=(summed,), keepdims=True)
         largest = max_op(sums, axis=(compared,), keepdims=True)
         return largest if keepdims else dropped(largest, x, axes)
+
+
+def _spectral_norm(x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
+    """The largest singular value: |x v| for the eigenvector v of the largest eigenvalue of xᵀx."""
+    others = [i for i in range(len(x.shape.as_list())) if i not in axes]
+    x = transpose(x, [*others, *axes])
+    v = self_adjoint_eig(matmul(x, x, transpose_a=True))[1][..., -1:]
+    y = euclidean_norm_op(matmul(x, v), axis=(-2, -1), keepdims=False)
+    return expand_op(y, axis=tuple(sorted(axes))) if keepdims else y
 
 
 # ---------------------------------------------------------------- square matrices

@@ -18,7 +18,7 @@ Axis = tuple[int, ...] | None
 # all blocks round alike, and of 1e-9 for random rows.
 
 DIRECT, BLOCK = 1024, 256
-ONES = {np.dtype(t): np.ones(DIRECT, t) for t in (np.float32, np.float64)}
+ONES = {np.dtype(t): np.broadcast_to(np.ones(DIRECT, t), DIRECT) for t in (np.float32, np.float64)}
 
 
 def sum_over(x: Array, axis: Axis = None, keepdims: bool = False, out: Any = None) -> Array:

@@ -1,0 +1,140 @@
+"""Train an autoencoder on MNIST in four ways, and compare what it draws and what it looks for.
+
+    python examples/mnist_autoencoder.py --output output/mnist_autoencoder
+
+784 - 128 (ReLU) - 784 (sigmoid): each image has to pass through 128 numbers. The loss is the sigmoid
+cross-entropy with the image itself, summed over its pixels. The network learns
+
+    plain                   as it is
+    denoising               with noise on its input: it has to give back the clean image
+    dropout                 with hidden units switched off at random
+    denoising and dropout   with both
+
+Noise and dropout are operations of the graph, off unless they are fed: the four are one graph in
+four sessions, with the same initial weights and the same batches.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from common import dense, load, positive, progress, say
+
+import tinygraph as tg
+from tinygraph.datasets import mnist
+from tinygraph.viz import plots
+
+HIDDEN = 128
+SHOWN = 10  # images in a row
+
+
+class Autoencoder:
+    """The graph: a placeholder, the noisy input, the code, the reconstruction, loss and training."""
+
+    def __init__(self, learning_rate: float, iterations: int):
+        self.images = tg.placeholder(tg.float32, [None, 784], name="images")
+        self.noise = tg.placeholder_with_default(0.0, [], name="noise")
+        self.keep_prob = tg.placeholder_with_default(1.0, [], name="keep_prob")
+        small = tg.truncated_normal_initializer(stddev=0.03)
+        with tg.name_scope("corrupt"):
+            noise = tg.random_normal(tg.shape(self.images), stddev=self.noise)
+            self.noisy = self.images + noise
+        code = dense(self.noisy, HIDDEN, tg.nn.relu, small, "encoder")
+        code = tg.nn.dropout(code, self.keep_prob)
+        logits = dense(code, 784, None, small, "decoder")
+        self.reconstruction = tg.nn.sigmoid(logits, name="reconstruction")
+        with tg.name_scope("loss"):
+            pixels = tg.nn.sigmoid_cross_entropy_with_logits(labels=self.images, logits=logits)
+            self.loss = tg.reduce_mean(tg.reduce_sum(pixels, axis=1))
+        with tg.name_scope("learning_rate"):
+            step = tg.train.get_or_create_global_step()
+            rate = tg.train.cosine_decay(learning_rate, step, iterations)
+        self.train = tg.train.AdamOptimizer(rate).minimize(self.loss, global_step=step)
+        self.filters = tg.trainable_variables("encoder/kernel")[0]
+
+
+def train(name: str, model: Autoencoder, corruption: dict, data: dict, args) -> dict:
+    """Train one variant in a session of its own; what it makes of test images, and its filters."""
+    images, labels = data["train"]
+    test = data["test"][0]
+    every = max(1, args.iterations // 5)
+    print(f"{name}:")
+    with tg.Session() as sess:
+        sess.run(tg.global_variables_initializer())
+        batches = mnist.batches(images, labels, args.batch_size, args.iterations, seed=args.seed)
+        for i, (x, _) in enumerate(progress(batches, args.iterations), start=1):
+            feed = {model.images: x, **corruption}
+            _, loss = sess.run([model.train, model.loss], feed_dict=feed)
+            if i % every == 0 or i == args.iterations:
+                clean = sess.run(model.loss, feed_dict={model.images: test})
+                say(f"[Iteration {i:5d}] Loss={loss:.2f} | Test loss={clean:.2f} (clean input)")
+        examples = test[:SHOWN]
+        noisy, reconstruction, filters = sess.run(
+            [model.noisy, model.reconstruction, model.filters],
+            feed_dict={model.images: examples, model.noise: corruption.get(model.noise, 0.0)},
+        )
+    print(f"{name}: test loss {clean:.2f} nats per image")
+    rows = {"original": examples, "noisy input": noisy, "reconstruction": reconstruction}
+    if model.noise not in corruption:
+        del rows["noisy input"]
+    return {"rows": rows, "weights": filters, "loss": float(clean)}
+
+
+def draw(name: str, variant: dict, output: Path) -> None:
+    """The pictures of one variant."""
+    file = name.replace(" ", "_")
+    title = f"Autoencoder, {name}: test images"
+    figure = plots.reconstructions(variant["rows"], SHOWN, title)
+    plots.save(figure, output / f"{file}_reconstructions.png")
+    title = f"Autoencoder, {name}: the first 16 of {HIDDEN} filters"
+    plots.save(plots.filters(variant["weights"], 16, title), output / f"{file}_filters.png")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--noise", type=float, default=0.5, help="its standard deviation (default %(default)s)")
+    add("--keep-prob", type=float, default=0.7,
+        help="share of the hidden units that dropout keeps (default %(default)s)")  # fmt: skip
+    add("--learning-rate", type=float, default=0.003,
+        help="of Adam, at the start; decays to 0 (default %(default)s)")  # fmt: skip
+    add("--batch-size", type=positive, default=100, help="images (default %(default)s)")
+    add("--iterations", type=positive, default=2000,
+        help="batches for each variant (default %(default)s)")  # fmt: skip
+    add("--seed", type=int, default=0, help="of weights, noise and batches (default %(default)s)")
+    add("--data", metavar="DIR", help="a directory with the files of MNIST")
+    add("--output", type=Path, metavar="DIR", default="output/mnist_autoencoder",
+        help="for the pictures (default %(default)s)")  # fmt: skip
+    args = parser.parse_args()
+
+    data = load(args.data)
+    args.output.mkdir(parents=True, exist_ok=True)
+    tg.set_random_seed(args.seed)
+    model = Autoencoder(args.learning_rate, args.iterations)
+    with plots.optional():
+        picture = tg.viz.to_dot([model.loss, model.reconstruction], title="The autoencoder")
+        picture.render(args.output / "autoencoder.svg")
+    noise, dropout = {model.noise: args.noise}, {model.keep_prob: args.keep_prob}
+    corruptions = {
+        "plain": {},
+        "denoising": noise,
+        "dropout": dropout,
+        "denoising and dropout": noise | dropout,
+    }
+    variants = {}
+    for name, corruption in corruptions.items():
+        variants[name] = train(name, model, corruption, data, args)
+        with plots.optional():
+            draw(name, variants[name], args.output)
+    with plots.optional():
+        figure = plots.autoencoders(variants, title="Four ways to train an autoencoder")
+        plots.save(figure, args.output / "autoencoders.png")
+    print(f"The pictures are in {args.output}")
+
+
+if __name__ == "__main__":
+    main()

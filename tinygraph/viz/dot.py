@@ -19,6 +19,7 @@ from tinygraph.viz.view import Box, Edge, Options, View
 from tinygraph.viz.words import count_text, is_trainable, parameters_of
 
 DIRECTIONS = ("TB", "BT", "LR", "RL")
+LARGE = 150  # boxes; from here on Graphviz is told to stop polishing after a few seconds
 NESTED = 8  # levels of clusters; deeper scopes are spelt out only in tooltips
 LONGEST = 44  # characters of a label's line
 
@@ -128,6 +129,7 @@ def to_dot(
     variables = [x for x in nodes if x.kind.reads and x in view.box_of]
     parameters = parameters_of(filter(is_trainable, variables))
     lines = ["digraph tinygraph {", HEADER % direction]
+    lines += ["  nslimit=4;"] if len(view.boxes) > LARGE else []
     lines += _caption(view, title, variables, parameters, legend)
     lines += _parts(view)
     lines += [_edge(edge) for edge in view.edges]

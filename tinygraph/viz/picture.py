@@ -10,7 +10,7 @@ from typing import Any
 from tinygraph.errors import InvalidArgumentError
 
 TEXT_FORMATS, IMAGE_FORMATS = (".dot", ".gv"), (".svg", ".png", ".pdf")
-LAYOUT_LIMIT = 2000  # boxes; beyond, Graphviz takes minutes for what nobody can read
+LAYOUT_LIMIT = 600  # nodes; beyond, Graphviz takes minutes for what nobody can read
 PNG_RESOLUTION = 144  # dots per inch: sharp on a projector
 
 
@@ -90,10 +90,11 @@ class Picture:
             source = source.replace("{\n", f"{{\n  dpi={PNG_RESOLUTION};\n", 1)
         reasons = []
         for draw in (_graphviz, _pygraphviz):
-            image, reason = draw(source, format)
-            if image is not None:
-                return image, ""
-            reasons.append(reason)
+            for text in (source, _unaligned(source)):
+                image, reason = draw(text, format)
+                if image is not None:
+                    return image, ""
+                reasons.append(reason)
         return None, reasons[0]
 
     def _repr_svg_(self) -> str | None:
@@ -110,6 +111,11 @@ class Picture:
 
     def __repr__(self) -> str:
         return f"<tg.viz.Picture of {self.nodes:,} nodes, {self.parameters:,} parameters>"
+
+
+def _unaligned(source: str) -> str:
+    """The DOT text without what stands at the same height: on rare graphs Graphviz fails on it."""
+    return "\n".join(line for line in source.split("\n") if not line.startswith("  { rank=same"))
 
 
 def _graphviz(source: str, format: str) -> tuple[bytes | None, str]:

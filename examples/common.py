@@ -20,12 +20,14 @@ def dense(
     units: int,
     activation: Callable | None = None,
     kernel_initializer: Callable | None = None,
+    bias_initializer: Callable | None = None,
     name: str | None = None,
 ) -> tg.Tensor:
     """A layer: activation(inputs @ kernel + bias), with arguments as in TF1's `tf.layers.dense`."""
     with tg.variable_scope(name):
         kernel = tg.get_variable("kernel", [inputs.shape[1], units], initializer=kernel_initializer)
-        bias = tg.get_variable("bias", [units], initializer=tg.zeros_initializer())
+        zeros = tg.zeros_initializer()
+        bias = tg.get_variable("bias", [units], initializer=bias_initializer or zeros)
         outputs = tg.nn.bias_add(tg.matmul(inputs, kernel), bias)
         return outputs if activation is None else activation(outputs)
 

@@ -41,9 +41,10 @@ class Autoencoder:
         with tg.name_scope("corrupt"):
             noise = tg.random_normal(tg.shape(self.images), stddev=self.noise)
             self.noisy = self.images + noise
-        code = dense(self.noisy, HIDDEN, tg.nn.relu, small, "encoder")
+        code = dense(self.noisy, HIDDEN, tg.nn.relu, small, name="encoder")
         code = tg.nn.dropout(code, self.keep_prob)
-        logits = dense(code, 784, None, small, "decoder")
+        paper = tg.constant_initializer(-2.0)  # sigmoid(-2) = 0.12, an average pixel
+        logits = dense(code, 784, None, small, paper, name="decoder")
         self.reconstruction = tg.nn.sigmoid(logits, name="reconstruction")
         with tg.name_scope("loss"):
             pixels = tg.nn.sigmoid_cross_entropy_with_logits(labels=self.images, logits=logits)

@@ -436,7 +436,7 @@ PLANTS = [
 
 @pytest.mark.parametrize("op, position, rules", PLANTS, ids=[f"{o.name}-{i}" for o, i, _ in PLANTS])
 def test_a_rule_off_by_a_millionth_is_caught(op, position, rules, planted):
-    """Each rule of each op, and the report names the op."""
+    """Each rule of each op, and the report names this op, this input and no other."""
     cases = [case for case in CASES if case.op == op.name]
     if not cases:
         pytest.skip("has no case, as test_every_op_has_a_case says")
@@ -447,6 +447,8 @@ def test_a_rule_off_by_a_millionth_is_caught(op, position, rules, planted):
             try:
                 check_grads(case.build, list(case.inputs), order=1 + case.second)
             except GradientError as error:
-                assert op in [finding.kind for finding in error.findings], str(error)
+                assert {finding.kind for finding in error.findings} == {op}, str(error)
+                if not callable(rules):
+                    assert {finding.position for finding in error.findings} == {position}
                 return
     pytest.fail(f"no case of {op.name} shows that its rule for input {position} is wrong")

@@ -124,8 +124,20 @@ def test_arguments():
         check_grads(3.0, [ROW])
     with pytest.raises(TypeError, match="nothing to differentiate"):
         check_grads(lambda n: n * n, [np.arange(3)])
-    with pytest.raises(GradientError, match="not finite"):
-        check_grads(lambda x: tg.log(x), [np.array([0.0, 1.0])])
+    with pytest.raises(TypeError, match="list of arrays"):
+        check_grads(tg.exp, ROW)
+    with pytest.raises(TypeError, match="list of arrays"):
+        check_grads(tg.exp, {"x": ROW})
+
+
+def test_inf_and_nan_name_their_op():
+    error = failure(lambda x: tg.exp(-1.0 * tg.log(x)) * 0.0, [np.array([0.0, 1.0])])
+    assert "in 'Log' (op: 'Log')" in str(error)
+
+
+def test_inputs_may_be_named():
+    x = tg.placeholder(tg.float64, name="x")
+    check_grads(x * x, {"x:0": 3.0})
 
 
 # ---------------------------------------------------------------- what is wrong is caught

@@ -165,7 +165,7 @@ class Variable(Node):
             variable.initial_value = value
             variable.trainable = trainable is None or trainable
             variable.constraint = constraint
-            variable.initializer = assign(variable, value, validate_shape).op
+            variable.initializer = assign(variable, value).op
         keys = [GraphKeys.GLOBAL_VARIABLES] if collections is None else list(collections)
         if variable.trainable:
             keys.append(GraphKeys.TRAINABLE_VARIABLES)
@@ -254,13 +254,18 @@ def _guarded(value: Node) -> Node:
 # ---------------------------------------------------------------- updates
 
 
-def _assign_spec(ref: Spec, value: Spec, validate_shape: bool = True) -> Spec:
+def _assign_spec(ref: Spec, value: Spec) -> Spec:
     check_dtypes((ref, value), "any")
-    return Spec(ref.shape.merge_with(value.shape) if validate_shape else value.shape, ref.dtype)
+    if not ref.shape.is_compatible_with(value.shape):
+        raise ShapeError(
+            f"a variable of shape {ref.shape} keeps it, unless made with validate_shape=False, "
+            f"and takes no value of shape {value.shape}"
+        )
+    return Spec(ref.shape.merge_with(value.shape), ref.dtype)
 
 
 assign_op = composite(
-    "Assign", lambda ref, value, validate_shape: value, None, None, params=("ref", "value"),
+    "Assign", lambda ref, value: value, None, None, params=("ref", "value"),
     infer=_assign_spec, updates=True, doc="value, which becomes the variable's.",
 )  # fmt: skip
 assign_add_op = composite(
@@ -285,14 +290,15 @@ def assign(
 ) -> Node:  # fmt: skip
     """Give the variable `ref` a new value, and be that value.
 
+    The value's shape must be the variable's, unless that was made with `validate_shape=False`.
+
     >>> w = tg.Variable(1.0)
     >>> update = tg.assign(w, 5.0)
     >>> sess = tg.Session()
     >>> print(sess.run(update), sess.run(w))
     5.0 5.0
     """
-    validate = validate_shape is not False and bool(_reference(ref).shape)
-    return assign_op(ref, as_node(value, ref.dtype, "value"), validate_shape=validate, name=name)
+    return assign_op(_reference(ref), as_node(value, ref.dtype, "value"), name=name)
 
 
 def assign_add(ref: Node, value: Any, use_locking: Any = None, name: str | None = None) -> Node:

@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tinygraph.compiler.plan import describe
 from tinygraph.errors import DTypeError, TinygraphError
 from tinygraph.gradients import gradients
 from tinygraph.graph import Node
 from tinygraph.ops.state import placeholder
 from tinygraph.session import Session
 from tinygraph.testing.diagnose import BROKEN, Finding, find_culprits
+from tinygraph.testing.isolate import between
 from tinygraph.testing.judge import RTOL, Judge, Verdict
 from tinygraph.testing.narrow import lost_digits
 from tinygraph.testing.numeric import STEP, flat, random_weights
@@ -207,11 +209,15 @@ class _Check:
 
     def _values(self, outputs: list[Node]) -> list[Any]:
         values = self._run(outputs)
-        for node, value in zip(outputs, values, strict=True):
-            if not np.isfinite(value).all():
-                raise GradientError(
-                    f"'{node.name}' is not finite at these inputs: there is nothing to compare"
-                )
+        if not all(np.isfinite(value).all() for value in values):
+            path = between(outputs, self.xs, self.twin.feeds)
+            infinite = [
+                node
+                for node, value in zip(path, self._run(path), strict=True)
+                if not np.isfinite(value).all()
+            ]
+            first = describe((infinite or outputs)[0], {})
+            raise GradientError(f"inf or NaN: there is nothing to compare\n{first}")
         return values
 
     def _gradients(self, outputs: list[Node], weights: list[np.ndarray]) -> list[Node | None]:

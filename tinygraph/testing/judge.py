@@ -42,8 +42,8 @@ class Difference:
 
     def __str__(self) -> str:
         return (
-            f"at {self.place} the rule gives {self.given:.12g}, differences give "
-            f"{self.numeric:.12g} (relative difference {self.relative:.1e})"
+            f"at {self.place} it is {self.given:.12g}, by differences {self.numeric:.12g} "
+            f"(relative difference {self.relative:.1e})"
         )
 
 
@@ -90,9 +90,9 @@ class Judge:
                 verdict.kinks.append(place)
             elif not abs(value - slope) <= self.rtol * abs(slope) + error:  # so that NaN is wrong
                 verdict.wrong.append(Difference(place, value / unit, slope / unit))
-            else:
+            elif abs(slope) > 1e3 * error:  # a smaller one may be all rounding
                 off, largest = max(off, abs(value - slope)), max(largest, abs(slope))
-        verdict.error = off / largest if largest else off
+        verdict.error = off / largest if largest else 0.0
         return verdict
 
     def gradient(self, x: Node) -> np.ndarray | None:

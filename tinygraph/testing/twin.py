@@ -109,7 +109,8 @@ def twin_of(
                 "with a tensor, inputs is a dict {tensor: value}, as a feed_dict; "
                 f"not {type(inputs).__name__}"
             )
-        feeds = {node: to_array(value, node.dtype) for node, value in inputs.items()}
+        keys = [ys[0].graph.as_graph_element(key) for key in inputs]
+        feeds = {x: to_array(inputs[k], x.dtype) for x, k in zip(keys, inputs, strict=True)}
         default = get_default_session()
         if session is None and default is not None and default.graph is ys[0].graph:
             session = default
@@ -121,7 +122,12 @@ def _built(
     function: Function, inputs: Any
 ) -> tuple[list[Node], dict[Node, np.ndarray], Session]:
     """The nodes that `function` makes of placeholders, in a graph of their own."""
-    arrays = [to_array(x) for x in (inputs if isinstance(inputs, list | tuple) else [inputs])]
+    if not isinstance(inputs, list | tuple):
+        raise DTypeError(
+            "with a function, inputs is a list of arrays, one per argument; "
+            f"not {type(inputs).__name__}"
+        )
+    arrays = [to_array(x) for x in inputs]
     graph = Graph()
     with graph.as_default():
         xs = [placeholder(x.dtype, x.shape, name=f"x{i}") for i, x in enumerate(arrays)]

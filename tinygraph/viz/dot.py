@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError
-from tinygraph.graph import Graph, GraphKeys, Node, Operation, ancestors, get_default_graph
+from tinygraph.graph import Graph, Node, Operation, ancestors, get_default_graph
 from tinygraph.viz.picture import Picture
 from tinygraph.viz.view import Box, Edge, Options, View
 from tinygraph.viz.words import count_text, is_trainable, parameters_of
@@ -48,6 +48,7 @@ LOOKS = {
     "update": Look("update of a variable", "#A9DCCA", "#00664A", "rounded,filled", 2.0),
     "group": Look("group", "#FFFFFF", "#777777", "rounded,filled,dotted", 1.4),
 }
+NAMED = ("placeholder", "variable", "group", "scope", "training")  # titled by name, not by type
 ARROWS = {  # attributes of an edge, and what the legend says
     "data": ("", ""),
     "saved": ('color="#9A9A9A", penwidth=0.8', '<font color="#8A8A8A">→</font> kept for gradients'),
@@ -62,8 +63,10 @@ HEADER = """\
   node [shape=box, style="rounded,filled", fillcolor=white, color="#333333", height=0.32,
         margin="0.12,0.06", fontname="Helvetica", fontsize=12];
   edge [color="#333333", fontcolor="#444444", fontname="Helvetica", fontsize=10, arrowsize=0.7];"""
-FORWARD_SCOPE = 'style="rounded,filled", fillcolor="#0000000A", color="#BBBBBB", labeljust=l'
-TRAINING_SCOPE = 'style="rounded,filled", fillcolor="#D55E0012", color="#D9A27C", labeljust=l'
+SCOPES = {  # the frames of the forward pass and of the training
+    "f": 'style="rounded,filled"; fillcolor="#0000000A"; color="#BBBBBB"; labeljust=l;',
+    "t": 'style="rounded,filled"; fillcolor="#D55E0012"; color="#D9A27C"; labeljust=l;',
+}
 
 
 def to_dot(
@@ -138,17 +141,22 @@ def to_dot(
 
 
 def count_parameters(variables: Any = None) -> int:
-    """The number of elements of `variables`, or of all trainable ones of the default graph.
+    """The number of elements of `variables`, or of all trainable ones of a graph.
+
+    `variables` is a variable or several, or a graph; the default graph if None.
 
     >>> w, b = tg.Variable(tg.zeros([784, 10])), tg.Variable(tg.zeros([10]))
     >>> tg.viz.count_parameters(), tg.viz.count_parameters([b])
     (7850, 10)
     """
-    if variables is None:
-        variables = get_default_graph().get_collection(GraphKeys.TRAINABLE_VARIABLES)
-    elif isinstance(variables, Graph):
-        variables = variables.get_collection(GraphKeys.TRAINABLE_VARIABLES)
-    return parameters_of([variables] if isinstance(variables, Node) else variables)
+    if variables is None or isinstance(variables, Graph):
+        graph = variables or get_default_graph()
+        return parameters_of(filter(is_trainable, graph.nodes))
+    items = [variables] if isinstance(variables, Node) else list(variables)
+    for item in items:
+        if not isinstance(item, Node) or not item.kind.reads:
+            raise DTypeError(f"only variables have parameters, not {item!r}")
+    return parameters_of(items)
 
 
 def summary(graph: Graph | None = None) -> str:
@@ -156,22 +164,21 @@ def summary(graph: Graph | None = None) -> str:
 
     >>> w, b = tg.Variable(tg.zeros([784, 10]), name="w"), tg.Variable(tg.zeros([10]), name="b")
     >>> print(tg.viz.summary())
-    variable  shape              parameters
-    w         float32[784,10]         7,840
-    b         float32[10]                10
-    total                             7,850
+    variable  shape           parameters
+    w         float32[784,10]      7,840
+    b         float32[10]             10
+    total                          7,850
     """
-    graph = graph or get_default_graph()
-    variables = [node for node in graph.nodes if node.kind.reads]
-    trained = set(filter(is_trainable, variables))
-    rows = [("variable", "shape", "parameters")]
-    for x in variables:
-        size = x.spec.shape.num_elements()
-        count = "?" if size is None else f"{size:,}"
-        rows.append((x.op_name, str(x.spec), count if x in trained else f"({count} not trained)"))
-    rows.append(("total", "", f"{parameters_of(trained):,}"))
-    names, shapes = (max(len(row[i]) for row in rows) for i in (0, 1))
-    return "\n".join(f"{a:{names}}  {b:{shapes}}  {c:>12}" for a, b, c in rows)
+    nodes = (graph or get_default_graph()).nodes
+    rows = [("variable", "shape", "parameters", "")]
+    for x in nodes:
+        if x.kind.reads:
+            size = x.spec.shape.num_elements()
+            count = "?" if size is None else f"{size:,}"
+            rows.append((x.op_name, str(x.spec), count, "" if is_trainable(x) else "  not trained"))
+    rows.append(("total", "", f"{count_parameters(graph):,}", ""))
+    names, shapes, counts = (max(len(row[i]) for row in rows) for i in range(3))
+    return "\n".join(f"{a:{names}}  {b:{shapes}} {c:>{counts}}{d}" for a, b, c, d in rows)
 
 
 # ---------------------------------------------------------------- what to draw
@@ -213,7 +220,7 @@ def _caption(
     view: View, title: str | None, variables: list[Node], parameters: int, legend: bool
 ) -> Iterator[str]:
     """The graph's label: title, number of parameters and legend."""
-    rows = [f'<font point-size="18"><b>{_text(title)}</b></font>'] if title else []
+    rows = [f'<font point-size="18"><b>{_text(title, 120)}</b></font>'] if title else []
     if parameters:
         count = sum(map(is_trainable, variables))
         words = f"{count_text(parameters, 'parameter')} in {count_text(count, 'variable')}"
@@ -252,13 +259,13 @@ def _parts(view: View) -> Iterator[str]:
     forward = [box for box in view.boxes if not box.training]
     training = [box for box in view.boxes if box.training]
     if not training:
-        yield from _scopes(forward, "f", FORWARD_SCOPE)
+        yield from _scopes(forward, "f")
         return
     frame = 'style=invis; label=""; margin=4;'
     yield f"  subgraph cluster_all {{ {frame}"  # without it, either part may come left
-    for name, boxes, look in (("t", training, TRAINING_SCOPE), ("f", forward, FORWARD_SCOPE)):
-        yield f"  subgraph cluster_{name} {{ {frame}"
-        yield from _scopes(boxes, name, look)
+    for part, boxes in (("t", training), ("f", forward)):
+        yield f"  subgraph cluster_{part} {{ {frame}"
+        yield from _scopes(boxes, part)
         yield "  }"
     yield "  }"
 
@@ -292,36 +299,37 @@ def _frames(boxes: list[Box]) -> _Frame:
     return top
 
 
-def _scopes(boxes: list[Box], prefix: str, look: str) -> Iterator[str]:
+def _scopes(boxes: list[Box], part: str) -> Iterator[str]:
     """The nodes of `boxes`, each scope with several of them as a cluster."""
-    number = 0
-    stack: list[_Frame | str] = [_frames(boxes)]
-    level = 0
+    number, indent = 0, "  "
+    stack: list[tuple[_Frame | None, str]] = [(_frames(boxes), "")]
     while stack:
-        frame = stack.pop()
-        if isinstance(frame, str):
-            level -= 1
-            yield "  " * level + frame
+        frame, shown = stack.pop()  # shown: the path of the innermost cluster
+        if frame is None:
+            indent = indent[2:]
+            yield indent + "}"
             continue
         if frame.path and frame.count > 1:
-            label = _text(frame.path.rpartition("/")[2])
-            yield "  " * (level + 1) + f"subgraph cluster_{prefix}{number} {{"
-            level += 1
-            yield "  " * (level + 1) + f"label=<{label}>; {look};".replace(", ", "; ")
-            stack.append("  }")
+            shown = frame.path
+            yield f"{indent}subgraph cluster_{part}{number} {{"
+            indent += "  "
+            yield f"{indent}label=<{_text(shown.rpartition('/')[2])}>; {SCOPES[part]}"
+            stack.append((None, ""))
             number += 1
         for box in frame.boxes:
-            yield "  " * (level + 1) + _node(box)
-        stack.extend(reversed(frame.inner))
+            yield indent + _node(box, box.scope[len(shown) :].strip("/"))
+        stack.extend((inner, shown) for inner in reversed(frame.inner))
 
 
-def _node(box: Box) -> str:
+def _node(box: Box, path: str) -> str:
+    """A node; `path` is the part of its scope that no cluster shows."""
     look = LOOKS[box.role]
-    label = f"<b>{_text(box.title)}</b>" + "".join(
+    title = f"{path}/{box.title}" if path and box.role in NAMED else box.title
+    label = f"<b>{_text(title)}</b>" + "".join(
         f'<br/><font point-size="10">{_text(line)}</font>' for line in box.lines
     )
     if box.role == "constant":
-        label = f'<font point-size="10">{_text(box.title)}</font>'
+        label = f'<font point-size="10">{_text(title)}</font>'
     given = f'{box.key} [label=<{label}>, tooltip="{_quoted(_tooltip(box.node))}"'
     if box.role == "op":
         return given + "];"
@@ -346,7 +354,7 @@ def _edge(edge: Edge) -> str:
     turned = source.training and target.training
     if turned:
         given.append("dir=back")
-    elif target.training and edge.kind in ("saved", "control"):
+    elif target.training and edge.kind in ("saved", "control", "shape"):
         given.append("constraint=false")
     else:
         given.append(f"weight={ {'variable': 1, 'placeholder': 2}.get(source.role, 8) }")
@@ -371,18 +379,20 @@ def _alignments(view: View) -> Iterator[str]:
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML
 
 
-def _clean(text: Any) -> str:
-    """Text of characters that XML allows, on one line, of a length that fits in a box."""
-    line = " ".join(_FORBIDDEN.sub("\ufffd", str(text)).split())
-    half = LONGEST // 2
-    return line if len(line) <= LONGEST else f"{line[:half]}…{line[-half + 1 :]}"
+def _line(text: Any) -> str:
+    """Text on one line, of characters that XML allows."""
+    return " ".join(_FORBIDDEN.sub("\ufffd", str(text)).split())
 
 
-def _text(text: Any) -> str:
-    """Text in a label, which is a kind of HTML."""
-    return html.escape(_clean(text)) or "&nbsp;"
+def _text(text: Any, longest: int = LONGEST) -> str:
+    """Text in a label, which is a kind of HTML; its middle left out where it would not fit."""
+    line, half = _line(text), longest // 2
+    if len(line) > longest:
+        line = f"{line[:half]}…{line[-half + 1 :]}"
+    # Graphviz puts the graph's name for \G, whatever is before it; a space of no width parts them.
+    return html.escape(line).replace("\\", "\\\u200b") or "&nbsp;"
 
 
 def _quoted(text: str) -> str:
-    """Text between double quotes; Graphviz reads entities and backslashes there."""
-    return html.escape(_FORBIDDEN.sub("\ufffd", text)).replace("\\", "\\\\")
+    """Text between double quotes, where Graphviz reads entities and backslashes."""
+    return html.escape(_line(text)).replace("\\", "\\\\")

@@ -288,7 +288,7 @@ class View:
             return base, ["placeholder" if default is None else f"placeholder, else {default}"]
         if role == "constant":
             value = value_text(node.spec)
-            return base if value is None else f"{base} = {value}", ["constant"]
+            return base if value is None else f"{base} = {value}", []
         if role == "group":
             return base, []
         if node in self.seeds:

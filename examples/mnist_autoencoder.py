@@ -37,13 +37,14 @@ class Autoencoder:
         self.images = tg.placeholder(tg.float32, [None, 784], name="images")
         self.noise = tg.placeholder_with_default(0.0, [], name="noise")
         self.keep_prob = tg.placeholder_with_default(1.0, [], name="keep_prob")
-        small = tg.truncated_normal_initializer(stddev=0.03)
+        small = tg.truncated_normal_initializer(stddev=0.02)
+        alive = tg.constant_initializer(0.5)  # no unit starts at zero, where ReLU learns nothing
+        paper = tg.constant_initializer(-2.0)  # sigmoid(-2) = 0.12, an average pixel
         with tg.name_scope("corrupt"):
             noise = tg.random_normal(tg.shape(self.images), stddev=self.noise)
             self.noisy = self.images + noise
-        code = dense(self.noisy, HIDDEN, tg.nn.relu, small, name="encoder")
+        code = dense(self.noisy, HIDDEN, tg.nn.relu, small, alive, name="encoder")
         code = tg.nn.dropout(code, self.keep_prob)
-        paper = tg.constant_initializer(-2.0)  # sigmoid(-2) = 0.12, an average pixel
         logits = dense(code, 784, None, small, paper, name="decoder")
         self.reconstruction = tg.nn.sigmoid(logits, name="reconstruction")
         with tg.name_scope("loss"):
@@ -101,7 +102,7 @@ def main() -> None:
     add("--noise", type=float, default=0.5, help="its standard deviation (default %(default)s)")
     add("--keep-prob", type=float, default=0.7,
         help="share of the hidden units that dropout keeps (default %(default)s)")  # fmt: skip
-    add("--learning-rate", type=float, default=0.003,
+    add("--learning-rate", type=float, default=0.002,
         help="of Adam, at the start; decays to 0 (default %(default)s)")  # fmt: skip
     add("--batch-size", type=positive, default=100, help="images (default %(default)s)")
     add("--iterations", type=positive, default=2000,

@@ -3,10 +3,11 @@
     python examples/mnist_mlp.py --model both --output output/mnist_mlp
 
     wide    784 - 256 (ReLU) - 10                 203,530 parameters
-    deep    784 - 204 (ReLU) - 202 (ReLU) - 10    203,170 parameters
+    deep    784 - 204 (ReLU) - 202 (ReLU) - 10    203,580 parameters
 
-Both end in softmax cross-entropy. The curves are measured every 5% of the iterations: on the whole
-test set, and on as many training images, always the same.
+Both end in softmax cross-entropy. A printed line gives the loss of one mini-batch and the accuracy
+on the test set. The curves are measured at the start and after every 5% of the iterations: on the
+whole test set, and on as many training images, always the same.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from common import dense, load, positive, progress, say
 
 import tinygraph as tg
 from tinygraph.datasets import mnist
@@ -30,7 +32,7 @@ OPTIMIZERS = {  # name: (class, default learning rate)
     "adagrad": (tg.train.AdagradOptimizer, 0.05),
     "adadelta": (tg.train.AdadeltaOptimizer, 1.0),
     "rmsprop": (tg.train.RMSPropOptimizer, 0.001),
-    "adam": (tg.train.AdamOptimizer, 0.002),
+    "adam": (tg.train.AdamOptimizer, 0.004),
     "ftrl": (tg.train.FtrlOptimizer, 0.1),
 }
 
@@ -43,8 +45,8 @@ class Network:
         self.labels = tg.placeholder(tg.float32, [None, 10], name="labels")
         layer = self.images
         for i, units in enumerate(hidden, start=1):
-            layer = tg.nn.relu(dense(layer, units, tg.initializers.he_normal(), f"hidden_{i}"))
-        logits = dense(layer, 10, tg.glorot_uniform_initializer(), "output")
+            layer = dense(layer, units, tg.nn.relu, tg.initializers.he_normal(), name=f"hidden_{i}")
+        logits = dense(layer, 10, None, tg.glorot_uniform_initializer(), name="output")
         with tg.name_scope("loss"):
             self.loss = tg.reduce_mean(
                 tg.nn.softmax_cross_entropy_with_logits_v2(labels=self.labels, logits=logits)
@@ -62,26 +64,14 @@ class Network:
         return {self.images: images, self.labels: mnist.one_hot(labels)}
 
 
-def dense(inputs: tg.Tensor, units: int, initializer, scope: str) -> tg.Tensor:
-    """inputs @ kernel + bias."""
-    with tg.variable_scope(scope):
-        kernel = tg.get_variable("kernel", [inputs.shape[1], units], initializer=initializer)
-        bias = tg.get_variable("bias", [units], initializer=tg.zeros_initializer())
-        return tg.nn.bias_add(tg.matmul(inputs, kernel), bias)
-
-
 def train(name: str, data: dict, args: argparse.Namespace) -> dict[str, list[float]]:
     """Train one model, printing how it goes, and return the points of its curves."""
+    rate = OPTIMIZERS[args.optimizer][1] if args.learning_rate is None else args.learning_rate
+    print(f"The {name} network, with {args.optimizer} at a learning rate of {rate:g}:")
     with tg.Graph().as_default():
         tg.set_random_seed(args.seed)
-        rate = args.learning_rate or OPTIMIZERS[args.optimizer][1]
         network = Network(HIDDEN[name], args.optimizer, rate, args.iterations)
-        with plots.optional():
-            title = f"The {name} network"
-            picture = tg.viz.to_dot([network.loss, network.accuracy], title=title)
-            picture.render(args.output / f"graph_{name}.svg")
-            picture = tg.viz.to_dot(network.train, title=f"{title}, with its gradients")
-            picture.render(args.output / f"graph_{name}_training.svg")
+        draw_graph(name, network, args.output)
         with tg.Session() as sess:
             sess.run(tg.global_variables_initializer())
             curves = fit(sess, network, data, args)
@@ -93,11 +83,10 @@ def train(name: str, data: dict, args: argparse.Namespace) -> dict[str, list[flo
 
 
 def fit(sess: tg.Session, network: Network, data: dict, args: argparse.Namespace) -> dict:
-    """Run the training operation on random mini-batches."""
+    """Run the training operation on random mini-batches; the points of the curves."""
     images, labels = data["train"]
-    measured = {split: (x[: len(data["test"][0])], t[: len(data["test"][0])])
-                for split, (x, t) in data.items()}  # fmt: skip
-    curves: dict[str, list[float]] = {"iteration": []}
+    count = len(data["test"][0])
+    points = [measure(sess, network, data, count, 0)]
     every = max(1, args.iterations // 20)
     batches = mnist.batches(images, labels, args.batch_size, args.iterations, seed=args.seed)
     for i, (x, t) in enumerate(progress(batches, args.iterations), start=1):
@@ -105,63 +94,65 @@ def fit(sess: tg.Session, network: Network, data: dict, args: argparse.Namespace
         if not np.isfinite(loss):
             sys.exit(f"the loss is {loss} at iteration {i}: try a smaller --learning-rate")
         if i % every == 0 or i == args.iterations:
-            curves["iteration"].append(i)
-            for split, (x, t) in measured.items():
-                values = sess.run([network.loss, network.accuracy], network.feed(x, t))
-                for quantity, value in zip(["loss", "accuracy"], values, strict=True):
-                    curves.setdefault(f"{split}_{quantity}", []).append(float(value))
-            accuracy = curves["test_accuracy"][-1]
+            points.append(measure(sess, network, data, count, i))
+            accuracy = points[-1]["test_accuracy"]
             say(f"[Iteration {i:5d}] Loss={loss:.4f} | Acc={accuracy:.3f}")
-    return curves
+    return {key: [point[key] for point in points] for key in points[0]}
 
 
-try:
-    import tqdm
-except ImportError:
-    tqdm = None
+def measure(sess: tg.Session, network: Network, data: dict, count: int, iteration: int) -> dict:
+    """Loss and accuracy on the first `count` images of each split: one point of the curves."""
+    point = {"iteration": iteration}
+    for split, (images, labels) in data.items():
+        feed = network.feed(images[:count], labels[:count])
+        loss, accuracy = sess.run([network.loss, network.accuracy], feed_dict=feed)
+        point |= {f"{split}_loss": float(loss), f"{split}_accuracy": float(accuracy)}
+    return point
 
 
-def progress(batches, total: int):
-    """The batches, under a progress bar if there are tqdm and a terminal."""
-    if tqdm is None:
-        return batches
-    return tqdm.tqdm(batches, total=total, unit="batch", leave=False, disable=None)
+def draw_graph(name: str, network: Network, output: Path) -> None:
+    """The picture of a network, and the picture of how it is trained."""
+    with plots.optional():
+        title = f"The {name} network"
+        picture = tg.viz.to_dot([network.loss, network.accuracy], title=title)
+        picture.render(output / f"graph_{name}.svg")
+        picture = tg.viz.to_dot(network.train, title=f"{title}, with its gradients")
+        picture.render(output / f"graph_{name}_training.svg")
 
 
-def say(line: str) -> None:
-    """Print a line above the progress bar, if there is one."""
-    print(line, flush=True) if tqdm is None else tqdm.tqdm.write(line)
+def draw_curves(runs: dict, title: str, path: Path) -> None:
+    """Loss and accuracy over the iterations."""
+    with plots.optional():
+        plots.save(plots.curves(runs, title), path)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", choices=["wide", "deep", "both"], default="both")
-    parser.add_argument("--optimizer", choices=OPTIMIZERS, default="adam")
-    parser.add_argument("--learning-rate", type=float, help="at the start; decays to 0")
-    parser.add_argument("--batch-size", type=int, default=100, help="images (default 100)")
-    parser.add_argument("--iterations", type=int, default=6000, help="batches (default 6000)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights and batches (default 0)")
-    parser.add_argument("--data", metavar="DIR", help="a directory with the files of MNIST")
-    parser.add_argument("--output", type=Path, default=Path("output/mnist_mlp"), metavar="DIR",
-                        help="for the pictures (default output/mnist_mlp)")  # fmt: skip
+    add = parser.add_argument
+    add("--model", choices=["wide", "deep", "both"], default="both", help="(default %(default)s)")
+    add("--optimizer", choices=OPTIMIZERS, default="adam", help="(default %(default)s)")
+    rates = ", ".join(f"{rate:g} for {name}" for name, (_, rate) in OPTIMIZERS.items())
+    add("--learning-rate", type=float, help=f"at the start; decays to 0 (default {rates})")
+    add("--batch-size", type=positive, default=100, help="images (default %(default)s)")
+    add("--iterations", type=positive, default=2500, help="mini-batches (default %(default)s)")
+    add("--seed", type=int, default=0, help="of weights and mini-batches (default %(default)s)")
+    add("--data", metavar="DIR", help="a directory with the files of MNIST (default: "
+        "$TINYGRAPH_MNIST, else a download, else 5,000 images that come along)")  # fmt: skip
+    add("--output", type=Path, default="output/mnist_mlp", metavar="DIR",
+        help="for the pictures (default %(default)s)")  # fmt: skip
     args = parser.parse_args()
 
-    where = mnist.source(args.data)
-    data = {split: mnist.load(split, where) for split in ("train", "test")}
+    data = load(args.data)
     args.output.mkdir(parents=True, exist_ok=True)
     runs = {}
     for name in HIDDEN if args.model == "both" else [args.model]:
-        print(f"The {name} network:")
         runs[name] = train(name, data, args)
-        with plots.optional():
-            title = f"The {name} network on MNIST"
-            plots.save(plots.curves({name: runs[name]}, title), args.output / f"curves_{name}.png")
+        title = f"The {name} network on MNIST"
+        draw_curves({name: runs[name]}, title, args.output / f"curves_{name}.png")
     if len(runs) > 1:
-        with plots.optional():
-            figure = plots.curves(runs, "The wide and the deep network on MNIST")
-            plots.save(figure, args.output / "curves.png")
+        draw_curves(runs, "The wide and the deep network on MNIST", args.output / "curves.png")
     print(f"The pictures are in {args.output}")
 
 

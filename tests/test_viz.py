@@ -179,6 +179,9 @@ def test_user_names_and_attributes_are_shown_and_default_names_are_not():
     assert drawn.lines("logits") == ["Add", "“logits”"]
     assert drawn.lines("add") == ["Add"]
     assert drawn.lines("ArgMax") == ["ArgMax", "axis = 1"]
+    assert draw(tg.transpose(x, [1, 0])).lines("transpose") == ["Transpose", "perm = (1, 0)"]
+    lines = draw(tg.random_uniform([3])).lines("random_uniform/RandomUniform")
+    assert lines == ["RandomUniform", "shape = [3]"]  # and no seed, as none is set
     assert drawn.lines("truediv") == ["RealDiv"]
 
 
@@ -382,7 +385,7 @@ def test_graphviz_reads_hostile_text_back(text):
 
 def test_long_names_are_shortened():
     x = tg.placeholder(tg.float32, [2], name="x" * 500)
-    (lines, tip, _), = draw(x).nodes.values()
+    ((lines, tip, _),) = draw(x).nodes.values()
     assert len(lines[0]) < 50 and "…" in lines[0]
     assert "x" * 500 in tip
 

@@ -125,7 +125,7 @@ def _graphviz(source: str, format: str) -> tuple[bytes | None, str]:
     except ImportError:
         return None, "the package graphviz is missing (pip install tinygraph-autodiff[viz])"
     try:
-        return graphviz.Source(source).pipe(format=format, quiet=True), ""
+        return graphviz.pipe("dot", format, source.encode(), quiet=True), ""
     except graphviz.ExecutableNotFound:
         return None, (
             "Graphviz's program `dot` is not installed (https://graphviz.org/download, or e.g. "

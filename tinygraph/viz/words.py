@@ -53,11 +53,11 @@ def attribute_texts(node: Node) -> list[str]:
     """The attributes that say how an op works, as `axis = 1`."""
     found = []
     for key, value in node.attrs.items():
+        parts = value if isinstance(value, tuple) else (value,)
         if value is True:
             found.append(key)
-        elif isinstance(value, int | float | str | tuple) and value is not False:
-            alone = isinstance(value, tuple) and len(value) == 1
-            found.append(f"{key} = {value[0] if alone else value}")  # type: ignore[index]
+        elif value is not False and all(isinstance(x, int | float | str) for x in parts):
+            found.append(f"{key} = {value if len(parts) != 1 else parts[0]}")
     return found
 
 

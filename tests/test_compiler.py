@@ -242,3 +242,80 @@ def test_an_interrupt_at_any_bytecode_leaves_variables_whole():
         sess.run(train, feed)
         assert all(map(np.array_equal, sess.run([w, b]), new))
     assert seen == {0, 1}
+
+
+# ---------------------------------------------------------------- found by reviews
+
+
+def test_no_two_fetches_share_memory(sess):
+    x = tg.placeholder(tg.float32, [2])
+    y = x + 1.0
+    values = sess.run([y, y, x + 1.0, tg.identity(y), tg.reshape(y, [2, 1])], {x: [1.0, 2.0]})
+    for i, a in enumerate(values):
+        assert not any(np.may_share_memory(a, b) for b in values[i + 1 :])
+
+
+@pytest.mark.parametrize("passes", [set(), *({p} for p in sorted(PASSES)), PASSES])
+def test_a_view_waits_for_the_index_that_is_computed(passes):
+    p = tg.placeholder(tg.float64, [None, None])
+    z = tg.concat([p[:1], p[1:]], 0)
+    (g,) = tg.gradients(tg.reduce_sum(z * z), [p])
+    value = np.arange(6.0).reshape(3, 2)
+    assert np.array_equal(tg.Session(passes=passes).run(g, {p: value}), 2 * value)
+
+
+def test_a_size_known_when_it_runs_never_broadcasts_into_a_variable(sess):
+    x = tg.placeholder(tg.float32, [None])
+    v = tg.Variable([1.0, 2.0], name="v")
+    sess.run(v.initializer)
+    for update in (v.assign, v.assign_add):
+        with pytest.raises(ValueError, match="op: 'Assign"):
+            sess.run(update(tg.boolean_mask(x, x > 2.0)), {x: [1, 2, 3]})
+    assert sess.run(v).tolist() == [1.0, 2.0]
+    sess.run(v.assign(tg.boolean_mask(x, x > 1.0)), {x: [1, 2, 3]})
+    assert sess.run(v).tolist() == [2.0, 3.0]
+
+
+def test_a_shape_that_was_set_is_checked_when_it_runs(sess):
+    x = tg.placeholder(tg.float32, [None])
+    kept = tg.boolean_mask(x, x > 1.0)
+    kept.set_shape([2])
+    assert sess.run(kept * 2.0, {x: [1, 2, 3]}).tolist() == [4.0, 6.0]
+    with pytest.raises(ValueError, match="BooleanMask"):
+        sess.run(kept * 2.0, {x: [1, 2, 1]})
+
+
+# ---------------------------------------------------------------- users' kernels
+
+
+def run_kernel(kernel, name, **options):
+    op = tg.elementwise(name, kernel, None, **options)
+    x = tg.placeholder(tg.float32, [None])
+    feed = np.arange(3, dtype=np.float32)
+    value = tg.Session().run(op(x), {x: feed})
+    assert feed.tolist() == [0.0, 1.0, 2.0]
+    return value
+
+
+def test_a_kernel_that_ignores_out_still_counts():
+    assert run_kernel(lambda x, out=None: x + 1, "IgnoresOutForTest").tolist() == [1.0, 2.0, 3.0]
+
+
+def test_a_kernel_without_out_says_so():
+    with pytest.raises(TypeError, match="needs dynamic=True"):
+        tg.elementwise("NoOutForTest", lambda x: x + 1, None)
+    assert run_kernel(lambda x: x + 1, "DynamicForTest", dynamic=True).tolist() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "kernel", "message"),
+    [
+        ("WrongDType", lambda x, out=None: x.astype(np.float64), r"made float64\[3\]"),
+        ("WrongShape", lambda x, out=None: x[:2], r"made float32\[2\]"),
+        ("Nothing", lambda x, out=None: None, "returned None"),
+        ("Mutating", lambda x, out=None: np.add(x, 1, out=x), "read-only"),
+    ],
+)
+def test_a_kernel_that_breaks_its_promise_is_named(name, kernel, message):
+    with pytest.raises(tg.errors.OpError, match=message):
+        run_kernel(kernel, name + "ForTest")

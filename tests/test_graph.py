@@ -1,6 +1,7 @@
 """Names, scopes, control dependencies, collections and errors while building."""
 
 import gc
+import inspect
 import pickle
 import weakref
 
@@ -191,3 +192,35 @@ def test_ops_and_dtypes_pickle():
     assert pickle.loads(pickle.dumps(tg.tanh)) is tg.tanh
     shape = tg.TensorShape([None, 3])
     assert pickle.loads(pickle.dumps(shape)).dims == shape.dims
+
+
+def test_calls_by_position_and_by_keyword():
+    assert tg.add(1.0, 2.0, "sum").name == "sum:0"
+    assert tg.nn.relu(features=[1.0], name="r").name == "r:0"
+    for wrong in (lambda: tg.add(1.0), lambda: tg.add(1.0, x=2.0), lambda: tg.add(1.0, 2.0, 3.0)):
+        with pytest.raises(TypeError, match="Add"):
+            wrong()
+    with pytest.raises(TypeError, match="Add: got an unexpected keyword argument 'foo'"):
+        tg.add(1.0, 2.0, foo=3)
+    assert str(inspect.signature(tg.add)) == "(x, y, name=None)"
+
+
+def test_python_operands_take_the_dtype_of_the_first():
+    for node in (tg.add([1.0], 2), tg.maximum(0.0, [1, 2]), tg.concat([[1.0], [2]], 0)):
+        assert node.dtype == tg.float32
+    with pytest.raises(TypeError, match="as 'y' of 'Add"):
+        tg.add(1, 2.5)
+
+
+def test_dtypes_by_name():
+    assert tg.as_dtype("float") is tg.float32 and tg.as_dtype("double") is tg.float64
+    for bad in (None, "text", object):
+        with pytest.raises(TypeError):
+            tg.as_dtype(bad)
+
+
+def test_a_tensor_is_no_array():
+    with pytest.raises(NotImplementedError, match="Const"):
+        np.array(tg.constant(1.0))
+    with pytest.raises(TypeError, match="list"):
+        tg.control_dependencies(tg.constant(1.0)).__enter__()

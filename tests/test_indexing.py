@@ -204,6 +204,36 @@ def test_bad_indices_fail_while_building(key, error, message):
         x[key]
 
 
+@pytest.mark.parametrize(
+    "source, target, expected",  # as TensorFlow 1.15 has them
+    [
+        ((0, 3), (0, -1), (0, 3)), ((0, 3), (-1, 0), (3, 0)), ((0, 3), (-1,), (0,)),
+        ((0, 3), (2, -1), (2, 0)), ((0, 3), (0, 2, -1), (0, 2, 1)), ((0,), (0, -1), (0, 1)),
+        ((2, 0, 3), (0, -1), (0, 6)), ((0, 4), (2, 0, -1), (2, 0, 2)), ((0, 3), (0, -1, 7), (0, 0, 7)),
+    ],
+)  # fmt: skip
+def test_reshape_of_nothing_infers_what_tensorflow_does(source, target, expected):
+    """A dimension of 0 in the new shape leaves those of the old one out of the division."""
+    array = np.zeros(source, np.float32)
+    known, shape = tg.reshape(array, target), tg.placeholder(tg.int32, [None])
+    assert known.shape.as_list() == list(expected)
+    x = tg.placeholder(tg.float32)
+    y = tg.reshape(x, target)
+    z = tg.reshape(tg.boolean_mask(x, [True] * source[0]), shape)  # of a size that only runs know
+    with tg.Session() as sess:
+        assert sess.run(known).shape == expected
+        values = sess.run([y, z, *tg.gradients(y, x)], {x: array, shape: target})
+    assert [v.shape for v in values] == [expected, expected, source]
+
+
+def test_reshape_of_something_to_nothing_fails():
+    with pytest.raises(ValueError, match="Cannot reshape a tensor with 6 elements"):
+        tg.reshape(np.zeros((2, 3)), (0, -1))
+    x = tg.placeholder(tg.float32)
+    with tg.Session() as sess, pytest.raises(ValueError, match="reshape"):
+        sess.run(tg.reshape(x, (0, -1)), {x: np.zeros((2, 3))})
+
+
 def test_tensors_as_indices_are_scalar_ints():
     x = tg.placeholder(tg.float32, [3, 4])
     for bad in (tg.constant([0, 1]), tg.constant(1.0), tg.constant(True) | tg.constant(True)):

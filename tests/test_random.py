@@ -171,6 +171,29 @@ def test_a_shape_may_be_a_tensor():
             assert sess.run(node, {dims: []}).shape == ()
 
 
+@pytest.mark.parametrize(
+    "name, arguments, passes",
+    [
+        ("random_uniform", (), 0), ("random_uniform", (0, 1.0), 0), ("random_uniform", (0.0, 2), 1),
+        ("random_uniform", (-1, 1), 2), ("random_normal", (), 0), ("random_normal", (0.0, 2.0), 1),
+        ("random_normal", (1.0,), 1), ("random_normal", (1.0, 2.0), 2), ("truncated_normal", (), 0),
+    ],
+)  # fmt: skip
+def test_the_standard_parameters_cost_no_pass(name, arguments, passes):
+    """Neither times 1 nor plus 0; what is drawn, and the name, are those of the long way."""
+    fresh(1)
+    x = getattr(tg, name)([4], *arguments)
+    fresh(1)
+    long = [tg.constant(v, tg.float32) for v in (*arguments, *(0.0, 1.0)[len(arguments) :])]
+    y = getattr(tg, name)([4], *long)
+    assert x.name == y.name == f"{name}:0"
+    with tg.Session(graph=x.graph) as sess:
+        source = sess.source(x)
+        assert source.count("np.add(") + source.count("np.multiply(") == passes
+        value = sess.run(x)
+    np.testing.assert_array_equal(value, run(y))
+
+
 @pytest.mark.parametrize("dtype", [tg.float16, tg.float32, tg.float64])
 def test_dtypes(dtype):
     fresh(1)

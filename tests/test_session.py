@@ -2,6 +2,7 @@
 
 import collections
 import threading
+import types
 import warnings
 
 import numpy as np
@@ -26,6 +27,9 @@ def test_the_structure_of_fetches_is_kept(sess):
     assert sess.run([a, (a, op)]) == [1.0, (1.0, None)]
     assert sess.run({"x": a, "y": [a, a]}) == {"x": 1.0, "y": [1.0, 1.0]}
     assert sess.run(collections.OrderedDict(z=a, y=op)) == collections.OrderedDict(z=1.0, y=None)
+    lists = collections.defaultdict(list, {"a": a})
+    assert sess.run(lists) == {"a": 1.0} and sess.run(lists).default_factory is list
+    assert sess.run(types.MappingProxyType({"a": a})) == {"a": 1.0}
     pair = sess.run(Pair(a, b))
     assert type(pair) is Pair and pair.left == 1.0 and pair.right.tolist() == [2.0]
     assert sess.run(op) is None

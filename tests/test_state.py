@@ -35,6 +35,8 @@ def test_a_variable_is_a_tensor_with_shape_and_dtype():
     assert tg.Variable(3, dtype=tg.float32).dtype == tg.float32
     with pytest.raises(ValueError, match="initial_value"):
         tg.Variable()
+    with pytest.raises(ValueError, match="must have a shape"):
+        tg.Variable(tg.placeholder(tg.float32, [None]))
 
 
 def test_initial_values_from_a_function_and_from_a_tensor(sess):

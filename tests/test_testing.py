@@ -1,6 +1,8 @@
 """The checker is checked: right rules pass, planted wrong ones are caught and named."""
 
+import contextlib
 import inspect
+import re
 import sys
 
 import numpy as np
@@ -56,7 +58,38 @@ def test_several_outputs_and_inputs_that_are_not_floats():
 
 
 def test_an_output_that_depends_on_nothing_fed():
-    check_grads(lambda x: tg.constant([1.0, 2.0], tg.float64), [ROW])
+    check_grads(lambda x: [x * x, tg.constant([1.0, 2.0], tg.float64)], [ROW])
+    check_grads(lambda x, y: y * y, [ROW, ROW])
+    for inert in (tg.floor, tg.stop_gradient, lambda x: 0.0 * tg.stop_gradient(x)):
+        check_grads(inert, [np.array([0.3, 1.6])])
+
+
+@pytest.mark.parametrize(
+    "ignores",
+    [
+        lambda x, n: tg.constant([1.0, 2.0], tg.float64),
+        lambda x, n: tg.random_normal([4], dtype=tg.float64, seed=3),
+        lambda x, n: tg.cast(n, tg.float64),
+    ],
+)
+def test_outputs_that_depend_on_no_input_are_an_error(ignores):
+    with pytest.raises(tg.errors.GraphError, match="depends on a float input: 'x0'"):
+        check_grads(ignores, [ROW, np.arange(4)])
+    with pytest.raises(tg.errors.GraphError, match="depends on a float input: 'fed'"):
+        check_grads(tg.constant(1.0) * 2.0, {tg.placeholder(tg.float32, name="fed"): 1.0})
+    x = tg.placeholder(tg.float64)
+    (nothing,) = numeric_gradient(tg.constant([1.0]), {x: 2.0})
+    assert nothing == 0.0
+
+
+@pytest.mark.parametrize("result", [3.0, None, np.ones(2), [], "y", lambda: None])
+@pytest.mark.parametrize("check", [check_grads, numeric_jacobian, numeric_gradient])
+def test_a_function_that_gives_no_tensor_is_an_error(check, result):
+    with pytest.raises(TypeError, match="function must give a tensor or a list of them, not"):
+        check(lambda x: result, [ROW])
+    if not isinstance(result, list):
+        with pytest.raises(TypeError, match="function must give a tensor or a list of them, not"):
+            check(lambda x: [x, result], [ROW])
 
 
 def test_an_input_that_feeds_two_places():
@@ -91,8 +124,9 @@ def test_a_tensor_with_a_feed_dict_and_variables():
 
 def test_an_uninitialised_variable_is_an_error():
     w = tg.Variable(1.0)
+    x = tg.placeholder(tg.float32)
     with pytest.raises(tg.errors.FailedPreconditionError):
-        check_grads(w * 2.0, {tg.placeholder(tg.float32): 1.0})
+        check_grads(w * x, {x: 1.0})
 
 
 def test_an_unfed_placeholder_is_an_error():
@@ -122,6 +156,8 @@ def test_arguments():
         check_grads(tg.constant(1.0), [ROW])
     with pytest.raises(TypeError, match="must be a tensor"):
         check_grads(3.0, [ROW])
+    with pytest.raises(TypeError, match="must be a tensor"):
+        check_grads([], {})
     with pytest.raises(TypeError, match="nothing to differentiate"):
         check_grads(lambda n: n * n, [np.arange(3)])
     with pytest.raises(TypeError, match="list of arrays"):
@@ -304,6 +340,130 @@ def test_a_rule_that_raises_is_named(planted):
     assert "Dimensions must be equal" in finding.likely
 
 
+@pytest.mark.parametrize("raised", [NameError, RuntimeError, AssertionError, NotImplementedError])
+def test_whatever_a_rule_raises_is_diagnosed(planted, raised):
+    def broken(g, y, x):
+        raise raised("name 'yy' is not defined")
+
+    with planted(registry["Exp"], (broken,)):
+        error = failure(lambda x: tg.exp(x) * 2.0, [MATRIX])
+    assert [(f.kind.name, f.what) for f in error.findings] == [("Exp", "broken")]
+    assert f"{raised.__name__}: name 'yy' is not defined" in error.findings[0].likely
+
+
+def test_of_two_rules_the_one_that_raises_is_named(planted):
+    def broken(g, z, x, y):
+        raise NameError("name 'yy' is not defined")
+
+    with planted(registry["Mul"], (lambda g, z, x, y: g * x, broken)):
+        error = failure(tg.multiply, [ROW, ROW[::-1].copy()])
+    assert [(f.position, f.what) for f in error.findings] == [(0, "wrong"), (1, "broken")]
+
+
+# ---------------------------------------------------------------- products of matrices
+
+product = composite(
+    "TestProduct", lambda a, b: tg.matmul(a, b),
+    lambda g, y, a, b: tg.matmul(g, b, transpose_b=True),
+    lambda g, y, a, b: tg.matmul(a, g, transpose_a=True),
+)  # fmt: skip
+LEFT, RIGHT = rng.normal(size=(3, 4)), rng.normal(size=(4, 2))
+SQUARES = [rng.normal(size=(3, 3)), rng.normal(size=(3, 3))]
+
+# wrong rule -> whose it is, on square matrices: what is likely
+MATRIX_MUTANTS = {
+    "b": (
+        lambda g, y, a, b: tg.matmul(g, b), 0,
+        "a missing transpose: the rule amounts to g @ b, right is g @ b.T",
+    ),
+    "a": (
+        lambda g, y, a, b: tg.matmul(a, g), 1,
+        "a missing transpose: the rule amounts to a @ g, right is a.T @ g",
+    ),
+    "order": (
+        lambda g, y, a, b: tg.matmul(b, g), 0, "the rule amounts to b @ g, right is g @ b.T",
+    ),
+    "too many": (
+        lambda g, y, a, b: tg.matmul(a, g, transpose_a=True, transpose_b=True), 1,
+        "a transpose too many: the rule amounts to a.T @ g.T, right is a.T @ g",
+    ),
+    "factor": (
+        lambda g, y, a, b: 0.5 * tg.matmul(g, b), 0,
+        "a missing transpose: the rule amounts to 0.5 * g @ b, right is g @ b.T",
+    ),
+    "elementwise": (
+        lambda g, y, a, b: g * b, 0, "the rule amounts to g * b, right is g @ b.T",
+    ),
+    "anything": (lambda g, y, a, b: tg.exp(g) - a, 0, "right is g @ b.T"),
+}  # fmt: skip
+
+
+@contextlib.contextmanager
+def product_with(planted, wrong, position):
+    right = product.vjps
+    with planted(product, (wrong, right[1]) if position == 0 else (right[0], wrong)):
+        yield
+
+
+@pytest.mark.parametrize("mutant", MATRIX_MUTANTS)
+@pytest.mark.parametrize("size", [3, 40])
+def test_a_missing_transpose_in_a_product_of_matrices(mutant, size, planted):
+    """Those of 40 x 40 are checked along random directions."""
+    wrong, position, likely = MATRIX_MUTANTS[mutant]
+    inputs = [rng.normal(size=(size, size)) for _ in range(2)]
+    check_grads(product, inputs, order=1)
+    with product_with(planted, wrong, position):
+        error = failure(product, inputs, order=1)
+    assert [(f.position, f.likely) for f in error.findings] == [(position, likely)]
+
+
+@pytest.mark.parametrize("rows", [3, 90])
+@pytest.mark.parametrize("unknown", [False, True])
+@pytest.mark.parametrize("position", [0, 1])
+def test_a_missing_transpose_that_makes_the_rule_fail(rows, unknown, position, planted):
+    """As with unknown shapes, where it fails in the run."""
+    wrong = MATRIX_MUTANTS["ba"[position]][0]
+    a, b = (tg.placeholder(tg.float64, [None, None] if unknown else s) for s in ([rows, 4], [4, 2]))
+    with product_with(planted, wrong, position):
+        error = failure(product(a, b), {a: rng.normal(size=(rows, 4)), b: RIGHT})
+    (finding,) = error.findings
+    assert (finding.what, finding.position) == ("broken", position)
+    right = ("g @ b.T", "a.T @ g")[position]
+    assert f"likely mistake: a missing transpose: right is {right}" in str(error)
+
+
+def test_a_rule_that_fails_otherwise_says_nothing_of_transposes(planted):
+    def broken(g, y, a, b):
+        raise NameError("name 'yy' is not defined")
+
+    with product_with(planted, broken, 0):
+        error = failure(product, [LEFT, RIGHT])
+    assert "transpose" not in str(error)
+
+
+def test_a_missing_transpose_of_the_wrong_shape(planted):
+    with product_with(planted, lambda g, y, a, b: tg.matmul(a, b) * g, 0):
+        error = failure(product, [LEFT, RIGHT])
+    assert "right is g @ b.T: the rule gives shape (3, 2), the input has (3, 4)" in str(error)
+
+
+def test_a_missing_transpose_in_a_batch(planted):
+    batch = [rng.normal(size=(2, 3, 3)), rng.normal(size=(2, 3, 3))]
+    check_grads(product, batch)
+    with product_with(planted, MATRIX_MUTANTS["b"][0], 0):
+        error = failure(product, batch)
+    assert "a missing transpose: the rule amounts to g @ b, right is g @ b.T" in str(error)
+
+
+def test_a_report_has_lines_of_the_user_only(planted):
+    with product_with(planted, MATRIX_MUTANTS["b"][0], 0):
+        with pytest.raises(GradientError) as caught:
+            check_grads(lambda a, b: product(a, b), [LEFT, RIGHT])
+    lines = re.findall(r"made at (\S+):\d+", str(caught.value))
+    assert len(lines) > 3 and set(lines) == {__file__}
+    assert "'x0'" in caught.value.findings[0].likely or "'g'" in caught.value.findings[0].likely
+
+
 def test_a_large_input_with_a_wrong_factor(planted):
     with planted(registry["Exp"], (lambda g, y, x: g * y * OFF,)):
         error = failure(tg.exp, [rng.normal(size=(50, 40))])
@@ -311,14 +471,33 @@ def test_a_large_input_with_a_wrong_factor(planted):
 
 
 def test_a_rule_right_at_first_order_only(planted):
-    """The rule's own ops are checked when the second derivative is off."""
+    """A stop_gradient does what it should; at fault is the rule that holds it."""
     with planted(registry["Exp"], (lambda g, y, x: g * stop_gradient(y),)):
         check_grads(tg.exp, [ROW], order=1)
         error = failure(tg.exp, [ROW], order=2)
     (finding,) = error.findings
-    assert finding.kind is stop_gradient
-    assert finding.likely.startswith("missing entirely")
-    assert "the gradient of 'Exp'" in str(error)
+    assert (finding.kind, finding.position) == (registry["Exp"], 0)
+    assert finding.likely.startswith("a stop_gradient in the rule")
+    assert "StopGradient" not in str(error)
+
+
+def test_a_stray_stop_gradient_names_the_input_whose_rule_holds_it(planted):
+    def held(g, z, x, y):
+        return stop_gradient(g) * stop_gradient(x)
+
+    with planted(registry["Mul"], (registry["Mul"].vjps[0], held)):
+        error = failure(lambda x, y: tg.exp(x * y), [ROW, ROW[::-1].copy()])
+    assert [(f.kind.name, f.position) for f in error.findings] == [("Mul", 1)]
+
+
+def test_a_rule_of_a_rule_that_is_wrong_is_named(planted):
+    """The rule's own ops are checked when the second derivative is off."""
+    with planted(registry["Exp"], (lambda g, y, x: g * cube(y) / tg.square(y),)):
+        with planted(cube, (lambda g, y, x: 0.5 * g * 3.0 * x * x,)):
+            check_grads(tg.exp, [ROW], order=1)
+            error = failure(tg.exp, [ROW], order=2)
+    assert {f.kind for f in error.findings} == {cube}
+    assert "for the gradient of 'Exp'" in str(error)
 
 
 def test_a_composite_is_checked_against_its_body():

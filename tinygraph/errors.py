@@ -36,6 +36,10 @@ class DTypeError(TinygraphError, TypeError):
     """Dtypes that do not mix, or a value of the wrong type."""
 
 
+class SymbolicError(DTypeError, NotImplementedError):
+    """A node used as an array: it has no value while the graph is built."""
+
+
 class OpError(TinygraphError):
     """Base of the errors of a run (TF: `tf.errors.OpError`)."""
 

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tinygraph.errors import DTypeError, FinalizedError, GraphError, NotFoundError
+from tinygraph.errors import (
+    DTypeError, FinalizedError, GraphError, NotFoundError, SymbolicError,
+)  # fmt: skip
 from tinygraph.spec import DType, Shape, Spec
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -124,6 +126,13 @@ class Node:
     def __len__(self):
         raise DTypeError(f"'{self.name}' has no len() while the graph is built; use its .shape")
 
+    def __array__(self, *args: Any, **kwargs: Any):
+        raise SymbolicError(f"Cannot convert a symbolic tensor ('{self.name}') to a numpy array.")
+
+
+Tensor = Node
+Node.__name__ = Node.__qualname__ = "Tensor"  # as Python's own messages should call it
+
 
 class Operation:
     """TF1's view of a node as an operation; what an effect without a value is publicly.
@@ -221,7 +230,7 @@ class Graph:
     def __init__(self):
         self.nodes: list[Node] = []
         self.seed: int | None = None
-        self.variable_scope: Any = None  # ops/state.py keeps get_variable's scope here
+        self.variable_scope: Any = None  # ops/variable_scope.py keeps get_variable's scope here
         self.finalized = False
         self._by_name: dict[str, Node] = {}
         self._names_in_use: dict[str, int] = {}
@@ -336,6 +345,8 @@ class Graph:
     def control_dependencies(self, control_inputs: Iterable | None) -> Iterator[None]:
         """Make the nodes made inside run after `control_inputs`; None lifts the outer blocks."""
         before = self._controls
+        if isinstance(control_inputs, Node | Operation):
+            raise DTypeError(f"control_inputs is a list, such as [x], not {control_inputs!r}")
         if control_inputs is None:
             self._controls = ()
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,6 +21,7 @@ _registry: dict[str, Op] = {}
 registry = MappingProxyType(_registry)
 """Every op by its type name, read-only."""
 
+INFER = "elementwise.<locals>.infer() "  # how Python calls the shape rule of that family
 FOLDED_WHILE_BUILDING = 64  # elements; enough for any shape, too few to cost time
 
 
@@ -103,31 +105,55 @@ class Op:
     def __post_init__(self):
         if self.name in _registry:
             raise GraphError(f"an op called {self.name!r} exists already")
+        if not (self.view or self.dynamic or self.effect or _takes_out(self.kernel)):
+            raise DTypeError(f"the kernel of {self.name} takes no `out`; it needs dynamic=True")
         object.__setattr__(self, "__doc__", self.doc)
+        object.__setattr__(self, "__signature__", _signature(self.params))
         _registry[self.name] = self
 
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
-        if self.params and len(inputs) < len(self.params):
-            inputs += tuple(attrs.pop(key) for key in self.params[len(inputs) :] if key in attrs)
-        if self.params and len(inputs) != len(self.params):
-            raise DTypeError(
-                f"{self.name} takes {len(self.params)} inputs ({', '.join(self.params)}), "
-                f"not {len(inputs)}"
-            )
+        if self.params and (len(inputs) != len(self.params) or self.params[0] in attrs):
+            inputs, name = self._bound(inputs, name, attrs)
         graph = _graph_of(inputs)
-        dtype = None
-        if self.broadcasts:  # a Python or NumPy operand takes the tensor's dtype
-            dtype = next((x.spec.dtype for x in inputs if isinstance(x, Node)), None)
         name = name or self.name
         if all(type(x) is Node for x in inputs):
             nodes = inputs
         else:
-            keys = self.params or ("values",) * len(inputs)
             with graph.name_scope(name) as name:  # operands are called mul/x, mul/y
-                pairs = zip(inputs, keys, strict=True)
-                nodes = tuple(as_node(x, dtype, name=key, graph=graph) for x, key in pairs)
+                nodes = self._nodes(inputs, graph, name)
         node = graph.add(self, nodes, attrs, self._spec(nodes, attrs, name), name)
         return Operation(node) if self.effect else node
+
+    def _bound(self, inputs: tuple, name: str | None, attrs: dict) -> tuple[tuple, str | None]:
+        """The inputs and the name where some came by keyword, or the name by position."""
+        params = self.params
+        if len(inputs) == len(params) + 1 and isinstance(inputs[-1], str) and name is None:
+            inputs, name = inputs[:-1], inputs[-1]
+        for key in params[: len(inputs)]:
+            if key in attrs:
+                raise DTypeError(f"{self.name} got two values for {key!r}")
+        inputs += tuple(attrs.pop(key) for key in params[len(inputs) :] if key in attrs)
+        if len(inputs) != len(params):
+            raise DTypeError(
+                f"{self.name} takes {len(params)} inputs ({', '.join(params)}), not {len(inputs)}"
+            )
+        return inputs, name
+
+    def _nodes(self, inputs: tuple, graph: Graph, name: str) -> tuple[Node, ...]:
+        """The inputs as nodes; of an op that broadcasts, of the tensors' dtype or the first's."""
+        dtype = None
+        if self.broadcasts:
+            dtype = next((x.spec.dtype for x in inputs if isinstance(x, Node)), None)
+        nodes = []
+        for x, key in zip(inputs, self.params or ("values",) * len(inputs), strict=True):
+            try:
+                nodes.append(as_node(x, dtype, name=key, graph=graph))
+            except TinygraphError as error:
+                place = f"as {key!r} of '{name.rstrip('/')}' (op: '{self.name}')"
+                raise type(error)(f"{error}, {place}", error.node) from None
+            if self.broadcasts and dtype is None:
+                dtype = nodes[0].spec.dtype
+        return tuple(nodes)
 
     def _spec(self, nodes: tuple[Node, ...], attrs: dict, name: str) -> Spec:
         specs = [node.spec for node in nodes]
@@ -140,6 +166,8 @@ class Op:
                 f"{error} for '{name.rstrip('/')}' (op: '{self.name}') "
                 f"with inputs {shapes or 'none'}.{' ' + where if where else ''}"
             ) from error
+        except TypeError as error:
+            raise DTypeError(f"{self.name}: {str(error).replace(INFER, '')}") from error
         if spec.value is None and spec.dtype is not None and spec.dtype.is_integer:
             spec = spec._replace(value=self._static_value(specs, attrs, spec))
         return spec
@@ -169,6 +197,22 @@ class Op:
 
     def __reduce__(self):
         return op_named, (self.name,)
+
+
+def _takes_out(kernel: Any) -> bool:
+    """Whether a kernel can be handed an array to write into, as far as one can tell."""
+    code = getattr(kernel, "__code__", None)
+    if code is None:
+        return True
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return "out" in names or bool(code.co_flags & inspect.CO_VARKEYWORDS)
+
+
+def _signature(params: tuple[str, ...]) -> inspect.Signature:
+    """`(x, y, name=None)`, as TF's functions have it."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    inputs = [inspect.Parameter(param, kind) for param in params]
+    return inspect.Signature([*inputs, inspect.Parameter("name", kind, default=None)])
 
 
 def op_named(name: str) -> Op:
@@ -229,7 +273,10 @@ def as_nodes(values: Any, dtype: DType | None = None) -> list[Node]:
     """The elements as nodes of one graph and dtype: those of the first node among them."""
     first = first_node(values)
     if first is None:
-        return [as_node(x, dtype) for x in values]
+        nodes: list[Node] = []
+        for x in values:
+            nodes.append(as_node(x, dtype or (nodes[0].spec.dtype if nodes else None)))
+        return nodes
     return [as_node(x, dtype or first.spec.dtype, graph=first.graph) for x in values]
 
 
@@ -264,9 +311,10 @@ def check_dtypes(specs: tuple[Spec, ...], accepts: str) -> DType:
     dtype = specs[0].dtype
     for spec in specs[1:]:
         if spec.dtype is not dtype:
+            wider = max(dtype, spec.dtype, key=lambda d: (d.is_floating, not d.is_bool, d.size))
             raise DTypeError(
                 f"dtypes differ: {dtype.name} and {spec.dtype.name} do not mix; "
-                f"convert one, e.g. tg.cast(x, tg.{spec.dtype.name}),"
+                f"convert one, e.g. tg.cast(x, tg.{wider.name}),"
             )
     kinds, words = _ACCEPTED[accepts]
     if dtype.numpy.kind not in kinds:
@@ -277,9 +325,12 @@ def check_dtypes(specs: tuple[Spec, ...], accepts: str) -> DType:
 def _inputs_of(vjps: tuple[Callable | None, ...]) -> tuple[str, ...]:
     """The inputs' names, which a rule spells out: `lambda g, y, x: ...`."""
     for rule in vjps:
-        if rule is not None:
-            return rule.__code__.co_varnames[2 : 2 + len(vjps)]
-    return ("x", "y")[: len(vjps)]
+        code = getattr(rule, "__code__", None)
+        if code is not None:
+            names = code.co_varnames[2 : code.co_argcount]
+            if len(names) >= len(vjps):
+                return names[: len(vjps)]
+    return ("x", "y", "z")[: len(vjps)]
 
 
 # ---------------------------------------------------------------- families
@@ -309,7 +360,7 @@ def elementwise(
     array([ 3., 12.], dtype=float32)
     """
 
-    def infer(*specs: Spec, **attrs: Any) -> Spec:
+    def infer(*specs: Spec) -> Spec:
         given = check_dtypes(specs, accepts)
         return Spec(broadcast(*[spec.shape for spec in specs]), dtype or given)
 

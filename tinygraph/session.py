@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,10 @@ from tinygraph.graph import (
 from tinygraph.spec import Shape, Spec, to_array
 
 PLANS_KEPT = 64
+REBOUND = (
+    "Was the Python name of a tensor rebound to a result, as in "
+    "`loss, _ = sess.run([loss, train])`? Give the result another name."
+)
 GROWTH_TOLERATED = 16  # runs in a row before which one line had added nodes
 
 
@@ -88,6 +93,8 @@ class Session:
 
     def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None, *,
                  passes: frozenset[str] = PASSES):  # fmt: skip
+        if not isinstance(target, str):
+            raise DTypeError(f"target must be a string, not {target!r}; did you mean graph=?")
         if graph is not None and not isinstance(graph, Graph):
             raise DTypeError(f"graph must be a tg.Graph, not {graph!r}")
         self.graph = graph or get_default_graph()
@@ -136,6 +143,8 @@ class Session:
             plan = self._plans.get(key)
             if plan is None:
                 plan = self._compile(key, fetched, feeds, fetches)
+            else:
+                self._plans.move_to_end(key)
             values = plan(self._variables, *feeds.values())
         return values[0] if structure is None else structure(iter(values))
 
@@ -194,7 +203,7 @@ class Session:
             return lambda values: make([part(values) for part in parts])
         if isinstance(fetch, Mapping):
             items = [(key, self._flatten(fetch[key], fetched, whole) or next) for key in fetch]
-            return lambda values: type(fetch)((key, part(values)) for key, part in items)  # type: ignore[call-arg]
+            return lambda values: _mapping(fetch, items, values)
         raise DTypeError(_bad_fetch(fetch, whole))
 
     def _node(self, item: Any, purpose: str) -> Node:
@@ -204,7 +213,8 @@ class Session:
         except TinygraphError as error:
             kind = DTypeError if purpose == "feed" else type(error)  # both as TF1
             kind = GraphError if kind is NotFoundError else kind
-            raise kind(f"cannot {purpose} {item!r}: {error}") from None
+            hint = f". {REBOUND}" if isinstance(item, np.ndarray | np.generic | float | int) else ""
+            raise kind(f"cannot {purpose} {item!r}: {error}{hint}") from None
         return found.node if isinstance(found, Operation) else found
 
     # ---------------------------------------------------------------- feeds
@@ -227,7 +237,8 @@ class Session:
             array = self._converted(node, value)
         elif not value.flags.c_contiguous:
             array = np.asarray(value, order="C")
-        if spec.shape.dims != array.shape and not spec.shape.is_compatible_with(array.shape):
+        dims = spec.shape.dims
+        if dims not in (None, array.shape) and not spec.shape.is_compatible_with(array.shape):
             raise ShapeError(
                 f"Cannot feed value of shape {array.shape} for Tensor '{node.name}', which has "
                 f"shape '{spec.shape}' (made at {node.where})"
@@ -353,6 +364,14 @@ class InteractiveSession(Session):
         self._context.__exit__(None, None, None)
 
 
+def _mapping(fetch: Mapping, items: list, values) -> Mapping:
+    """A mapping like `fetch`, of its type where that can be filled."""
+    made = copy.copy(fetch) if isinstance(fetch, MutableMapping) else {}
+    for key, part in items:
+        made[key] = part(values)  # type: ignore[index]
+    return made
+
+
 def _nothing(values) -> None:
     """What an operation fetches as."""
 
@@ -361,8 +380,7 @@ def _bad_fetch(fetch: Any, whole: Any) -> str:
     if isinstance(fetch, np.ndarray | np.generic | float | int):
         return (
             f"Fetch argument {whole!r} has invalid type: {fetch!r} is a value, not a part of the "
-            "graph. Was the Python name of a tensor rebound to a result, as in "
-            "`loss, _ = sess.run([loss, train])`? Give the result another name."
+            f"graph. {REBOUND}"
         )
     return f"Fetch argument {whole!r} has invalid type {type(fetch)}; it must be a node or a name"
 

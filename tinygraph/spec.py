@@ -91,10 +91,12 @@ def as_dtype(value: Any) -> DType:
     """
     if isinstance(value, DType):
         return value
-    if value is float:  # TF1: Python floats are single precision; int, as in NumPy, is int64
+    if value is float or isinstance(value, str) and value == "float":  # TF1: single precision
         return float32
     try:
-        return _DTYPES[np.dtype(value).newbyteorder("=")]
+        if value is not None:  # which NumPy would take for float64
+            return _DTYPES[np.dtype(value).newbyteorder("=")]
+        raise TypeError
     except (TypeError, KeyError):
         known = ", ".join(dtype.name for dtype in _DTYPES.values())
         raise DTypeError(f"{value!r} is not a dtype that tinygraph has; it has {known}") from None
@@ -414,10 +416,9 @@ def _checked_cast(value: Any, array: np.ndarray, dtype: DType, any_kind: bool) -
     if not any_kind and (kinds in ("fi", "fu") or "b" in kinds and kinds != "bb"):
         if kinds in ("fi", "fu") and np.isnan(array).any():
             raise InvalidArgumentError(f"NaN does not fit {dtype.name}")
-        raise DTypeError(
-            f"{_describe(value, array)} does not convert to {dtype.name} without loss; "
-            f"convert it first, e.g. with .astype(np.{dtype.name})"
-        )
+        hint = f"; convert it first, e.g. with .astype(np.{dtype.name})"
+        hint = hint if isinstance(value, np.ndarray) else ""
+        raise DTypeError(f"{_describe(value, array)} is not {dtype.name} without loss{hint}")
     if target.kind in "iu" and array.size:
         low, high = array.min(), array.max()
         if low < dtype.min or high > dtype.max:

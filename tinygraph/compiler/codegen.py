@@ -11,13 +11,13 @@ import numpy as np
 
 from tinygraph.compiler.memory import Memory
 from tinygraph.compiler.rewrite import Program
-from tinygraph.errors import InvalidArgumentError
 from tinygraph.graph import Node
-from tinygraph.op import Op, argument, const
-from tinygraph.spec import DType, Spec
+from tinygraph.op import argument, const
+from tinygraph.spec import DType, Shape, Spec, as_dtype
 
 COMMENT_COLUMN = 68
 SPELLED_OUT = 8  # elements of a constant
+OWN = {"numpy", "tinygraph"}
 RESERVED = {"np", "step", "variables", "inf", "nan", *keyword.kwlist}
 
 
@@ -34,6 +34,7 @@ class Code:
         self._spares: dict[Node, str] = {}
         self._used = set(RESERVED)
         self._static: dict[Node, np.ndarray] = {}
+        self._returned: set[Node] = set()
         self._head: list[str] = []
         self._body: list[tuple[str, Node | None]] = []
         self._emit()
@@ -101,7 +102,10 @@ class Code:
         array = base.spec.constant if base.kind is const else self._static.get(base)
         if base in self.memory.buffer:  # any array that looks like the buffer will do
             array = np.empty(base.spec.shape.as_list(), base.spec.dtype.numpy)  # type: ignore[arg-type]
-        others = [x.spec.constant for x in node.inputs[1:]]
+        others = [
+            x.spec.constant if x.kind is const or i in node.kind.static else None
+            for i, x in enumerate(node.inputs[1:], start=1)
+        ]
         if array is None or any(x is None for x in others):
             return None
         view = node.kind.kernel(array, *others, **node.attrs)
@@ -112,20 +116,18 @@ class Code:
             name = self._spares[variable]
             if self.memory.spare.get(node) is not variable:
                 value = self._name(node)
-                if not variable.shape.is_fully_defined():
-                    self._line(f"{name} = np.array({value})", node)
-                elif node.spec.shape.is_fully_defined():
+                if variable.shape.is_fully_defined():
                     self._line(f"np.copyto({name}, {value})", node)
                 else:
-                    copy = self._bind("copy_exactly", copy_exactly)
-                    self._line(f"{copy}({value}, out={name})", node)
+                    self._line(f"{name} = np.array({value})", node)
         if self.program.updates:
             pairs = (f'"{v.op_name}": {self._spares[v]}' for v in self.program.updates)
             self._line(f"variables.commit({{{', '.join(pairs)}}})")
 
     def _result(self, node: Node) -> str:
         name = self._name(node)
-        if node in self.memory.fresh:
+        if node in self.memory.fresh and node not in self._returned:
+            self._returned.add(node)  # a second fetch of the same value gets a copy of its own
             return name
         if node.spec.shape.dims == ():
             return f"{name}[()]"
@@ -151,15 +153,17 @@ class Code:
             state = self.state_of(self.program.trace.user_node[node])
             parts.append(f"state={self._bind('s0', state)}")
         parts += [f"{key}={self._attribute(key, value)}" for key, value in node.attrs.items()]
-        return f"{self._kernel(kind)}({', '.join(parts)})"
+        return f"{self._kernel(node)}({', '.join(parts)})"
 
-    def _kernel(self, kind: Op) -> str:
-        kernel = kind.kernel
+    def _kernel(self, node: Node) -> str:
+        kernel, kind = node.kind.kernel, node.kind
         name = getattr(kernel, "__name__", "")
         if name and getattr(np, name, None) is kernel:
             return f"np.{name}"
         if not name.isidentifier():
             name = identifier(kind.name).lower()
+        if is_foreign(kernel) and not kind.effect:
+            kernel = guarded(kernel, node.spec)
         return self._bind(name.strip("_"), kernel)
 
     def _attribute(self, key: str, value: Any) -> str:
@@ -223,13 +227,33 @@ class Code:
         return "\n".join(lines) + "\n"
 
 
-def copy_exactly(array: np.ndarray, out: np.ndarray) -> None:
-    """Copy, but broadcast nothing."""
-    if np.shape(array) != out.shape:
-        raise InvalidArgumentError(
-            f"a value of shape {np.shape(array)} does not fit a variable of shape {out.shape}"
-        )
-    np.copyto(out, array)
+def is_foreign(kernel: Any) -> bool:
+    """Whether a kernel is a user's own function: nobody has tested it as this package's are."""
+    module = getattr(kernel, "__module__", None) or "numpy"
+    return not isinstance(kernel, np.ufunc) and module.partition(".")[0] not in OWN
+
+
+def guarded(kernel: Callable, spec: Spec) -> Callable:
+    """A user's kernel, made to keep its promises: leave inputs alone, fill `out`, fit the spec."""
+
+    def call(*arrays: np.ndarray, **options: Any) -> np.ndarray:
+        inputs = [np.asarray(array).view() for array in arrays]
+        for array in inputs:
+            array.flags.writeable = False
+        result, out = kernel(*inputs, **options), options.get("out")
+        if result is out and out is not None:
+            return out
+        if result is None:
+            raise TypeError("the kernel returned None; it must return its result")
+        made = Spec(Shape(np.shape(result)), as_dtype(np.asarray(result).dtype))
+        if made.dtype is not spec.dtype or not made.shape.is_compatible_with(spec.shape):
+            raise TypeError(f"the kernel made {made}, but the op's shape rule says {spec}")
+        if out is None:
+            return result
+        np.copyto(out, result)
+        return out
+
+    return call
 
 
 def identifier(name: str) -> str:

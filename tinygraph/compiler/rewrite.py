@@ -18,6 +18,7 @@ import numpy as np
 from tinygraph.errors import InvalidArgumentError, TinygraphError
 from tinygraph.graph import Graph, Node, ancestors, new_node
 from tinygraph.op import Op, argument, const, constant
+from tinygraph.ops.array import ensure_shape
 from tinygraph.spec import Shape, Spec
 
 PASSES = frozenset({"fold", "merge", "simplify", "inplace"})
@@ -200,11 +201,11 @@ class _Replay:
             raise InvalidArgumentError(f"{cause}\n{describe(node, specs)}", node) from None
 
     def _with_static_shape(self, value: Node, node: Node) -> Node:
-        """What `set_shape` taught the user's node, for a result whose shape is still unknown."""
-        if not value.spec.shape.is_fully_defined():
-            shape = value.spec.shape.merge_with(node.spec.shape)
-            value.spec = value.spec._replace(shape=shape)
-        return value
+        """`value` with what the user's node knows more of its shape, which the run then checks."""
+        if value.spec.shape.is_fully_defined():
+            return value
+        shape = value.spec.shape.merge_with(node.spec.shape)
+        return value if shape == value.spec.shape else ensure_shape(value, shape)
 
     def _inherit(self, node: Node) -> None:
         """A node comes after the updates that any of its inputs come after."""

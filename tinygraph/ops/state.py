@@ -11,7 +11,7 @@ from tinygraph.graph import (
     get_default_graph, name_scope,
 )  # fmt: skip
 from tinygraph.op import Op, as_node, check_dtypes, composite
-from tinygraph.ops.array import identity
+from tinygraph.ops.array import ensure_shape, identity
 from tinygraph.ops.math import add, subtract
 from tinygraph.spec import UNKNOWN, Shape, Spec, as_dtype, float32
 
@@ -158,6 +158,11 @@ class Variable(Node):
                     value = initial_value()
             value = _guarded(as_node(value, dtype, name="initial_value", graph=graph))
             shape = value.shape if validate_shape else UNKNOWN
+            if validate_shape and not shape.is_fully_defined():
+                raise ShapeError(
+                    f"initial_value must have a shape specified, unlike '{value.name}' of shape "
+                    f"{shape}; or pass validate_shape=False"
+                )
             variable: Any = graph.add(
                 variable_op, (), {"dtype": value.dtype, "shape": shape},
                 Spec(shape, value.dtype), scope,
@@ -269,11 +274,11 @@ assign_op = composite(
     infer=_assign_spec, updates=True, doc="value, which becomes the variable's.",
 )  # fmt: skip
 assign_add_op = composite(
-    "AssignAdd", lambda ref, value: add(ref, value), None, None, params=("ref", "value"),
+    "AssignAdd", lambda ref, value: add(ref, ensure_shape(value, ref.shape)), None, None, params=("ref", "value"),
     infer=_assign_spec, updates=True, doc="ref + value, which becomes the variable's value.",
 )  # fmt: skip
 assign_sub_op = composite(
-    "AssignSub", lambda ref, value: subtract(ref, value), None, None, params=("ref", "value"),
+    "AssignSub", lambda ref, value: subtract(ref, ensure_shape(value, ref.shape)), None, None, params=("ref", "value"),
     infer=_assign_spec, updates=True, doc="ref - value, which becomes the variable's value.",
 )  # fmt: skip
 

@@ -1,0 +1,129 @@
+"""Arguments that do not fit: the messages name the op, the tensor and the line that made it."""
+
+import re
+
+import numpy as np
+import pytest
+
+import tinygraph as tg
+
+
+@pytest.fixture(autouse=True)
+def graph():
+    with tg.Graph().as_default() as graph:
+        yield graph
+
+
+def tensor(shape=(2, 3), dtype=tg.float32, name="x"):
+    return tg.placeholder(dtype, shape, name=name)
+
+
+def message(error, build, *arguments):
+    with pytest.raises(error) as caught:
+        build(*arguments)
+    return str(caught.value)
+
+
+OUT_OF_RANGE = {
+    "Sum": lambda x: tg.reduce_sum(x, 2, name="loss"),
+    "Mean": lambda x: tg.reduce_mean(x, [0, -3], name="loss"),
+    "ReduceLogSumExp": lambda x: tg.reduce_logsumexp(x, 2, name="loss"),
+    "EuclideanNorm": lambda x: tg.norm(x, axis=2, name="loss"),
+    "ArgMax": lambda x: tg.argmax(x, 2, name="loss"),
+    "ArgMin": lambda x: tg.argmin(x, -3, name="loss"),
+    "Cumsum": lambda x: tg.cumsum(x, 2, name="loss"),
+    "Cumprod": lambda x: tg.cumprod(x, 2, name="loss"),
+    "GatherV2": lambda x: tg.gather(x, 0, axis=2, name="loss"),
+    "BooleanMask": lambda x: tg.boolean_mask(x, [True], axis=2, name="loss"),
+    "ConcatV2": lambda x: tg.concat([x, x], 2, name="loss"),
+    "Pack": lambda x: tg.stack([x, x], 3, name="loss"),
+    "Unpack": lambda x: tg.unstack(x, 2, axis=2, name="loss"),
+    "Split": lambda x: tg.split(x, 2, axis=2, name="loss"),
+    "ExpandDims": lambda x: tg.expand_dims(x, 3, name="loss"),
+    "Squeeze": lambda x: tg.squeeze(x, 2, name="loss"),
+    "OneHot": lambda x: tg.one_hot(tg.cast(x, tg.int32, name="x"), 3, axis=3, name="loss"),
+}
+
+
+@pytest.mark.parametrize("op", OUT_OF_RANGE)
+def test_an_axis_out_of_range_names_op_tensor_and_line(op):
+    text = message(ValueError, OUT_OF_RANGE[op], tensor())
+    assert re.search(r"axis -?\d is out of range for a tensor of rank \d for 'loss'", text)
+    assert f"(op: '{op}')" in text and "'x" in text and __file__ in text
+
+
+def test_what_is_wrong_before_there_is_a_node_is_named_too():
+    x, unknown = tensor(), tensor(None, name="unknown")
+    texts = [
+        message(ValueError, lambda: x[..., ...]),
+        message(TypeError, lambda: x[1.5]),
+        message(ValueError, lambda: tg.strided_slice(x, [0, 1], [1])),
+        message(ValueError, tg.unstack, unknown),
+        message(ValueError, tg.unstack, x, None, 2),
+        message(ValueError, tg.split, x, [-2, 5]),
+        message(TypeError, tg.reduce_sum, x, 1.5),
+        message(TypeError, tg.argmax, x, "rows"),
+        message(TypeError, tg.transpose, x, [0.0, 1.0]),
+    ]
+    for text in texts:
+        assert re.search(r"'(x|unknown):0' \(made at " + re.escape(__file__), text), text
+
+
+NEEDS_INTS = {
+    "'loss' (op: 'Sum')": lambda x, axis: tg.reduce_sum(x, axis, name="loss"),
+    "'All'": lambda x, axis: tg.reduce_all(x > 0.0, axis),
+    "'ArgMax'": tg.argmax,
+    "'Cumsum'": tg.cumsum,
+    "'GatherV2'": lambda x, axis: tg.gather(x, 0, axis=axis),
+    "'boolean_mask' (op: 'BooleanMask')": lambda x, axis: tg.boolean_mask(x, [True], axis=axis),
+    "'concat'": lambda x, axis: tg.concat([x, x], axis),
+    "'stack'": lambda x, axis: tg.stack([x, x], axis),
+    "'unstack'": lambda x, axis: tg.unstack(x, 2, axis),
+    "'split'": lambda x, axis: tg.split(x, 3, axis),
+    "'ExpandDims'": tg.expand_dims,
+    "'Squeeze'": tg.squeeze,
+    "'one_hot'": lambda x, axis: tg.one_hot(tg.to_int32(x), 3, axis=axis),
+}
+
+
+@pytest.mark.parametrize("op", NEEDS_INTS)
+def test_an_axis_that_only_a_run_knows_is_refused_with_advice(op):
+    axis = tensor([], tg.int32, "axis")
+    text = message(ValueError, NEEDS_INTS[op], tensor(), axis)
+    assert "axis must be known while building" in text and "'axis:0' (made at " in text
+    assert "give Python ints" in text and op.split()[0] in text and text.count(__file__) == 2
+
+
+BOTH = {
+    "'dim' and 'axis'": lambda x: tg.expand_dims(x, 0, dim=0),
+    "'squeeze_dims' and 'axis'": lambda x: tg.squeeze(x, [0], squeeze_dims=[0]),
+    "'dimension' and 'axis'": lambda x: tg.argmax(x, 0, dimension=0),
+    "'preferred_dtype' and 'dtype_hint'": lambda x: tg.convert_to_tensor(
+        1, preferred_dtype=tg.float32, dtype_hint=tg.float32
+    ),
+    "'input_tensor' and 'input'": lambda x: tg.count_nonzero(x, input=x),
+}
+REDUCTIONS = "sum mean max min prod logsumexp".split()
+
+
+@pytest.mark.parametrize("names", BOTH)
+def test_an_argument_and_its_alias_are_not_both_given(names):
+    assert f"Cannot specify both {names}" in message(ValueError, BOTH[names], tensor())
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_a_reductions_aliases_are_not_given_twice(name):
+    x, reduce = tensor(), getattr(tg, f"reduce_{name}")
+    both = {"axis": 0, "reduction_indices": 0}
+    assert "'reduction_indices' and 'axis'" in message(ValueError, lambda: reduce(x, **both))
+    both = {"keepdims": False, "keep_dims": False}
+    assert "'keep_dims' and 'keepdims'" in message(ValueError, lambda: reduce(x, **both))
+
+
+def test_aliases_alone_mean_the_same():
+    x = np.zeros((1, 3))
+    assert tg.expand_dims(x, dim=-1).shape.as_list() == [1, 3, 1]
+    assert tg.squeeze(x, squeeze_dims=[0]).shape.as_list() == [3]
+    assert tg.convert_to_tensor(1, preferred_dtype=tg.float32).dtype is tg.float32
+    with pytest.raises(ValueError, match="expand_dims needs an axis"):
+        tg.expand_dims(x)

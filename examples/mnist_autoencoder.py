@@ -2,8 +2,8 @@
 
     python examples/mnist_autoencoder.py --output output/mnist_autoencoder
 
-784 - 128 (ReLU) - 784 (sigmoid): each image has to pass through 128 numbers. The loss is the sigmoid
-cross-entropy with the image itself, summed over its pixels. The network learns
+784 - 128 (ReLU) - 784 (sigmoid): each image has to pass through 128 numbers. The loss is the
+sigmoid cross-entropy with the image itself, summed over its pixels. The network learns
 
     plain                   as it is
     denoising               with noise on its input: it has to give back the clean image
@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
 from common import dense, load, positive, progress, say
 
 import tinygraph as tg
@@ -31,7 +30,7 @@ SHOWN = 10  # images in a row
 
 
 class Autoencoder:
-    """The graph: a placeholder, the noisy input, the code, the reconstruction, loss and training."""
+    """The graph: images, noise and dropout, the code, the reconstruction, loss and training."""
 
     def __init__(self, learning_rate: float, iterations: int):
         self.images = tg.placeholder(tg.float32, [None, 784], name="images")
@@ -54,6 +53,7 @@ class Autoencoder:
             step = tg.train.get_or_create_global_step()
             rate = tg.train.cosine_decay(learning_rate, step, iterations)
         self.train = tg.train.AdamOptimizer(rate).minimize(self.loss, global_step=step)
+        self.initialize = tg.global_variables_initializer()
         self.filters = tg.trainable_variables("encoder/kernel")[0]
 
 
@@ -64,7 +64,7 @@ def train(name: str, model: Autoencoder, corruption: dict, data: dict, args) -> 
     every = max(1, args.iterations // 5)
     print(f"{name}:")
     with tg.Session() as sess:
-        sess.run(tg.global_variables_initializer())
+        sess.run(model.initialize)
         batches = mnist.batches(images, labels, args.batch_size, args.iterations, seed=args.seed)
         for i, (x, _) in enumerate(progress(batches, args.iterations), start=1):
             feed = {model.images: x, **corruption}
@@ -78,9 +78,10 @@ def train(name: str, model: Autoencoder, corruption: dict, data: dict, args) -> 
             feed_dict={model.images: examples, model.noise: corruption.get(model.noise, 0.0)},
         )
     print(f"{name}: test loss {clean:.2f} nats per image")
-    rows = {"original": examples, "noisy input": noisy, "reconstruction": reconstruction}
-    if model.noise not in corruption:
-        del rows["noisy input"]
+    rows = {"original": examples}
+    if model.noise in corruption:
+        rows["noisy input"] = noisy
+    rows["reconstruction"] = reconstruction
     return {"rows": rows, "weights": filters, "loss": float(clean)}
 
 
@@ -117,6 +118,7 @@ def main() -> None:
     args.output.mkdir(parents=True, exist_ok=True)
     tg.set_random_seed(args.seed)
     model = Autoencoder(args.learning_rate, args.iterations)
+    print(f"autoencoder: {tg.viz.count_parameters():,} parameters")
     with plots.optional():
         picture = tg.viz.to_dot([model.loss, model.reconstruction], title="The autoencoder")
         picture.render(args.output / "autoencoder.svg")
@@ -133,7 +135,8 @@ def main() -> None:
         with plots.optional():
             draw(name, variants[name], args.output)
     with plots.optional():
-        figure = plots.autoencoders(variants, title="Four ways to train an autoencoder")
+        title = "Four ways to train an autoencoder (test losses with clean input)"
+        figure = plots.autoencoders(variants, title=title)
         plots.save(figure, args.output / "autoencoders.png")
     print(f"The pictures are in {args.output}")
 

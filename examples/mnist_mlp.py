@@ -29,11 +29,12 @@ OPTIMIZERS = {  # name: (class, default learning rate)
     "sgd": (tg.train.GradientDescentOptimizer, 0.5),
     "momentum": (lambda rate: tg.train.MomentumOptimizer(rate, 0.9), 0.1),
     "nesterov": (lambda rate: tg.train.MomentumOptimizer(rate, 0.9, use_nesterov=True), 0.1),
-    "adagrad": (tg.train.AdagradOptimizer, 0.05),
-    "adadelta": (tg.train.AdadeltaOptimizer, 1.0),
-    "rmsprop": (tg.train.RMSPropOptimizer, 0.001),
+    "adagrad": (tg.train.AdagradOptimizer, 0.2),
+    "adadelta": (tg.train.AdadeltaOptimizer, 10.0),
+    "rmsprop": (tg.train.RMSPropOptimizer, 0.003),
     "adam": (tg.train.AdamOptimizer, 0.004),
-    "ftrl": (tg.train.FtrlOptimizer, 0.1),
+    # A larger accumulator would make the first step forget the initial weights.
+    "ftrl": (lambda rate: tg.train.FtrlOptimizer(rate, initial_accumulator_value=1e-6), 0.02),
 }
 
 
@@ -54,8 +55,9 @@ class Network:
         with tg.name_scope("accuracy"):
             right = tg.equal(tg.argmax(logits, axis=1), tg.argmax(self.labels, axis=1))
             self.accuracy = tg.reduce_mean(tg.cast(right, tg.float32))
-        with tg.name_scope("learning_rate"):
-            step = tg.train.get_or_create_global_step()
+        step = tg.train.get_or_create_global_step()
+        rate = learning_rate
+        if optimizer != "ftrl":  # its weights are proportional to its rate and would fade with it
             rate = tg.train.cosine_decay(learning_rate, step, iterations)
         self.train = OPTIMIZERS[optimizer][0](rate).minimize(self.loss, global_step=step)
 
@@ -134,7 +136,8 @@ def main() -> None:
     add("--model", choices=["wide", "deep", "both"], default="both", help="(default %(default)s)")
     add("--optimizer", choices=OPTIMIZERS, default="adam", help="(default %(default)s)")
     rates = ", ".join(f"{rate:g} for {name}" for name, (_, rate) in OPTIMIZERS.items())
-    add("--learning-rate", type=float, help=f"at the start; decays to 0 (default {rates})")
+    add("--learning-rate", type=float,
+        help=f"at the start; decays to 0, but for ftrl (default {rates})")  # fmt: skip
     add("--batch-size", type=positive, default=100, help="images (default %(default)s)")
     add("--iterations", type=positive, default=2500, help="mini-batches (default %(default)s)")
     add("--seed", type=int, default=0, help="of weights and mini-batches (default %(default)s)")

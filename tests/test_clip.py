@@ -147,7 +147,7 @@ def test_the_gradient_below_the_limit_is_one():
 def test_a_norm_that_is_not_finite_is_reported(clip, bad):
     x = tg.placeholder(tg.float32, [2])
     clipped = clip(x)
-    with pytest.raises(tg.errors.InvalidArgumentError, match=r"not finite : Tensor had") as info:
+    with pytest.raises(tg.errors.InvalidArgumentError, match=r"not finite: Tensor had") as info:
         clipped.eval({x: [1.0, bad]})
     assert "test_clip.py" in str(info.value)  # the user's line
 
@@ -186,7 +186,7 @@ def test_check_numerics():
     checked = tg.check_numerics(x, "weights")
     np.testing.assert_array_equal(checked.eval({x: [1.0, 2.0]}), [1.0, 2.0])
     for bad, found in [([np.inf], "Inf"), ([np.nan], "NaN"), ([np.inf, np.nan], "Inf and NaN")]:
-        with pytest.raises(ValueError, match=f"weights : Tensor had {found} values"):
+        with pytest.raises(ValueError, match=f"weights: Tensor had {found} values"):
             checked.eval({x: bad})
     np.testing.assert_array_equal(tg.gradients(checked, x)[0].eval({x: [3.0]}), [1.0])
 

@@ -382,7 +382,7 @@ def test_errors_of_initializers(error, message, build):
 
 def test_names_are_those_of_tf1():
     with tg.name_scope("layer"):
-        tg.random_normal([2], name="w")
+        tg.random_normal([2], 1.0, 2.0, name="w")
     tg.random_uniform([2], 1.0, 2.0)
     tg.truncated_normal([2])
     tg.random_shuffle([1])

@@ -57,6 +57,28 @@ def test_several_outputs_and_inputs_that_are_not_floats():
     check_grads(lambda x, n: [x * x, n, tg.exp(x)], [ROW, np.arange(4)])
 
 
+def test_a_kernel_that_returns_a_new_array_all_the_same():
+    fresh = elementwise("TestFresh", lambda x, out=None: np.exp(x), lambda g, y, x: g * y)
+    for dtype in (np.float64, np.float32):
+        check_grads(fresh, [ROW.astype(dtype)])
+        check_grads(lambda x: fresh(x * 2.0) * 2.0, [ROW.astype(dtype)])
+
+
+def test_a_kernel_that_fails_is_named():
+    def writes(x, out=None):
+        x *= 2.0
+        return np.exp(x, out=out)
+
+    def narrows(x, out=None):
+        return np.float32(x)
+
+    for kernel_ in (writes, narrows):
+        op = elementwise(f"TestKernel_{kernel_.__name__}", kernel_, lambda g, y, x: g * y)
+        with pytest.raises(tg.errors.OpError) as caught:
+            check_grads(lambda x: op(x) * 2.0, [ROW])  # noqa: B023
+        assert f"in '{op.name}' (op: '{op.name}'), made at {__file__}" in str(caught.value)
+
+
 def test_an_output_that_depends_on_nothing_fed():
     check_grads(lambda x: [x * x, tg.constant([1.0, 2.0], tg.float64)], [ROW])
     check_grads(lambda x, y: y * y, [ROW, ROW])
@@ -532,9 +554,7 @@ def absolute(x, out=None):
     return np.abs(x, out=out)
 
 
-sharp = elementwise(
-    "TestAbs", absolute, lambda g, y, x: tg.cast(x > 0.0, x.dtype) * 2.0 * g - g
-)
+sharp = elementwise("TestAbs", absolute, lambda g, y, x: tg.cast(x > 0.0, x.dtype) * 2.0 * g - g)
 hinge = elementwise(
     "TestHinge", lambda x, out=None: np.maximum(x, 0, out=out),
     lambda g, y, x: g * tg.cast(x > 0.0, x.dtype),

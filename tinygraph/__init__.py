@@ -45,8 +45,8 @@ from tinygraph.ops.compare import (
     logical_xor, not_equal, saturate_cast, to_double, to_float, to_int32, to_int64,
 )
 from tinygraph.ops.reduce import (
-    argmax, argmin, count_nonzero, reduce_all, reduce_any, reduce_euclidean_norm,
-    reduce_logsumexp, reduce_max, reduce_mean, reduce_min, reduce_prod, reduce_sum,
+    count_nonzero, reduce_all, reduce_any, reduce_euclidean_norm, reduce_logsumexp, reduce_max,
+    reduce_mean, reduce_min, reduce_prod, reduce_sum,
 )
 from tinygraph.ops.cumulative import cumprod, cumsum, segment_sum, unsorted_segment_sum
 from tinygraph.ops.indexing import strided_slice
@@ -56,7 +56,9 @@ from tinygraph.ops.making import (
     lin_space, linspace, meshgrid, one_hot, range_ as range, sequence_mask,
 )
 from tinygraph.ops.gathering import boolean_mask, gather, gather_nd, scatter_nd
-from tinygraph.ops.selecting import invert_permutation, setdiff1d, unique, where
+from tinygraph.ops.selecting import (
+    argmax, argmin, invert_permutation, setdiff1d, unique, where,
+)
 from tinygraph.ops.diagonals import (
     diag, diag_part, matrix_band_part, matrix_diag, matrix_diag_part, matrix_set_diag,
 )

@@ -90,7 +90,7 @@ def _backward(
     return totals
 
 
-class _Between(list):
+class Between(list):
     """Nodes in order, with quick membership."""
 
     def __init__(self, nodes: Iterable[Node]):
@@ -98,7 +98,7 @@ class _Between(list):
         self.set = set(self)
 
 
-def _between(ys: Iterable[Node], xs: list[Node], stops: set[Node]) -> _Between:
+def _between(ys: Iterable[Node], xs: list[Node], stops: set[Node]) -> Between:
     """The nodes on paths from xs to ys, in topological order."""
     reached = set(xs)
     found = []
@@ -106,10 +106,10 @@ def _between(ys: Iterable[Node], xs: list[Node], stops: set[Node]) -> _Between:
         if node in reached or node not in stops and any(x in reached for x in node.inputs):
             reached.add(node)
             found.append(node)
-    return _Between(found)
+    return Between(found)
 
 
-def vjp(node: Node, g: Node, wanted: _Between | None = None) -> list[Node | None]:
+def vjp(node: Node, g: Node, wanted: Between | None = None) -> list[Node | None]:
     """The gradient at each input of `node`, given g at its output: its local rules applied.
 
     For an op that broadcasts this is the one place that sums over the broadcast axes.

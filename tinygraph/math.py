@@ -18,7 +18,7 @@ from tinygraph.ops.math import (
 )
 from tinygraph.ops.nn import l2_normalize, log_sigmoid, sigmoid, softplus, softsign, zero_fraction
 from tinygraph.ops.reduce import (
-    argmax, argmin, count_nonzero, reduce_all, reduce_any, reduce_euclidean_norm,
-    reduce_logsumexp, reduce_max, reduce_mean, reduce_min, reduce_prod, reduce_sum,
+    count_nonzero, reduce_all, reduce_any, reduce_euclidean_norm, reduce_logsumexp, reduce_max,
+    reduce_mean, reduce_min, reduce_prod, reduce_sum,
 )
-from tinygraph.ops.selecting import in_top_k, invert_permutation, top_k
+from tinygraph.ops.selecting import argmax, argmin, in_top_k, invert_permutation, top_k

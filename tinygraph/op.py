@@ -161,7 +161,7 @@ class Op:
             spec = self.infer(*specs, **attrs)
         except TinygraphError as error:
             shapes = ", ".join(str(s) for s in specs)
-            where = "; ".join(f"'{n.op_name}' was made at {n.where}" for n in nodes)
+            where = "; ".join(f"'{n.op_name}' was made at {n.where}" for n in dict.fromkeys(nodes))
             raise type(error)(
                 f"{error} for '{name.rstrip('/')}' (op: '{self.name}') "
                 f"with inputs {shapes or 'none'}.{' ' + where if where else ''}"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
+from tinygraph.errors import (
+    DTypeError, GraphError, InvalidArgumentError, ShapeError, TinygraphError,
+)  # fmt: skip
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, registry
 from tinygraph.op import constant as const_node
@@ -26,7 +30,7 @@ def convert_to_tensor(
     >>> tg.convert_to_tensor([1.0, 2.0]).eval()
     array([1., 2.], dtype=float32)
     """
-    hint = preferred_dtype if dtype_hint is None else dtype_hint
+    hint = either(dtype_hint, preferred_dtype, "'preferred_dtype' and 'dtype_hint'")
     if dtype is None and hint is not None:
         try:
             return as_node(value, as_dtype(hint), name or "Const")
@@ -224,12 +228,42 @@ def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Node:
     return ensure_op(x, shape=Shape(shape).dims, name=name)
 
 
+# ---------------------------------------------------------------- arguments
+
+
+@contextmanager
+def arguments_of(op: str, *inputs: Any, name: str | None = None) -> Iterator[None]:
+    """Have errors about arguments say of which op, and where its inputs were made.
+
+    An op's shape rule needs none of this: what it raises, the op completes. This is for what has to
+    be settled before there is a node.
+    """
+    try:
+        yield
+    except TinygraphError as error:
+        label = f"'{name}' (op: '{op}')" if name else f"'{op}'"
+        nodes = dict.fromkeys(x for x in inputs if isinstance(x, Node))
+        made = ", ".join(f"'{x.name}' (made at {x.where})" for x in nodes)
+        raise type(error)(f"{label}{' of ' + made if made else ''}: {error}") from error
+
+
+def either(new: Any, old: Any, names: str) -> Any:
+    """An argument, or its deprecated alias; GraphError when both are given."""
+    if new is not None and old is not None:
+        raise GraphError(f"Cannot specify both {names}")
+    return old if new is None else new
+
+
 def static_ints(value: Any, what: str) -> tuple[int, ...]:
     """An int or ints that have to be known while building, as a tuple."""
     if isinstance(value, Node):
         known = value.spec.constant
         if known is None:
-            raise ShapeError(f"{what} must be known while building, unlike '{value.name}'")
+            raise ShapeError(
+                f"{what} must be known while building, unlike '{value.name}' (made at "
+                f"{value.where}); give Python ints or constants, or make the shapes known that it "
+                "is computed from"
+            )
         value = known
     array = np.asarray(value)
     if array.dtype.kind not in "iu" and array.size:

@@ -64,7 +64,7 @@ def _check_numerics(tensor: np.ndarray, message: str, out: np.ndarray | None = N
     if not np.isfinite(tensor).all():
         has = {"Inf": np.isinf(tensor).any(), "NaN": np.isnan(tensor).any()}
         found = " and ".join(name for name, is_there in has.items() if is_there)
-        raise InvalidArgumentError(f"{message} : Tensor had {found} values")
+        raise InvalidArgumentError(f"{message}: Tensor had {found} values")
     if out is None:
         return np.array(tensor)
     np.copyto(out, tensor)

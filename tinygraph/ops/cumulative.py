@@ -10,7 +10,7 @@ import numpy as np
 from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, check_dtypes
-from tinygraph.ops.array import broadcast_like, static_ints
+from tinygraph.ops.array import arguments_of, broadcast_like, static_ints
 from tinygraph.ops.compare import greater_equal, keep_where
 from tinygraph.ops.gathering import gather
 from tinygraph.ops.math import maximum
@@ -119,6 +119,12 @@ shift_op: Op = Op(
 )  # fmt: skip
 
 
+def _along(op: Op, x: Any, axis: Any, exclusive: Any, reverse: Any, name: str | None) -> Node:
+    with arguments_of(op.name, x, name=name):
+        (at,) = static_ints(axis, "axis")
+    return op(x, axis=at, exclusive=bool(exclusive), reverse=bool(reverse), name=name)
+
+
 def cumsum(
     x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: str | None = None
 ) -> Node:
@@ -130,8 +136,7 @@ def cumsum(
     >>> tg.cumsum([1.0, 2.0, 3.0], exclusive=True, reverse=True).eval()
     array([5., 3., 0.], dtype=float32)
     """
-    (axis,) = static_ints(axis, "axis")
-    return cumsum_op(x, axis=axis, exclusive=bool(exclusive), reverse=bool(reverse), name=name)
+    return _along(cumsum_op, x, axis, exclusive, reverse, name)
 
 
 def cumprod(
@@ -143,8 +148,7 @@ def cumprod(
     >>> tg.cumprod([2.0, 3.0, 4.0]).eval()
     array([ 2.,  6., 24.], dtype=float32)
     """
-    (axis,) = static_ints(axis, "axis")
-    return cumprod_op(x, axis=axis, exclusive=bool(exclusive), reverse=bool(reverse), name=name)
+    return _along(cumprod_op, x, axis, exclusive, reverse, name)
 
 
 # ---------------------------------------------------------------- sums over segments

@@ -10,7 +10,7 @@ import numpy as np
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op
-from tinygraph.ops.array import blank, shape_from, shape_of, static_ints
+from tinygraph.ops.array import arguments_of, blank, shape_from, shape_of, static_ints
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 
 # ---------------------------------------------------------------- gather
@@ -101,7 +101,8 @@ def gather(
     """
     if batch_dims:
         raise GraphError("gather does without batch_dims")
-    (at,) = static_ints(0 if axis is None else axis, "axis")
+    with arguments_of("GatherV2", params, name=name):
+        (at,) = static_ints(0 if axis is None else axis, "axis")
     return gather_op(params, indices, axis=at, name=name)
 
 
@@ -262,5 +263,6 @@ def boolean_mask(
     >>> tg.boolean_mask([1, 2, 3], [True, False, True]).eval()
     array([1, 3], dtype=int32)
     """
-    (at,) = static_ints(0 if axis is None else axis, "axis")
+    with arguments_of("BooleanMask", tensor, name=name):
+        (at,) = static_ints(0 if axis is None else axis, "axis")
     return mask_op(tensor, mask, axis=at, name=name)

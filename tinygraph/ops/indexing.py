@@ -12,7 +12,7 @@ import numpy as np
 from tinygraph.errors import DTypeError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, registry
-from tinygraph.ops.array import blank, shape_from, shape_of
+from tinygraph.ops.array import arguments_of, blank, shape_from, shape_of
 from tinygraph.spec import UNKNOWN, Dimension, Shape, Spec
 
 newaxis = None
@@ -66,10 +66,7 @@ def index_of(key: Any) -> tuple[Index, list[Node]]:
 
     items = key if isinstance(key, tuple) else (key,)
     index = [entry(item) for item in items]
-    count = sum(item is Ellipsis for item in index)
-    if count > 1:
-        raise ShapeError("an index has one ellipsis (...) at most")
-    return Index(index if count else (*index, Ellipsis)), nodes
+    return Index(index if Ellipsis in index else (*index, Ellipsis)), nodes
 
 
 def _an_int(item: Any) -> int:
@@ -110,6 +107,8 @@ def _sliced(x: Spec, *bounds: Spec, index: Index) -> Spec:
 
 
 def _indexed(shape: Shape, index: Index) -> Shape:
+    if index.count(Ellipsis) > 1:
+        raise ShapeError("an index has one ellipsis (...) at most")
     if shape.dims is None:
         return UNKNOWN
     taken = sum(item is not None and item is not Ellipsis for item in index)
@@ -227,7 +226,8 @@ def getitem(x: Node, key: Any, name: str = "strided_slice") -> Node:
     """
     if isinstance(key, Node | np.ndarray) and key.dtype == np.bool_:
         return registry["BooleanMask"](x, key, axis=0, name="boolean_mask")
-    index, bounds = index_of(key)
+    with arguments_of(name, x):
+        index, bounds = index_of(key)
     return slice_op(x, *bounds, index=index, name=name)
 
 
@@ -256,7 +256,10 @@ def elements_of(value: Any, what: str) -> list:
         return [int(x) for x in known]
     dims = value.shape.dims
     if dims is None or len(dims) != 1 or dims[0] is None:
-        raise ShapeError(f"{what} must be a vector of known length, unlike '{value.name}'")
+        raise ShapeError(
+            f"{what} must be a vector of known length, unlike '{value.name}' (made at "
+            f"{value.where})"
+        )
     return [value[i] for i in range(dims[0])]  # type: ignore[index]
 
 
@@ -273,10 +276,12 @@ def strided_slice(
     >>> tg.strided_slice([1, 2, 3, 4], [0], [-1], [2]).eval()
     array([1, 3], dtype=int32)
     """
-    begins, ends = elements_of(begin, "begin"), elements_of(end, "end")
-    steps = [1] * len(begins) if strides is None else elements_of(strides, "strides")
-    if not len(begins) == len(ends) == len(steps):
-        raise ShapeError(f"{len(begins)} begins, {len(ends)} ends and {len(steps)} strides")
+    x, name = as_node(input_, name="input"), name or "StridedSlice"
+    with arguments_of(name, x):
+        begins, ends = elements_of(begin, "begin"), elements_of(end, "end")
+        steps = [1] * len(begins) if strides is None else elements_of(strides, "strides")
+        if not len(begins) == len(ends) == len(steps):
+            raise ShapeError(f"{len(begins)} begins, {len(ends)} ends and {len(steps)} strides")
     key = []
     for i, bounds in enumerate(zip(begins, ends, steps, strict=True)):
         bit = 1 << i
@@ -284,4 +289,4 @@ def strided_slice(
         stop = None if end_mask & bit else bounds[1]
         item = bounds[0] if shrink_axis_mask & bit else slice(start, stop, bounds[2])
         key.append(... if ellipsis_mask & bit else None if new_axis_mask & bit else item)
-    return getitem(as_node(input_, name="input"), tuple(key), name=name or "StridedSlice")
+    return getitem(x, tuple(key), name=name)

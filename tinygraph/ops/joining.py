@@ -9,7 +9,7 @@ import numpy as np
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, as_nodes, check_dtypes, first_node
-from tinygraph.ops.array import dim_of, identity, static_ints
+from tinygraph.ops.array import arguments_of, dim_of, identity, static_ints
 from tinygraph.ops.indexing import along, index_of, placed, slice_op
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 
@@ -63,8 +63,9 @@ def concat(values: Any, axis: Any, name: str = "concat") -> Node:
     """
     if isinstance(values, int):
         raise DTypeError("concat takes the values first, then the axis")
-    (at,) = static_ints(axis, "axis")
     nodes = as_nodes(values if isinstance(values, list | tuple) else [values])
+    with arguments_of(name, *nodes):
+        (at,) = static_ints(axis, "axis")
     if len(nodes) == 1:
         with name_scope(name, values=nodes):
             return identity(nodes[0], name=name)
@@ -115,7 +116,8 @@ def stack(values: Any, axis: Any = 0, name: str = "stack") -> Node:
     array([[1, 3],
            [2, 4]], dtype=int32)
     """
-    (at,) = static_ints(axis, "axis")
+    with arguments_of(name, *values):
+        (at,) = static_ints(axis, "axis")
     if at == 0 and first_node(values) is None:
         return as_node(values, name=name)
     return pack_op(*as_nodes(values), axis=at, name=name)
@@ -169,12 +171,13 @@ def unstack(value: Any, num: int | None = None, axis: Any = 0, name: str = "unst
     array([3, 4], dtype=int32)
     """
     value = as_node(value, name="value")
-    (at,) = static_ints(axis, "axis")
-    if num is None:
-        dims = value.shape.dims
-        num = None if dims is None else dims[normalize_axis(at, len(dims))]
+    with arguments_of(name, value):
+        (at,) = static_ints(axis, "axis")
         if num is None:
-            raise ShapeError(f"Cannot infer num from shape {value.shape}")
+            dims = value.shape.dims
+            num = None if dims is None else dims[normalize_axis(at, len(dims))]
+            if num is None:
+                raise ShapeError(f"Cannot infer num from shape {value.shape}; give num")
     return [unpack_op(value, num=num, axis=at, i=i, name=name) for i in range(num)]
 
 
@@ -247,17 +250,17 @@ def split(
     >>> b.eval()
     array([3, 4, 5], dtype=int32)
     """
-    (at,) = static_ints(axis, "axis")
     value = as_node(value, name="value")
-    given = static_ints(num_or_size_splits, "num_or_size_splits")
-    if min(given, default=0) < -1 or given.count(-1) > 1:
-        raise GraphError(f"sizes are at least 0, and one may be -1, unlike in {given}")
-    sizes: Sizes = given
-    count = len(given)
-    if _is_scalar(num_or_size_splits):
-        sizes = count = given[0]
-        if count < 1:
-            raise GraphError(f"split makes at least one part, not {count}")
+    with arguments_of(name, value):
+        (at,) = static_ints(axis, "axis")
+        given = static_ints(num_or_size_splits, "num_or_size_splits")
+        scalar = _is_scalar(num_or_size_splits)
+        if scalar and given[0] < 1:
+            raise GraphError(f"split makes at least one part, not {given[0]}")
+        if min(given, default=0) < -1 or given.count(-1) > 1:
+            raise GraphError(f"sizes are at least 0, and one may be -1, unlike in {given}")
+    sizes: Sizes = given[0] if scalar else given
+    count = given[0] if scalar else len(given)
     return [split_op(value, sizes=sizes, axis=at, i=i, name=name) for i in range(count)]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, registry
-from tinygraph.ops.array import as_shape, broadcast_to, dim_of, static_ints
+from tinygraph.ops.array import arguments_of, as_shape, broadcast_to, dim_of, static_ints
 from tinygraph.ops.padding import sum_all
 from tinygraph.ops.reshaping import expand_op, reshape
 from tinygraph.spec import (
@@ -192,7 +192,8 @@ def one_hot(
            [0., 0., 1.],
            [0., 0., 0.]], dtype=float32)
     """
-    (at,) = static_ints(-1 if axis is None else axis, "axis")
+    with arguments_of(name or "one_hot", indices):
+        (at,) = static_ints(-1 if axis is None else axis, "axis")
     if dtype is None:
         given = [x for x in (on_value, off_value) if x is not None]
         given.sort(key=lambda x: not isinstance(x, Node))  # a Python number takes a tensor's dtype

@@ -22,6 +22,7 @@ from numpy.typing import DTypeLike
 from tinygraph.errors import DTypeError, InvalidArgumentError
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
+Shape: TypeAlias = Sequence[int]
 
 DEFAULT_GRAPH_SEED = 87654321
 RESERVED = 256  # counters that one run of an op sets aside per number it makes
@@ -88,55 +89,39 @@ class Philox:
         self._lock = threading.Lock()
 
     def uniform(
-        self,
-        shape: Sequence[int],
-        dtype: DTypeLike = np.float32,
-        minval: float = 0,
-        maxval: float = 1,
-        out: Array | None = None,
+        self, shape: Shape, dtype: DTypeLike = np.float32, out: Array | None = None
     ) -> Array:
-        """Numbers from [minval, maxval); integers where the dtype is one. TF: `random_uniform`.
+        """Floats from [0, 1). TF: `random_uniform`."""
+        return self._fill(_output(shape, dtype, out), _uniform)
 
-        >>> Philox(1, 2).uniform([4], np.int32, 0, 100)
+    def integers(
+        self, shape: Shape, low: int, high: int, dtype: DTypeLike = np.int32,
+        out: Array | None = None,
+    ) -> Array:  # fmt: skip
+        """Ints from [low, high). TF: `random_uniform` of an integer dtype.
+
+        >>> Philox(1, 2).integers([4], 0, 100)
         array([99, 15,  2,  9], dtype=int32)
         """
+        if low >= high:
+            raise InvalidArgumentError(f"minval must be less than maxval, got {low} and {high}")
         out = _output(shape, dtype, out)
-        if out.dtype.kind in "iu":
-            low, high = int(minval), int(maxval)
-            if low >= high:
-                raise InvalidArgumentError(f"minval must be less than maxval, got {low} and {high}")
-            self._fill(out, lambda words, part: _integers(words, part, low, high - low))
-            return out
-        self._fill(out, _uniform)
-        low, scale = out.dtype.type(minval), out.dtype.type(maxval) - out.dtype.type(minval)
-        return _affine(out, scale, low)
+        return self._fill(out, lambda words, part: _integers(words, part, low, high - low))
 
     def normal(
-        self,
-        shape: Sequence[int],
-        dtype: DTypeLike = np.float32,
-        mean: float = 0,
-        stddev: float = 1,
-        out: Array | None = None,
+        self, shape: Shape, dtype: DTypeLike = np.float32, out: Array | None = None
     ) -> Array:
-        """Normally distributed numbers by Box and Muller's formula. TF: `random_normal`.
+        """Standard normal numbers by Box and Muller's formula. TF: `random_normal`.
 
         >>> Philox(1, 2).normal([2]).round(5)
         array([-1.04678,  0.8397 ], dtype=float32)
         """
-        out = _output(shape, dtype, out)
-        self._fill(out, _normal)
-        return _affine(out, out.dtype.type(stddev), out.dtype.type(mean))
+        return self._fill(_output(shape, dtype, out), _normal)
 
     def truncated_normal(
-        self,
-        shape: Sequence[int],
-        dtype: DTypeLike = np.float32,
-        mean: float = 0,
-        stddev: float = 1,
-        out: Array | None = None,
+        self, shape: Shape, dtype: DTypeLike = np.float32, out: Array | None = None
     ) -> Array:
-        """Normal numbers, redrawn until less than two `stddev` away. TF: `truncated_normal`.
+        """Standard normal numbers, redrawn until between -2 and 2. TF: `truncated_normal`.
 
         >>> bool(np.abs(Philox(1, 2).truncated_normal([1000])).max() < 2)
         True
@@ -146,7 +131,7 @@ class Philox:
         start = self._reserve(RESERVED * out.size)
         for counters, part in _blocks(out, start, stride=RESERVED * width // 4):
             part[:] = self._truncated(counters, width, out.dtype).reshape(-1)[: part.size]
-        return _affine(out, out.dtype.type(stddev), out.dtype.type(mean))
+        return out
 
     def permutation(self, size: int) -> Array:
         """The order in which TF's `random_shuffle` takes `size` rows, by Fisher and Yates.
@@ -199,11 +184,12 @@ class Philox:
             self.position += counters
         return start
 
-    def _fill(self, out: Array, convert: Callable[[Array, Array], None]) -> None:
+    def _fill(self, out: Array, convert: Callable[[Array, Array], None]) -> Array:
         """Fill `out` from the stream, block by block: `convert(words, part)` writes a part."""
         start = self._reserve(RESERVED * out.size)
         for counters, part in _blocks(out, start, stride=1):
             convert(self._words(counters), part)
+        return out
 
     def _sequence(self, words: int, reserved: int) -> Array:
         """The stream's next `words` words, from a run that reserves `reserved` counters."""
@@ -255,7 +241,7 @@ class Philox:
         return rows
 
 
-def _output(shape: Sequence[int], dtype: DTypeLike, out: Array | None) -> Array:
+def _output(shape: Shape, dtype: DTypeLike, out: Array | None) -> Array:
     if out is None:
         out = np.empty(shape, dtype)
     elif out.shape != tuple(shape) or out.dtype != dtype or not out.flags.c_contiguous:
@@ -310,11 +296,3 @@ def _normal(words: Array, out: Array) -> None:
     np.multiply(np.sin(angle), radius, out=uniform[0::2])
     np.multiply(np.cos(angle), radius, out=uniform[1::2])
     out[:] = uniform[: out.size]
-
-
-def _affine(x: Array, scale: Any, shift: Any) -> Array:
-    if scale != 1:
-        x *= scale
-    if shift != 0:
-        x += shift
-    return x

@@ -15,7 +15,7 @@ import numpy as np
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, get_default_graph, name_scope
 from tinygraph.op import Op, as_node
-from tinygraph.ops.array import as_shape_node, shape_from
+from tinygraph.ops.array import as_shape_node, identity, shape_from
 from tinygraph.ops.math import add, multiply, subtract
 from tinygraph.ops.philox import Philox, seeds
 from tinygraph.spec import (
@@ -75,7 +75,7 @@ def _draw_truncated(shape: Any, out: Any = None, *, state: Philox, dtype: Any, s
 def _draw_ints(
     shape: Any, low: Any, high: Any, out: Any = None, *, state: Philox, dtype: Any, seed: Any
 ) -> Any:
-    return state.uniform(_dims(shape), as_dtype(dtype).numpy, int(low), int(high), out=out)
+    return state.integers(_dims(shape), int(low), int(high), as_dtype(dtype).numpy, out=out)
 
 
 def _float_spec(shape: Spec, dtype: DType, seed: Any) -> Spec:
@@ -163,20 +163,24 @@ def random_uniform(
     >>> tg.random_uniform([3], seed=5).eval()
     array([0.38831127, 0.6636828 , 0.19191074], dtype=float32)
     """
-    dtype, seed = as_dtype(dtype), _seeds(seed)
+    dtype = as_dtype(dtype)
+    attrs = {"dtype": dtype, "seed": _seeds(seed)}
     if dtype not in FLOATS + INTS:
         raise GraphError(f"Invalid dtype {dtype!r}: random_uniform makes floats, int32 or int64")
     if maxval is None and dtype.is_integer:
         raise GraphError(f"Must specify maxval for integer dtype {dtype!r}")
     with name_scope(name, "random_uniform", [shape, minval, maxval]) as scope:
         shape = as_shape_node(shape)
+        maxval = 1 if maxval is None else maxval
+        if dtype.is_floating and _is(minval, 0):
+            drawn = random_uniform_op(shape, **attrs)
+            return _affine(drawn, maxval, minval, ("max", "min"), scope)
         low = as_node(minval, dtype, name="min", graph=shape.graph)
-        high = as_node(1 if maxval is None else maxval, dtype, name="max", graph=shape.graph)
+        high = as_node(maxval, dtype, name="max", graph=shape.graph)
         if dtype.is_integer:
-            return random_uniform_int_op(shape, low, high, dtype=dtype, seed=seed, name=scope)
-        drawn = random_uniform_op(shape, dtype=dtype, seed=seed)
-        width = subtract(high, low, name="sub")
-        return add(multiply(drawn, width, name="mul"), low, name=scope)
+            return random_uniform_int_op(shape, low, high, **attrs, name=scope)
+        drawn = random_uniform_op(shape, **attrs)
+        return _affine(drawn, subtract(high, low, name="sub"), low, ("max", "min"), scope)
 
 
 def random_normal(
@@ -207,16 +211,28 @@ def truncated_normal(
         return _scaled(truncated_normal_op, shape, mean, stddev, dtype, seed, scope)
 
 
-def _scaled(
-    op: Op, shape: Any, mean: Any, stddev: Any, dtype: Any, seed: Any, scope: str
-) -> Node:
+def _scaled(op: Op, shape: Any, mean: Any, stddev: Any, dtype: Any, seed: Any, scope: str) -> Node:
     """What `op` draws, times `stddev`, plus `mean`."""
-    dtype, seed = as_dtype(dtype), _seeds(seed)
-    shape = as_shape_node(shape)
-    mean = as_node(mean, dtype, name="mean", graph=shape.graph)
-    stddev = as_node(stddev, dtype, name="stddev", graph=shape.graph)
-    drawn = op(shape, dtype=dtype, seed=seed)
-    return add(multiply(drawn, stddev, name="mul"), mean, name=scope)
+    drawn = op(as_shape_node(shape), dtype=as_dtype(dtype), seed=_seeds(seed))
+    return _affine(drawn, stddev, mean, ("stddev", "mean"), scope)
+
+
+def _is(value: Any, number: int) -> bool:
+    return isinstance(value, int | float | np.number) and value == number
+
+
+def _affine(x: Node, scale: Any, shift: Any, names: tuple[str, str], scope: str) -> Node:
+    """x * scale + shift, called `scope`; no pass for the numbers 1 and 0, which change nothing.
+
+    The compiler could not drop the latter by itself: -0.0 + 0.0 is 0.0.
+    """
+    scaled, shifted = not _is(scale, 1), not _is(shift, 0)
+    if scaled:
+        scale = as_node(scale, x.dtype, name=names[0], graph=x.graph)
+        x = multiply(x, scale, name="mul" if shifted else scope)
+    if shifted:
+        return add(x, as_node(shift, x.dtype, name=names[1], graph=x.graph), name=scope)
+    return x if scaled else identity(x, name=scope)
 
 
 def random_shuffle(value: Any, seed: int | None = None, name: str | None = None) -> Node:

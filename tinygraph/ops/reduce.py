@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.errors import GraphError
 from tinygraph.graph import Node
 from tinygraph.op import (
     Op, as_node, check_dtypes, composite, constant, reduced_shape, reduction,
 )  # fmt: skip
 from tinygraph.ops.array import (
-    broadcast_like, ones_like, shape_of, size, static_ints, stop_gradient,
+    arguments_of, broadcast_like, either, ones_like, shape_of, size, static_ints, stop_gradient,
 )  # fmt: skip
 from tinygraph.ops.compare import cast, equal, keep_where, not_equal
 from tinygraph.ops.cumulative import cumprod_op
@@ -22,23 +21,20 @@ from tinygraph.ops.elementary import exp, is_finite, log, sqrt, square
 from tinygraph.ops.math import div_no_nan, maximum, truncatediv
 from tinygraph.ops.reshaping import expand_op, reshape, squeeze_op
 from tinygraph.ops.summation import Array, Axis, sum_over
-from tinygraph.spec import DType, Spec, as_dtype, float16, float32, int64, normalize_axis
+from tinygraph.spec import DType, Spec, float16, float32, int64
 
 # ---------------------------------------------------------------- the arguments
 
 
 def axes_of(axis: Any, x: Node) -> Axis:
-    """TF's `axis` as a tuple of ints, non-negative where the rank is known; None for all axes."""
+    """TF's `axis` as a tuple of ints, non-negative where the rank is known; None for all axes.
+
+    What is out of range stays as it is, for the op's shape rule to complain of.
+    """
     if axis is None:
         return None
-    return tuple(normalize_axis(a, x.shape.ndims) for a in static_ints(axis, "axis"))
-
-
-def either(new: Any, old: Any, names: str) -> Any:
-    """An argument, or its deprecated alias; GraphError when both are given."""
-    if new is not None and old is not None:
-        raise GraphError(f"Cannot specify both {names}")
-    return old if new is None else new
+    rank = x.shape.ndims or 0
+    return tuple(a + rank if -rank <= a < 0 else a for a in static_ints(axis, "axis"))
 
 
 def _reduced(
@@ -47,9 +43,10 @@ def _reduced(
 ) -> Node:  # fmt: skip
     """`op` on TF's arguments, deprecated aliases included."""
     x = as_node(x, name="input_tensor")
-    axis = either(axis, indices, "'reduction_indices' and 'axis'")
-    keepdims = either(keepdims, keep_dims, "'keep_dims' and 'keepdims'")
-    return op(x, axis=axes_of(axis, x), keepdims=bool(keepdims), name=name)
+    with arguments_of(op.name, x, name=name):
+        axes = axes_of(either(axis, indices, "'reduction_indices' and 'axis'"), x)
+        keepdims = bool(either(keepdims, keep_dims, "'keep_dims' and 'keepdims'"))
+    return op(x, axis=axes, keepdims=keepdims, name=name)
 
 
 def spread(g: Node, x: Node, axis: Axis, keepdims: bool) -> Node:
@@ -342,76 +339,10 @@ def count_nonzero(
     >>> tg.count_nonzero([[0, 1], [2, 3]], axis=0).eval()
     array([1, 2])
     """
-    x = as_node(either(input_tensor, input, "'input' and 'input_tensor'"), name="input")
+    x = as_node(either(input_tensor, input, "'input_tensor' and 'input'"), name="input")
     counted = x if x.dtype.is_bool else not_equal(x, 0)
     arguments = (axis, keepdims, name or "count_nonzero", reduction_indices, keep_dims)
     return cast(_reduced(sum_op, cast(counted, int64), *arguments), dtype)
-
-
-# ---------------------------------------------------------------- where the extremes are
-
-
-def _arg_extreme(function: Callable, name: str) -> Callable:
-    def kernel(x: Array, axis: int, output_type: DType, out: Array | None = None) -> Array:
-        if out is not None and out.dtype == np.intp:
-            return function(x, axis=axis, out=out)
-        found = np.asarray(function(x, axis=axis)).astype(as_dtype(output_type).numpy)
-        if out is None:
-            return found
-        out[...] = found
-        return out
-
-    kernel.__name__ = name
-    return kernel
-
-
-def _arg_spec(x: Spec, axis: int, output_type: DType) -> Spec:
-    check_dtypes((x,), "number")
-    return Spec(reduced_shape(x.shape, (axis,), False), output_type)
-
-
-argmax_op = Op(
-    "ArgMax", _arg_extreme(np.argmax, "argmax"), _arg_spec, (None,), ("input",),
-    doc="Where along an axis the largest element is.",
-)  # fmt: skip
-argmin_op = Op(
-    "ArgMin", _arg_extreme(np.argmin, "argmin"), _arg_spec, (None,), ("input",),
-    doc="Where along an axis the smallest element is.",
-)  # fmt: skip
-
-
-def _arg_reduced(op: Op, x: Any, axis: Any, dimension: Any, output_type: Any, name: Any) -> Node:
-    axis = either(axis, dimension, "'dimension' and 'axis'")
-    (at,) = static_ints(0 if axis is None else axis, "axis")
-    return op(x, axis=at, output_type=as_dtype(output_type), name=name)
-
-
-def argmax(
-    input: Any, axis: Any = None, name: str | None = None, dimension: Any = None,
-    output_type: Any = int64,
-) -> Node:  # fmt: skip
-    """The index of the largest element along `axis`, which is 0 by default; the first of a tie.
-
-    InvalidArgumentError when the axis is empty.
-
-    >>> tg.argmax([[1.0, 9.0, 3.0], [4.0, 5.0, 5.0]], axis=1).eval()
-    array([1, 1])
-    """
-    return _arg_reduced(argmax_op, input, axis, dimension, output_type, name)
-
-
-def argmin(
-    input: Any, axis: Any = None, name: str | None = None, dimension: Any = None,
-    output_type: Any = int64,
-) -> Node:  # fmt: skip
-    """The index of the smallest element along `axis`, which is 0 by default; the first of a tie.
-
-    InvalidArgumentError when the axis is empty.
-
-    >>> tg.argmin([[1.0, 9.0, 3.0], [4.0, 5.0, 5.0]], axis=1).eval()
-    array([0, 0])
-    """
-    return _arg_reduced(argmin_op, input, axis, dimension, output_type, name)
 
 
 # ---------------------------------------------------------------- undoing broadcasting

@@ -7,13 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.errors import ShapeError
+from tinygraph.errors import GraphError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op
-from tinygraph.ops.array import as_shape, shape_from, shape_of, static_ints
+from tinygraph.ops.array import (
+    arguments_of, as_shape, either, shape_from, shape_of, static_ints,
+)  # fmt: skip
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 
 # ---------------------------------------------------------------- reshape
+
+
+def _of_nothing(old: Any, new: Any) -> tuple[int, ...]:
+    """The dims `new` with a value for the -1 where there is a 0 too: as in TF, what the dims of
+    `old` that are not 0 leave.
+    """
+    old, known = math.prod(d for d in old if d), math.prod(d for d in new if d > 0)
+    return tuple(int(old // known if d < 0 else d) for d in new)
+
+
+def _reshape(x: np.ndarray, shape: Any) -> np.ndarray:
+    if not np.size(x) and 0 in shape and -1 in shape:
+        shape = _of_nothing(np.shape(x), shape)
+    return np.reshape(x, shape)
 
 
 def _reshape_spec(x: Spec, shape: Spec) -> Spec:
@@ -26,6 +42,8 @@ def _reshape_spec(x: Spec, shape: Spec) -> Spec:
     known, holes = math.prod(d for d in dims if d is not None), dims.count(None)
     if holes == 1 and known and size % known == 0:
         dims = tuple(size // known if d is None else d for d in dims)
+    elif holes == 1 and given is not None and size == known == 0:
+        dims = _of_nothing(x.shape.dims, given)
     elif size != known and (not holes or holes == 1 and given is not None):
         raise ShapeError(
             f"Cannot reshape a tensor with {size} elements to shape {wanted} ({known} elements)"
@@ -34,7 +52,7 @@ def _reshape_spec(x: Spec, shape: Spec) -> Spec:
 
 
 reshape_op = Op(
-    "Reshape", np.reshape, _reshape_spec,
+    "Reshape", _reshape, _reshape_spec,
     (lambda g, y, x, s: reshape(g, shape_of(x)), None), ("tensor", "shape"), view=True, static=(1,),
     rewrite=lambda x, s: (
         x if x.shape.is_fully_defined() and x.shape == shape_from(s.spec) else None
@@ -99,7 +117,11 @@ def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any 
     >>> tg.expand_dims([1, 2], 1).eval().shape
     (2, 1)
     """
-    (at,) = static_ints(dim if axis is None else axis, "axis")
+    with arguments_of("ExpandDims", input, name=name):
+        axis = either(axis, dim, "'dim' and 'axis'")
+        if axis is None:
+            raise GraphError("expand_dims needs an axis")
+        (at,) = static_ints(axis, "axis")
     return expand_op(input, axis=(at,), name=name)
 
 
@@ -111,8 +133,9 @@ def squeeze(
     >>> tg.squeeze([[[1, 2]]]).eval()
     array([1, 2], dtype=int32)
     """
-    axis = squeeze_dims if axis is None else axis
-    axes = None if axis is None else static_ints(axis, "axis") or None
+    with arguments_of("Squeeze", input, name=name):
+        axis = either(axis, squeeze_dims, "'squeeze_dims' and 'axis'")
+        axes = None if axis is None else static_ints(axis, "axis") or None
     return squeeze_op(input, axis=axes, name=name)
 
 
@@ -142,14 +165,13 @@ transpose_op: Op = Op(
 )  # fmt: skip
 
 
-def transpose(
-    a: Any, perm: Any = None, name: str = "transpose", conjugate: bool = False
-) -> Node:
+def transpose(a: Any, perm: Any = None, name: str = "transpose", conjugate: bool = False) -> Node:
     """Permute the axes; without `perm`, reverse them. There are no complex numbers to conjugate.
 
     >>> tg.transpose([[1, 2], [3, 4]]).eval()
     array([[1, 3],
            [2, 4]], dtype=int32)
     """
-    axes = None if perm is None else static_ints(perm, "perm")
+    with arguments_of("Transpose", a, name=name):
+        axes = None if perm is None else static_ints(perm, "perm")
     return transpose_op(a, perm=axes, name=name)

@@ -1,16 +1,19 @@
-"""Choosing by value: where, top_k, in_top_k, unique, differences of sets."""
+"""Choosing by value: where, argmax, top_k, in_top_k, unique, differences of sets."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
-from tinygraph.op import Op, as_node, as_nodes, check_dtypes
-from tinygraph.ops.array import blank, shape_from, shape_of, zeros_like
-from tinygraph.spec import UNKNOWN, Shape, Spec, as_dtype, bool_, int32, int64
+from tinygraph.op import Op, as_node, as_nodes, check_dtypes, reduced_shape
+from tinygraph.ops.array import (
+    arguments_of, blank, either, shape_from, shape_of, static_ints, zeros_like,
+)  # fmt: skip
+from tinygraph.spec import UNKNOWN, DType, Shape, Spec, as_dtype, bool_, int32, int64
 
 # ---------------------------------------------------------------- where
 
@@ -82,10 +85,80 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
     if x is None and y is None:
         return where_op(condition, name=name)
     if x is None or y is None:
-        raise GraphError("x and y must both be non-None or both be None.")
+        with arguments_of("Select", condition, x, y, name=name):
+            raise GraphError("x and y must both be non-None or both be None.")
     with name_scope(name, "Select", [condition, x, y]) as scope:
         x, y = as_nodes([x, y])
         return select_op(condition, x, y, name=scope)
+
+
+# ---------------------------------------------------------------- where the extremes are
+
+
+def _arg_extreme(function: Callable, name: str) -> Callable:
+    def kernel(
+        x: np.ndarray, axis: int, output_type: DType, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        if out is not None and out.dtype == np.intp:
+            return function(x, axis=axis, out=out)
+        found = np.asarray(function(x, axis=axis)).astype(as_dtype(output_type).numpy)
+        if out is None:
+            return found
+        out[...] = found
+        return out
+
+    kernel.__name__ = name
+    return kernel
+
+
+def _arg_spec(x: Spec, axis: int, output_type: DType) -> Spec:
+    check_dtypes((x,), "number")
+    return Spec(reduced_shape(x.shape, (axis,), False), output_type)
+
+
+argmax_op = Op(
+    "ArgMax", _arg_extreme(np.argmax, "argmax"), _arg_spec, (None,), ("input",),
+    doc="Where along an axis the largest element is.",
+)  # fmt: skip
+argmin_op = Op(
+    "ArgMin", _arg_extreme(np.argmin, "argmin"), _arg_spec, (None,), ("input",),
+    doc="Where along an axis the smallest element is.",
+)  # fmt: skip
+
+
+def _arg_reduced(op: Op, x: Any, axis: Any, dimension: Any, output_type: Any, name: Any) -> Node:
+    with arguments_of(op.name, x, name=name):
+        axis = either(axis, dimension, "'dimension' and 'axis'")
+        (at,) = static_ints(0 if axis is None else axis, "axis")
+    return op(x, axis=at, output_type=as_dtype(output_type), name=name)
+
+
+def argmax(
+    input: Any, axis: Any = None, name: str | None = None, dimension: Any = None,
+    output_type: Any = int64,
+) -> Node:  # fmt: skip
+    """The index of the largest element along `axis`, which is 0 by default; the first of a tie.
+
+    InvalidArgumentError when the axis is empty.
+
+    >>> tg.argmax([[1.0, 9.0, 3.0], [4.0, 5.0, 5.0]], axis=1).eval()
+    array([1, 1])
+    """
+    return _arg_reduced(argmax_op, input, axis, dimension, output_type, name)
+
+
+def argmin(
+    input: Any, axis: Any = None, name: str | None = None, dimension: Any = None,
+    output_type: Any = int64,
+) -> Node:  # fmt: skip
+    """The index of the smallest element along `axis`, which is 0 by default; the first of a tie.
+
+    InvalidArgumentError when the axis is empty.
+
+    >>> tg.argmin([[1.0, 9.0, 3.0], [4.0, 5.0, 5.0]], axis=1).eval()
+    array([0, 0])
+    """
+    return _arg_reduced(argmin_op, input, axis, dimension, output_type, name)
 
 
 # ---------------------------------------------------------------- top_k

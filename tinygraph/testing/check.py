@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tinygraph.compiler.plan import describe
-from tinygraph.errors import DTypeError, TinygraphError
+from tinygraph.errors import DTypeError, GraphError, TinygraphError
 from tinygraph.gradients import gradients
 from tinygraph.graph import Node
 from tinygraph.ops.state import placeholder
@@ -101,6 +101,10 @@ def check_grads(
     ------
     GradientError
         with the op whose rule is wrong, the node, the line that made it, and the likely mistake.
+    GraphError
+        if no output depends on a float input. One that no output depends on may be among others.
+    DTypeError
+        if neither a tensor is given nor a function that gives one, or there is no float.
 
     >>> report = tg.testing.check_grads(lambda x: tg.tanh(x), [np.array([0.5, -1.0])])
     >>> report.largest_error < 1e-9
@@ -149,6 +153,9 @@ class _Check:
         self.ys = [y for y in twin.ys if y.dtype.is_floating]
         if not self.xs or not self.ys:
             raise DTypeError("nothing to differentiate: no float among the inputs or the outputs")
+        if not twin.depends:
+            fed = ", ".join(f"'{x.op_name}'" for x in self.xs)
+            raise GraphError(f"nothing to differentiate: no output depends on a float input: {fed}")
         self.rtol, self.step, self.kinks, self.seed = rtol, step, kinks, seed
         self.report = Report()
 

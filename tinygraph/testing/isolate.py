@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,27 +13,31 @@ from tinygraph.session import Session
 from tinygraph.testing.twin import needed
 
 
-@dataclass
 class Isolated:
-    """The op of `node` applied to leaves of its own, so that x * x has two inputs, and no past."""
+    """The op of `node` applied to leaves of its own, so that x * x has two inputs, and no past.
 
-    node: Node
-    values: Mapping[Node, np.ndarray]
-    graph: Graph = field(default_factory=Graph)
-    feeds: dict[Node, np.ndarray] = field(default_factory=dict)
+    The leaves keep the names and the lines of the inputs that they stand for.
+    """
 
-    def __post_init__(self):
+    def __init__(self, node: Node, values: Mapping[Node, np.ndarray]):
+        self.node = node
+        self.graph = Graph()
         self.session = Session(graph=self.graph)
+        self.feeds: dict[Node, np.ndarray] = {}
         with self.graph.as_default():
-            self.inputs = [self._leaf(x, np.asarray(self.values[x])) for x in self.node.inputs]
-            self.y = self.node.kind(*self.inputs, **self.node.attrs)
+            self.inputs = [self._leaf(x, np.asarray(values[x])) for x in node.inputs]
+            self.y = node.kind(*self.inputs, name=node.op_name, **node.attrs)
+        self.y.origin = node.origin
+        self.ends = {*self.inputs, self.y}
 
     def _leaf(self, x: Node, value: np.ndarray) -> Node:
         """A stand-in for an input: fed, or a constant where its value was known while building."""
         if not x.dtype.is_floating and x.spec.constant is not None:
-            return constant(value, graph=self.graph)
-        leaf = placeholder(x.dtype, x.shape, name="x")
-        self.feeds[leaf] = value
+            leaf = constant(value, x.op_name, self.graph)
+        else:
+            leaf = placeholder(x.dtype, x.shape, name=x.op_name)
+            self.feeds[leaf] = value
+        leaf.origin = x.origin
         return leaf
 
 

@@ -105,6 +105,13 @@ class Judge:
             found[i] = self.curve.slope(x, direction) @ self.weights / np.max(direction)
         return found.reshape(array.shape)
 
+    def slopes(self, x: Node) -> list[tuple[np.ndarray, float]]:
+        """The directions in which a gradient is compared, and the derivative along each."""
+        return [
+            (direction, float(self.curve.slope(x, direction) @ self.weights))
+            for direction in directions(self.curve.feeds[x], np.random.default_rng(self.seed))
+        ]
+
     def _slope(self, x: Node, direction: np.ndarray, given: float) -> tuple[float, float, bool]:
         """The derivative, how far it may be off, and whether there is one."""
         first = self.curve.along(x, direction)
@@ -119,9 +126,7 @@ class Judge:
             return slope, first.error, True
         return self._settled(x, direction, first)
 
-    def _settled(
-        self, x: Node, direction: np.ndarray, wide: Estimate
-    ) -> tuple[float, float, bool]:
+    def _settled(self, x: Node, direction: np.ndarray, wide: Estimate) -> tuple[float, float, bool]:
         """The first estimate that a smaller step confirms, else the last if that is smooth."""
         slope = float(wide.slope @ self.weights)
         for rung in range(1, len(LADDER)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def likely_mistake(
     if not np.isfinite(given).all():
         return "the rule gives inf or NaN where the derivative is finite"
     if given.shape != right.shape:
-        return _wrong_shape(given, right, others)
+        return _wrong_shape(given, right, operands, others)
     if not given.any():
         return "the rule gives zeros"
     return (
@@ -38,7 +39,14 @@ def likely_mistake(
         or _product(given, right, operands)
         or _factor(given, right, operands)
         or _term(given, right, operands)
+        or right_is(right, operands)
     )
+
+
+def right_is(right: np.ndarray, operands: Arrays) -> str:
+    """What a rule should give, where that is a product of g and an operand; else ""."""
+    found = _as_product(right, operands)
+    return f"right is {found}" if found else ""
 
 
 def same(a: np.ndarray, b: np.ndarray, rtol: float = MATCH) -> bool:
@@ -56,7 +64,7 @@ def ratio(a: np.ndarray, b: np.ndarray) -> float:
 # ---------------------------------------------------------------- the shape is wrong
 
 
-def _wrong_shape(given: np.ndarray, right: np.ndarray, others: Arrays) -> str:
+def _wrong_shape(given: np.ndarray, right: np.ndarray, operands: Arrays, others: Arrays) -> str:
     shapes = f"the rule gives shape {given.shape}, the input has {right.shape}"
     axes = _broadcast_axes(given.shape, right.shape)
     if axes and same(given.sum(axis=axes).reshape(right.shape), right):
@@ -66,7 +74,11 @@ def _wrong_shape(given: np.ndarray, right: np.ndarray, others: Arrays) -> str:
             return f"a missing transpose, perm {perm}: {shapes}"
     if given.size == right.size and same(given.reshape(right.shape), right):
         return f"a missing reshape to the shape of the input: {shapes}"
-    return _of_another_input(given, others) or shapes
+    found = _of_another_input(given, others)
+    if found:
+        return found
+    found = _product(given, right, operands) or right_is(right, operands)
+    return f"{found}: {shapes}" if found else shapes
 
 
 def _broadcast_axes(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[int, ...]:
@@ -135,9 +147,19 @@ def _summed(given: np.ndarray, right: np.ndarray) -> str:
 def _product(given: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
     """Both are products of g and operands: the wrong operand, a missing or a needless factor."""
     amounts_to, is_right = _as_product(given, operands), _as_product(right, operands)
-    if amounts_to and is_right:
-        return f"the rule amounts to {amounts_to}, right is {is_right}"
-    return ""
+    if not amounts_to or not is_right:
+        return ""
+    found = f"the rule amounts to {amounts_to}, right is {is_right}"
+    if _untransposed(amounts_to) != _untransposed(is_right):
+        return found
+    missing = is_right.count(".T") - amounts_to.count(".T")
+    kind = "a missing transpose: " if missing > 0 else "a transpose too many: " if missing else ""
+    return kind + found
+
+
+def _untransposed(product: str) -> str:
+    """A product of matrices without its transposes and its numeric factor."""
+    return product.replace(".T", "").rpartition(" * ")[2]
 
 
 def _term(given: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
@@ -147,14 +169,44 @@ def _term(given: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
 
 def _as_product(array: np.ndarray, operands: Arrays) -> str:
     """`array` as g times an operand, such as "2 * g * x", summed to its shape; "" if it is none."""
-    for text, product in _products(operands, array.shape):
+    for text, product in products(operands, array.shape):
         factor = ratio(array, product)
         if factor and same(array, factor * product) and (array.size > 1 or _is_nice(factor)):
             return text if abs(factor - 1) < MATCH else f"{factor:.9g} * {text}"
     return ""
 
 
-def _products(operands: Arrays, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
+def products(operands: Arrays, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
+    """The products of g and an operand that have a shape, or have it once they are summed."""
+    yield from _products_of_elements(operands, shape)
+    for text, product in _products_of_matrices(operands):
+        axes = _broadcast_axes(product.shape, shape)
+        if axes or product.shape == shape:
+            yield text, product.sum(axis=axes).reshape(shape)
+
+
+def _products_of_matrices(operands: Arrays) -> Iterator[tuple[str, np.ndarray]]:
+    """g @ x, x @ g and these with transposes, for operands that are (batches of) matrices."""
+    matrices = {
+        k: x
+        for k, x in operands.items()
+        if x.ndim >= 2 and x.dtype.kind == "f" and np.isfinite(x).all()
+    }
+    pairs = [pair for k in matrices if k != "g" for pair in (("g", k), (k, "g"))]
+    for pair in pairs if "g" in matrices else ():
+        for transposed in itertools.product((False, True), repeat=2):
+            a, b = (
+                np.swapaxes(matrices[k], -1, -2) if flip else matrices[k]
+                for k, flip in zip(pair, transposed, strict=True)
+            )
+            text = [k + ".T" * flip for k, flip in zip(pair, transposed, strict=True)]
+            with suppress(ValueError):  # their shapes do not fit
+                yield " @ ".join(text), np.matmul(a, b)
+
+
+def _products_of_elements(
+    operands: Arrays, shape: tuple[int, ...]
+) -> Iterator[tuple[str, np.ndarray]]:
     g = operands["g"]
     factors = {"g": np.ones(())}
     for name, x in operands.items():

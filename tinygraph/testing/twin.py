@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tinygraph.errors import DTypeError
-from tinygraph.graph import Graph, Node, Operation, get_default_session
-from tinygraph.op import as_node, const, constant
+from tinygraph.graph import Graph, Node, get_default_session
+from tinygraph.op import const, constant
 from tinygraph.ops.array import stop_gradient
 from tinygraph.ops.state import placeholder
 from tinygraph.session import Session
@@ -26,6 +26,7 @@ class Twin:
     ys, xs: the copies of the outputs and of the fed nodes.
     feeds: copies of all leaves -> their values.
     narrow: whether the original computes in less than float64.
+    depends: whether an output depends on a fed float, be it through what is cut off.
     """
 
     def __init__(
@@ -39,6 +40,8 @@ class Twin:
         self._of: dict[Node, Node] = {}
         self._widen = widen
         order = needed(ys, stop=lambda node: node in feeds or _is_cut(node))
+        whole = needed(ys, stop=feeds.__contains__)
+        self.depends = any(node in feeds and node.dtype.is_floating for node in whole)
         cut = [node for node in order if node not in feeds and _is_cut(node)]
         values = {**feeds, **dict(zip(cut, session.run(cut, dict(feeds)), strict=True))}
         self.narrow = any(node.dtype.is_floating and node.dtype != float64 for node in order)
@@ -102,8 +105,10 @@ def twin_of(
     else:
         ys = list(y) if isinstance(y, list | tuple) else [y]  # type: ignore[list-item]
         for node in ys:
-            if not isinstance(node, Node) or isinstance(node, Operation):
+            if not isinstance(node, Node):
                 raise DTypeError(f"y must be a tensor or a function that makes one, not {node!r}")
+        if not ys:
+            raise DTypeError("y must be a tensor or a function that makes one, not an empty list")
         if not isinstance(inputs, Mapping):
             raise DTypeError(
                 "with a tensor, inputs is a dict {tensor: value}, as a feed_dict; "
@@ -118,9 +123,7 @@ def twin_of(
     return Twin(ys, feeds, session), lambda: Twin(ys, feeds, session, widen=False)
 
 
-def _built(
-    function: Function, inputs: Any
-) -> tuple[list[Node], dict[Node, np.ndarray], Session]:
+def _built(function: Function, inputs: Any) -> tuple[list[Node], dict[Node, np.ndarray], Session]:
     """The nodes that `function` makes of placeholders, in a graph of their own."""
     if not isinstance(inputs, list | tuple):
         raise DTypeError(
@@ -132,7 +135,9 @@ def _built(
     with graph.as_default():
         xs = [placeholder(x.dtype, x.shape, name=f"x{i}") for i, x in enumerate(arrays)]
         made = function(*xs)
-        ys = [as_node(y) for y in (made if isinstance(made, list | tuple) else [made])]
+        ys = list(made) if isinstance(made, list | tuple) else [made]
+        if not ys or not all(isinstance(y, Node) for y in ys):
+            raise DTypeError(f"the function must give a tensor or a list of them, not {made!r}")
     session = Session(graph=graph)
     variables = graph.get_collection("variables")
     if variables:

@@ -76,6 +76,7 @@ def curves(
     runs: Mapping[str, Run],
     title: str | None = None,
     loss_label: str = "Cross-entropy loss (nats)",
+    iteration_label: str = "Iteration (mini-batches)",
 ) -> Figure:
     """Draw loss and accuracy over the iterations, for one model or several.
 
@@ -89,6 +90,8 @@ def curves(
         A title above the panels.
     loss_label : str, optional
         The loss and its unit. The axis is logarithmic if all losses are positive.
+    iteration_label : str, optional
+        What an iteration is.
 
     Raises
     ------
@@ -115,7 +118,7 @@ def curves(
     panels = figure.subplots(1, len(quantities), squeeze=False)[0]
     for axes, quantity in zip(panels, quantities, strict=True):
         _draw_lines(axes, runs, quantity)
-        axes.set_xlabel("Iteration (mini-batches)")
+        axes.set_xlabel(iteration_label)
         if quantity == "loss":
             axes.set_ylabel(loss_label)
             _scale_loss(axes)
@@ -225,16 +228,16 @@ def autoencoders(
     """
     if not variants:
         raise InvalidArgumentError("no variants to draw")
-    lines = sum(max(2, len(variant["rows"])) for variant in variants.values())
-    figure = _figure(1.6 + 1.3 * count, 0.4 + 0.62 * lines + 0.45 * len(variants), title)
-    grid = figure.subplots(len(variants), 2, squeeze=False)
-    for (left, right), (name, variant) in zip(grid, variants.items(), strict=True):
+    heights = [max(2, len(variant["rows"])) for variant in variants.values()]
+    figure = _figure(1.6 + 1.3 * count, 0.4 + 0.62 * sum(heights) + 0.45 * len(variants), title)
+    grid = figure.subplots(len(variants), 2, squeeze=False, height_ratios=heights)
+    for (left, right), lines, (name, variant) in zip(grid, heights, variants.items(), strict=True):
         rows = {label: _tiles(images[:count]) for label, images in variant["rows"].items()}
         _draw_rows(left, rows, _common_length(rows))
         loss = f": test loss {variant['loss']:.1f} {loss_unit}" if "loss" in variant else ""
         left.set_title(name + loss, loc="left")
         tiles = _tiles(np.transpose(variant["weights"])[: 2 * count])
-        _draw_filters(right, tiles, count)
+        _draw_filters(right, tiles, count, lines)
         right.set_title(f"first {len(tiles)} filters", loc="left")
     return figure
 
@@ -384,11 +387,16 @@ def _draw_rows(axes: Axes, rows: Mapping[str, np.ndarray], columns: int) -> None
     axes.set_yticks(centres, labels=list(rows))
 
 
-def _draw_filters(axes: Axes, tiles: np.ndarray, columns: int) -> None:
+def _draw_filters(axes: Axes, tiles: np.ndarray, columns: int, lines: int | None = None) -> None:
+    """Draw filters, in room for so many lines of them if given."""
     limit = np.percentile(np.abs(tiles), 99.5) or 1.0  # a few outliers would pale all the rest
-    image = axes.imshow(_mosaic(tiles, columns), cmap="RdBu_r", vmin=-limit, vmax=limit)
+    mosaic = _mosaic(tiles, columns)
+    image = axes.imshow(mosaic, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    height = len(mosaic) if lines is None else lines * (tiles.shape[1] + GAP) - GAP
+    axes.set_ylim(height - 0.5, -0.5)
     _hide_frame(axes)
-    beside = axes.inset_axes((1.02, 0, 0.03, 1))  # as high as the mosaic, whatever its shape
+    share = len(mosaic) / height
+    beside = axes.inset_axes((1.02, 1 - share, 0.03, share))  # as high as the mosaic
     bar = axes.figure.colorbar(image, cax=beside, extend="both", label="Weight")
     bar.outline.set_visible(False)
     beside.grid(False)

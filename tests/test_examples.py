@@ -19,6 +19,7 @@ from tinygraph.datasets import mnist
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
+FULL = ROOT.parent / "shared" / "mnist"
 SMALL = ("--iterations", "20")
 SAMPLE = ("--data", str(mnist.SAMPLE))
 
@@ -121,6 +122,14 @@ def test_mnist_mlp_learns_the_sample_and_repeats_itself(tmp_path):
     assert other_seed[2] != lines[2]
 
 
+@pytest.mark.skipif(not FULL.is_dir(), reason="the full set is not here")
+def test_mnist_mlp_reaches_98_percent(tmp_path, no_extras):
+    lines = run("mnist_mlp", "--data", FULL, "--output", tmp_path / "out", pythonpath=[no_extras])
+    accuracies = re.findall(r"(\w+): .* test accuracy (.*)%", "\n".join(lines))
+    assert [name for name, _ in accuracies] == ["wide", "deep"]
+    assert min(float(accuracy) for _, accuracy in accuracies) >= 98.0
+
+
 @pytest.mark.parametrize(
     "optimizer", ["sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "ftrl"]
 )
@@ -128,7 +137,6 @@ def test_mnist_mlp_trains_with_each_optimizer(tmp_path, no_extras, optimizer):
     arguments = (*SAMPLE, "--model", "deep", "--iterations", "150", "--optimizer", optimizer)
     lines = run("mnist_mlp", *arguments, "--output", tmp_path / "out", pythonpath=[no_extras])
     accuracy = float(re.search(r"test accuracy (.*)%", "\n".join(lines)).group(1))
-    print(optimizer, accuracy)
     assert accuracy > 80
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
-from tinygraph.ops.array import static_ints, stop_gradient
+from tinygraph.ops.array import either, static_ints, stop_gradient
 from tinygraph.ops.math import cast, exp, log, log1p, maximum, multiply_no_nan
 from tinygraph.ops.nn import sigmoid, softplus, tail
-from tinygraph.ops.reduce import either, reduce_max, reduce_sum
+from tinygraph.ops.reduce import reduce_max, reduce_sum
 from tinygraph.ops.reshaping import expand_op, squeeze_op
 from tinygraph.spec import (
     Spec, broadcast, float16, float32, int32, int64, normalize_axis,

@@ -274,12 +274,14 @@ assign_op = composite(
     infer=_assign_spec, updates=True, doc="value, which becomes the variable's.",
 )  # fmt: skip
 assign_add_op = composite(
-    "AssignAdd", lambda ref, value: add(ref, ensure_shape(value, ref.shape)), None, None, params=("ref", "value"),
-    infer=_assign_spec, updates=True, doc="ref + value, which becomes the variable's value.",
+    "AssignAdd", lambda ref, value: add(ref, ensure_shape(value, ref.shape)), None, None,
+    params=("ref", "value"), infer=_assign_spec, updates=True,
+    doc="ref + value, which becomes the variable's value.",
 )  # fmt: skip
 assign_sub_op = composite(
-    "AssignSub", lambda ref, value: subtract(ref, ensure_shape(value, ref.shape)), None, None, params=("ref", "value"),
-    infer=_assign_spec, updates=True, doc="ref - value, which becomes the variable's value.",
+    "AssignSub", lambda ref, value: subtract(ref, ensure_shape(value, ref.shape)), None, None,
+    params=("ref", "value"), infer=_assign_spec, updates=True,
+    doc="ref - value, which becomes the variable's value.",
 )  # fmt: skip
 
 

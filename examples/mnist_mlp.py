@@ -32,7 +32,7 @@ OPTIMIZERS = {  # name: (class, default learning rate)
     "adagrad": (tg.train.AdagradOptimizer, 0.2),
     "adadelta": (tg.train.AdadeltaOptimizer, 10.0),
     "rmsprop": (tg.train.RMSPropOptimizer, 0.003),
-    "adam": (tg.train.AdamOptimizer, 0.004),
+    "adam": (tg.train.AdamOptimizer, 0.005),
     # A larger accumulator would make the first step forget the initial weights.
     "ftrl": (lambda rate: tg.train.FtrlOptimizer(rate, initial_accumulator_value=1e-6), 0.02),
 }

@@ -33,6 +33,7 @@ class Code:
         self._names: dict[Node, str] = {}
         self._spares: dict[Node, str] = {}
         self._used = set(RESERVED)
+        self._counts: dict[str, int] = {}
         self._static: dict[Node, np.ndarray] = {}
         self._returned: set[Node] = set()
         self._head: list[str] = []
@@ -49,11 +50,10 @@ class Code:
         for i, spec in enumerate(self.memory.specs):
             buffers.append(self._unique(f"b{i}"))
             self._allocate(buffers[i], spec)
-        spared = set(self.memory.spare.values())
         for variable in self.program.updates:
             name = self._unique(identifier(variable.op_name) + "_new")
             self._spares[variable] = name
-            if variable in spared or variable.shape.is_fully_defined():
+            if variable.shape.is_fully_defined():
                 dims, dtype = variable.shape.dims, variable.dtype.name
                 self._line(f'{name} = variables.new("{variable.op_name}", {dims}, "{dtype}")')
         for node in self.program.nodes:
@@ -193,12 +193,12 @@ class Code:
     # ---------------------------------------------------------------- names and lines
 
     def _unique(self, wish: str) -> str:
-        name = identifier(wish)
-        stem, number = re.fullmatch(r"(.*?)(\d*)", name).groups()  # type: ignore[union-attr]
-        count = int(number or 0) if wish in ("v0", "d0", "c0", "s0", "r0") else 1
+        """`wish` as an identifier that is not taken yet: v0, v1, ...; sum, sum_1, ..."""
+        stem, number = re.fullmatch(r"(.*?)(\d*)", identifier(wish)).groups()  # type: ignore[union-attr]
+        name = stem + number
         while name in self._used:
-            name = f"{stem}{count}" if number else f"{name}_{count}"
-            count += 1
+            count = self._counts[wish] = self._counts.get(wish, 0) + 1
+            name = f"{stem}{count}" if number == "0" else f"{stem}{number}_{count}"
         self._used.add(name)
         return name
 

@@ -30,8 +30,8 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
-    parser.add_argument("--batches", nargs="+", type=int, default=[32, 100, 1000])
-    parser.add_argument("--processes", type=int, default=5, help="fresh processes (default 5)")
+    parser.add_argument("--batches", nargs="+", type=count, default=[32, 100, 1000])
+    parser.add_argument("--processes", type=count, default=5, help="fresh processes (default 5)")
     parser.add_argument("--seconds", type=float, default=1.0, help="a form in a process, about")
     parser.add_argument("--smoke", action="store_true", help="only see whether it works")
     parser.add_argument("--measure", metavar="JSON", help=argparse.SUPPRESS)
@@ -44,11 +44,21 @@ def main() -> None:
         report(args)
 
 
+def count(text: str) -> int:
+    """A number of things, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"at least 1, not {number}")
+    return number
+
+
 def report(args: argparse.Namespace) -> None:
     print(
         f"tinygraph {tg.__version__}, NumPy {np.__version__}, Python {platform.python_version()}, "
         f"{args.processes} processes\n"
     )
+    if args.smoke:
+        print("One short process: this shows that the benchmarks work, and no speed.\n")
     print(f"{'':<22}{'microseconds a step, best':^36}{'ratios, median (from-to)':^44}")
     print(f"{'model, batch':<22}{'tinygraph':>12}{'NumPy':>12}{'products':>12}"
           f"{'to NumPy':>22}{'to products':>22}")  # fmt: skip

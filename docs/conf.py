@@ -1,4 +1,4 @@
-"""Sphinx configuration: `python -m sphinx -W docs docs/_build/html`."""
+"""Sphinx configuration: `python -m sphinx -W docs docs/_build`."""
 
 import sys
 from pathlib import Path

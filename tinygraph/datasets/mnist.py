@@ -279,7 +279,10 @@ def _choose(path: PathLike | None = None) -> tuple[Path, str]:
         path = Path(path)
         if path.resolve() == SAMPLE:
             return SAMPLE, sample
-        _find(path, list(FILES))
+        try:
+            _find(path, list(FILES))
+        except NotFoundError as error:
+            raise NotFoundError(f"{error}{named_by}") from None
         return path, f"MNIST: the files in {path}{named_by}"
     try:
         cache = _cache()

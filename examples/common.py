@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
 
 import tinygraph as tg
 from tinygraph.datasets import mnist
@@ -56,8 +59,51 @@ def say(line: str) -> None:
         print(line, flush=True)
 
 
+def learned(loss: float, iteration: int) -> None:
+    """Stop the program where training has gone astray."""
+    if not np.isfinite(loss):
+        sys.exit(f"the loss is {loss} at iteration {iteration}: try a smaller --learning-rate")
+
+
+def folder(path: Path) -> Path:
+    """The folder for the pictures, made if need be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"--output {path}: {error.strerror or error}")
+    return path
+
+
+# ---------------------------------------------------------------- what flags take, for argparse
+
+
+def number(text: str, kind: type, low: float, high: float, expected: str) -> float:
+    """`text` as a number from `low` to `high`."""
+    try:
+        value = kind(text)
+    except ValueError:
+        value = np.nan
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{expected} expected, {text} found")
+    return value
+
+
 def positive(text: str) -> int:
-    """For argparse: a whole number that is at least 1."""
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"at least 1 expected, {text} found")
-    return int(text)
+    return number(text, int, 1, np.inf, "a whole number from 1")
+
+
+def seed(text: str) -> int:
+    return number(text, int, 0, 2**31 - 1, "a whole number from 0")
+
+
+def rate(text: str) -> float:
+    tiny, huge = np.finfo(np.float32).tiny, np.finfo(np.float32).max
+    return number(text, float, tiny, huge, "a number above 0")
+
+
+def level(text: str) -> float:
+    return number(text, float, 0, 1e6, "a number from 0")
+
+
+def share(text: str) -> float:
+    return number(text, float, 1e-3, 1, "a number above 0, up to 1")

@@ -19,7 +19,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from common import dense, load, positive, progress, say
+from common import (
+    dense, folder, learned, level, load, positive, progress, rate, say, seed, share,
+)  # fmt: skip
 
 import tinygraph as tg
 from tinygraph.datasets import mnist
@@ -69,6 +71,7 @@ def train(name: str, model: Autoencoder, corruption: dict, data: dict, args) -> 
         for i, (x, _) in enumerate(progress(batches, args.iterations), start=1):
             feed = {model.images: x, **corruption}
             _, loss = sess.run([model.train, model.loss], feed_dict=feed)
+            learned(loss, i)
             if i % every == 0 or i == args.iterations:
                 clean = sess.run(model.loss, feed_dict={model.images: test})
                 say(f"[Iteration {i:5d}] Loss={loss:.2f} | Test loss={clean:.2f} (clean input)")
@@ -100,22 +103,23 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--noise", type=float, default=0.5, help="its standard deviation (default %(default)s)")
-    add("--keep-prob", type=float, default=0.7,
+    add("--noise", type=level, default=0.5, help="its standard deviation (default %(default)s)")
+    add("--keep-prob", type=share, default=0.7,
         help="share of the hidden units that dropout keeps (default %(default)s)")  # fmt: skip
-    add("--learning-rate", type=float, default=0.002,
+    add("--learning-rate", type=rate, default=0.002,
         help="of Adam, at the start; decays to 0 (default %(default)s)")  # fmt: skip
     add("--batch-size", type=positive, default=100, help="images (default %(default)s)")
     add("--iterations", type=positive, default=2000,
         help="batches for each variant (default %(default)s)")  # fmt: skip
-    add("--seed", type=int, default=0, help="of weights, noise and batches (default %(default)s)")
-    add("--data", metavar="DIR", help="a directory with the files of MNIST")
+    add("--seed", type=seed, default=0, help="of weights, noise and batches (default %(default)s)")
+    add("--data", metavar="DIR", help="a directory with the files of MNIST (default: "
+        "$TINYGRAPH_MNIST, the cache, a download, or 5,000 images that come along)")  # fmt: skip
     add("--output", type=Path, metavar="DIR", default="output/mnist_autoencoder",
         help="for the pictures (default %(default)s)")  # fmt: skip
     args = parser.parse_args()
 
     data = load(args.data)
-    args.output.mkdir(parents=True, exist_ok=True)
+    folder(args.output)
     tg.set_random_seed(args.seed)
     model = Autoencoder(args.learning_rate, args.iterations)
     print(f"autoencoder: {tg.viz.count_parameters():,} parameters")

@@ -13,11 +13,10 @@ whole test set, and on as many training images, always the same.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
-from common import dense, load, positive, progress, say
+from common import dense, folder, learned, load, positive, progress, rate, say, seed
 
 import tinygraph as tg
 from tinygraph.datasets import mnist
@@ -56,10 +55,10 @@ class Network:
             right = tg.equal(tg.argmax(logits, axis=1), tg.argmax(self.labels, axis=1))
             self.accuracy = tg.reduce_mean(tg.cast(right, tg.float32))
         step = tg.train.get_or_create_global_step()
-        rate = learning_rate
         if optimizer != "ftrl":  # its weights are proportional to its rate and would fade with it
-            rate = tg.train.cosine_decay(learning_rate, step, iterations)
-        self.train = OPTIMIZERS[optimizer][0](rate).minimize(self.loss, global_step=step)
+            learning_rate = tg.train.cosine_decay(learning_rate, step, iterations)
+        optimizer = OPTIMIZERS[optimizer][0](learning_rate)
+        self.train = optimizer.minimize(self.loss, global_step=step)
 
     def feed(self, images: np.ndarray, labels: np.ndarray) -> dict:
         """The `feed_dict` for some images and their labels from 0 to 9."""
@@ -68,11 +67,11 @@ class Network:
 
 def train(name: str, data: dict, args: argparse.Namespace) -> dict[str, list[float]]:
     """Train one model, printing how it goes, and return the points of its curves."""
-    rate = OPTIMIZERS[args.optimizer][1] if args.learning_rate is None else args.learning_rate
-    print(f"The {name} network, with {args.optimizer} at a learning rate of {rate:g}:")
+    start = args.learning_rate or OPTIMIZERS[args.optimizer][1]
+    print(f"The {name} network, with {args.optimizer} at a learning rate of {start:g}:")
     with tg.Graph().as_default():
         tg.set_random_seed(args.seed)
-        network = Network(HIDDEN[name], args.optimizer, rate, args.iterations)
+        network = Network(HIDDEN[name], args.optimizer, start, args.iterations)
         draw_graph(name, network, args.output)
         with tg.Session() as sess:
             sess.run(tg.global_variables_initializer())
@@ -93,8 +92,7 @@ def fit(sess: tg.Session, network: Network, data: dict, args: argparse.Namespace
     batches = mnist.batches(images, labels, args.batch_size, args.iterations, seed=args.seed)
     for i, (x, t) in enumerate(progress(batches, args.iterations), start=1):
         _, loss = sess.run([network.train, network.loss], feed_dict=network.feed(x, t))
-        if not np.isfinite(loss):
-            sys.exit(f"the loss is {loss} at iteration {i}: try a smaller --learning-rate")
+        learned(loss, i)
         if i % every == 0 or i == args.iterations:
             points.append(measure(sess, network, data, count, i))
             accuracy = points[-1]["test_accuracy"]
@@ -136,19 +134,19 @@ def main() -> None:
     add("--model", choices=["wide", "deep", "both"], default="both", help="(default %(default)s)")
     add("--optimizer", choices=OPTIMIZERS, default="adam", help="(default %(default)s)")
     rates = ", ".join(f"{rate:g} for {name}" for name, (_, rate) in OPTIMIZERS.items())
-    add("--learning-rate", type=float,
+    add("--learning-rate", type=rate,
         help=f"at the start; decays to 0, but for ftrl (default {rates})")  # fmt: skip
     add("--batch-size", type=positive, default=100, help="images (default %(default)s)")
     add("--iterations", type=positive, default=2500, help="mini-batches (default %(default)s)")
-    add("--seed", type=int, default=0, help="of weights and mini-batches (default %(default)s)")
+    add("--seed", type=seed, default=0, help="of weights and mini-batches (default %(default)s)")
     add("--data", metavar="DIR", help="a directory with the files of MNIST (default: "
-        "$TINYGRAPH_MNIST, else a download, else 5,000 images that come along)")  # fmt: skip
+        "$TINYGRAPH_MNIST, the cache, a download, or 5,000 images that come along)")  # fmt: skip
     add("--output", type=Path, default="output/mnist_mlp", metavar="DIR",
         help="for the pictures (default %(default)s)")  # fmt: skip
     args = parser.parse_args()
 
     data = load(args.data)
-    args.output.mkdir(parents=True, exist_ok=True)
+    folder(args.output)
     runs = {}
     for name in HIDDEN if args.model == "both" else [args.model]:
         runs[name] = train(name, data, args)

@@ -10,9 +10,11 @@ The program trains each kind on a small problem and draws how the losses fall.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from common import folder, learned, positive, rate, seed
 
 import tinygraph as tg
 from tinygraph.viz import plots
@@ -53,13 +55,15 @@ class NN:
     def __init__(
         self, input_size: int, hidden_size: int, output_size: int, activation: str, seed: int = 0
     ):
+        if activation not in OUTPUTS:
+            raise ValueError(f"activation is one of {', '.join(OUTPUTS)}, not {activation!r}")
         outputs, loss = OUTPUTS[activation]
         self.graph = tg.Graph()
         with self.graph.as_default():
             tg.set_random_seed(seed)
             self.x = tg.placeholder(tg.float64, [None, input_size], name="x")
             self.t = tg.placeholder(tg.float64, [None, output_size], name="t")
-            hidden = tg.nn.relu(dense(self.x, hidden_size, "hidden"))
+            hidden = dense(self.x, hidden_size, "hidden", tg.nn.relu)
             z = dense(hidden, output_size, "output")
             self.y = outputs(z, name="y")
             with tg.name_scope("loss"):
@@ -74,10 +78,14 @@ class NN:
             )
             self.session = tg.Session()
             self.session.run(tg.global_variables_initializer())
+        self.batch: dict[tg.Tensor, np.ndarray] = {}
 
-    def feed(self, x: np.ndarray, t: np.ndarray) -> None:
-        """Set the batch: inputs of shape (n, input_size) and targets of (n, output_size)."""
-        self.batch = {self.x: x, self.t: t}
+    def feed(self, x: np.ndarray, t: np.ndarray | None = None) -> None:
+        """Set the batch: inputs of shape (n, input_size) and targets of (n, output_size).
+
+        Without targets only `forward` works.
+        """
+        self.batch = {self.x: x} if t is None else {self.x: x, self.t: t}
 
     def forward(self) -> np.ndarray:
         """The outputs y."""
@@ -103,12 +111,15 @@ class NN:
         return self.session.run(self.variables)
 
 
-def dense(inputs: tg.Tensor, units: int, name: str) -> tg.Tensor:
-    """inputs @ kernel + bias."""
+def dense(
+    inputs: tg.Tensor, units: int, name: str, activation: Callable | None = None
+) -> tg.Tensor:
+    """A layer: activation(inputs @ kernel + bias)."""
     with tg.variable_scope(name, dtype=tg.float64):
         kernel = tg.get_variable("kernel", [inputs.shape[1], units])
         bias = tg.get_variable("bias", [units], initializer=tg.zeros_initializer())
-        return tg.nn.bias_add(tg.matmul(inputs, kernel), bias)
+        outputs = tg.nn.bias_add(tg.matmul(inputs, kernel), bias)
+        return outputs if activation is None else activation(outputs)
 
 
 def problems(rng: np.random.Generator, n: int = 300) -> dict:
@@ -136,6 +147,7 @@ def train(activation: str, x: np.ndarray, t: np.ndarray, args: argparse.Namespac
         if i % max(1, args.iterations // 50) == 0 or i == args.iterations:
             curve["iteration"].append(i)
             curve["train_loss"].append(network.computeLoss())
+            learned(curve["train_loss"][-1], i)
         if i < args.iterations:
             network.update(args.learning_rate)
     first, last = curve["train_loss"][0], curve["train_loss"][-1]
@@ -152,15 +164,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--hidden", type=int, default=32, help="units in the hidden layer (default %(default)s)")
-    add("--learning-rate", type=float, default=0.1, help="(default %(default)s)")
-    add("--iterations", type=int, default=5000, help="(default %(default)s)")
-    add("--seed", type=int, default=0, help="of weights and problems (default %(default)s)")
+    add("--hidden", type=positive, default=32, help="hidden units (default %(default)s)")
+    add("--learning-rate", type=rate, default=0.1, help="(default %(default)s)")
+    add("--iterations", type=positive, default=5000, help="(default %(default)s)")
+    add("--seed", type=seed, default=0, help="of weights and problems (default %(default)s)")
     add("--output", type=Path, default="output/neural_network", metavar="DIR",
         help="for the pictures (default %(default)s)")  # fmt: skip
     args = parser.parse_args()
 
-    args.output.mkdir(parents=True, exist_ok=True)
+    folder(args.output)
     data = problems(np.random.default_rng(args.seed))
     curves = {activation: train(activation, x, t, args) for activation, (x, t) in data.items()}
     with plots.optional():

@@ -2,7 +2,7 @@
 
 import doctest
 import functools
-import importlib.util
+import importlib
 import os
 import re
 import shutil
@@ -143,7 +143,13 @@ def test_mnist_mlp_trains_with_each_optimizer(tmp_path, no_extras, optimizer):
 def test_mnist_mlp_says_what_is_wrong(tmp_path):
     complain = functools.partial(fail, "mnist_mlp", "--output", tmp_path)
     assert "train-images-idx3-ubyte" in complain("--data", tmp_path / "nowhere")
-    assert "at least 1 expected, 0 found" in complain("--iterations", "0")
+    assert "a whole number from 1 expected, 0 found" in complain("--iterations", "0")
+    assert "a whole number from 1 expected, abc found" in complain("--batch-size", "abc")
+    assert "a whole number from 0 expected, -1 found" in complain("--seed", "-1")
+    for bad in ("0", "-1", "nan", "inf"):
+        assert f"a number above 0 expected, {bad} found" in complain("--learning-rate", bad)
+    (tmp_path / "file").write_text("")
+    assert "--output" in fail("mnist_mlp", "--output", tmp_path / "file", *SAMPLE)
     diverging = ("--optimizer", "sgd", "--learning-rate", "1e9", "--iterations", "50")
     assert "try a smaller --learning-rate" in complain(*SAMPLE, *diverging)
 
@@ -187,14 +193,8 @@ def test_neural_network(tmp_path):
     assert pictures(tmp_path / "out") == drawings | {"neural_network.png"}
 
 
-def load_neural_network():
-    spec = importlib.util.spec_from_file_location("neural_network", EXAMPLES / "neural_network.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-neural_network = load_neural_network()
+sys.path.append(str(EXAMPLES))  # where a program finds what lies beside it
+neural_network = importlib.import_module("neural_network")
 NN = neural_network.NN
 ACTIVATIONS = ("linear", "softmax", "sigmoid")
 
@@ -292,7 +292,7 @@ def test_the_example_in_the_docstring():
 
 
 def test_an_unknown_activation():
-    with pytest.raises(KeyError, match="tanh"):
+    with pytest.raises(ValueError, match="one of linear, softmax, sigmoid, not 'tanh'"):
         NN(4, 5, 3, "tanh")
 
 

@@ -551,7 +551,7 @@ def program(tmp_path, monkeypatch):
 @needs_dot
 def test_render_by_suffix(small, tmp_path):
     pytest.importorskip("graphviz")
-    starts = {"g.svg": b"<?xml", "g.png": b"\x89PNG", "new/folder/g.PDF": b"%PDF"}
+    starts = {"g.svg": b"<svg", "g.png": b"\x89PNG", "new/folder/g.PDF": b"%PDF"}
     for name, start in starts.items():
         path = small.render(tmp_path / name)
         assert path == tmp_path / name
@@ -612,7 +612,7 @@ def test_a_dot_that_fails_is_asked_again_without_alignment(program, tmp_path, ca
     log = tmp_path / "log"
     program(f'n=0; while IFS= read -r line; do case "$line" in *rank=same*) n=1;; esac; done; '
             f'echo $n >> "{log}"; echo "<svg/>"; exit $n')  # fmt: skip
-    assert picture._repr_svg_().strip() == "<svg/>"
+    assert picture._repr_svg_().strip() == "<svg />"
     assert log.read_text().split() == ["1", "0"]
     program("echo no >&2; exit 3")
     assert picture.render(tmp_path / "graph.svg").suffix == ".dot"
@@ -657,3 +657,12 @@ def test_summary():
         "total                         200,704",
     ]
     assert tg.viz.summary(Graph()).splitlines()[-1].split() == ["total", "0"]
+
+
+@needs_dot
+def test_the_texts_of_boxes_are_anchored_in_their_middle(tmp_path):
+    x = tg.placeholder(tg.float32, [None, 2], name="x")
+    svg = tg.viz.to_dot(tg.tanh(x) * 2.0).render(tmp_path / "graph.svg").read_text("utf-8")
+    texts = re.findall(r'<text text-anchor="(\w+)"[^>]*>([^<]*)</text>', svg)
+    anchors = {text.strip(): anchor for anchor, text in texts}
+    assert {anchors[name] for name in ("x", "Tanh", "Mul", "op", "float32[?,2]")} == {"middle"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from tinygraph.errors import InvalidArgumentError
 
 TEXT_FORMATS, IMAGE_FORMATS = (".dot", ".gv"), (".svg", ".png", ".pdf")
 LAYOUT_LIMIT = 600  # nodes; beyond, Graphviz takes minutes for what nobody can read
+NAMESPACES = {"": "http://www.w3.org/2000/svg", "xlink": "http://www.w3.org/1999/xlink"}
+SVG = "{http://www.w3.org/2000/svg}"
 PNG_RESOLUTION = 144  # dots per inch: sharp on a projector
 
 
@@ -93,7 +97,7 @@ class Picture:
             for text in (source, _unaligned(source)):
                 image, reason = draw(text, format)
                 if image is not None:
-                    return image, ""
+                    return _centred(image) if format == "svg" else image, ""
                 reasons.append(reason)
         return None, reasons[0]
 
@@ -116,6 +120,50 @@ class Picture:
 def _unaligned(source: str) -> str:
     """The DOT text without what stands at the same height: on rare graphs Graphviz fails on it."""
     return "\n".join(line for line in source.split("\n") if not line.startswith("  { rank=same"))
+
+
+def _centred(svg: bytes) -> bytes:
+    """The SVG with the texts of boxes anchored in their middle.
+
+    Graphviz places the start of each line, by the widths of the fonts that it found; where the
+    viewer's fonts are narrower or wider, that would shift the lines to one side.
+    """
+    for prefix, uri in NAMESPACES.items():
+        ElementTree.register_namespace(prefix, uri)
+    try:
+        root = ElementTree.fromstring(svg)
+    except ElementTree.ParseError:
+        return svg
+    for group in root.iter(SVG + "g"):
+        kind = group.get("class")
+        if kind in ("graph", "node"):
+            inside = group.iter() if kind == "node" else group
+            shapes: list[list[tuple[float, float]]] = []
+            for element in inside:
+                if element.tag == SVG + "text":
+                    _anchor_in_middle(element, shapes[1:] if kind == "graph" else shapes)
+                elif points := _outline(element):
+                    shapes.append(points)
+    return ElementTree.tostring(root, encoding="utf-8")
+
+
+def _outline(element: ElementTree.Element) -> list[tuple[float, float]]:
+    """The corners of a shape, or of the box around an ellipse."""
+    if element.tag == SVG + "ellipse":
+        x, y, rx, ry = (float(element.get(key, 0)) for key in ("cx", "cy", "rx", "ry"))
+        return [(x - rx, y - ry), (x + rx, y + ry)]
+    numbers = re.findall(r"-?[0-9.]+", element.get("points") or element.get("d") or "")
+    return [(float(x), float(y)) for x, y in zip(numbers[::2], numbers[1::2], strict=False)]
+
+
+def _anchor_in_middle(text: ElementTree.Element, shapes: list) -> None:
+    """Centre a text on the last drawn of the shapes that it starts in."""
+    x, y = float(text.get("x", 0)), float(text.get("y", 0))
+    for points in reversed(shapes):
+        (left, right), (top, bottom) = ((min(c), max(c)) for c in zip(*points, strict=True))
+        if left - 1 <= x <= right and top <= y <= bottom and text.get("text-anchor") == "start":
+            text.set("text-anchor", "middle")
+            text.set("x", f"{(left + right) / 2:g}")
 
 
 def _graphviz(source: str, format: str) -> tuple[bytes | None, str]:

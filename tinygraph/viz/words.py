@@ -54,6 +54,8 @@ def attribute_texts(node: Node) -> list[str]:
     found = []
     for key, value in node.attrs.items():
         parts = value if isinstance(value, tuple) else (value,)
+        if key == "seed":  # which says when it draws what, not what it is
+            continue
         if value is True:
             found.append(key)
         elif value is not False and all(isinstance(x, int | float | str) for x in parts):

@@ -395,3 +395,12 @@ def test_names_are_those_of_tf1():
         "truncated_normal RandomShuffle multinomial/Multinomial"
     ).split():
         assert name in names
+
+
+def test_an_op_takes_the_graphs_seed_when_it_is_made():
+    before = tg.random_uniform([3], name="before")
+    tg.set_random_seed(1)
+    after = tg.random_uniform([3], name="after")
+    one, two = (tg.Session().run([before, after]) for _ in range(2))
+    assert not np.array_equal(one[0], two[0])
+    assert np.array_equal(one[1], two[1])

@@ -155,7 +155,7 @@ class Session:
         >>> print(tg.Session().source(tg.tanh(x), {x: np.zeros(3)}))
         def step(variables, x):
             r0 = np.empty((3,), np.float32)
-            np.tanh(x, out=r0)                                      # Tanh    float32[3]
+            np.tanh(x, out=r0)  # Tanh    float32[3]
             return (r0,)
         <BLANKLINE>
         """

@@ -15,7 +15,7 @@ from tinygraph.graph import Node
 from tinygraph.op import argument, const
 from tinygraph.spec import DType, Shape, Spec, as_dtype
 
-COMMENT_COLUMN = 68
+COMMENT_COLUMN = 68  # at most; beside short lines the comments stand closer
 SPELLED_OUT = 8  # elements of a constant
 OWN = {"numpy", "tinygraph"}
 RESERVED = {"np", "step", "variables", "inf", "nan", *keyword.kwlist}
@@ -36,7 +36,7 @@ class Code:
         self._counts: dict[str, int] = {}
         self._static: dict[Node, np.ndarray] = {}
         self._returned: set[Node] = set()
-        self._head: list[str] = []
+        self._head: list[tuple[str, Node | None]] = []
         self._body: list[tuple[str, Node | None]] = []
         self._emit()
         self.source = self._assemble()
@@ -93,7 +93,7 @@ class Code:
             view = self._view_once(node)
             if view is not None:
                 self._static[node] = view
-                self._head.append(_commented(f"{name} = {self._call(node)}", node))
+                self._head.append((f"{name} = {self._call(node)}", node))
                 return
         self._line(f"{name} = {self._call(node)}", node)
 
@@ -187,7 +187,7 @@ class Code:
             text = f"{name} = np.array({value.tolist()}, {numpy_name(node.spec.dtype)})"
         else:
             text = f"# {name} is given"
-        self._head.append(_commented(text, node))
+        self._head.append((text, node))
         return name
 
     # ---------------------------------------------------------------- names and lines
@@ -211,20 +211,23 @@ class Code:
         return name
 
     def _allocate(self, name: str, spec: Spec) -> None:
-        self._head.append(f"{name} = np.empty({spec.shape.dims}, {numpy_name(spec.dtype)})")
+        text = f"{name} = np.empty({spec.shape.dims}, {numpy_name(spec.dtype)})"
+        self._head.append((text, None))
 
     def _line(self, text: str, node: Node | None = None) -> None:
         self._body.append((text, node))
 
     def _assemble(self) -> str:
         feeds = ", ".join(["variables", *(self._names[node] for node in self.program.feeds)])
-        lines = [*self._head, "", ""] if self._head else []
-        lines.append(f"def step({feeds}):")
+        lines = [*self._head, ("", None), ("", None)] if self._head else []
+        lines.append((f"def step({feeds}):", None))
         for text, node in self._body:
+            lines.append(("    " + text, node))
             if node is not None:
-                self.node_of_line[len(lines) + 1] = self.program.trace.user_node[node]
-            lines.append(_commented("    " + text, node))
-        return "\n".join(lines) + "\n"
+                self.node_of_line[len(lines)] = self.program.trace.user_node[node]
+        widths = [len(text) for text, node in lines if node is not None]
+        column = min(max(widths, default=0), COMMENT_COLUMN)
+        return "".join(_commented(text, node, column) + "\n" for text, node in lines)
 
 
 def is_foreign(kernel: Any) -> bool:
@@ -266,10 +269,10 @@ def numpy_name(dtype: DType) -> str:
     return "np.bool_" if dtype.is_bool else f"np.{dtype.name}"
 
 
-def _commented(text: str, node: Node | None) -> str:
+def _commented(text: str, node: Node | None, column: int) -> str:
     if node is None:
         return text
-    return f"{text:<{COMMENT_COLUMN}}  # {node.op_name}    {node.spec}"
+    return f"{text:<{column}}  # {node.op_name}    {node.spec}"
 
 
 def _scalar(value: np.ndarray) -> str:

@@ -233,10 +233,9 @@ class Session:
 
     def _fed(self, node: Node, value: Any) -> np.ndarray:
         spec, array = node.spec, value
-        if type(value) is not np.ndarray or value.dtype != spec.dtype.numpy:
+        as_it_is = type(value) is np.ndarray and value.dtype == spec.dtype.numpy
+        if not as_it_is or not value.flags.c_contiguous:
             array = self._converted(node, value)
-        elif not value.flags.c_contiguous:
-            array = np.asarray(value, order="C")
         dims = spec.shape.dims
         if dims not in (None, array.shape) and not spec.shape.is_compatible_with(array.shape):
             raise ShapeError(

@@ -244,10 +244,10 @@ def guarded(kernel: Callable, spec: Spec) -> Callable:
         for array in inputs:
             array.flags.writeable = False
         result, out = kernel(*inputs, **options), options.get("out")
-        if result is out and out is not None:
-            return out
         if result is None:
             raise TypeError("the kernel returned None; it must return its result")
+        if result is out:
+            return out
         made = Spec(Shape(np.shape(result)), as_dtype(np.asarray(result).dtype))
         if made.dtype is not spec.dtype or not made.shape.is_compatible_with(spec.shape):
             raise TypeError(f"the kernel made {made}, but the op's shape rule says {spec}")

@@ -121,7 +121,8 @@ def variable_scope(
     prefix = f"{outer.name}/" if outer.name else ""
     if name_or_scope is None and default_name is None:
         raise GraphError("variable_scope needs a name_or_scope or a default_name")
-    if isinstance(name_or_scope, VariableScope):
+    is_scope = isinstance(name_or_scope, VariableScope)
+    if is_scope:
         name, inherited = name_or_scope.name, name_or_scope
     elif isinstance(name_or_scope, str):
         name, inherited = prefix + name_or_scope, outer
@@ -129,7 +130,6 @@ def variable_scope(
         name, inherited = store.unique(f"{prefix}{default_name}"), outer
     else:
         raise DTypeError(f"name_or_scope is a string or a VariableScope, not {name_or_scope!r}")
-    is_scope = isinstance(name_or_scope, VariableScope)
     label = name.rpartition("/")[2] if is_scope else name[len(prefix) :]
     defaults = {"initializer": initializer, "regularizer": regularizer, "constraint": constraint,
                 "dtype": None if dtype is None else as_dtype(dtype)}  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tinygraph.errors import DTypeError, GraphError, ShapeError
@@ -277,15 +277,15 @@ class Optimizer:
         return self._filled_slot(var, 0.0, slot_name, op_name)
 
     def _filled_slot(self, var: Variable, value: float, slot_name: str, op_name: str) -> Variable:
-        slots = self._slots.setdefault(slot_name, {})
-        if var not in slots:
-            slots[var] = filled_slot(var, value, op_name)
-        return slots[var]
+        return self._made_once(var, slot_name, lambda: filled_slot(var, value, op_name))
 
     def _get_or_make_slot(self, var: Variable, val: Any, slot_name: str, op_name: str) -> Variable:
+        return self._made_once(var, slot_name, lambda: slot_variable(var, val, op_name))
+
+    def _made_once(self, var: Variable, slot_name: str, make: Callable[[], Variable]) -> Variable:
         slots = self._slots.setdefault(slot_name, {})
         if var not in slots:
-            slots[var] = slot_variable(var, val, op_name)
+            slots[var] = make()
         return slots[var]
 
     def _create_non_slot_variable(self, initial_value: Any, name: str, graph: Graph) -> Variable:

@@ -1,1 +1,1 @@
-"""Training steps of the four models, timed against hand-written NumPy and bare matrix products."""
+"""Measurements of tinygraph against its targets and its peers; `python -m benchmarks` runs them."""

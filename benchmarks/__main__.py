@@ -1,47 +1,82 @@
-"""`python -m benchmarks`: times the models' training steps and prints ratios.
+"""`python -m benchmarks`: measures tinygraph against its targets, its own size, and its peers.
 
-A machine can be twice as slow for one process as for the next, so only what one process measured
-is compared: several fresh processes take turns, in each the three forms of a step alternate, and
-each form counts with its best time in that process. The table gives the median ratio of the
-processes and, behind it, the lowest and the highest.
+A machine can be twice as slow for one process as for the next, for as long as that lives. So each
+figure comes from several fresh processes, those of the things compared in alternation, each with
+its best of several turns; what is compared is the best process of one with the best of the other,
+and the spread from the best to the slowest stands beside it. What uses NumPy's BLAS shares one
+process and takes turns there; each peer has a process to itself, so that no two pools of threads
+fight. Before it is timed, each framework has to show the losses of the step by hand.
+
+JAX, PyTorch and TensorFlow are taken along where they are found: in this interpreter, and in the
+others that --with names, which need the framework and NumPy, but not tinygraph.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
-import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
 import tinygraph as tg
-from benchmarks.models import MODELS
+from benchmarks import growth, memory, overhead, problems, starting, steps
+from benchmarks.lab import FRAMEWORKS, Lab, find_peers
 
-ROUNDS = 8  # in which the forms of a step alternate
+GROUPS = {
+    "overhead": overhead, "growth": growth, "memory": memory, "import": starting,
+}  # fmt: skip
 
 
 def main() -> None:
+    args = options().parse_args()
+    if args.smoke:
+        args.batches, args.processes, args.seconds = [32], 1, 0.02
+    interpreters = [*([] if args.smoke else [sys.executable]), *args.interpreters]
+    peers = find_peers([name for name in FRAMEWORKS if name in args.peers], interpreters)
+    lab = Lab(args.processes, args.seconds, args.smoke, peers)
+    print(head(args, lab))
+    if "steps" in args.only:
+        steps.report(lab, args.models, args.batches, args.optimizers)
+    for name, group in GROUPS.items():
+        if name in args.only:
+            group.report(lab)
+    lab.summary()
+    if args.json:
+        found = {"on": head(args, lab), "results": lab.results, "verdicts": lab.verdicts}
+        args.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
-    parser.add_argument("--batches", nargs="+", type=count, default=[32, 100, 1000])
-    parser.add_argument("--processes", type=count, default=5, help="fresh processes (default 5)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="a form in a process, about")
-    parser.add_argument("--smoke", action="store_true", help="only see whether it works")
-    parser.add_argument("--measure", metavar="JSON", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.smoke:
-        args.batches, args.processes, args.seconds = [32], 1, 0.02
-    if args.measure:
-        print(json.dumps(measure(**json.loads(args.measure))))
-    else:
-        report(args)
+    add = parser.add_argument
+
+    def several(option: str, names: Iterable[str], metavar: str, about: str) -> None:
+        text = f"{about}; of {', '.join(names)} (default: all)"
+        add(option, nargs="*", choices=names, default=list(names), metavar=metavar, help=text)
+
+    several("--only", ("steps", *GROUPS), "GROUP", "rows to measure")
+    several("--models", problems.SIZES, "MODEL", "models of the training steps")
+    several("--optimizers", steps.TITLES, "NAME", "optimizers of the training steps")
+    several("--peers", FRAMEWORKS, "NAME", "frameworks to take along where they are found")
+    add("--with", nargs="+", default=[], metavar="PYTHON", dest="interpreters",
+        help="other interpreters to look for the peers in")  # fmt: skip
+    add("--batches", nargs="+", type=count, default=[32, 100, 1000], metavar="N",
+        help="batch sizes of the training steps (default: 32 100 1000)")  # fmt: skip
+    add("--processes", type=count, default=5, metavar="N",
+        help="fresh processes of each thing (default: 5)")  # fmt: skip
+    add("--seconds", type=float, default=1.0, metavar="S",
+        help="time for each form in a process, about (default: 1)")  # fmt: skip
+    add("--json", type=Path, metavar="FILE", help="write what every process measured")
+    add("--smoke", action="store_true", help="only see whether it works")
+    return parser
 
 
 def count(text: str) -> int:
@@ -52,75 +87,17 @@ def count(text: str) -> int:
     return number
 
 
-def report(args: argparse.Namespace) -> None:
-    print(
-        f"tinygraph {tg.__version__}, NumPy {np.__version__}, Python {platform.python_version()}, "
-        f"{args.processes} processes\n"
-    )
-    if args.smoke:
-        print("One short process: this shows that the benchmarks work, and no speed.\n")
-    print(f"{'':<22}{'microseconds a step, best':^36}{'ratios, median (from-to)':^44}")
-    print(f"{'model, batch':<22}{'tinygraph':>12}{'NumPy':>12}{'products':>12}"
-          f"{'to NumPy':>22}{'to products':>22}")  # fmt: skip
-    for model in args.models:
-        for batch in args.batches:
-            task = {"model": model, "batch": batch, "seconds": args.seconds}
-            runs = [in_a_fresh_process(task) for _ in range(args.processes)]
-            print(row(f"{model}, {batch}", runs), flush=True)
-    runs = [
-        in_a_fresh_process({"model": "overhead", "batch": 0, "seconds": args.seconds})
-        for _ in range(args.processes)
+def head(args: argparse.Namespace, lab: Lab) -> str:
+    lines = [
+        f"tinygraph {tg.__version__}, NumPy {np.__version__}, Python {platform.python_version()}; "
+        f"{os.cpu_count()} cores; fresh processes of each: {lab.processes}"
     ]
-    overhead = min(run["tinygraph"] for run in runs)
-    print(f"\nsess.run(a + 1, {{a: 1.0}}): {overhead:.1f} microseconds")
-
-
-def row(title: str, runs: list[dict[str, float]]) -> str:
-    best = [min(run[form] for run in runs) for form in ("tinygraph", "numpy", "products")]
-    times = "".join(f"{t:>12.0f}" for t in best)
-    ratios = ""
-    for other in ("numpy", "products"):
-        values = sorted(run["tinygraph"] / run[other] for run in runs)
-        text = f"{np.median(values):.2f} ({values[0]:.2f}-{values[-1]:.2f})"
-        ratios += f"{text:>22}"
-    return f"{title:<22}{times}{ratios}"
-
-
-def in_a_fresh_process(task: dict) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks", "--measure", json.dumps(task)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
-
-
-def measure(model: str, batch: int, seconds: float) -> dict[str, float]:
-    """The best time of a step in each form, in microseconds."""
-    if model == "overhead":
-        a = tg.placeholder(tg.float32)
-        b, sess = a + 1, tg.Session()
-        return {"tinygraph": best_times([lambda: sess.run(b, {a: 1.0})], seconds)[0]}
-    steps = MODELS[model](batch)
-    if model != "denoising":  # whose random numbers differ
-        for _ in range(3):
-            np.testing.assert_allclose(steps.tinygraph(), steps.numpy(), rtol=1e-4)
-    return dict(zip(steps._fields, best_times(list(steps), seconds), strict=True))
-
-
-def best_times(forms: list[Callable], seconds: float) -> list[float]:
-    """Microseconds a call; the forms take turns, and each counts with its best turn."""
-    calls = [max(1, int(seconds / ROUNDS / once(form))) for form in forms]
-    best = [float("inf")] * len(forms)
-    for _ in range(ROUNDS):
-        for i, form in enumerate(forms):
-            best[i] = min(best[i], once(form, calls[i]) * 1e6)
-    return best
-
-
-def once(form: Callable, calls: int = 3) -> float:
-    """Seconds a call, on average over `calls`."""
-    start = time.perf_counter()
-    for _ in range(calls):
-        form()
-    return (time.perf_counter() - start) / calls
+    lines += [f"{peer.title}: {peer.python}" for peer in lab.peers]
+    taken = {peer.framework for peer in lab.peers}
+    missing = [FRAMEWORKS[name] for name in args.peers if name not in taken]
+    if missing:
+        lines.append(f"not compared with {', '.join(missing)}: not found (see --with)")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ LAYERS = """
     linalg
     gradients
     compiler
+    timeline
     session
     train
     datasets

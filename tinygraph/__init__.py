@@ -90,8 +90,10 @@ from tinygraph.ops.variable_scope import (
     variable_scope,
 )
 from tinygraph.gradients import UnconnectedGradients, gradients
+from tinygraph.compiler.profile import Profile
+from tinygraph.timeline import RunMetadata, RunOptions
 from tinygraph.session import InteractiveSession, Session
-from tinygraph import initializers, linalg, math, nn, random, train
+from tinygraph import initializers, linalg, math, nn, random, timeline, train
 
 newaxis = None
 

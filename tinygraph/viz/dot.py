@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from tinygraph.compiler.profile import Profile
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError
 from tinygraph.graph import Graph, Node, Operation, ancestors, get_default_graph
+from tinygraph.viz.heat import paint
 from tinygraph.viz.picture import Picture
 from tinygraph.viz.view import Box, Edge, Options, View
 from tinygraph.viz.words import count_text, is_trainable, parameters_of
@@ -80,6 +82,7 @@ def to_dot(
     depth: int | None = None,
     direction: str = "TB",
     legend: bool = True,
+    profile: Profile | None = None,
 ) -> Picture:
     """Draw a graph, or what some fetches need of it.
 
@@ -107,7 +110,10 @@ def to_dot(
     direction
         Where the forward pass flows: "TB" down, "BT" up, "LR" right or "RL" left.
     legend
-        Explain the kinds of nodes and edges.
+        Explain the kinds of nodes and edges, and the colours of a profile.
+    profile
+        Colour each node by its share of the time of a run, which `Session.profile` has measured,
+        in place of its kind. A collapsed scope has the time of all nodes in it.
 
     Returns
     -------
@@ -133,8 +139,9 @@ def to_dot(
     parameters = parameters_of(filter(is_trainable, variables))
     lines = ["digraph tinygraph {", HEADER % direction]
     lines += ["  nslimit=4;"] if len(view.boxes) > LARGE else []
-    lines += _caption(view, title, variables, parameters, legend)
-    lines += _parts(view)
+    heat = paint(view, profile) if profile is not None else []
+    lines += _caption(view, title, variables, parameters, legend, heat)
+    lines += _parts(view, SCOPES | {"t": SCOPES["f"]} if heat else SCOPES)
     lines += [_edge(edge) for edge in view.edges]
     lines += _alignments(view)
     return Picture("\n".join([*lines, "}", ""]), len(view.boxes), parameters)
@@ -217,8 +224,9 @@ def _roots(fetches: Any) -> tuple[Graph, list[Node]]:
 
 
 def _caption(
-    view: View, title: str | None, variables: list[Node], parameters: int, legend: bool
-) -> Iterator[str]:
+    view: View, title: str | None, variables: list[Node], parameters: int, legend: bool,
+    heat: list[str],
+) -> Iterator[str]:  # fmt: skip
     """The graph's label: title, number of parameters and legend."""
     rows = [f'<font point-size="18"><b>{_text(title, 120)}</b></font>'] if title else []
     if parameters:
@@ -226,17 +234,18 @@ def _caption(
         words = f"{count_text(parameters, 'parameter')} in {count_text(count, 'variable')}"
         rows.append(f'<font point-size="13">{words}</font>')
     if legend:
-        rows += _legend(view)
+        rows += heat + _legend(view, blank=bool(heat))
     if rows:
         table = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
         yield f'  label=<<table border="0" cellspacing="2">{table}</table>>;'
 
 
-def _legend(view: View) -> list[str]:
+def _legend(view: View, blank: bool) -> list[str]:
     roles, kinds = {box.role for box in view.boxes}, {edge.kind for edge in view.edges}
     cells = "".join(
         f'<td><table border="{max(1, round(look.width))}" cellborder="0" cellspacing="0" '
-        f'cellpadding="4" color="{look.line}" bgcolor="{look.fill}" style="{_table_style(look)}">'
+        f'cellpadding="4" color="{look.line}" bgcolor="{"#FFFFFF" if blank else look.fill}" '
+        f'style="{_table_style(look)}">'
         f"<tr><td> {look.legend} </td></tr></table></td>"
         for role, look in LOOKS.items()
         if role in roles
@@ -254,18 +263,18 @@ def _table_style(look: Look) -> str:
     return ",".join(filter(None, ["rounded" if round_ else "", dashes])) or "solid"
 
 
-def _parts(view: View) -> Iterator[str]:
+def _parts(view: View, frames: Mapping[str, str]) -> Iterator[str]:
     """The nodes in their scopes: the forward pass left of the training, if there is any."""
     forward = [box for box in view.boxes if not box.training]
     training = [box for box in view.boxes if box.training]
     if not training:
-        yield from _scopes(forward, "f")
+        yield from _scopes(forward, "f", frames["f"])
         return
     frame = 'style=invis; label=""; margin=4;'
     yield f"  subgraph cluster_all {{ {frame}"  # without it, either part may come left
     for part, boxes in (("t", training), ("f", forward)):
         yield f"  subgraph cluster_{part} {{ {frame}"
-        yield from _scopes(boxes, part)
+        yield from _scopes(boxes, part, frames[part])
         yield "  }"
     yield "  }"
 
@@ -299,7 +308,7 @@ def _frames(boxes: list[Box]) -> _Frame:
     return top
 
 
-def _scopes(boxes: list[Box], part: str) -> Iterator[str]:
+def _scopes(boxes: list[Box], part: str, style: str) -> Iterator[str]:
     """The nodes of `boxes`, each scope with several of them as a cluster."""
     number, indent = 0, "  "
     stack: list[tuple[_Frame | None, str]] = [(_frames(boxes), "")]
@@ -313,7 +322,7 @@ def _scopes(boxes: list[Box], part: str) -> Iterator[str]:
             shown = frame.path
             yield f"{indent}subgraph cluster_{part}{number} {{"
             indent += "  "
-            yield f"{indent}label=<{_text(shown.rpartition('/')[2])}>; {SCOPES[part]}"
+            yield f"{indent}label=<{_text(shown.rpartition('/')[2])}>; {style}"
             stack.append((None, ""))
             number += 1
         for box in frame.boxes:
@@ -331,11 +340,11 @@ def _node(box: Box, path: str) -> str:
     if box.role == "constant":
         label = f'<font point-size="10">{_text(title)}</font>'
     given = f'{box.key} [label=<{label}>, tooltip="{_quoted(_tooltip(box.node))}"'
-    if box.role == "op":
+    if box.role == "op" and box.fill is None:
         return given + "];"
     more = f", {look.more}" if look.more else ""
     return given + (
-        f', style="{look.style}", fillcolor="{look.fill}", color="{look.line}", '
+        f', style="{look.style}", fillcolor="{box.fill or look.fill}", color="{look.line}", '
         f"penwidth={look.width:g}{more}];"
     )
 

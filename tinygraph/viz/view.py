@@ -44,7 +44,7 @@ class Options(NamedTuple):
 class Box:
     """A node of the picture: one or more nodes of the graph."""
 
-    __slots__ = ("key", "node", "role", "title", "lines", "scope", "training", "partner")
+    __slots__ = ("key", "node", "role", "title", "lines", "scope", "training", "partner", "fill")
 
     def __init__(self, node: Node, role: str, title: str, lines: list[str], scope: str):
         self.key = f"n{node.id}"
@@ -55,6 +55,7 @@ class Box:
         self.scope = scope
         self.training = False
         self.partner: Node | None = None  # what a gradient or an update is drawn beside
+        self.fill: str | None = None  # in place of the role's own
 
 
 class Edge(NamedTuple):

@@ -1,0 +1,370 @@
+"""Where a run's time goes: the program itself, with a clock read before and after each line."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import pairwise
+from time import perf_counter_ns
+from typing import Any, NamedTuple
+
+from tinygraph.errors import DTypeError
+from tinygraph.graph import Node
+from tinygraph.op import Op
+from tinygraph.spec import Spec
+
+SHOWN_ROWS, LONGEST_NAME = 30, 60
+READINGS = 200
+SHORTEST = 1e-3  # microseconds; some clocks do not tick within a short run
+
+
+class Line(NamedTuple):
+    """What a line of a program computes, and for which of the user's nodes."""
+
+    node: Node
+    kind: Op
+    spec: Spec
+    in_place: bool
+
+
+class Part(NamedTuple):
+    """A line of a program in words, which keep no graph and no array alive."""
+
+    source: str
+    node: str = ""  # empty where the line belongs to no node
+    op: str = ""
+    inputs: tuple[str, ...] = ()
+    where: str = ""
+    output: str = ""
+    bytes: int = 0
+    in_place: bool = False
+
+
+class Event(NamedTuple):
+    """One execution of a line; times in microseconds, `start` from the beginning of the run."""
+
+    line: int
+    part: Part
+    start: float
+    time: float
+
+
+class Row(NamedTuple):
+    """What a node has cost in a run; see `Profile`."""
+
+    node: str
+    op: str
+    where: str
+    calls: int
+    time: float
+    share: float
+    bytes: int
+    in_place: bool
+
+
+class Recording(NamedTuple):
+    """The readings of one run: (line, start, stop) in nanoseconds, as the lines were executed."""
+
+    source: str
+    parts: dict[int, Part]
+    readings: list[tuple[int, int, int]]
+    start: int
+    stop: int
+    cost: int  # of reading the clock, which is in each line's time
+    ticks: Sequence[int]  # around the updates that the commit makes
+    updates: Mapping[int, list[int]]  # the commit's line -> those that prepared its updates
+
+    def split(self) -> Iterator[tuple[int, int, int]]:
+        """The readings, with the time of a commit given to the lines that prepared its updates."""
+        for line, start, stop in self.readings:
+            commits = line in self.updates
+            lines = [line, *self.updates[line], line] if commits else [line]
+            edges = [start, *self.ticks, stop] if commits else [start, stop]
+            for x, (begun, ended) in zip(lines, pairwise(edges), strict=True):
+                yield x, begun, ended
+
+
+class Clocked:
+    """A program that reads the clock around its lines; all else is shared with the plain one.
+
+    Where the plain program has `np.exp(x, out=b0)` in line 7, this one has
+
+        t_start = t_clock(); np.exp(x, out=b0); t_record((7, t_start, t_clock()))
+
+    in its line 7. The updates that `variables.commit` is given, and makes at one stroke, have
+    ticks of the clock between them.
+    """
+
+    def __init__(self, source: str, filename: str, namespace: dict, lines: Mapping[int, Line]):
+        self.source = source
+        self._mark = "t_"  # begins no name of the program
+        while self._mark in source:
+            self._mark = f"_{self._mark}"
+        texts = [text.encode() for text in source.splitlines()]  # Python counts columns in bytes
+        functions = [part for part in ast.parse(source).body if isinstance(part, ast.FunctionDef)]
+        statements = list(_simple(functions))
+        self.parts = {
+            s.lineno: _part(texts[s.lineno - 1][s.col_offset : s.end_col_offset], lines, s.lineno)
+            for s in statements
+        }
+        self._updates = _updates(statements)
+        edits = [edit for s in statements for edit in self._edits(s)]
+        timed = _edited(texts, functions, edits)
+        self._cost = min(-perf_counter_ns() + perf_counter_ns() for _ in range(READINGS))
+        self._namespace = {**namespace, f"{self._mark}clock": perf_counter_ns}
+        exec(compile(timed, filename, "exec"), self._namespace)  # our own source
+
+    def _edits(self, s: Any) -> Iterator[tuple[int, int, str]]:
+        """What is put in at which line and column."""
+        line, mark = s.lineno, self._mark
+        yield line, s.col_offset, f"{mark}start = {mark}clock(); "
+        if isinstance(s, ast.Return) and s.value is not None:
+            value: Any = s.value
+            yield line, value.col_offset, f"{mark}returned({line}, {mark}start, ("
+            yield line, value.end_col_offset, "))"
+            return
+        for update in s.value.args if line in self._updates else ():
+            yield line, update.end_col_offset, f", {mark}tick"
+        yield line, s.end_col_offset, f"; {mark}record(({line}, {mark}start, {mark}clock()))"
+
+    def run(self, *arguments: Any) -> tuple[Any, Recording]:
+        """What the plain program returns, and when it did what."""
+        readings: list[tuple[int, int, int]] = []
+        ticks: list[int] = []
+
+        def returned(line: int, start: int, value: Any) -> Any:
+            readings.append((line, start, perf_counter_ns()))
+            return value
+
+        own = {
+            "record": readings.append,
+            "returned": returned,
+            # Reads the clock without a step of Python, in which a signal might split the commit.
+            "tick": partial(next, map(ticks.append, iter(perf_counter_ns, None))),
+        }
+        self._namespace.update({self._mark + name: value for name, value in own.items()})
+        start = perf_counter_ns()
+        result = self._namespace["step"](*arguments)
+        stop = perf_counter_ns()
+        return result, Recording(
+            self.source, self.parts, readings, start, stop, self._cost, ticks, self._updates
+        )
+
+
+def _simple(functions: Iterable[ast.stmt]) -> Iterator[Any]:
+    """The statements that have no others in them."""
+    stack: list[Any] = list(functions)
+    while stack:
+        statement = stack.pop()
+        fields = ("body", "orelse", "finalbody", "handlers")
+        inner = [s for field in fields for s in getattr(statement, field, ())]
+        stack += inner
+        if not inner:
+            yield statement
+
+
+def _updates(statements: Iterable[Any]) -> dict[int, list[int]]:
+    """By the line of a commit, the lines that prepared the updates which it makes."""
+    made_in, found = {}, {}
+    for s in statements:
+        match s:
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                made_in[name] = s.lineno
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="commit"), args=[_, *updates])):
+                found[s.lineno] = [x.id for x in updates if isinstance(x, ast.Name)]
+    return {line: [made_in[name] for name in names] for line, names in found.items() if names}
+
+
+def _edited(texts: list[bytes], functions: Iterable[ast.stmt], edits: list) -> str:
+    """The functions with the edits, in their lines; what else a program has is the plain one's."""
+    edited = [b""] * len(texts)
+    for f in functions:
+        edited[f.lineno - 1 : f.end_lineno] = texts[f.lineno - 1 : f.end_lineno]
+    for line, column, new in sorted(edits, reverse=True):  # what is on the left keeps its place
+        text = edited[line - 1]
+        edited[line - 1] = text[:column] + new.encode() + text[column:]
+    return b"\n".join(edited).decode()
+
+
+def _part(text: bytes, lines: Mapping[int, Line], number: int) -> Part:
+    source, line = text.decode(), lines.get(number)
+    if line is None:
+        return Part(source)
+    node, kind, spec, in_place = line
+    written = 0
+    if not (kind.view or kind.reads or kind.effect):
+        written = (spec.shape.num_elements() or 0) * spec.dtype.size
+    inputs = tuple(x.op_name for x in node.inputs)
+    return Part(
+        source, node.op_name, node.kind.name, inputs, node.where, str(spec), written, in_place
+    )
+
+
+class Profile:
+    """Where the time of a run went; made by `Session.profile`.
+
+    `print(profile)` shows a table. Times are in microseconds.
+
+    >>> x = tg.placeholder(tg.float32, [None, 3], name="x")
+    >>> profile = tg.Session().profile(tg.tanh(x * 2.0), {x: np.ones((5, 3))})
+    >>> sorted((row.node, row.op, row.calls, row.bytes) for row in profile.rows)
+    [('Tanh', 'Tanh', 1, 60), ('mul', 'Mul', 1, 60)]
+    >>> profile.total > sum(row.time for row in profile.rows)
+    True
+
+    Attributes
+    ----------
+    rows
+        One for each node that the program computes, the costliest first, with the fields `node`
+        (its name), `op` (its type), `where` (the user's file and line), `calls` (lines of the
+        program executed for it), `time`, `share` (of the total), `bytes` (of the arrays that were
+        computed, as far as their sizes are known in advance) and `in_place` (whether all were
+        computed into an array that held one of their inputs).
+    total
+        The time of the run.
+    program
+        The time of the program's lines that belong to no node: they fetch the variables' arrays,
+        make the results' and commit updates.
+    around
+        The time outside of the program: checking feeds, finding the program, packing results.
+    runs
+        The number of runs of which this was the fastest.
+    """
+
+    def __init__(self, recording: Recording, runs: int = 1):
+        start, stop, cost = recording.start, recording.stop, recording.cost
+        self.runs = runs
+        self.events = [
+            Event(line, recording.parts[line], (a - start) / 1e3, max(b - a - cost, 0) / 1e3)
+            for line, a, b in recording.split()
+        ]
+        self._source = recording.source
+        self._span = (stop - start) / 1e3
+        self.around = (recording.readings[0][1] - start + stop - recording.readings[-1][2]) / 1e3
+        self.program = sum(event.time for event in self.events if not event.part.node)
+        spent = self.around + sum(event.time for event in self.events)
+        self.total = max(spent, SHORTEST)
+        self.rows = self._rows()
+
+    def _rows(self) -> list[Row]:
+        found: dict[str, list[Event]] = {}
+        for event in self.events:
+            if event.part.node:
+                found.setdefault(event.part.node, []).append(event)
+        rows = [self._row(events) for events in found.values()]
+        return sorted(rows, key=lambda row: -row.time)
+
+    def _row(self, events: list[Event]) -> Row:
+        part = events[0].part
+        lines = {event.line: event.part for event in events}.values()
+        written = [part for part in lines if part.bytes]
+        time = sum(event.time for event in events)
+        return Row(
+            part.node, part.op, part.where, len(events), time, time / self.total,
+            sum(part.bytes for part in written),
+            bool(written) and all(part.in_place for part in written),
+        )  # fmt: skip
+
+    # ---------------------------------------------------------------- as text
+
+    def table(self, rows: int | None = None) -> str:
+        """The first `rows` rows, or all, as text; `str(profile)` shows 30."""
+        cells: list[tuple[str, ...]]
+        cells = [("node", "user's line", "calls", "µs", "share", "bytes", "in place")]
+        share = partial(_share, self.total)
+        for row in self.rows[:rows]:
+            made = f"{row.calls:,}", *share(row.time), f"{row.bytes:,}"
+            place = "yes" if row.in_place else ""
+            cells.append((_short(row.node), os.path.basename(row.where), *made, place))
+        rest = self.rows[len(cells) - 1 :]
+        if rest:
+            calls, time = sum(row.calls for row in rest), sum(row.time for row in rest)
+            cells.append((f"{len(rest):,} more", "", f"{calls:,}", *share(time), "", ""))
+        best = f", the fastest of {self.runs:,} runs" if self.runs > 1 else ""
+        cells.append(("the program's other lines", "", "", *share(self.program), "", ""))
+        cells.append(("outside of the program", "", "", *share(self.around), "", ""))
+        cells.append((f"total{best}", "", "", *share(self.total), "", ""))
+        return _aligned(cells)
+
+    def __str__(self) -> str:
+        return self.table(SHOWN_ROWS)
+
+    def __repr__(self) -> str:
+        return f"<tg.Profile of {len(self.rows):,} nodes, {self.total:,.1f} µs>"
+
+    @property
+    def source(self) -> str:
+        """The program with the time of each line, in microseconds, and its share in front."""
+        times: dict[int, float] = {}
+        for event in self.events:
+            times[event.line] = times.get(event.line, 0.0) + event.time
+        margin = {i: "{:>10} {:>6}  ".format(*_share(self.total, t)) for i, t in times.items()}
+        lines = enumerate(self._source.splitlines(), start=1)
+        return "".join(f"{margin.get(i, ' ' * 19)}{line}".rstrip() + "\n" for i, line in lines)
+
+    # ---------------------------------------------------------------- as a Chrome trace
+
+    def chrome_trace(self) -> dict[str, Any]:
+        """The run as a dict in Chrome's trace event format: one event per executed line.
+
+        An event is named by its node; its arguments have the line of the program, what it
+        computes, and the user's line.
+        """
+        place = {"pid": 0, "tid": 0}
+        whole = {"name": "Session.run", "cat": "run", "ph": "X", "ts": 0.0, "dur": self._span}
+        names = [("process_name", "tinygraph"), ("thread_name", "Session.run")]
+        given: list[dict] = [
+            {"name": key, "ph": "M", **place, "args": {"name": name}} for key, name in names
+        ]
+        return {"traceEvents": [*given, {**whole, **place}, *self._trace_events(place)]}
+
+    def _trace_events(self, place: dict[str, int]) -> Iterator[dict[str, Any]]:
+        for event in self.events:
+            part = event.part
+            yield {
+                "name": part.node or part.source.partition("(")[0].strip(),
+                "cat": part.op or "program",
+                "ph": "X",
+                "ts": event.start,
+                "dur": event.time,
+                **place,
+                "args": {key: value for key, value in part._asdict().items() if value},
+            }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the Chrome trace, which chrome://tracing and https://ui.perfetto.dev open."""
+        folder = os.path.dirname(path)
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(self.chrome_trace(), file)
+
+
+def check_profile(profile: Any) -> Profile:
+    """`profile` itself; DTypeError if it is none."""
+    if not isinstance(profile, Profile):
+        raise DTypeError(f"a profile is what sess.profile(...) returns, not {profile!r}")
+    return profile
+
+
+def _share(total: float, time: float) -> tuple[str, str]:
+    return f"{time:,.1f}", f"{time / total:.1%}"
+
+
+def _short(name: str) -> str:
+    """The name with its middle left out where it is too long for a table."""
+    half = LONGEST_NAME // 2
+    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[1 - half :]}"
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> str:
+    """The cells in columns: text on the left, numbers on the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    aligns = "<<>>>><"
+    return "\n".join(
+        "  ".join(f"{cell:{a}{w}}" for cell, a, w in zip(row, aligns, widths, strict=True)).rstrip()
+        for row in rows
+    )

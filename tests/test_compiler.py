@@ -11,6 +11,7 @@ import pytest
 
 import tinygraph as tg
 from tinygraph.compiler.rewrite import PASSES
+from tinygraph.ops import blas
 
 
 @pytest.fixture
@@ -22,23 +23,26 @@ def lines_with(source, text):
     return [line for line in source.splitlines() if text in line]
 
 
-def network():
-    """A small network with an update of two variables, and its feed."""
+def network(rows=4, columns=3):
+    """A network with an update of two variables, and its feed."""
     rng = np.random.default_rng(0)
-    x = tg.placeholder(tg.float32, [None, 4], name="x")
-    w = tg.Variable(rng.normal(size=(4, 3)).astype(np.float32), name="w")
-    b = tg.Variable(np.zeros(3, np.float32), name="b")
-    loss = tg.reduce_sum(tg.square(tg.tanh(tg.matmul(x, w) + b) - 0.5))
+    x = tg.placeholder(tg.float32, [None, rows], name="x")
+    w = tg.Variable(rng.normal(size=(rows, columns)).astype(np.float32), name="w")
+    b = tg.Variable(np.zeros(columns, np.float32), name="b")
+    loss = tg.reduce_mean(tg.square(tg.tanh(tg.matmul(x, w) + b) - 0.5))
     dw, db = tg.gradients(loss, [w, b])
     train = tg.group(w.assign_sub(0.1 * dw), b.assign_sub(0.1 * db))
-    return x, w, b, loss, train, {x: rng.normal(size=(5, 4)).astype(np.float32)}
+    return x, w, b, loss, train, {x: rng.normal(size=(5, rows)).astype(np.float32)}
+
+
+LARGE = 128, 64  # sizes from which a product is added in place
 
 
 # ---------------------------------------------------------------- the passes
 
 
 @pytest.mark.parametrize(
-    "left_out", [set(c) for n in range(5) for c in itertools.combinations(sorted(PASSES), n)]
+    "left_out", [set(c) for n in range(6) for c in itertools.combinations(sorted(PASSES), n)]
 )
 def test_no_pass_changes_a_bit(left_out):
     _, w, b, loss, train, feed = network()
@@ -159,6 +163,121 @@ def test_an_update_is_computed_into_the_variables_spare_array():
     assert not lines_with(source, "copyto")
 
 
+# ---------------------------------------------------------------- sums that are added to in place
+
+
+def trained(train, feed, values, passes, steps=3):
+    sess = tg.Session(passes=passes)
+    sess.run(tg.global_variables_initializer())
+    for _ in range(steps):
+        sess.run(train, feed)
+    return sess.run(values)
+
+
+def optimizers(dtype):
+    yield tg.train.GradientDescentOptimizer(0.1)
+    yield tg.train.MomentumOptimizer(0.1, 0.9)
+    yield tg.train.MomentumOptimizer(0.1, 0.9, use_nesterov=True)
+    yield tg.train.AdamOptimizer(0.001)
+    given = tg.placeholder_with_default(np.asarray(2.0, dtype), [])
+    yield tg.train.GradientDescentOptimizer(0.1 * given)
+
+
+@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_fusing_changes_an_update_by_at_most_its_rounding(number, dtype):
+    """Each element of a step may differ by 2 ulp of the largest term that it is a sum of."""
+    rng = np.random.default_rng(1)
+    x = tg.placeholder(dtype, [None, 300])
+    w = tg.Variable(rng.normal(size=(300, 256)).astype(dtype))
+    loss = tg.reduce_mean(tg.square(tg.matmul(x, w) - 0.5)) * 100.0
+    train = list(optimizers(dtype))[number].minimize(loss, var_list=[w])
+    feed = {x: rng.normal(size=(20, 300)).astype(dtype)}
+    assert "adding_" in tg.Session().source(train, feed)
+    before = trained(train, feed, w, PASSES, steps=0)
+    fused, plain = (trained(train, feed, w, p, 1) for p in (PASSES, PASSES - {"fuse"}))
+    assert not np.array_equal(plain, before)
+    # the gradient is a sum of 20 products, which BLAS may add up in another order
+    step = np.abs(plain - before).max()
+    ulp = np.finfo(dtype).eps
+    assert np.abs(fused - plain).max() <= 2 * ulp * (np.abs(before).max() + 20 * step)
+
+
+def test_an_update_in_place_sees_the_other_values_of_before():
+    """Two variables that are each updated by a product with the other."""
+    rng = np.random.default_rng(2)
+    a, b = (rng.normal(size=(96, 96)) for _ in range(2))
+    v, w = tg.Variable(a, name="v"), tg.Variable(b, name="w")
+    train = tg.group(v.assign_add(tg.matmul(v, w)), w.assign_sub(0.5 * tg.matmul(w, v)))
+    found = trained(train, {}, [v, w], PASSES, steps=1)
+    np.testing.assert_allclose(found[0], a + a @ b, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found[1], b - 0.5 * b @ a, rtol=1e-12, atol=1e-12)
+
+
+def test_values_of_before_and_after_an_update_in_place_can_be_fetched(sess):
+    _, w, _, loss, _, feed = network(*LARGE)
+    (dw,) = tg.gradients(loss, [w])
+    before = w.read_value() * 1.0
+    update = w.assign_sub(0.5 * dw)
+    with tg.control_dependencies([update]):
+        after = w.read_value() * 1.0
+    fetches = [before, update, after, w]
+    sess.run(w.initializer)
+    sess.run(tg.global_variables_initializer())
+    old = sess.run(w)
+    gradient = sess.run(dw, feed)
+    values = sess.run(fetches, feed)
+    assert np.array_equal(values[0], old)
+    for value in values[1:]:
+        np.testing.assert_allclose(value, old - 0.5 * gradient, rtol=1e-5, atol=1e-6)
+    again = sess.run([w.read_value(), update], feed)
+    np.testing.assert_allclose(again[0], values[3], rtol=1e-6)
+    assert not np.array_equal(again[1], again[0])
+    assert np.array_equal(values[0], old)  # and no fetched array has changed since
+
+
+def test_one_update_may_serve_two_variables(sess):
+    _, w, _, loss, _, feed = network(*LARGE)
+    (dw,) = tg.gradients(loss, [w])
+    twin = tg.Variable(np.zeros(LARGE, np.float32))
+    sess.run(tg.global_variables_initializer())
+    expected = sess.run(w) - sess.run(0.5 * dw, feed)
+    sess.run(twin.assign(w.assign_sub(0.5 * dw)), feed)
+    for value in sess.run([w, twin]):
+        np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_step_with_an_update_in_place_keeps_no_second_array_of_the_variable(sess):
+    *_, train, feed = network(*LARGE)
+    source = sess.source(train, feed)
+    assert lines_with(source, "adding_product(w,") and not lines_with(source, "w_new")
+    assert "b_new" in source and "variables.commit(" in source
+
+
+def test_without_blas_nothing_is_fused(sess, monkeypatch):
+    *_, train, feed = network(*LARGE)
+    monkeypatch.setattr(blas, "routines", dict)
+    source = sess.source(train, feed)
+    assert "adding_product" not in source and lines_with(source, "out=w_new")
+    kernel = tg.registry["AddProduct"].kernel
+    assert kernel(np.ones((2, 2)), np.eye(2), np.eye(2), 2.0).tolist() == [[3, 1], [1, 3]]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_blas_takes_any_layout(dtype):
+    rng = np.random.default_rng(3)
+    a = rng.normal(size=(6, 8)).astype(dtype)
+    b = rng.normal(size=(8, 10)).astype(dtype)
+    a.flags.writeable = False
+    for left in (a, np.asfortranarray(a), a[:, ::-1], a[:1], a[:, :1], a[:0]):
+        for right in (b, np.asfortranarray(b), b[::-1], b[:, :1], b[:, ::3]):
+            inner = min(left.shape[1], right.shape[0])
+            left, right = left[:, :inner], right[:inner]
+            c = np.ones((left.shape[0], right.shape[1]), dtype)
+            blas.adding_product(c, left, right, -2.0)()
+            np.testing.assert_allclose(c, 1 - 2 * (left @ right), rtol=1e-5, atol=1e-6)
+
+
 # ---------------------------------------------------------------- unknown sizes
 
 
@@ -200,8 +319,9 @@ def test_evicted_programs_leave_linecache(sess):
     assert after - before <= 64
 
 
-def test_an_interrupt_at_any_bytecode_leaves_variables_whole():
-    _, w, b, _, train, feed = network()
+@pytest.mark.parametrize("sizes", [(4, 3), LARGE])
+def test_an_interrupt_at_any_bytecode_leaves_variables_whole(sizes):
+    _, w, b, _, train, feed = network(*sizes)
     sess = tg.Session()
     sess.run(tg.global_variables_initializer())
     sess.run(train, feed)  # compiled; the spare arrays exist

@@ -61,6 +61,12 @@ class Op:
     rewrite
         `rewrite(*inputs, **attrs) -> node or None`: what the compiler puts in place of the node,
         where it can tell; for a composite op this is its body.
+    fuse
+        `fuse(*inputs, alone, **attrs) -> node or None`: the same once the compiler knows who uses
+        what; `alone(x)` tells whether the value x is of use to this node only.
+    prepare
+        `prepare(*arrays, **attrs) -> functools.partial`: the one call, of a C function, that
+        computes the op in place of its first input; so may a variable be updated in place.
     state
         `state(name, **attrs) -> object`: what a Session keeps for a node of that name between
         runs; the kernel gets it as `state=`.
@@ -93,6 +99,8 @@ class Op:
     dynamic: bool = False
     static: tuple[int, ...] = ()
     rewrite: Callable[..., Node | None] | None = None
+    fuse: Callable[..., Node | None] | None = None
+    prepare: Callable[..., Callable] | None = None
     state: Callable[..., Any] | None = None
     fed: bool = False
     reads: bool = False
@@ -345,6 +353,7 @@ def elementwise(
     params: tuple[str, ...] = (),
     dynamic: bool = False,
     rewrite: Callable[..., Node | None] | None = None,
+    fuse: Callable[..., Node | None] | None = None,
     doc: str = "",
 ) -> Op:
     """Define an op that works element by element, with broadcasting.
@@ -370,7 +379,8 @@ def elementwise(
 
     op = Op(
         name, kernel, infer, vjps, params or _inputs_of(vjps), broadcasts=True, rewrite=simpler,
-        inplace=tuple(range(len(vjps))) if dtype is None else (), dynamic=dynamic, doc=doc,
+        inplace=tuple(range(len(vjps))) if dtype is None else (), dynamic=dynamic, fuse=fuse,
+        doc=doc,
     )  # fmt: skip
     return op
 

@@ -30,8 +30,22 @@ def products():
                 )  # fmt: skip
 
 
+add_product = registry["AddProduct"]
+
 MATMUL = [
     *products(),
+    Case("AddProduct", add_product, [f64(2, 4), f64(2, 3), f64(3, 4), f64()],
+         lambda c, a, b, alpha: c + alpha * a @ b),
+    Case("AddProduct", lambda c, a, b, k: add_product(c, tg.transpose(a), tg.transpose(b), k),
+         [f64(2, 4), f64(3, 2), f64(4, 3), f64()], lambda c, a, b, k: c + k * a.T @ b.T,
+         note="transposed"),
+    Case("AddProduct", lambda c, a, b, k: add_product(c, a[::2], b[:, 1:], k),
+         [f64(2, 3), f64(4, 3), f64(3, 4), f64()], lambda c, a, b, k: c + k * a[::2] @ b[:, 1:],
+         note="slices"),
+    Case("AddProduct", add_product, [f64(2, 3), f64(2, 0), f64(0, 3), f64()],
+         lambda c, a, b, k: c, note="nothing inside"),
+    Case("AddProduct", add_product, [f64(1, 1), f64(1, 5), f64(5, 1), f64()],
+         lambda c, a, b, k: c + k * a @ b, note="one element"),
     Case("MatMul", lambda a, b: a @ b, [f64(2, 3), f64(3, 1)], np.matmul, note="operator"),
     Case("MatMul", lambda a: a @ np.ones((3, 2)), [f64(2, 3)], lambda a: a @ np.ones((3, 2)),
          note="by an array"),

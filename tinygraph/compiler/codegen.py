@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,7 @@ class Code:
         self.node_of_line: dict[int, Node] = {}
         self._names: dict[Node, str] = {}
         self._spares: dict[Node, str] = {}
+        self._calls: list[str] = []  # the updates of variables' own arrays
         self._used = set(RESERVED)
         self._counts: dict[str, int] = {}
         self._static: dict[Node, np.ndarray] = {}
@@ -50,7 +52,9 @@ class Code:
         for i, spec in enumerate(self.memory.specs):
             buffers.append(self._unique(f"b{i}"))
             self._allocate(buffers[i], spec)
-        for variable in self.program.updates:
+        for variable, node in self.program.updates.items():
+            if node in self.memory.owner:
+                continue
             name = self._unique(identifier(variable.op_name) + "_new")
             self._spares[variable] = name
             if variable.shape.is_fully_defined():
@@ -73,6 +77,11 @@ class Code:
             self._line(f'{name} = variables["{node.op_name}"]', node)
         elif kind.effect:
             self._line(self._call(node), node)
+        elif node in self.memory.owner:
+            self._names[node] = self._name(node.inputs[0])
+            call = self._unique("update0")
+            self._calls.append(call)
+            self._line(f"{call} = {self._call(node, kind.prepare)}", node)
         elif node in self.memory.spare:
             self._names[node] = self._spares[self.memory.spare[node]]
             self._line(self._call(node, out=self._names[node]), node)
@@ -112,8 +121,8 @@ class Code:
         return view if np.may_share_memory(view, array) else None
 
     def _emit_updates(self) -> None:
-        for variable, node in self.program.updates.items():
-            name = self._spares[variable]
+        for variable, name in self._spares.items():
+            node = self.program.updates[variable]
             if self.memory.spare.get(node) is not variable:
                 value = self._name(node)
                 if variable.shape.is_fully_defined():
@@ -121,8 +130,8 @@ class Code:
                 else:
                     self._line(f"{name} = np.array({value})", node)
         if self.program.updates:
-            pairs = (f'"{v.op_name}": {self._spares[v]}' for v in self.program.updates)
-            self._line(f"variables.commit({{{', '.join(pairs)}}})")
+            pairs = ", ".join(f'"{v.op_name}": {name}' for v, name in self._spares.items())
+            self._line(f"variables.commit({', '.join([f'{{{pairs}}}', *self._calls])})")
 
     def _result(self, node: Node) -> str:
         name = self._name(node)
@@ -135,9 +144,9 @@ class Code:
 
     # ---------------------------------------------------------------- one call
 
-    def _call(self, node: Node, out: str | None = None) -> str:
-        kind = node.kind
-        weak = isinstance(kind.kernel, np.ufunc) and any(x.kind is not const for x in node.inputs)
+    def _call(self, node: Node, function: Callable | None = None, out: str | None = None) -> str:
+        kind, function = node.kind, function or node.kind.kernel
+        weak = isinstance(function, np.ufunc) and any(x.kind is not const for x in node.inputs)
         parts = []
         for i, x in enumerate(node.inputs):
             value = x.spec.constant
@@ -153,10 +162,10 @@ class Code:
             state = self.state_of(self.program.trace.user_node[node])
             parts.append(f"state={self._bind('s0', state)}")
         parts += [f"{key}={self._attribute(key, value)}" for key, value in node.attrs.items()]
-        return f"{self._kernel(node)}({', '.join(parts)})"
+        return f"{self._function(node, function)}({', '.join(parts)})"
 
-    def _kernel(self, node: Node) -> str:
-        kernel, kind = node.kind.kernel, node.kind
+    def _function(self, node: Node, kernel: Any) -> str:
+        kind = node.kind
         name = getattr(kernel, "__name__", "")
         if name and getattr(np, name, None) is kernel:
             return f"np.{name}"
@@ -171,6 +180,8 @@ class Code:
             return numpy_name(value)
         if _is_literal(value):
             return repr(value)
+        if isinstance(value, float) and math.isinf(value):
+            return "np.inf" if value > 0 else "-np.inf"
         return self._bind(key, value)
 
     def _name(self, node: Node) -> str:
@@ -224,7 +235,7 @@ class Code:
         for text, node in self._body:
             lines.append(("    " + text, node))
             if node is not None:
-                self.node_of_line[len(lines)] = self.program.trace.user_node[node]
+                self.node_of_line[len(lines)] = node
         widths = [len(text) for text, node in lines if node is not None]
         column = min(max(widths, default=0), COMMENT_COLUMN)
         return "".join(_commented(text, node, column) + "\n" for text, node in lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tinygraph.compiler.rewrite import Program
@@ -17,7 +19,8 @@ class Memory:
     """The places of a program's values.
 
     `buffer[n]` is the number of the preallocated buffer that n is computed into, `specs[i]` what
-    buffer i looks like. `spare[n]` is the variable whose next value n is computed into. `fresh`
+    buffer i looks like. `spare[n]` is the variable whose next value n is computed into, and
+    `owner[n]` the one in whose own array n is computed, once the run can no longer fail. `fresh`
     nodes get a new array in each run, because the user keeps it. What is in none of these is a
     feed, a constant, a variable's value, a view, or an array that the kernel allocates.
     """
@@ -25,12 +28,13 @@ class Memory:
     buffer: dict[Node, int] = field(default_factory=dict)
     specs: list[Spec] = field(default_factory=list)
     spare: dict[Node, Node] = field(default_factory=dict)
+    owner: dict[Node, Node] = field(default_factory=dict)
     fresh: set[Node] = field(default_factory=set)
     base: dict[Node, Node] = field(default_factory=dict)
     inplace: set[Node] = field(default_factory=set)
 
     def has_out(self, node: Node) -> bool:
-        return node in self.buffer or node in self.spare or node in self.fresh
+        return any(node in part for part in (self.buffer, self.spare, self.owner, self.fresh))
 
 
 def computed(node: Node) -> bool:
@@ -52,6 +56,7 @@ def plan_memory(program: Program) -> Memory:
     for node in program.nodes:
         memory.base[node] = memory.base[node.inputs[0]] if node.kind.view else node
     last = _last_uses(program, memory)
+    _update_in_place(program, memory, last)
     _place_updates(program, memory, last)
     _place_results(program, memory)
     free: dict[tuple, list[int]] = {}
@@ -91,6 +96,40 @@ def _last_uses(program: Program, memory: Memory) -> dict[Node, int]:
     return last
 
 
+def _update_in_place(program: Program, memory: Memory, last: dict[Node, int]) -> None:
+    """Find the updates that change a variable's own array: what they read must last till the end.
+
+    Such an update is one call of a C function, made when all else is done. So it needs no second
+    array for the variable, but the arrays that it reads can't be used for anything else.
+    """
+    if "inplace" not in program.trace.passes:
+        return
+    users = Counter(x for node in program.nodes for x in node.inputs)
+    users.update(program.updates.values())
+    reads = {node for node in program.nodes if node.kind.reads}
+    for variable, node in program.updates.items():
+        if node.kind.prepare is None or users[node] > 1:
+            continue
+        old, *others = node.inputs
+        held = {memory.base[x] for x in others}
+        kept = [x for x in held if x.kind not in (argument, const)]
+        if (
+            old in reads
+            and old.op_name == variable.op_name
+            and last[memory.base[old]] < FOREVER
+            and not held & reads
+            and _elements(kept) <= 2 * _elements([old])
+        ):
+            memory.owner[node] = variable
+            memory.inplace.add(node)
+            for x in kept:
+                last[x] = FOREVER
+
+
+def _elements(nodes: Iterable[Node]) -> int:
+    return sum(node.spec.shape.num_elements() or 0 for node in nodes)
+
+
 def _takes_over(node: Node, x: Node, i: int, memory: Memory, last: dict[Node, int]) -> bool:
     """Whether node, at place i, may be computed into the array that holds its input x."""
     return (
@@ -115,7 +154,7 @@ def _place_updates(program: Program, memory: Memory, last: dict[Node, int]) -> N
     """Compute a variable's new value straight into its spare array, and what leads to it too."""
     place = {node: i for i, node in enumerate(program.nodes)}
     for variable, node in program.updates.items():
-        if not computed(node) or node in memory.spare or not variable.shape.is_fully_defined():
+        if not computed(node) or memory.has_out(node) or not variable.shape.is_fully_defined():
             continue
         memory.spare[node] = variable
         while "inplace" in program.trace.passes:
@@ -133,5 +172,5 @@ def _place_updates(program: Program, memory: Memory, last: dict[Node, int]) -> N
 
 def _place_results(program: Program, memory: Memory) -> None:
     for node in program.results:
-        if computed(node) and node.spec.shape.dims and node not in memory.spare:
+        if computed(node) and node.spec.shape.dims and not memory.has_out(node):
             memory.fresh.add(node)

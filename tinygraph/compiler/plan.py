@@ -6,12 +6,14 @@ import itertools
 import linecache
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
 
 from tinygraph.compiler.codegen import Code
 from tinygraph.compiler.memory import plan_memory
+from tinygraph.compiler.profile import Clocked, Line, Recording
 from tinygraph.compiler.rewrite import PASSES, Program, describe, lower
 from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError,
@@ -28,7 +30,11 @@ class Plan:
     def __init__(self, program: Program, code: Code):
         self.source = code.source
         self.filename = f"<tinygraph program {next(_serial)}>"
-        self.node_of_line = code.node_of_line
+        user_node, in_place = program.trace.user_node, code.memory.inplace
+        self.lines = {
+            line: Line(user_node[node], node.kind, node.spec, node in in_place)
+            for line, node in code.node_of_line.items()
+        }
         self.specs = program.specs
         namespace = code.namespace
         exec(compile(self.source, self.filename, "exec"), namespace)  # our own source
@@ -42,6 +48,18 @@ class Plan:
             with np.errstate(all="ignore"):  # as in TF, 1/0 is inf without a warning
                 return self.step(variables, *feeds)
         except Exception as error:  # noqa: BLE001  (raised again, with the node that it was)
+            self._explain(error)
+
+    @cached_property
+    def clocked(self) -> Clocked:
+        return Clocked(self.source, self.filename, self.step.__globals__, self.lines)
+
+    def recorded(self, variables: Any, *feeds: np.ndarray) -> tuple[tuple, Recording]:
+        """What a call returns, and when each line of the program ran."""
+        try:
+            with np.errstate(all="ignore"):
+                return self.clocked.run(variables, *feeds)
+        except Exception as error:  # noqa: BLE001  (as in a call)
             self._explain(error)
 
     def _explain(self, error: Exception) -> NoReturn:
@@ -63,8 +81,9 @@ class Plan:
     def _at_fault(self, error: Exception) -> Node | None:
         trace = error.__traceback__
         while trace is not None:
-            if trace.tb_frame.f_code is self.step.__code__:
-                return self.node_of_line.get(trace.tb_lineno)
+            if trace.tb_frame.f_code.co_filename == self.filename:
+                line = self.lines.get(trace.tb_lineno)
+                return None if line is None else line.node
             trace = trace.tb_next
         return None
 

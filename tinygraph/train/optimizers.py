@@ -240,14 +240,14 @@ class AdamOptimizer(Optimizer):
         lr, beta1, beta2, epsilon = super()._scalars(dtype)
         power1, power2 = (cast(power, dtype) for power in self._powers(lr.graph))
         rate = divide(lr * sqrt(1.0 - power2), 1.0 - power1, name="rate")
-        return [rate, 1.0 - beta1, 1.0 - beta2, epsilon]
+        return [rate, beta1, 1.0 - beta1, beta2, 1.0 - beta2, epsilon]
 
     def _apply_dense(self, grad: Node, var: Any) -> Node:
-        rate, gain1, gain2, epsilon = self._hypers(var.dtype)
+        rate, beta1, gain1, beta2, gain2, epsilon = self._hypers(var.dtype)
         m: Any = self.get_slot(var, "m")
         v: Any = self.get_slot(var, "v")
-        m = m.assign_add((grad - m) * gain1, name="m")
-        v = v.assign_add((square(grad) - v) * gain2, name="v")
+        m = m.assign(beta1 * m + gain1 * grad, name="m")
+        v = v.assign(beta2 * v + gain2 * square(grad), name="v")
         return var.assign_sub(rate * m / (sqrt(v) + epsilon), name="ApplyAdam")
 
     def _finish(self, update_ops: list, name_scope: str) -> Operation:

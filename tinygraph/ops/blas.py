@@ -1,0 +1,113 @@
+"""What NumPy's own BLAS can do and NumPy doesn't offer: add to what is there.
+
+`np.dot` has no way to add a product to an array, and a ufunc none to scale what it adds; BLAS has
+`gemm` and `axpy`. They are called in the library that NumPy itself has loaded, so that one pool of
+threads serves all products: two pools, such as NumPy's and SciPy's, fight for the processor.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+from collections.abc import Callable
+
+import numpy as np
+
+Array = np.ndarray
+ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112  # CBLAS's numbers
+
+
+@functools.cache
+def routines() -> dict[str, tuple[Callable, Callable]]:
+    """`gemm` and `axpy` by the dtype's character; empty where NumPy's BLAS can't be found."""
+    numpy = sys.modules["numpy._core._multiarray_umath"].__file__
+    try:
+        library = ctypes.CDLL(numpy)
+    except (OSError, TypeError):
+        return {}
+    for names, size in (("scipy_cblas_%s64_", ctypes.c_int64), ("cblas_%s", ctypes.c_int32)):
+        if hasattr(library, names % "sgemm"):
+            found = {
+                letter: (
+                    _gemm(getattr(library, names % (kind + "gemm")), size, real),
+                    _axpy(getattr(library, names % (kind + "axpy")), size, real),
+                )
+                for letter, kind, real in (("f", "s", ctypes.c_float), ("d", "d", ctypes.c_double))
+            }
+            return found if _works(found) else {}
+    return {}
+
+
+def _gemm(function, size, real):
+    choice, array = ctypes.c_int, ctypes.c_void_p
+    function.argtypes = [
+        choice, choice, choice, size, size, size,
+        real, array, size, array, size, real, array, size,
+    ]  # fmt: skip
+    function.restype = None
+    return function
+
+
+def _axpy(function, size, real):
+    function.argtypes = [size, real, ctypes.c_void_p, size, ctypes.c_void_p, size]
+    function.restype = None
+    return function
+
+
+def _works(found: dict) -> bool:
+    """Whether the functions are what their names say."""
+    for letter, (gemm, axpy) in found.items():
+        a, b = np.arange(6, dtype=letter).reshape(2, 3), np.arange(12, dtype=letter).reshape(4, 3)
+        c = np.ones((2, 4), letter)
+        _product_call(gemm, c, a, b.T, 2.0)()
+        d = np.ones(6, letter)
+        _scaled_call(axpy, d, a.reshape(6), -3.0)()
+        if not np.array_equal(c, 1 + 2 * (a @ b.T)) or not np.array_equal(d, 1 - 3 * a.ravel()):
+            return False
+    return True
+
+
+def adding_product(c: Array, a: Array, b: Array, alpha: float) -> functools.partial:
+    """The call that adds alpha * a @ b to the contiguous matrix c."""
+    return _product_call(routines()[c.dtype.char][0], c, a, b, alpha)
+
+
+def adding_scaled(y: Array, x: Array, alpha: float) -> functools.partial:
+    """The call that adds alpha * x to the contiguous array y."""
+    return _scaled_call(routines()[y.dtype.char][1], y, x, alpha)
+
+
+def _product_call(gemm: Callable, c: Array, a: Array, b: Array, alpha: float) -> functools.partial:
+    (rows, columns), inner = c.shape, a.shape[1]
+    a, how_a = _row_major(a)
+    b, how_b = _row_major(b)
+    call = functools.partial(
+        gemm, ROW_MAJOR, how_a, how_b, rows, columns, inner,
+        alpha, _address(a), a.shape[1] or 1, _address(b), b.shape[1] or 1,
+        1.0, _address(c), columns or 1,
+    )  # fmt: skip
+    call.operands = c, a, b  # type: ignore[attr-defined]  # their memory must live
+    return call
+
+
+def _scaled_call(axpy: Callable, y: Array, x: Array, alpha: float) -> functools.partial:
+    x = np.ascontiguousarray(x)
+    call = functools.partial(axpy, y.size, alpha, _address(x), 1, _address(y), 1)
+    call.operands = y, x  # type: ignore[attr-defined]
+    return call
+
+
+def _row_major(x: Array) -> tuple[Array, int]:
+    if x.flags.c_contiguous:
+        return x, AS_IT_IS
+    if x.flags.f_contiguous:
+        return x.T, TRANSPOSED
+    return np.ascontiguousarray(x), AS_IT_IS
+
+
+def _address(x: Array) -> int:
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(x))  # type: ignore[arg-type]  # x.ctypes: 1 us
+    except (TypeError, ValueError):  # read-only, or empty
+        return x.ctypes.data

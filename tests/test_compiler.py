@@ -1,15 +1,18 @@
 """The generated program: what is in it, where values live, and that no pass changes a result."""
 
+import gc
 import itertools
 import linecache
 import re
 import sys
 import traceback
+import weakref
 
 import numpy as np
 import pytest
 
 import tinygraph as tg
+from tinygraph.compiler.parts import PART
 from tinygraph.compiler.rewrite import PASSES
 from tinygraph.ops import blas
 
@@ -362,6 +365,70 @@ def test_an_interrupt_at_any_bytecode_leaves_variables_whole(sizes):
         sess.run(train, feed)
         assert all(map(np.array_equal, sess.run([w, b]), new))
     assert seen == {0, 1}
+
+
+# ---------------------------------------------------------------- long programs
+
+
+def long_program():
+    """More lines than one function has; a size that depends on values, and an update, cross them.
+
+    Returns the input, the fetches and their values for the input [1, -1, 3].
+    """
+    x = tg.placeholder(tg.float64, [None], name="x")
+    v = tg.Variable([1.0, 2.0], dtype=tg.float64, name="v")
+    kept = tg.boolean_mask(x, x > 0.0)
+    y = x
+    for _ in range(PART + PART // 2):
+        y = y + 1.0
+    update = v.assign_add(kept)
+    z = y
+    for _ in range(PART):
+        z = z + 1.0
+    value, n = np.array([1.0, -1.0, 3.0]), PART + PART // 2
+    fetches = [y, tg.reduce_sum(kept) + z, update, v, tg.gradients(z, x)[0]]
+    return x, fetches, [value + n, value + n + PART + 4, [2.0, 5.0], [2.0, 5.0], np.ones(3)]
+
+
+def test_a_long_program_is_in_parts(sess):
+    x, fetches, expected = long_program()
+    feed = {x: [1.0, -1.0, 3.0]}
+    source = sess.source(fetches, feed)
+    assert len(lines_with(source, "def part")) >= 3
+    lengths = [len(part.splitlines()) for part in source.split("def ")]
+    assert max(lengths) <= PART + 5
+    sess.run(tg.global_variables_initializer())
+    for value, right in zip(sess.run(fetches, feed), expected, strict=True):
+        assert np.array_equal(value, right)
+    profile = tg.Session().profile(fetches[0], feed, runs=1)
+    assert sum(row.calls for row in profile.rows) == PART + PART // 2
+
+
+def test_an_error_in_a_part_names_its_node(sess):
+    x, fetches, _ = long_program()
+    index = tg.cast(fetches[1], tg.int32)[0]
+    y = tg.gather(tg.constant([1.0, 2.0]), index, name="lookup")
+    with pytest.raises(tg.errors.InvalidArgumentError, match="in 'lookup'") as caught:
+        sess.run(y, {x: [1.0, -1.0, 3.0]})
+    text = "".join(traceback.format_exception(caught.value))
+    assert re.search(r'File "<tinygraph program \d+, part \d+>", line \d+, in part\d+\n +d', text)
+
+
+def test_an_evicted_plan_frees_its_buffers_at_once():
+    x = tg.placeholder(tg.float32, [None])
+    y = tg.reduce_sum(tg.exp(x) + x)
+    sess = tg.Session()
+    sess.run(y, {x: np.ones(1000)})
+    (plan,) = sess._plans.values()
+    freed = weakref.ref(plan), weakref.ref(plan.step.__globals__["b0"])
+    del plan
+    gc.disable()  # it must not take the cyclic collector
+    try:
+        for n in range(1, 66):
+            sess.run(y, {x: np.ones(n)})
+        assert [reference() for reference in freed] == [None, None]
+    finally:
+        gc.enable()
 
 
 # ---------------------------------------------------------------- found by reviews

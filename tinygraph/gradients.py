@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tinygraph.errors import DTypeError, GraphError, ShapeError
-from tinygraph.graph import Graph, Node, Operation, ancestors
+from tinygraph.graph import Graph, Node, Operation, ancestors, collector_paused
 from tinygraph.op import as_node, registry
 from tinygraph.ops.array import ones_like, zeros_like
 from tinygraph.ops.reduce import sum_like
@@ -63,7 +63,7 @@ def gradients(
     graph = ys[0].graph
     for node in (*ys, *xs):
         graph.as_graph_element(node)
-    with graph.as_default(), graph.name_scope(name):
+    with collector_paused(), graph.as_default(), graph.name_scope(name):
         arriving = _initial(ys, grad_ys)
         totals = _backward(graph, arriving, xs, stops)
         if unconnected_gradients == UnconnectedGradients.ZERO:

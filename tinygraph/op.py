@@ -116,7 +116,6 @@ class Op:
         if not (self.view or self.dynamic or self.effect or _takes_out(self.kernel)):
             raise DTypeError(f"the kernel of {self.name} takes no `out`; it needs dynamic=True")
         object.__setattr__(self, "__doc__", self.doc)
-        object.__setattr__(self, "__signature__", _signature(self.params))
         _registry[self.name] = self
 
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
@@ -199,6 +198,11 @@ class Op:
         if value.shape != spec.shape.dims or value.dtype not in (object, spec.dtype.numpy):
             return None
         return value
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__signature__":  # made when it is asked for, which few programs do
+            return _signature(self.params)
+        raise AttributeError(f"'Op' object has no attribute {name!r}")
 
     def __repr__(self) -> str:
         return f"<tg op {self.name}({', '.join(self.params)})>"

@@ -273,7 +273,7 @@ class Session:
     # ---------------------------------------------------------------- feeds
 
     def _feeds(self, feed_dict: Mapping) -> dict[Node, np.ndarray]:
-        if not isinstance(feed_dict, Mapping):
+        if type(feed_dict) is not dict and not isinstance(feed_dict, Mapping):
             raise DTypeError(f"feed_dict is a dict of tensors and their values, not {feed_dict!r}")
         feeds: dict[Node, np.ndarray] = {}
         for key, value in feed_dict.items():
@@ -281,21 +281,11 @@ class Session:
             node = key if is_ours else self._node(key, "feed")
             if node in feeds:
                 raise GraphError(f"'{node.name}' is fed twice, under two keys")
-            feeds[node] = self._fed(node, value)
+            as_it_is = type(value) is np.ndarray and value.dtype is node.spec.dtype.numpy
+            if not as_it_is or not value.flags.c_contiguous:
+                value = self._converted(node, value)
+            feeds[node] = value
         return feeds
-
-    def _fed(self, node: Node, value: Any) -> np.ndarray:
-        spec, array = node.spec, value
-        as_it_is = type(value) is np.ndarray and value.dtype == spec.dtype.numpy
-        if not as_it_is or not value.flags.c_contiguous:
-            array = self._converted(node, value)
-        dims = spec.shape.dims
-        if dims not in (None, array.shape) and not spec.shape.is_compatible_with(array.shape):
-            raise ShapeError(
-                f"Cannot feed value of shape {array.shape} for Tensor '{node.name}', which has "
-                f"shape '{spec.shape}' (made at {node.where})"
-            )
-        return array
 
     def _converted(self, node: Node, value: Any) -> np.ndarray:
         if node.kind.effect:
@@ -322,6 +312,12 @@ class Session:
         return plan
 
     def _plan(self, fetched: Fetched, feeds: dict[Node, np.ndarray], fetches: Any) -> Plan:
+        for node, array in feeds.items():
+            if not node.spec.shape.is_compatible_with(array.shape):
+                raise ShapeError(
+                    f"Cannot feed value of shape {array.shape} for Tensor '{node.name}', which has "
+                    f"shape '{node.spec.shape}' (made at {node.where})"
+                )
         needed = ancestors([*fetched.tensors, *fetched.targets], stop=feeds)
         unfed = [node for node in needed if node.kind.fed and node not in feeds]
         if unfed:

@@ -6,11 +6,13 @@ import keyword
 import math
 import re
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from tinygraph.compiler.memory import Memory
+from tinygraph.compiler.parts import Line, functions as in_functions, split
 from tinygraph.compiler.rewrite import Program
 from tinygraph.graph import Node
 from tinygraph.op import argument, const
@@ -19,6 +21,7 @@ from tinygraph.spec import DType, Shape, Spec, as_dtype
 COMMENT_COLUMN = 68  # at most; beside short lines the comments stand closer
 SPELLED_OUT = 8  # elements of a constant
 OWN = {"numpy", "tinygraph"}
+GAP: list[Line] = [("", None), ("", None)]
 RESERVED = {"np", "step", "variables", "inf", "nan", *keyword.kwlist}
 
 
@@ -38,10 +41,11 @@ class Code:
         self._counts: dict[str, int] = {}
         self._static: dict[Node, np.ndarray] = {}
         self._returned: set[Node] = set()
-        self._head: list[tuple[str, Node | None]] = []
-        self._body: list[tuple[str, Node | None]] = []
+        self._head: list[Line] = []
+        self._body: list[Line] = []
         self._emit()
-        self.source = self._assemble()
+        self.pieces = self._assemble()
+        self.source = "".join(self.pieces)
 
     # ---------------------------------------------------------------- the parts
 
@@ -228,17 +232,24 @@ class Code:
     def _line(self, text: str, node: Node | None = None) -> None:
         self._body.append((text, node))
 
-    def _assemble(self) -> str:
-        feeds = ", ".join(["variables", *(self._names[node] for node in self.program.feeds)])
-        lines = [*self._head, ("", None), ("", None)] if self._head else []
-        lines.append((f"def step({feeds}):", None))
-        for text, node in self._body:
-            lines.append(("    " + text, node))
-            if node is not None:
-                self.node_of_line[len(lines)] = node
-        widths = [len(text) for text, node in lines if node is not None]
+    def _assemble(self) -> list[str]:
+        """The source in pieces, to be compiled one by one."""
+        given = ["variables", *(self._names[node] for node in self.program.feeds)]
+        head = split(self._head)
+        functions = in_functions(given, self._body, self._unique)
+        if head:
+            functions[0] = [*GAP, *functions[0]]
+        functions[1:] = [[*GAP, *lines] for lines in functions[1:]]
+        pieces = [*head, *functions]
+        widths = [len(text) for lines in pieces for text, node in lines if node is not None]
         column = min(max(widths, default=0), COMMENT_COLUMN)
-        return "".join(_commented(text, node, column) + "\n" for text, node in lines)
+        numbered = enumerate((line for lines in pieces for line in lines), start=1)
+        for number, (_, node) in islice(numbered, len(self._head), None):
+            if node is not None:
+                self.node_of_line[number] = node
+        if len(functions) == 1:
+            pieces = [[*self._head, *functions[0]]]
+        return ["".join(_commented(*line, column) + "\n" for line in lines) for lines in pieces]
 
 
 def is_foreign(kernel: Any) -> bool:

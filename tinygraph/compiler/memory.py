@@ -34,7 +34,8 @@ class Memory:
     inplace: set[Node] = field(default_factory=set)
 
     def has_out(self, node: Node) -> bool:
-        return any(node in part for part in (self.buffer, self.spare, self.owner, self.fresh))
+        places = (self.buffer, self.spare, self.owner, self.fresh)
+        return any([node in place for place in places])
 
 
 def computed(node: Node) -> bool:

@@ -18,7 +18,7 @@ from tinygraph.compiler.rewrite import PASSES, Program, describe, lower
 from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError,
 )  # fmt: skip
-from tinygraph.graph import Node
+from tinygraph.graph import Node, collector_paused
 from tinygraph.spec import Spec
 
 _serial = itertools.count()
@@ -36,12 +36,17 @@ class Plan:
             for line, node in code.node_of_line.items()
         }
         self.specs = program.specs
-        namespace = code.namespace
-        exec(compile(self.source, self.filename, "exec"), namespace)  # our own source
-        self.step = namespace["step"]
-        lines = self.source.splitlines(keepends=True)
-        linecache.cache[self.filename] = (len(self.source), None, lines, self.filename)
-        weakref.finalize(self, linecache.cache.pop, self.filename, None)
+        self._first_line = {self.filename: 0}  # of what was compiled as that file, in `source`
+        line = 0
+        for i, piece in enumerate(code.pieces):
+            filename = f"{self.filename[:-1]}, part {i}>" if len(code.pieces) > 1 else self.filename
+            exec(compile(piece, filename, "exec"), code.namespace)  # our own source
+            lines = piece.splitlines(keepends=True)
+            linecache.cache[filename] = (len(piece), None, lines, filename)
+            weakref.finalize(self, linecache.cache.pop, filename, None)
+            self._first_line[filename] = line
+            line += len(lines)
+        self.step = code.namespace.pop("step")  # so that the plan is in no cycle
 
     def __call__(self, variables: Any, *feeds: np.ndarray) -> tuple:
         try:
@@ -81,9 +86,9 @@ class Plan:
     def _at_fault(self, error: Exception) -> Node | None:
         trace = error.__traceback__
         while trace is not None:
-            if trace.tb_frame.f_code.co_filename == self.filename:
-                line = self.lines.get(trace.tb_lineno)
-                return None if line is None else line.node
+            first = self._first_line.get(trace.tb_frame.f_code.co_filename)
+            if first is not None and first + trace.tb_lineno in self.lines:
+                return self.lines[first + trace.tb_lineno].node
             trace = trace.tb_next
         return None
 
@@ -96,5 +101,6 @@ def compile_plan(
     passes: frozenset[str] = PASSES,
 ) -> Plan:
     """Compile what `fetches` and `targets` need, for feeds of these specs; return the fetches."""
-    program = lower(fetches, targets, feeds, passes)
-    return Plan(program, Code(program, plan_memory(program), state_of))
+    with collector_paused():
+        program = lower(fetches, targets, feeds, passes)
+        return Plan(program, Code(program, plan_memory(program), state_of))

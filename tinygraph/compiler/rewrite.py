@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 import numpy as np
 
@@ -148,7 +149,9 @@ def lower(
         fetches = list(fetches)
         for node in feeds:
             trace.current = node
-            replay.value[node] = trace.add(argument, (), {}, feeds[node], "")
+            known = node.spec.value is None and node.spec.shape == feeds[node].shape
+            spec = node.spec if known else feeds[node]
+            replay.value[node] = trace.add(argument, (), {}, spec, "")
             program.feeds.append(replay.value[node])
         for node in ancestors([*fetches, *targets], stop=feeds):
             if node not in feeds:
@@ -168,7 +171,7 @@ def fuse(program: Program, kept: Iterable[Node]) -> None:
     trace = program.trace
     if "fuse" not in trace.passes or not any(n.kind.fuse for n in program.nodes):
         return
-    uses = Counter(x for node in program.nodes for x in node.inputs)
+    uses = Counter(chain.from_iterable([node.inputs for node in program.nodes]))
     uses.update([*program.results, *program.updates.values()])
     fused: dict[Node, Node] = {}
     order: list[Node] = []
@@ -176,7 +179,7 @@ def fuse(program: Program, kept: Iterable[Node]) -> None:
     with trace.as_default():
         for node in program.nodes:
             made = len(trace.nodes)
-            if any(x in fused for x in node.inputs):
+            if not fused.keys().isdisjoint(node.inputs):
                 node.inputs = tuple(fused.get(x, x) for x in node.inputs)
             if node.kind.fuse is not None:
                 trace.current = trace.user_node[node]
@@ -210,6 +213,10 @@ class _Replay:
             return
         inputs = tuple(self._read(node, i, x) for i, x in enumerate(node.inputs))
         if kind.reads:
+            value = self.trace.add(kind, inputs, node.attrs, node.spec, "")
+        elif node.spec.shape.is_fully_defined() and all(
+            [x.spec is y.spec for x, y in zip(node.inputs, inputs, strict=True)]
+        ):  # nothing new is known
             value = self.trace.add(kind, inputs, node.attrs, node.spec, "")
         else:
             value = self._applied(node, inputs)

@@ -34,8 +34,9 @@ class Memory:
     inplace: set[Node] = field(default_factory=set)
 
     def has_out(self, node: Node) -> bool:
-        places = (self.buffer, self.spare, self.owner, self.fresh)
-        return any([node in place for place in places])
+        return (
+            node in self.buffer or node in self.spare or node in self.owner or node in self.fresh
+        )
 
 
 def computed(node: Node) -> bool:

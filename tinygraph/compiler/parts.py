@@ -24,7 +24,9 @@ def functions(given: list[str], body: list[Line], unique: Callable[[str], str]) 
     bodies = split(body)
     made = [_assigned(part) for part in bodies]
     local = {*given, *(name for names in made for name in names)}
-    parts, calls, needed = [], [], set()  # needed: by the parts that follow
+    parts: list[list[Line]] = []
+    calls: list[Line] = []
+    needed: set[str] = set()  # by the parts that follow
     for part, own in zip(bodies[::-1], made[::-1], strict=True):
         used = {word for text, _ in part for word in WORD.findall(text)} & local
         takes, gives = sorted(used - own), sorted(needed & own)

@@ -194,6 +194,14 @@ def fuse(program: Program, kept: Iterable[Node]) -> None:
     program.nodes = ancestors([*program.results, *program.updates.values(), *kept])
 
 
+def _known_before(nodes: tuple[Node, ...], users: tuple[Node, ...]) -> bool:
+    """Whether the specs say no more than those of the user's nodes, so that inferring won't."""
+    for x, y in zip(nodes, users, strict=True):  # noqa: SIM110 (runs for each node)
+        if x.spec is not y.spec:
+            return False
+    return True
+
+
 class _Replay:
     """The state of a replay: each user's node's value, and each variable's values in order."""
 
@@ -214,9 +222,7 @@ class _Replay:
         inputs = tuple(self._read(node, i, x) for i, x in enumerate(node.inputs))
         if kind.reads:
             value = self.trace.add(kind, inputs, node.attrs, node.spec, "")
-        elif node.spec.shape.is_fully_defined() and all(
-            [x.spec is y.spec for x, y in zip(node.inputs, inputs, strict=True)]
-        ):  # nothing new is known
+        elif node.spec.shape.is_fully_defined() and _known_before(inputs, node.inputs):
             value = self.trace.add(kind, inputs, node.attrs, node.spec, "")
         else:
             value = self._applied(node, inputs)

@@ -196,7 +196,7 @@ def fuse(program: Program, kept: Iterable[Node]) -> None:
 
 def _known_before(nodes: tuple[Node, ...], users: tuple[Node, ...]) -> bool:
     """Whether the specs say no more than those of the user's nodes, so that inferring won't."""
-    for x, y in zip(nodes, users, strict=True):  # noqa: SIM110 (runs for each node)
+    for x, y in zip(nodes, users, strict=True):
         if x.spec is not y.spec:
             return False
     return True

@@ -33,6 +33,7 @@ NO_CASE = {
     "Const": "every case with a Python or NumPy operand has one",
     "Placeholder": "every input of every case is one",
     "NoOp": "has no value: see test_state.py",
+    "Loop": "is what other ops become: see test_loops.py",
 }
 
 # Ops whose user says how much of the shape is known.

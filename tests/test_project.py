@@ -41,8 +41,8 @@ LAYERS = """
 """.split()
 
 # Not needed by `import tinygraph`; these parts import them where they are used.
-OPTIONAL = {"graphviz", "IPython", "matplotlib", "pooch", "pygraphviz", "tqdm"}
-MAY_IMPORT_LATE = {"datasets", "interop", "viz"}
+OPTIONAL = {"graphviz", "IPython", "matplotlib", "numba", "pooch", "pygraphviz", "tqdm"}
+MAY_IMPORT_LATE = {"datasets", "interop", "ops", "viz"}
 
 CODE_LINES = 400
 

@@ -40,6 +40,10 @@ class SymbolicError(DTypeError, NotImplementedError):
     """A node used as an array: it has no value while the graph is built."""
 
 
+class MissingPackageError(TinygraphError, ImportError):
+    """An optional package that was asked for is not installed."""
+
+
 class OpError(TinygraphError):
     """Base of the errors of a run (TF: `tf.errors.OpError`)."""
 

@@ -67,6 +67,12 @@ class Op:
     prepare
         `prepare(*arrays, **attrs) -> functools.partial`: the one call, of a C function, that
         computes the op in place of its first input; so may a variable be updated in place.
+    element
+        An element of the result as an expression of the inputs' elements `{0}`, `{1}`, of the
+        result's dtype `{type}` and of the attributes, if a compiled loop may compute it.
+    written
+        `written(name, **attrs) -> lines`: the kernel as a function's source, which is put into
+        the program; for an op whose kernel is made for it.
     state
         `state(name, **attrs) -> object`: what a Session keeps for a node of that name between
         runs; the kernel gets it as `state=`.
@@ -101,6 +107,8 @@ class Op:
     rewrite: Callable[..., Node | None] | None = None
     fuse: Callable[..., Node | None] | None = None
     prepare: Callable[..., Callable] | None = None
+    element: str = ""
+    written: Callable[..., list[str]] | None = None
     state: Callable[..., Any] | None = None
     fed: bool = False
     reads: bool = False

@@ -7,7 +7,7 @@ import difflib
 import threading
 import warnings
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from functools import partial
 from time import perf_counter_ns
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 
 from tinygraph.compiler.plan import Plan, compile_plan
 from tinygraph.compiler.profile import Profile, Recording
-from tinygraph.compiler.rewrite import PASSES
+from tinygraph.compiler.rewrite import OPTIONAL_PASSES, PASSES
 from tinygraph.errors import (
     DTypeError, FailedPreconditionError, GraphError, GraphGrowthWarning, InvalidArgumentError,
     NotFoundError, ShapeError, TinygraphError,
@@ -24,6 +24,7 @@ from tinygraph.errors import (
 from tinygraph.graph import (
     Graph, Node, Operation, ancestors, get_default_graph, pushed, session_stack,
 )  # fmt: skip
+from tinygraph.ops.loop import numba
 from tinygraph.spec import Shape, Spec, to_array
 from tinygraph.timeline import RunMetadata, RunOptions, traced
 
@@ -108,7 +109,7 @@ class Session:
         if graph is not None and not isinstance(graph, Graph):
             raise DTypeError(f"graph must be a tg.Graph, not {graph!r}")
         self.graph = graph or get_default_graph()
-        self.passes = frozenset(passes)
+        self.passes = _checked(passes)
         self._variables = Variables()
         self._states: dict[Node, Any] = {}
         self._plans: OrderedDict[tuple, Plan] = OrderedDict()
@@ -391,6 +392,17 @@ class Session:
         self._plans.clear()
         self._variables.clear()
         self._states.clear()
+
+
+def _checked(passes: Iterable[str]) -> frozenset[str]:
+    found = frozenset(passes)
+    unknown = found - PASSES - OPTIONAL_PASSES
+    if unknown:
+        known = ", ".join(sorted(PASSES | OPTIONAL_PASSES))
+        raise GraphError(f"no passes are called {', '.join(sorted(unknown))}; there are {known}")
+    if "loops" in found:
+        numba()
+    return found
 
 
 class InteractiveSession(Session):

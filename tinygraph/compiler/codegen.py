@@ -6,7 +6,6 @@ import keyword
 import math
 import re
 from collections.abc import Callable
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,14 @@ from tinygraph.compiler.parts import Line, functions as in_functions, split
 from tinygraph.compiler.rewrite import Program
 from tinygraph.graph import Node
 from tinygraph.op import argument, const
+from tinygraph.ops.loop import compiled
 from tinygraph.spec import DType, Shape, Spec, as_dtype
 
 COMMENT_COLUMN = 68  # at most; beside short lines the comments stand closer
 SPELLED_OUT = 8  # elements of a constant
 OWN = {"numpy", "tinygraph"}
 GAP: list[Line] = [("", None), ("", None)]
-RESERVED = {"np", "step", "variables", "inf", "nan", *keyword.kwlist}
+RESERVED = {"np", "step", "compiled", "variables", "inf", "nan", *keyword.kwlist}
 
 
 class Code:
@@ -32,7 +32,7 @@ class Code:
         self.program = program
         self.memory = memory
         self.state_of = state_of
-        self.namespace: dict[str, Any] = {"np": np}
+        self.namespace: dict[str, Any] = {"np": np, "compiled": compiled}
         self.node_of_line: dict[int, Node] = {}
         self._names: dict[Node, str] = {}
         self._spares: dict[Node, str] = {}
@@ -41,6 +41,8 @@ class Code:
         self._counts: dict[str, int] = {}
         self._static: dict[Node, np.ndarray] = {}
         self._returned: set[Node] = set()
+        self._written: dict[Node, str] = {}  # the functions that are written for nodes
+        self._kernels: dict[tuple[str, ...], str] = {}  # their sources without a name
         self._head: list[Line] = []
         self._body: list[Line] = []
         self._emit()
@@ -81,6 +83,9 @@ class Code:
             self._line(f'{name} = variables["{node.op_name}"]', node)
         elif kind.effect:
             self._line(self._call(node), node)
+        elif kind.written is not None and node not in self._written:
+            self._written[node] = self._write(node)
+            self._emit_node(node)
         elif node in self.memory.owner:
             self._names[node] = self._name(node.inputs[0])
             call = self._unique("update0")
@@ -98,6 +103,15 @@ class Code:
             self._line(self._call(node, out=self._names[node]), node)
         else:
             self._emit_allocating(node)
+
+    def _write(self, node: Node) -> str:
+        """The name of the function that is the node's kernel, which equal ones share."""
+        kind = node.kind
+        assert kind.written is not None
+        text = tuple(kind.written("", **node.attrs))
+        if text not in self._kernels:
+            self._kernels[text] = self._unique(f"{kind.name.lower()}0")
+        return self._kernels[text]
 
     def _emit_allocating(self, node: Node) -> None:
         """A view, made once where what it views stays in place; else what the kernel allocates."""
@@ -160,6 +174,8 @@ class Code:
                 parts.append(_scalar(value))
             else:
                 parts.append(self._name(x))
+        if node in self._written:
+            return f"{self._written[node]}({', '.join([*parts, str(out)])})"
         if out is not None:
             parts.append(f"out={out}")
         if kind.state is not None:
@@ -233,23 +249,27 @@ class Code:
         self._body.append((text, node))
 
     def _assemble(self) -> list[str]:
-        """The source in pieces, to be compiled one by one."""
+        """The source in pieces, to be compiled one by one; short programs are one piece."""
         given = ["variables", *(self._names[node] for node in self.program.feeds)]
         head = split(self._head)
+        written: list[list[Line]] = [
+            [(line.replace("def (", f"def {name}("), None) for line in text]
+            for text, name in self._kernels.items()
+        ]
         functions = in_functions(given, self._body, self._unique)
-        if head:
-            functions[0] = [*GAP, *functions[0]]
-        functions[1:] = [[*GAP, *lines] for lines in functions[1:]]
-        pieces = [*head, *functions]
+        pieces = [*head, *written, *functions]
+        pieces[len(head) :] = [[*GAP, *lines] for lines in pieces[len(head) :]]
+        if not head:
+            del pieces[0][: len(GAP)]
         widths = [len(text) for lines in pieces for text, node in lines if node is not None]
         column = min(max(widths, default=0), COMMENT_COLUMN)
-        numbered = enumerate((line for lines in pieces for line in lines), start=1)
-        for number, (_, node) in islice(numbered, len(self._head), None):
+        lines = [line for piece in pieces for line in piece]
+        for number, (_, node) in enumerate(lines[len(self._head) :], start=len(self._head) + 1):
             if node is not None:
                 self.node_of_line[number] = node
         if len(functions) == 1:
-            pieces = [[*self._head, *functions[0]]]
-        return ["".join(_commented(*line, column) + "\n" for line in lines) for lines in pieces]
+            pieces = [lines]
+        return ["".join(_commented(*line, column) + "\n" for line in piece) for piece in pieces]
 
 
 def is_foreign(kernel: Any) -> bool:

@@ -104,7 +104,10 @@ class Clocked:
         while self._mark in source:
             self._mark = f"_{self._mark}"
         texts = [text.encode() for text in source.splitlines()]  # Python counts columns in bytes
-        functions = [part for part in ast.parse(source).body if isinstance(part, ast.FunctionDef)]
+        functions = [
+            part for part in ast.parse(source).body
+            if isinstance(part, ast.FunctionDef) and not part.decorator_list
+        ]  # fmt: skip
         statements = list(_simple(functions))
         self.parts = {
             s.lineno: _part(texts[s.lineno - 1][s.col_offset : s.end_col_offset], lines, s.lineno)

@@ -26,6 +26,9 @@ from tinygraph.spec import Shape, Spec
 PASSES = frozenset({"fold", "merge", "simplify", "fuse", "inplace"})
 """The optimisations, each of which can be left out; only `fuse` changes how results are rounded."""
 
+OPTIONAL_PASSES = frozenset({"loops"})
+"""What can be added to them: `loops` needs numba, and compiles for a second or two."""
+
 FOLD_LIMIT = 10 * 2**20  # bytes; as TF's, so that a plan doesn't hoard what is cheap to make
 
 

@@ -75,6 +75,7 @@ add_scaled_op = Op(
     (lambda g, z, y, x, alpha: g, lambda g, z, y, x, alpha: alpha * g,
      lambda g, z, y, x, alpha: registry["Sum"](g * x, axis=None, keepdims=False)),
     ("y", "x", "alpha"), inplace=(0,), static=(2,), prepare=blas.adding_scaled,
+    element="{0} + {2} * {1}",
     doc="y + alpha * x, for a scalar alpha; BLAS's axpy.",
 )  # fmt: skip
 

@@ -328,7 +328,8 @@ within_op = Op(
     "Within", np.clip,
     lambda x, a_min, a_max: Spec(x.shape, check_dtypes((x,), "float")),
     (lambda g, y, x, a_min, a_max: keep_where(g, logical_and(x >= a_min, x <= a_max)),), ("x",),
-    inplace=(0,), doc="min(max(x, a_min), a_max), elementwise, for bounds that are numbers.",
+    inplace=(0,), element="np.minimum(np.maximum({0}, {type}({a_min})), {type}({a_max}))",
+    doc="min(max(x, a_min), a_max), elementwise, for bounds that are numbers.",
 )  # fmt: skip
 
 

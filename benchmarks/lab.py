@@ -152,6 +152,7 @@ def ask(task: Task) -> Any:
     module, function = task.function.split(".")
     command = [python, "-m", "benchmarks.child", module, function, json.dumps(task.arguments)]
     environment = {**os.environ, **QUIET}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # modules are compiled in the first process
     try:
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     except OSError as error:  # no such interpreter

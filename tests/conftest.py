@@ -5,6 +5,34 @@ from contextlib import contextmanager
 import pytest
 
 import tinygraph as tg
+from tinygraph.compiler.rewrite import PASSES
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--without", metavar="PASS", choices=sorted(PASSES),
+        help="run all sessions without this pass of the compiler, and leave out "
+        "the tests that are about the passes themselves",
+    )  # fmt: skip
+    parser.addoption(
+        "--loops", action="store_true", help="run all sessions with compiled loops; as above"
+    )
+
+
+def pytest_configure(config):
+    """Other passes by default: those of `Session(passes=...)` are a keyword's default."""
+    passes = PASSES - {config.getoption("--without")}
+    if config.getoption("--loops"):
+        passes |= {"loops"}
+    tg.Session.__init__.__kwdefaults__["passes"] = passes
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--without") or config.getoption("--loops"):
+        left_out = [item for item in items if item.get_closest_marker("default_passes")]
+        items[:] = [item for item in items if item not in set(left_out)]
+        config.hook.pytest_deselected(items=left_out)
+
 
 
 @pytest.fixture(autouse=True)

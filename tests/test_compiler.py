@@ -59,6 +59,7 @@ def test_no_pass_changes_a_bit(left_out):
         assert np.array_equal(a, c)
 
 
+@pytest.mark.default_passes
 def test_equal_nodes_are_merged(sess):
     x = tg.placeholder(tg.float32, [3])
     source = sess.source([tg.exp(x) * 2.0, tg.exp(x) * 3.0], {x: np.zeros(3)})
@@ -68,12 +69,14 @@ def test_equal_nodes_are_merged(sess):
     assert len(lines_with(source, "np.exp(")) == 2
 
 
+@pytest.mark.default_passes
 def test_constants_are_folded(sess):
     x = tg.placeholder(tg.float32, [3], name="x")
     y = x * (tg.constant(2.0) * 3.0 + 1.0)
     assert "np.multiply(x, 7.0, out=r0)" in sess.source(y, {x: np.zeros(3)})
 
 
+@pytest.mark.default_passes
 def test_shapes_are_folded_once_they_are_fed(sess):
     x = tg.placeholder(tg.float32, [None, None], name="x")
     n = tg.cast(tg.shape(x)[0] * tg.shape(x)[1], tg.float32)
@@ -89,6 +92,7 @@ def test_what_is_not_needed_is_not_run(sess):
     assert "def step(variables, x):\n    return" in sess.source(g, {x: np.zeros(3)})
 
 
+@pytest.mark.default_passes
 def test_a_gradient_of_ones_costs_no_memory(sess):
     x = tg.placeholder(tg.float32, [1000, 1000], name="x")
     (g,) = tg.gradients(tg.reduce_sum(x * x), x)
@@ -158,6 +162,7 @@ def test_random_programs_equal_plain_numpy():
             np.testing.assert_allclose(value, arrays[k], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.default_passes
 def test_an_update_is_computed_into_the_variables_spare_array():
     *_, train, feed = network()
     sess = tg.Session()
@@ -186,6 +191,7 @@ def optimizers(dtype):
     yield tg.train.GradientDescentOptimizer(0.1 * given)
 
 
+@pytest.mark.default_passes
 @pytest.mark.parametrize("number", range(5))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_fusing_changes_an_update_by_at_most_its_rounding(number, dtype):
@@ -250,6 +256,7 @@ def test_one_update_may_serve_two_variables(sess):
         np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.default_passes
 def test_a_step_with_an_update_in_place_keeps_no_second_array_of_the_variable(sess):
     *_, train, feed = network(*LARGE)
     source = sess.source(train, feed)
@@ -257,6 +264,7 @@ def test_a_step_with_an_update_in_place_keeps_no_second_array_of_the_variable(se
     assert "b_new" in source and "variables.commit(" in source
 
 
+@pytest.mark.default_passes
 def test_without_blas_nothing_is_fused(sess, monkeypatch):
     *_, train, feed = network(*LARGE)
     monkeypatch.setattr(blas, "routines", dict)
@@ -322,6 +330,7 @@ def test_evicted_programs_leave_linecache(sess):
     assert after - before <= 64
 
 
+@pytest.mark.default_passes
 @pytest.mark.parametrize("sizes", [(4, 3), LARGE])
 def test_an_interrupt_at_any_bytecode_leaves_variables_whole(sizes):
     _, w, b, _, train, feed = network(*sizes)
@@ -390,6 +399,7 @@ def long_program():
     return x, fetches, [value + n, value + n + PART + 4, [2.0, 5.0], [2.0, 5.0], np.ones(3)]
 
 
+@pytest.mark.default_passes
 def test_a_long_program_is_in_parts(sess):
     x, fetches, expected = long_program()
     feed = {x: [1.0, -1.0, 3.0]}
@@ -404,6 +414,7 @@ def test_a_long_program_is_in_parts(sess):
     assert sum(row.calls for row in profile.rows) == PART + PART // 2
 
 
+@pytest.mark.default_passes
 def test_an_error_in_a_part_names_its_node(sess):
     x, fetches, _ = long_program()
     sess.run(tg.global_variables_initializer())

@@ -175,6 +175,7 @@ def test_a_generated_program_spells_the_index_out():
     assert "getitem(x, i, i, index=np.s_['i0', None, 'i1':, ...])" in source
 
 
+@pytest.mark.default_passes
 def test_a_known_tensor_as_a_bound_costs_nothing_at_run_time():
     x = tg.placeholder(tg.float32, [None, 4], name="x")
     y = x[tg.shape(x)[0] - 1, : tg.constant(2)]
@@ -683,6 +684,7 @@ def test_tensors_of_a_graph_that_is_not_the_default_one():
     assert z.graph is graph and z.shape == (4, 2)
 
 
+@pytest.mark.default_passes
 def test_the_gradient_of_many_slices_is_linear_in_their_number():
     """Each slice's gradient is added in place; no zeros of the whole size for each."""
     x = tg.placeholder(tg.float32, [50, 4], name="x")

@@ -172,6 +172,7 @@ def test_equal_loops_are_compiled_once_and_keep_no_plan_alive():
     assert made[0] is made[1]
 
 
+@pytest.mark.default_passes
 def test_without_numba_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
     with pytest.raises(ImportError, match=r"pip install 'tinygraph-autodiff\[loops\]'"):

@@ -93,6 +93,7 @@ def test_nan_stays_nan():
         assert np.isnan(run(function(x))).all(), function
 
 
+@pytest.mark.default_passes
 def test_no_exponential_overflows():
     """The programs are exported too, and run where NumPy warns."""
     x = tg.placeholder(tg.float32, [2])
@@ -344,6 +345,7 @@ def network(width):
     return x, z, train
 
 
+@pytest.mark.default_passes
 def test_softmax_its_loss_and_its_gradient_share_one_exponential():
     x, z, train = network(10)
     t = tg.placeholder(tg.float32, [None, 10])
@@ -360,6 +362,7 @@ def test_softmax_its_loss_and_its_gradient_share_one_exponential():
         assert source.count(call) == 1, call
 
 
+@pytest.mark.default_passes
 def test_sigmoid_its_loss_and_its_gradient_share_one_exponential():
     x, z, train = network(784)
     loss = tg.reduce_mean(SIGMOID(labels=x, logits=z))

@@ -395,6 +395,7 @@ def test_the_train_op():
     assert isinstance(counting, tg.Operation) and counting.name == "GradientDescent_1"
 
 
+@pytest.mark.default_passes
 def test_the_program_is_as_short_as_the_formula():
     w = tg.Variable(np.zeros((3, 2), np.float32), name="w")
     train = tg.train.GradientDescentOptimizer(0.5).minimize(tg.reduce_sum(w * w))

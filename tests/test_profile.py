@@ -289,6 +289,7 @@ def test_each_line_has_its_own_time():
     assert profile.program == pytest.approx(0.9) and profile.around == pytest.approx(7)
 
 
+@pytest.mark.default_passes
 def test_bytes_and_places():
     x = tg.placeholder(tg.float32, [None, 3], name="x")
     y = tg.reshape(tg.exp(tg.transpose(x, name="turned"), name="e") * 2.0, [-1], name="flat")
@@ -332,6 +333,7 @@ def test_long_names_lose_their_middle():
     assert max(map(len, profile.table().splitlines())) < 130
 
 
+@pytest.mark.default_passes
 def test_the_source_with_times():
     fetches, feeds = classifier()
     sess = session()
@@ -351,6 +353,7 @@ def test_a_clock_that_does_not_tick():
 # ---------------------------------------------------------------- the Chrome trace
 
 
+@pytest.mark.default_passes
 def test_the_trace_is_ordered_and_names_nodes_and_lines(tmp_path):
     fetches, feeds = classifier()
     sess = session()
@@ -489,6 +492,7 @@ def test_a_collapsed_scope_has_the_time_of_its_nodes(layered):
     assert colour(1) in looks["hot"][1] and colour(4 / 56) in looks["cold"][1]
 
 
+@pytest.mark.default_passes
 @pytest.mark.parametrize("options", [{}, {"depth": 1}, {"updates": True, "constants": True}])
 def test_a_training_step_in_colours(options):
     fetches, feeds = classifier()

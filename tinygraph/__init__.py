@@ -93,11 +93,13 @@ from tinygraph.gradients import UnconnectedGradients, gradients
 from tinygraph.compiler.profile import Profile
 from tinygraph.timeline import RunMetadata, RunOptions
 from tinygraph.session import InteractiveSession, Session
-from tinygraph import initializers, linalg, math, nn, random, timeline, train
+from tinygraph import initializers, linalg, math, nn, random, timeline
 
 newaxis = None
 
-_ON_FIRST_USE = {"datasets": "datasets", "test": "testing", "testing": "testing", "viz": "viz"}
+_ON_FIRST_USE = {
+    "datasets": "datasets", "test": "testing", "testing": "testing", "train": "train", "viz": "viz",
+}
 
 
 def __getattr__(name: str):

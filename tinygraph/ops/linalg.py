@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import string
 from typing import Any
 
 import numpy as np
@@ -165,7 +164,7 @@ Node.__rmatmul__ = _matmul_reflected  # type: ignore[attr-defined]
 
 # ---------------------------------------------------------------- einsum and tensordot
 
-_LETTERS = string.ascii_letters
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def _terms_of(equation: str) -> tuple[str, str, str]:

@@ -41,7 +41,7 @@ def main() -> None:
     lab = Lab(args.processes, args.seconds, args.smoke, peers)
     print(head(args, lab))
     if "steps" in args.only:
-        steps.report(lab, args.models, args.batches, args.optimizers)
+        steps.report(lab, args.models, args.batches, args.optimizers, args.loops)
     for name, group in GROUPS.items():
         if name in args.only:
             group.report(lab)
@@ -74,6 +74,8 @@ def options() -> argparse.ArgumentParser:
         help="fresh processes of each thing (default: 5)")  # fmt: skip
     add("--seconds", type=float, default=1.0, metavar="S",
         help="time for each form in a process, about (default: 1)")  # fmt: skip
+    add("--loops", action="store_true",
+        help="training steps with the pass `loops`, which needs numba")  # fmt: skip
     add("--json", type=Path, metavar="FILE", help="write what every process measured")
     add("--smoke", action="store_true", help="only see whether it works")
     return parser

@@ -9,6 +9,7 @@ import numpy as np
 
 import tinygraph as tg
 from benchmarks import problems
+from tinygraph.compiler.rewrite import OPTIONAL_PASSES, PASSES
 
 OPTIMIZERS = {
     "sgd": tg.train.GradientDescentOptimizer,
@@ -26,13 +27,17 @@ class Training(NamedTuple):
     feeds: dict[tg.Tensor, np.ndarray]
 
 
-def step(model: str, batch: int, optimizer: str = "sgd") -> Callable[[], np.float32]:
+def step(
+    model: str, batch: int, optimizer: str = "sgd", loops: bool = False
+) -> Callable[[], np.float32]:
     """One training step, feeds and loss included."""
-    sess, fetches, feeds = training(model, batch, optimizer)
+    sess, fetches, feeds = training(model, batch, optimizer, loops)
     return lambda: sess.run(fetches, feeds)[1]
 
 
-def training(model: str, batch: int, optimizer: str = "sgd") -> Training:
+def training(
+    model: str, batch: int, optimizer: str = "sgd", loops: bool = False
+) -> Training:
     sizes = problems.SIZES[model]
     with tg.Graph().as_default():
         images = tg.placeholder(tg.float32, [None, sizes[0]], name="images")
@@ -48,7 +53,7 @@ def training(model: str, batch: int, optimizer: str = "sgd") -> Training:
             feeds[labels] = targets
         loss = tg.reduce_mean(losses)
         train = OPTIMIZERS[optimizer](problems.RATES[optimizer][model]).minimize(loss)
-        sess = tg.Session()
+        sess = tg.Session(passes=PASSES | OPTIONAL_PASSES if loops else PASSES)
         sess.run(tg.global_variables_initializer())
         return Training(sess, [train, loss], feeds)
 

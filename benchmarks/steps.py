@@ -19,22 +19,26 @@ PRODUCTS = {"wide": 1.25, "deep": 1.25, "autoencoder": 1.5}
 MANY = 1000  # from this batch size on, other targets hold
 
 
-def report(lab: Lab, chosen: list[str], batches: list[int], optimizers: list[str]) -> None:
+def report(
+    lab: Lab, chosen: list[str], batches: list[int], optimizers: list[str], loops: bool
+) -> None:
     for optimizer in optimizers:
         lab.heading(TITLES[optimizer])
         if optimizer == optimizers[0]:
             print(METHOD)
+            if loops:
+                print("tinygraph's elementwise ops are in loops that numba compiles.\n")
         others = [*OWN[1:], *(peer.title for peer in lab.peers)]
         print(f"{'model, batch':<18}{OWN[0]:<12}{cells(others)}")
         for model in chosen:
             if (model, optimizer) != ("denoising", "adam"):
                 for batch in batches:
-                    row(lab, model, batch, optimizer)
+                    row(lab, model, batch, optimizer, loops)
 
 
-def row(lab: Lab, model: str, batch: int, optimizer: str) -> None:
+def row(lab: Lab, model: str, batch: int, optimizer: str, loops: bool) -> None:
     what = {"model": model, "batch": batch, "optimizer": optimizer, "seconds": lab.seconds}
-    tasks = {"own": Task("steps.own", what)}
+    tasks = {"own": Task("steps.own", {**what, "loops": loops})}
     if model != "denoising":  # which draws random numbers, each framework in its own way
         for peer in lab.peers:
             arguments = {**what, "framework": peer.framework}
@@ -75,9 +79,11 @@ def aim(model: str, batch: int, optimizer: str, other: str) -> Target | None:
 # ---------------------------------------------------------------- in a process of its own
 
 
-def own(model: str, batch: int, optimizer: str, seconds: float) -> dict[str, float]:
+def own(
+    model: str, batch: int, optimizer: str, seconds: float, loops: bool
+) -> dict[str, float]:
     """Microseconds of the three forms that share NumPy's BLAS, and so one process."""
-    step = models.step(model, batch, optimizer)
+    step = models.step(model, batch, optimizer, loops)
     problems.check(model, batch, optimizer, step)
     forms = {
         "tinygraph": step,

@@ -33,6 +33,7 @@ NO_CASE = {
     "Const": "every case with a Python or NumPy operand has one",
     "Placeholder": "every input of every case is one",
     "NoOp": "has no value: see test_state.py",
+    "TimesVector": "is what sums of a matrix' rows and columns become: see the cases of Sum",
     "Loop": "is what other ops become: see test_loops.py",
 }
 

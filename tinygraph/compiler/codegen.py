@@ -214,8 +214,11 @@ class Code:
         """A name for a constant, which the source spells out if it is short."""
         value = node.attrs["value"]
         name = self._bind("c0", value)
+        dtype = numpy_name(node.spec.dtype)
         if 0 < value.size <= SPELLED_OUT and np.isfinite(value).all():
-            text = f"{name} = np.array({value.tolist()}, {numpy_name(node.spec.dtype)})"
+            text = f"{name} = np.array({value.tolist()}, {dtype})"
+        elif value.size and (value == 1).all():
+            text = f"{name} = np.ones({value.shape}, {dtype})"
         else:
             text = f"# {name} is given"
         self._head.append((text, node))

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygraph.graph import Node
 from tinygraph.op import (
-    Op, as_node, check_dtypes, composite, constant, reduced_shape, reduction,
+    Op, as_node, check_dtypes, composite, constant, reduced_shape, reduction, registry,
 )  # fmt: skip
 from tinygraph.ops.array import (
     arguments_of, broadcast_like, either, ones_like, shape_of, size, static_ints, stop_gradient,
@@ -20,8 +20,8 @@ from tinygraph.ops.cumulative import cumprod_op
 from tinygraph.ops.elementary import exp, is_finite, log, sqrt, square
 from tinygraph.ops.math import div_no_nan, maximum, truncatediv
 from tinygraph.ops.reshaping import expand_op, reshape, squeeze_op
-from tinygraph.ops.summation import Array, Axis, sum_over
-from tinygraph.spec import DType, Spec, float16, float32, int64
+from tinygraph.ops.summation import DIRECT, ONES, Array, Axis, sum_over
+from tinygraph.spec import DType, Shape, Spec, float16, float32, int64
 
 # ---------------------------------------------------------------- the arguments
 
@@ -68,9 +68,37 @@ def group_size(x: Node, y: Node, axis: Axis, dtype: DType) -> Node:
 
 # ---------------------------------------------------------------- sum and mean
 
+def _vector_spec(a: Spec, b: Spec) -> Spec:
+    """The spec of a matrix times a vector, or of a vector times a matrix."""
+    dims = (a.shape.as_list()[:1] if a.shape.ndims == 2 else b.shape.as_list()[1:])
+    return Spec(Shape(dims), check_dtypes((a, b), "float"))
+
+
+times_vector_op = Op(
+    "TimesVector", np.dot, _vector_spec, (None, None), ("a", "b"),
+    doc="A matrix times a vector, or a vector times a matrix: what a sum of rows becomes.",
+)  # fmt: skip
+
+
+def _sum_by_product(x: Node, axis: Axis, keepdims: bool) -> Node | None:
+    """The sums of a matrix' rows or columns as a product with ones, as `sum_over` does it too."""
+    dims = x.shape.dims
+    if axis is None or len(axis) != 1 or dims is None or len(dims) != 2 or None in dims:
+        return None
+    n = dims[axis[0]]
+    if x.dtype.numpy not in ONES or not 0 < n <= DIRECT:  # type: ignore[operator]
+        return None
+    of_rows = axis[0] in (1, -1)
+    if keepdims:
+        ones = constant(np.ones((n, 1) if of_rows else (1, n), x.dtype.numpy))
+        return registry["Dot"](*(x, ones) if of_rows else (ones, x))
+    ones = constant(np.ones(n, x.dtype.numpy))  # type: ignore[arg-type]
+    return times_vector_op(*(x, ones) if of_rows else (ones, x))
+
+
 sum_op = reduction(
     "Sum", sum_over, lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims),
-    doc="The sum over axes; float16 adds in float32.",
+    rewrite=_sum_by_product, doc="The sum over axes; float16 adds in float32.",
 )  # fmt: skip
 
 

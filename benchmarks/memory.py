@@ -90,7 +90,8 @@ def forward(batch: int, units: int) -> float:
         sess = tg.Session()
         sess.run(tg.global_variables_initializer())
         pixels = rng.random((batch, units), dtype=np.float32)
-        return taken(lambda: sess.run(total, {x: pixels})) / pixels.nbytes
+        with traced():
+            return taken(lambda: sess.run(total, {x: pixels})) / pixels.nbytes
 
 
 def training(model: str, batch: int) -> dict[str, float]:
@@ -106,12 +107,13 @@ def training(model: str, batch: int) -> dict[str, float]:
         errors = sizes[i + 1] + (sizes[i] if i else 0)  # the pixels get none
         gradients.append(sizes[i] * sizes[i + 1] + sizes[i + 1] + batch * errors)
     sess, fetches, feeds = models.training(model, batch)
-    takes = taken(lambda: sess.run(fetches, feeds))
-    pixels = next(iter(feeds))
-    for n in range(OTHER_PLANS):
-        sess.run(pixels, {pixels: np.empty((n, sizes[0]), np.float32)})
-    gc.collect()
-    return {"takes": takes, "needs": 4 * (activations + max(gradients)), "copies": arrays()}
+    with traced():
+        takes = taken(lambda: sess.run(fetches, feeds))
+        pixels = next(iter(feeds))
+        for n in range(OTHER_PLANS):
+            sess.run(pixels, {pixels: np.empty((n, sizes[0]), np.float32)})
+        gc.collect()
+        return {"takes": takes, "needs": 4 * (activations + max(gradients)), "copies": arrays()}
 
 
 def evicted(plans: int, batch: int) -> dict[str, float]:
@@ -139,19 +141,22 @@ def peak(model: str, batch: int) -> int:
 
 
 def taken(step: Callable[[], object]) -> float:
-    """Bytes of arrays that a step keeps for the next one, and of all it takes on top meanwhile."""
-    with traced():
-        step()
-        step()
-        kept = arrays()
-        tracemalloc.reset_peak()
-        before = tracemalloc.get_traced_memory()[0]
-        step()
-        return kept + tracemalloc.get_traced_memory()[1] - before
+    """Bytes of arrays that a step keeps for the next one, and of all it takes on top meanwhile.
+
+    To be called while `traced`.
+    """
+    step()
+    step()
+    kept = arrays()
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    step()
+    return kept + tracemalloc.get_traced_memory()[1] - before
 
 
 @contextmanager
 def traced() -> Iterator[None]:
+    """With tracemalloc on, which knows NumPy's arrays."""
     tracemalloc.start()
     try:
         yield

@@ -383,7 +383,9 @@ def elementwise(
 
     def infer(*specs: Spec) -> Spec:
         given = check_dtypes(specs, accepts)
-        return Spec(broadcast(*[spec.shape for spec in specs]), dtype or given)
+        shape = broadcast(*[spec.shape for spec in specs])
+        same = shape is specs[0].shape and specs[0].value is None and dtype is None
+        return specs[0] if same else Spec(shape, dtype or given)  # specs are many and alike
 
     def simpler(*inputs: Node, **attrs: Any) -> Node | None:
         found = None if rewrite is None else rewrite(*inputs, **attrs)

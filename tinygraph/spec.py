@@ -341,7 +341,7 @@ def broadcast(*shapes: Shape) -> Shape:
         left = (1,) * (rank - len(result)) + result
         right = (1,) * (rank - len(dims)) + dims
         result = tuple(_broadcast_dim(a, b) for a, b in zip(left, right, strict=True))
-    return Shape.of(result)
+    return shapes[0] if result is shapes[0].dims else Shape.of(result)
 
 
 def _broadcast_dim(a: int | None, b: int | None) -> int | None:

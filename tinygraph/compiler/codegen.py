@@ -164,13 +164,14 @@ class Code:
 
     def _call(self, node: Node, function: Callable | None = None, out: str | None = None) -> str:
         kind, function = node.kind, function or node.kind.kernel
-        weak = isinstance(function, np.ufunc) and any(x.kind is not const for x in node.inputs)
         parts = []
         for i, x in enumerate(node.inputs):
             value = x.spec.constant
-            if value is not None and i in kind.static:
+            if value is None:
+                parts.append(self._name(x))
+            elif i in kind.static:
                 parts.append(repr(_tuples(value.tolist())))
-            elif value is not None and weak and value.ndim == 0 and np.isfinite(value):
+            elif isinstance(function, np.ufunc) and _is_weak(value, node):
                 parts.append(_scalar(value))
             else:
                 parts.append(self._name(x))
@@ -318,6 +319,12 @@ def _commented(text: str, node: Node | None, column: int) -> str:
     if node is None:
         return text
     return f"{text:<{column}}  # {node.op_name}    {node.spec}"
+
+
+def _is_weak(value: np.ndarray, node: Node) -> bool:
+    """Whether a Python number will do, for which NumPy takes the dtype of the other operand."""
+    others = any(x.kind is not const for x in node.inputs)
+    return value.ndim == 0 and others and bool(np.isfinite(value))
 
 
 def _scalar(value: np.ndarray) -> str:

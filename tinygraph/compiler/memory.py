@@ -72,7 +72,7 @@ def plan_memory(program: Program) -> Memory:
             else:
                 pool = free.get(_size(node.spec))
                 memory.buffer[node] = pool.pop() if pool else _new_buffer(memory, node.spec)
-        for base in {memory.base[x] for x in node.inputs} | {node}:
+        for base in {node, *[memory.base[x] for x in node.inputs]}:
             if last[base] <= i and base is not taken and base in memory.buffer:
                 free.setdefault(_size(base.spec), []).append(memory.buffer[base])
     return memory

@@ -93,9 +93,12 @@ class Trace(Graph):
         return self.add(const, (), {"value": value}, exact, "")
 
     def _folded(self, kind: Op, inputs, attrs: dict, spec: Spec) -> np.ndarray | None:
-        arrays = [node.spec.constant for node in inputs]
-        if any(array is None for array in arrays):
-            return None
+        arrays = []
+        for node in inputs:
+            array = node.spec.constant
+            if array is None:
+                return None
+            arrays.append(array)
         size = spec.shape.num_elements()
         if size is None or size * spec.dtype.size > FOLD_LIMIT or kind.repeats:
             return None
@@ -222,7 +225,12 @@ class _Replay:
         self._inherit(node)
         if kind.effect and kind.kernel is None:
             return
-        inputs = tuple(self._read(node, i, x) for i, x in enumerate(node.inputs))
+        inputs = tuple(
+            [
+                self._read(node, i, x) if x.kind.reads else self.value[x]
+                for i, x in enumerate(node.inputs)
+            ]
+        )
         if kind.reads:
             value = self.trace.add(kind, inputs, node.attrs, node.spec, "")
         elif node.spec.shape.is_fully_defined() and _known_before(inputs, node.inputs):
@@ -273,7 +281,7 @@ class _Replay:
 
     def _read(self, node: Node, position: int, x: Node) -> Node:
         """The value of input `x` as `node` sees it; only for variables is there a choice."""
-        if not x.kind.reads or x in self.feeds:
+        if x in self.feeds:
             return self.value[x]
         if node.kind.latest or node.kind.updates and position == 0:
             return self.latest.get(x, self.value[x])

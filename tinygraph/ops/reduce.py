@@ -90,7 +90,8 @@ def _sum_by_product(x: Node, axis: Axis, keepdims: bool) -> Node | None:
         return None
     of_rows = axis[0] in (1, -1)
     if keepdims:
-        ones = constant(np.ones((n, 1) if of_rows else (1, n), x.dtype.numpy))
+        shape = (n, 1) if of_rows else (1, n)
+        ones = constant(np.ones(shape, x.dtype.numpy))  # type: ignore[arg-type]
         return registry["Dot"](*(x, ones) if of_rows else (ones, x))
     ones = constant(np.ones(n, x.dtype.numpy))  # type: ignore[arg-type]
     return times_vector_op(*(x, ones) if of_rows else (ones, x))

@@ -158,7 +158,7 @@ def _inverse(perm: tuple[int, ...] | None) -> tuple[int, ...] | None:
 
 
 transpose_op: Op = Op(
-    "Transpose", lambda a, perm=None: np.transpose(a, perm), _transposed,
+    "Transpose", lambda a, perm=None: a.transpose(perm), _transposed,
     (lambda g, y, a, perm: transpose_op(g, perm=_inverse(perm)),), ("a",), view=True,
     rewrite=lambda a, perm: a if perm is not None and perm == tuple(range(len(perm))) else None,
     doc="The axes in another order.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import math
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -54,10 +55,8 @@ class Code:
     def _emit(self) -> None:
         for node in self.program.feeds:
             self._names[node] = self._unique(node.op_name.rpartition("/")[2])
-        buffers = []
-        for i, spec in enumerate(self.memory.specs):
-            buffers.append(self._unique(f"b{i}"))
-            self._allocate(buffers[i], spec)
+        buffers = [self._unique(f"b{i}") for i in range(len(self.memory.specs))]
+        self._allocate(buffers)
         for variable, node in self.program.updates.items():
             if node in self.memory.owner:
                 continue
@@ -245,9 +244,22 @@ class Code:
         self.namespace[name] = value
         return name
 
-    def _allocate(self, name: str, spec: Spec) -> None:
-        text = f"{name} = np.empty({spec.shape.dims}, {numpy_name(spec.dtype)})"
-        self._head.append((text, None))
+    def _allocate(self, buffers: list[str]) -> None:
+        """The buffers, and the memories that several of them take turns in."""
+        rooms = self.memory.room
+        lodgers = Counter(rooms)
+        memories = {}
+        for i, (name, spec) in enumerate(zip(buffers, self.memory.specs, strict=True)):
+            dims, dtype, room = spec.shape.dims, numpy_name(spec.dtype), rooms[i]
+            if lodgers[room] == 1:
+                text = f"{name} = np.empty({dims}, {dtype})"
+            else:
+                if room == i:
+                    memories[room] = self._unique("m0")
+                    size = self.memory.size[room]
+                    self._head.append((f"{memories[room]} = np.empty({size}, np.uint8)", None))
+                text = f"{name} = np.ndarray({dims}, {dtype}, {memories[room]})"
+            self._head.append((text, None))
 
     def _line(self, text: str, node: Node | None = None) -> None:
         self._body.append((text, node))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from tinygraph.compiler.rewrite import Program
 from tinygraph.graph import Node
@@ -12,21 +13,26 @@ from tinygraph.op import argument, const
 from tinygraph.spec import Shape, Spec
 
 FOREVER = 1 << 60
+SHARED = 1 << 16  # bytes from which arrays of different shapes and dtypes take turns in one memory
 
 
 @dataclass
 class Memory:
     """The places of a program's values.
 
-    `buffer[n]` is the number of the preallocated buffer that n is computed into, `specs[i]` what
-    buffer i looks like. `spare[n]` is the variable whose next value n is computed into, and
-    `owner[n]` the one in whose own array n is computed, once the run can no longer fail. `fresh`
-    nodes get a new array in each run, because the user keeps it. What is in none of these is a
-    feed, a constant, a variable's value, a view, or an array that the kernel allocates.
+    `buffer[n]` is the number of the preallocated buffer that n is computed into. `specs[i]` is what
+    buffer i looks like, and `room[i]` the first buffer that lies in the same memory, of which
+    `size` has the bytes: large buffers take turns there, whatever they look like. `spare[n]` is the
+    variable whose next value n is computed into, and `owner[n]` the one in whose own array n is
+    computed, once the run can no longer fail. `fresh` nodes get a new array in each run, because
+    the user keeps it. What is in none of these is a feed, a constant, a variable's value, a view,
+    or an array that the kernel allocates.
     """
 
     buffer: dict[Node, int] = field(default_factory=dict)
     specs: list[Spec] = field(default_factory=list)
+    room: list[int] = field(default_factory=list)
+    size: dict[int, int] = field(default_factory=dict)
     spare: dict[Node, Node] = field(default_factory=dict)
     owner: dict[Node, Node] = field(default_factory=dict)
     fresh: set[Node] = field(default_factory=set)
@@ -61,7 +67,8 @@ def plan_memory(program: Program) -> Memory:
     _update_in_place(program, memory, last)
     _place_updates(program, memory, last)
     _place_results(program, memory)
-    free: dict[tuple, list[int]] = {}
+    free: dict[Any, list[int]] = {}
+    buffers: dict[tuple, int] = {}
     for i, node in enumerate(program.nodes):
         taken = None
         if computed(node) and not memory.has_out(node):
@@ -70,21 +77,35 @@ def plan_memory(program: Program) -> Memory:
                 memory.buffer[node] = memory.buffer[taken]
                 memory.inplace.add(node)
             else:
-                pool = free.get(_size(node.spec))
-                memory.buffer[node] = pool.pop() if pool else _new_buffer(memory, node.spec)
+                pool = free.setdefault(_size(node.spec), [])
+                memory.buffer[node] = _buffer(memory, buffers, pool, node.spec)
         for base in {node, *[memory.base[x] for x in node.inputs]}:
             if last[base] <= i and base is not taken and base in memory.buffer:
-                free.setdefault(_size(base.spec), []).append(memory.buffer[base])
+                free[_size(base.spec)].append(memory.room[memory.buffer[base]])
     return memory
 
 
-def _size(spec: Spec) -> tuple:
-    return spec.shape.dims, spec.dtype
+def _size(spec: Spec) -> Any:
+    """What free memory is found by; large values find what is less than twice their size."""
+    size = _bytes(spec)
+    return size.bit_length() if size >= SHARED else (spec.shape.dims, spec.dtype)
 
 
-def _new_buffer(memory: Memory, spec: Spec) -> int:
+def _bytes(spec: Spec) -> int:
+    return (spec.shape.num_elements() or 0) * spec.dtype.size
+
+
+def _buffer(memory: Memory, buffers: dict[tuple, int], pool: list[int], spec: Spec) -> int:
+    """A buffer in a room of the pool, one that looks right if there is one, or in a new room."""
+    look = spec.shape.dims, spec.dtype
+    for i in reversed(range(len(pool))):
+        if (pool[i], look) in buffers:
+            return buffers[pool.pop(i), look]
+    room = pool.pop() if pool else len(memory.specs)
     memory.specs.append(Spec(Shape.of(spec.shape.dims), spec.dtype))
-    return len(memory.specs) - 1
+    memory.room.append(room)
+    memory.size[room] = max(memory.size.get(room, 0), _bytes(spec))
+    return buffers.setdefault((room, look), len(memory.specs) - 1)
 
 
 def _last_uses(program: Program, memory: Memory) -> dict[Node, int]:

@@ -273,7 +273,7 @@ def _logistic_spec(z: Spec, t: Spec) -> Spec:
 
 sigmoid_cross_entropy = composite(
     "LogisticLoss",
-    lambda z, t: maximum(z, 0) - z * t + log1p(tail(z)),
+    lambda z, t: z * (cast(z > 0, z.dtype) - t) + log1p(tail(z)),  # max(z, 0) - z * t + ...
     lambda g, y, z, t: g * (sigmoid(z) - t),
     lambda g, y, z, t: -g * z,
     params=("logits", "labels"), infer=_logistic_spec,
@@ -286,7 +286,8 @@ def sigmoid_cross_entropy_with_logits(
 ) -> Node:
     """-labels * log(sigmoid(logits)) - (1 - labels) * log(1 - sigmoid(logits)), elementwise.
 
-    Computed as max(z, 0) - z * t + log1p(exp(-|z|)). Only named arguments are taken.
+    Computed as max(z, 0) - z * t + log1p(exp(-|z|)), the first two as z times a difference. Only
+    named arguments are taken.
 
     Raises ShapeError where the shapes differ.
 

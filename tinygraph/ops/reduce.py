@@ -69,26 +69,28 @@ def group_size(x: Node, y: Node, axis: Axis, dtype: DType) -> Node:
 # ---------------------------------------------------------------- sum and mean
 
 def _vector_spec(a: Spec, b: Spec) -> Spec:
-    """The spec of a matrix times a vector, or of a vector times a matrix."""
-    dims = (a.shape.as_list()[:1] if a.shape.ndims == 2 else b.shape.as_list()[1:])
+    """The spec of a product in which one factor is a vector, or both are."""
+    dims = [*a.shape.as_list()[:-1], *b.shape.as_list()[1:]]
     return Spec(Shape(dims), check_dtypes((a, b), "float"))
 
 
 times_vector_op = Op(
     "TimesVector", np.dot, _vector_spec, (None, None), ("a", "b"),
-    doc="A matrix times a vector, or a vector times a matrix: what a sum of rows becomes.",
+    doc="A matrix or a vector times a vector, or a vector times a matrix: what sums become.",
 )  # fmt: skip
 
 
 def _sum_by_product(x: Node, axis: Axis, keepdims: bool) -> Node | None:
-    """The sums of a matrix' rows or columns as a product with ones, as `sum_over` does it too."""
+    """The sum of a vector or of a matrix' rows or columns as a product with ones."""
     dims = x.shape.dims
-    if axis is None or len(axis) != 1 or dims is None or len(dims) != 2 or None in dims:
+    rank = 0 if dims is None else len(dims)
+    axis = tuple(range(rank)) if axis is None else axis
+    if rank not in (1, 2) or len(axis) != 1 or None in dims or x.dtype.numpy not in ONES:  # type: ignore[operator]
         return None
-    n = dims[axis[0]]
-    if x.dtype.numpy not in ONES or not 0 < n <= DIRECT:  # type: ignore[operator]
+    n = dims[axis[0]]  # type: ignore[index]
+    if not 0 < n <= DIRECT or keepdims and rank == 1:  # type: ignore[operator]
         return None
-    of_rows = axis[0] in (1, -1)
+    of_rows = axis[0] in (rank - 1, -1)
     if keepdims:
         shape = (n, 1) if of_rows else (1, n)
         ones = constant(np.ones(shape, x.dtype.numpy))  # type: ignore[arg-type]

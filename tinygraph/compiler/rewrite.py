@@ -65,7 +65,7 @@ class Trace(Graph):
             return None
         if kind is const:
             value = attrs["value"]
-            return (kind, value.dtype, value.shape, value.tobytes()) if value.size <= 64 else None
+            return (kind, value.dtype, value.shape, value.tobytes()) if value.size <= 1024 else None
         key = (kind, inputs, tuple(attrs.items()))
         try:
             hash(key)

@@ -61,6 +61,8 @@ class Op:
     rewrite
         `rewrite(*inputs, **attrs) -> node or None`: what the compiler puts in place of the node,
         where it can tell; for a composite op this is its body.
+    linear
+        The inputs in each of which the op is linear: a factor of one is a factor of the result.
     fuse
         `fuse(*inputs, alone, **attrs) -> node or None`: the same once the compiler knows who uses
         what; `alone(x)` tells whether the value x is of use to this node only.
@@ -105,6 +107,7 @@ class Op:
     dynamic: bool = False
     static: tuple[int, ...] = ()
     rewrite: Callable[..., Node | None] | None = None
+    linear: tuple[int, ...] = ()
     fuse: Callable[..., Node | None] | None = None
     prepare: Callable[..., Callable] | None = None
     element: str = ""
@@ -365,6 +368,7 @@ def elementwise(
     params: tuple[str, ...] = (),
     dynamic: bool = False,
     rewrite: Callable[..., Node | None] | None = None,
+    linear: tuple[int, ...] = (),
     fuse: Callable[..., Node | None] | None = None,
     doc: str = "",
 ) -> Op:
@@ -393,8 +397,8 @@ def elementwise(
 
     op = Op(
         name, kernel, infer, vjps, params or _inputs_of(vjps), broadcasts=True, rewrite=simpler,
-        inplace=tuple(range(len(vjps))) if dtype is None else (), dynamic=dynamic, fuse=fuse,
-        doc=doc,
+        inplace=tuple(range(len(vjps))) if dtype is None else (), dynamic=dynamic, linear=linear,
+        fuse=fuse, doc=doc,
     )  # fmt: skip
     return op
 
@@ -437,6 +441,7 @@ def reduction(
     accepts: str = "number",
     dtype: DType | None = None,
     rewrite: Callable[..., Node | None] | None = None,
+    linear: tuple[int, ...] = (),
     doc: str = "",
 ) -> Op:
     """Define an op that reduces over the attribute `axis`, a tuple or None for all axes.
@@ -455,7 +460,9 @@ def reduction(
         given = check_dtypes((x,), accepts)
         return Spec(reduced_shape(x.shape, axis, keepdims), dtype or given)
 
-    return Op(name, kernel, infer, (vjp,), ("input_tensor",), rewrite=rewrite, doc=doc)
+    return Op(
+        name, kernel, infer, (vjp,), ("input_tensor",), rewrite=rewrite, linear=linear, doc=doc
+    )
 
 
 def composite(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.compiler.rewrite import Program
-from tinygraph.graph import Node, ancestors
+from tinygraph.graph import Node
 from tinygraph.op import const
 from tinygraph.ops.loop import NAMES, SCALAR, Operand, layout_of, loop_op
 from tinygraph.spec import Spec
@@ -57,8 +57,7 @@ def make_loops(program: Program) -> None:
     for node, made in chains.items():
         if node not in absorbed and len(made.nodes) > 1:
             _replace(node, made)
-    effects = [node for node in program.nodes if node.kind.effect]
-    program.nodes = ancestors([*program.results, *program.updates.values(), *effects])
+    program.prune()
 
 
 def _fits(node: Node) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tinygraph.compiler.codegen import Code
+from tinygraph.compiler.fuse import fuse, gather_scales
 from tinygraph.compiler.loops import make_loops
 from tinygraph.compiler.memory import plan_memory
 from tinygraph.compiler.profile import Clocked, Line, Recording
@@ -104,6 +105,7 @@ def compile_plan(
     """Compile what `fetches` and `targets` need, for feeds of these specs; return the fetches."""
     with collector_paused():
         program = lower(fetches, targets, feeds, passes)
-        if "loops" in passes:
-            make_loops(program)
+        for name, transform in (("scale", gather_scales), ("fuse", fuse), ("loops", make_loops)):
+            if name in passes:
+                transform(program)
         return Plan(program, Code(program, plan_memory(program), state_of))

@@ -11,9 +11,7 @@ side effects but random streams: the order of its lines cannot matter.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from itertools import chain
 
 import numpy as np
 
@@ -23,8 +21,8 @@ from tinygraph.op import Op, argument, const, constant
 from tinygraph.ops.array import ensure_shape
 from tinygraph.spec import Shape, Spec
 
-PASSES = frozenset({"fold", "merge", "simplify", "fuse", "inplace"})
-"""The optimisations, each of which can be left out; only `fuse` changes how results are rounded."""
+PASSES = frozenset({"fold", "merge", "simplify", "scale", "fuse", "inplace"})
+"""The optimisations, each of which can be left out; `scale` and `fuse` change the rounding."""
 
 OPTIONAL_PASSES = frozenset({"loops"})
 """What can be added to them: `loops` needs numba, and compiles for a second or two."""
@@ -128,6 +126,19 @@ class Program:
         self.nodes: list[Node] = []
         self.specs: dict[Node, Spec] = {}  # what became of the specs of the user's nodes
 
+    def prune(self) -> None:
+        """Keep the nodes that results, updates, effects and random streams need, in order."""
+        kept = [n for n in self.nodes if n.kind.stateful and not n.kind.reads or n.kind.effect]
+        self.nodes = ancestors([*self.results, *self.updates.values(), *kept])
+
+    def replace(self, replaced: Mapping[Node, Node], order: Iterable[Node]) -> None:
+        """Put other nodes in place of some; `order` is one for all, old and new."""
+        for place, node in enumerate(order):
+            node.id = place
+        self.results = [replaced.get(node, node) for node in self.results]
+        self.updates = {v: replaced.get(node, node) for v, node in self.updates.items()}
+        self.prune()
+
 
 def describe(node: Node, specs: Mapping[Node, Spec]) -> str:
     """Which op it is, on what, and who made it, for an error message."""
@@ -166,38 +177,9 @@ def lower(
     program.updates = replay.latest
     program.specs = {user: node.spec for user, node in replay.value.items()}
     program.results = [replay.final(node) for node in fetches]
-    kept = [n for n in trace.nodes if n.kind.stateful and not n.kind.reads or n.kind.effect]
-    fuse(program, kept)
+    program.nodes = trace.nodes
+    program.prune()
     return program
-
-
-def fuse(program: Program, kept: Iterable[Node]) -> None:
-    """Let each op see who uses its inputs, and put what it makes of that in its place."""
-    program.nodes = ancestors([*program.results, *program.updates.values(), *kept])
-    trace = program.trace
-    if "fuse" not in trace.passes or not any(n.kind.fuse for n in program.nodes):
-        return
-    uses = Counter(chain.from_iterable([node.inputs for node in program.nodes]))
-    uses.update([*program.results, *program.updates.values()])
-    fused: dict[Node, Node] = {}
-    order: list[Node] = []
-    trace.memo.clear()  # an equal node may stand further down
-    with trace.as_default():
-        for node in program.nodes:
-            made = len(trace.nodes)
-            if not fused.keys().isdisjoint(node.inputs):
-                node.inputs = tuple(fused.get(x, x) for x in node.inputs)
-            if node.kind.fuse is not None:
-                trace.current = trace.user_node[node]
-                found = node.kind.fuse(*node.inputs, alone=lambda x: uses[x] == 1, **node.attrs)
-                if found is not None:
-                    fused[node] = found
-            order += [*trace.nodes[made:], node]
-    for place, node in enumerate(order):
-        node.id = place
-    program.results = [fused.get(node, node) for node in program.results]
-    program.updates = {v: fused.get(node, node) for v, node in program.updates.items()}
-    program.nodes = ancestors([*program.results, *program.updates.values(), *kept])
 
 
 def _known_before(nodes: tuple[Node, ...], users: tuple[Node, ...]) -> bool:

@@ -1,0 +1,131 @@
+"""The passes that look at what becomes of a value: scalings gathered, sums with products fused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import chain
+
+import numpy as np
+
+from tinygraph.compiler.rewrite import Program
+from tinygraph.graph import Node
+from tinygraph.op import constant, registry
+from tinygraph.spec import float32, float64
+
+LARGEST = 1e12  # of the factors that are moved; beyond, a value may leave float32's range
+
+
+def fuse(program: Program) -> None:
+    """Let each op see who uses its inputs, and put what it makes of that in its place."""
+    if not any(node.kind.fuse for node in program.nodes):
+        return
+    trace = program.trace
+    uses = Counter(chain.from_iterable([node.inputs for node in program.nodes]))
+    uses.update([*program.results, *program.updates.values()])
+    fused: dict[Node, Node] = {}
+    order: list[Node] = []
+    trace.memo.clear()  # an equal node may stand further down
+    with trace.as_default():
+        for node in program.nodes:
+            made = len(trace.nodes)
+            if not fused.keys().isdisjoint(node.inputs):
+                node.inputs = tuple([fused.get(x, x) for x in node.inputs])
+            if node.kind.fuse is not None:
+                trace.current = trace.user_node[node]
+                found = node.kind.fuse(*node.inputs, alone=lambda x: uses[x] == 1, **node.attrs)
+                if found is not None:
+                    fused[node] = found
+            order += [*trace.nodes[made:], node]
+    program.replace(fused, order)
+
+
+def gather_scales(program: Program) -> None:
+    """Scale a value once, where it is made, if all that is made of it is scaled alike.
+
+    In a step of gradient descent the errors are multiplied by 1/n, and each gradient that linear
+    ops make of them by the learning rate. With one factor for both, no gradient is.
+    """
+    carries = _carriers(program)
+    wanted = _wanted(program, carries)
+    if not wanted:
+        return
+    trace = program.trace
+    scaled: set[Node] = set()  # those that now are `wanted` times what they were
+    replaced: dict[Node, Node] = {}
+    order: list[Node] = []
+    trace.memo.clear()
+    with trace.as_default():
+        for node in program.nodes:
+            made, factor = len(trace.nodes), _factor(node)
+            source = _scaled(node) if factor is not None else carries.get(node)
+            node.inputs = tuple([replaced.get(x, x) for x in node.inputs])
+            if factor is not None and source in scaled:
+                replaced[node] = _scaled(node)
+            elif factor is not None and node in wanted:
+                trace.current = trace.user_node[node]
+                scale = constant(np.array(factor * wanted[node], node.spec.dtype.numpy))
+                node.inputs = scale, _scaled(node)
+            elif source not in scaled:
+                wanted.pop(node, None)
+            if node in wanted:
+                scaled.add(node)
+            order += [*trace.nodes[made:], node]
+    program.replace(replaced, order)
+
+
+def _carriers(program: Program) -> dict[Node, Node]:
+    """What a factor can be moved to from behind, and the input it moves on to: itself, to stay."""
+    carries: dict[Node, Node] = {}
+    for node in program.nodes:
+        if _factor(node) is not None:
+            carries[node] = node
+            continue
+        found = [node.inputs[i] for i in _linear(node) if node.inputs[i] in carries]
+        if len(found) == 1:
+            carries[node] = found[0]
+    return carries
+
+
+def _wanted(program: Program, carries: dict[Node, Node]) -> dict[Node, float]:
+    """The factors that all users of a node multiply it by, or what they make of it."""
+    asked: dict[Node, set[float | None]] = {node: set() for node in carries}
+    wanted: dict[Node, float] = {}
+    for node in (*program.results, *program.updates.values()):
+        asked.get(node, set()).add(None)
+    for node in reversed(program.nodes):
+        factor = _factor(node)
+        if node in asked and len(asked[node]) == 1:
+            (found,) = asked[node]
+            if found is not None and _is_moderate(found * (factor or 1.0)):
+                wanted[node] = found
+        ask = wanted.get(node) if factor is None else factor * wanted.get(node, 1.0)
+        for i, x in enumerate(node.inputs):
+            if x in asked:
+                asked[x].add(ask if i in _linear(node) else None)
+    return wanted
+
+
+def _linear(node: Node) -> tuple[int, ...]:
+    """The inputs in each of which the node is linear."""
+    return (0,) if node.kind.view else node.kind.linear
+
+
+def _factor(node: Node) -> float | None:
+    """The number that the node is a multiple of its other input by."""
+    if node.kind is registry["Mul"] and node.dtype in (float32, float64):
+        for x in node.inputs:
+            if x.spec.constant is not None and x.spec.shape.dims == ():
+                factor = float(x.spec.constant)
+                return factor if _is_moderate(factor) else None
+    return None
+
+
+def _scaled(node: Node) -> Node:
+    """The input of a scaling that is not the factor."""
+    a, b = node.inputs
+    return b if a.spec.constant is not None and a.spec.shape.dims == () else a
+
+
+def _is_moderate(factor: float) -> bool:
+    """Whether values of a usual size stay in float32's range when multiplied by it."""
+    return 1 / LARGEST <= abs(factor) <= LARGEST

@@ -163,7 +163,7 @@ BETWEEN = [
          lambda x: np.clip(x, 2, 7), note="int32"),
     Case("ClipByValue", lambda x: tg.clip_by_value(x, 1.0, -1.0), [f64(3)], np.ones_like,
          note="bounds crossed"),
-    Case("Within", lambda x: registry["Within"](x, min=-0.5, max=1.0), [f64(3, 4)],
+    Case("Within", lambda x: registry["Within"](x, np.float64(-0.5), np.float64(1)), [f64(3, 4)],
          lambda x: np.clip(x, -0.5, 1.0)),
     Case("Relu6", tg.nn.relu6, [f64(100, 90, low=-9, high=9)], lambda x: np.clip(x, 0, 6),
          note="large: with clip"),

@@ -21,6 +21,7 @@ from tinygraph.spec import DType, Shape, Spec, as_dtype
 
 COMMENT_COLUMN = 68  # at most; beside short lines the comments stand closer
 SPELLED_OUT = 8  # elements of a constant
+SPECIAL = re.compile("(?=inf|nan)")  # where these numbers need "np." before them
 OWN = {"numpy", "tinygraph"}
 GAP: list[Line] = [("", None), ("", None)]
 RESERVED = {"np", "step", "compiled", "variables", "inf", "nan", *keyword.kwlist}
@@ -170,8 +171,6 @@ class Code:
                 parts.append(self._name(x))
             elif i in kind.static:
                 parts.append(repr(_tuples(value.tolist())))
-            elif isinstance(function, np.ufunc) and _is_weak(value, node):
-                parts.append(_scalar(value))
             else:
                 parts.append(self._name(x))
         if node in self._written:
@@ -211,11 +210,18 @@ class Code:
         return self._names[node]
 
     def _constant(self, node: Node) -> str:
-        """A name for a constant, which the source spells out if it is short."""
+        """A name for a constant, which the source spells out if it is short.
+
+        A number is an array too: NumPy takes 0.3 us to make one of Python's numbers.
+        """
         value = node.attrs["value"]
-        name = self._bind("c0", value)
+        is_number = value.ndim == 0 and value.dtype.kind in "iuf"
+        number = f"k{value}".removesuffix(".0").replace("k-", "k_minus_")
+        name = self._bind(number if is_number else "c0", value)
         dtype = numpy_name(node.spec.dtype)
-        if 0 < value.size <= SPELLED_OUT and np.isfinite(value).all():
+        if is_number:
+            text = f"{name} = np.array({SPECIAL.sub('np.', str(value))}, {dtype})"
+        elif 0 < value.size <= SPELLED_OUT and np.isfinite(value).all():
             text = f"{name} = np.array({value.tolist()}, {dtype})"
         elif value.size and (value == 1).all():
             text = f"{name} = np.ones({value.shape}, {dtype})"
@@ -331,18 +337,6 @@ def _commented(text: str, node: Node | None, column: int) -> str:
     if node is None:
         return text
     return f"{text:<{column}}  # {node.op_name}    {node.spec}"
-
-
-def _is_weak(value: np.ndarray, node: Node) -> bool:
-    """Whether a Python number will do, for which NumPy takes the dtype of the other operand."""
-    others = any(x.kind is not const for x in node.inputs)
-    return value.ndim == 0 and others and bool(np.isfinite(value))
-
-
-def _scalar(value: np.ndarray) -> str:
-    """A constant as the Python number that NumPy converts to the other operand's dtype."""
-    item = value.item()
-    return str(value) if isinstance(item, float) and value.dtype != np.float64 else repr(item)
 
 
 def _tuples(value: Any) -> Any:

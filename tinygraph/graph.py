@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import gc
 import os
 import re
@@ -334,7 +333,7 @@ class Graph:
         return obj
 
     def _similar(self, name: str) -> str:
-        close = difflib.get_close_matches(name, self._by_name, n=3)
+        close = close_names(name, self._by_name, 3)
         return f"; close names: {', '.join(close)}" if close else ""
 
     def get_operations(self) -> list[Operation]:
@@ -458,6 +457,13 @@ def ancestors(roots: Iterable[Node], stop: Any = ()) -> list[Node]:
                 seen.add(needed)
                 stack.append(needed)
     return sorted(seen, key=lambda node: node.id)
+
+
+def close_names(name: str, names: Iterable[str], most: int) -> list[str]:
+    """What somebody who wrote `name` may have meant, for an error message."""
+    import difflib
+
+    return difflib.get_close_matches(name, list(names), n=most)
 
 
 class _Stacks(threading.local):

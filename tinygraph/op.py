@@ -139,7 +139,7 @@ class Op:
         else:
             with graph.name_scope(name) as name:  # operands are called mul/x, mul/y
                 nodes = self._nodes(inputs, graph, name)
-        node = graph.add(self, nodes, attrs, self._spec(nodes, attrs, name), name)
+        node = graph.add(self, nodes, attrs, self.spec_of(nodes, attrs, name), name)
         return Operation(node) if self.effect else node
 
     def _bound(self, inputs: tuple, name: str | None, attrs: dict) -> tuple[tuple, str | None]:
@@ -173,7 +173,8 @@ class Op:
                 dtype = nodes[0].spec.dtype
         return tuple(nodes)
 
-    def _spec(self, nodes: tuple[Node, ...], attrs: dict, name: str) -> Spec:
+    def spec_of(self, nodes: tuple[Node, ...], attrs: dict, name: str) -> Spec:
+        """What the op makes of these inputs; errors speak of a node of that name."""
         specs = [node.spec for node in nodes]
         try:
             spec = self.infer(*specs, **attrs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import threading
 import warnings
 from collections import OrderedDict, deque
@@ -22,7 +21,7 @@ from tinygraph.errors import (
     NotFoundError, ShapeError, TinygraphError,
 )  # fmt: skip
 from tinygraph.graph import (
-    Graph, Node, Operation, ancestors, get_default_graph, pushed, session_stack,
+    Graph, Node, Operation, ancestors, close_names, get_default_graph, pushed, session_stack,
 )  # fmt: skip
 from tinygraph.ops.loop import numba
 from tinygraph.spec import Shape, Spec, to_array
@@ -363,7 +362,7 @@ class Session:
         for node in unfed:
             paths = ", ".join(path for path, needed in needs if node in needed)
             lines.append(f"  '{node.name}' ({node.spec}, made at {node.where}), for {paths}")
-            for name in difflib.get_close_matches(node.name, fed, n=1):
+            for name in close_names(node.name, fed, 1):
                 lines.append(f"    a tensor of a close name, '{name}', is fed")
         lines.append(f"  fed: {', '.join(map(repr, fed)) or 'nothing'}")
         return InvalidArgumentError("\n".join(lines), unfed[0])

@@ -387,7 +387,8 @@ def to_array(value: Any, dtype: DType | None = None) -> np.ndarray:
     if type(value) is float and dtype is not None and dtype.is_floating:
         if dtype.min <= value <= dtype.max:  # the common case, a hyper-parameter
             return np.array(value, dtype.numpy)
-    if isinstance(value, np.ma.MaskedArray):
+    is_subclass = isinstance(value, np.ndarray) and type(value) is not np.ndarray
+    if is_subclass and isinstance(value, np.ma.MaskedArray):  # naming np.ma imports it, 10 ms
         raise DTypeError("a masked array has no values under its mask; use .filled(value)")
     weak = not isinstance(value, np.ndarray | np.generic) and not hasattr(value, "__array__")
     try:

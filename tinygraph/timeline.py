@@ -6,7 +6,6 @@ A TF1 program reaches `Timeline` by `from tensorflow.python.client import timeli
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from time import perf_counter_ns, time_ns
 from types import SimpleNamespace
@@ -130,6 +129,8 @@ class Timeline:
         self, show_dataflow: bool = True, show_memory: bool = False
     ) -> str:
         """The trace as JSON text; the options are accepted for TF1 programs."""
+        import json
+
         return json.dumps(self._profile.chrome_trace(), indent=2)
 
 

@@ -36,7 +36,8 @@ def fuse(program: Program) -> None:
                 if found is not None:
                     fused[node] = found
             order += [*trace.nodes[made:], node]
-    program.replace(fused, order)
+    if fused:
+        program.replace(fused, order)
 
 
 def gather_scales(program: Program) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -339,6 +338,8 @@ class Profile:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the Chrome trace, which chrome://tracing and https://ui.perfetto.dev open."""
+        import json
+
         folder = os.path.dirname(path)
         if folder:
             os.makedirs(folder, exist_ok=True)

@@ -230,7 +230,8 @@ class _Replay:
 
     def _applied(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         try:
-            return node.kind(*inputs, **node.attrs)
+            spec = node.kind.spec_of(inputs, node.attrs, node.op_name)
+            return self.trace.add(node.kind, inputs, node.attrs, spec, "")
         except TinygraphError as error:  # shapes that only the feeds brought to light
             specs = dict(zip(node.inputs, (x.spec for x in inputs), strict=True))
             cause = error.__cause__ or error

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from tinygraph.errors import DTypeError, InvalidArgumentError
 
@@ -89,13 +88,13 @@ class Philox:
         self._lock = threading.Lock()
 
     def uniform(
-        self, shape: Shape, dtype: DTypeLike = np.float32, out: Array | None = None
+        self, shape: Shape, dtype: Any = np.float32, out: Array | None = None
     ) -> Array:
         """Floats from [0, 1). TF: `random_uniform`."""
         return self._fill(_output(shape, dtype, out), _uniform)
 
     def integers(
-        self, shape: Shape, low: int, high: int, dtype: DTypeLike = np.int32,
+        self, shape: Shape, low: int, high: int, dtype: Any = np.int32,
         out: Array | None = None,
     ) -> Array:  # fmt: skip
         """Ints from [low, high). TF: `random_uniform` of an integer dtype.
@@ -109,7 +108,7 @@ class Philox:
         return self._fill(out, lambda words, part: _integers(words, part, low, high - low))
 
     def normal(
-        self, shape: Shape, dtype: DTypeLike = np.float32, out: Array | None = None
+        self, shape: Shape, dtype: Any = np.float32, out: Array | None = None
     ) -> Array:
         """Standard normal numbers by Box and Muller's formula. TF: `random_normal`.
 
@@ -119,7 +118,7 @@ class Philox:
         return self._fill(_output(shape, dtype, out), _normal)
 
     def truncated_normal(
-        self, shape: Shape, dtype: DTypeLike = np.float32, out: Array | None = None
+        self, shape: Shape, dtype: Any = np.float32, out: Array | None = None
     ) -> Array:
         """Standard normal numbers, redrawn until between -2 and 2. TF: `truncated_normal`.
 
@@ -151,7 +150,7 @@ class Philox:
         self,
         logits: Array,
         num_samples: int,
-        dtype: DTypeLike = np.int64,
+        dtype: Any = np.int64,
         out: Array | None = None,
     ) -> Array:
         """Samples of classes, a row for each row of `logits`. TF: `multinomial`.
@@ -223,7 +222,7 @@ class Philox:
             words[:, i] = word
         return words
 
-    def _truncated(self, counters: Array, width: int, dtype: DTypeLike) -> Array:
+    def _truncated(self, counters: Array, width: int, dtype: Any) -> Array:
         """Rows of `width` truncated normals; row i draws from `counters[i]` on until it is full."""
         rows = np.empty((counters.size, width), dtype)
         filled = np.zeros(counters.size, np.intp)
@@ -241,7 +240,7 @@ class Philox:
         return rows
 
 
-def _output(shape: Shape, dtype: DTypeLike, out: Array | None) -> Array:
+def _output(shape: Shape, dtype: Any, out: Array | None) -> Array:
     if out is None:
         out = np.empty(shape, dtype)
     elif out.shape != tuple(shape) or out.dtype != dtype or not out.flags.c_contiguous:

@@ -9,7 +9,6 @@ import numpy as np
 
 import tinygraph as tg
 from benchmarks import problems
-from tinygraph.compiler.rewrite import OPTIONAL_PASSES, PASSES
 
 OPTIMIZERS = {
     "sgd": tg.train.GradientDescentOptimizer,
@@ -53,7 +52,7 @@ def training(
             feeds[labels] = targets
         loss = tg.reduce_mean(losses)
         train = OPTIMIZERS[optimizer](problems.RATES[optimizer][model]).minimize(loss)
-        sess = tg.Session(passes=PASSES | OPTIONAL_PASSES if loops else PASSES)
+        sess = tg.Session(passes=tg.Session.PASSES | ({"loops"} if loops else set()))
         sess.run(tg.global_variables_initializer())
         return Training(sess, [train, loss], feeds)
 

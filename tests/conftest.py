@@ -5,12 +5,11 @@ from contextlib import contextmanager
 import pytest
 
 import tinygraph as tg
-from tinygraph.compiler.rewrite import PASSES
 
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--without", metavar="PASS", choices=sorted(PASSES),
+        "--without", metavar="PASS", choices=sorted(tg.Session.PASSES),
         help="run all sessions without this pass of the compiler, and leave out "
         "the tests that are about the passes themselves",
     )  # fmt: skip
@@ -21,7 +20,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     """Other passes by default: those of `Session(passes=...)` are a keyword's default."""
-    passes = PASSES - {config.getoption("--without")}
+    passes = tg.Session.PASSES - {config.getoption("--without")}
     if config.getoption("--loops"):
         passes |= {"loops"}
     tg.Session.__init__.__kwdefaults__["passes"] = passes

@@ -13,8 +13,9 @@ import pytest
 
 import tinygraph as tg
 from tinygraph.compiler.parts import PART
-from tinygraph.compiler.rewrite import PASSES
 from tinygraph.ops import blas
+
+PASSES = tg.Session.PASSES
 
 
 @pytest.fixture

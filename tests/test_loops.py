@@ -10,10 +10,10 @@ import pytest
 import tinygraph as tg
 from cases import f64
 from tinygraph.compiler.loops import EXACT
-from tinygraph.compiler.rewrite import PASSES
 from tinygraph.ops.loop import Operand, compiled, loop_source
 
 pytest.importorskip("numba")
+PASSES = tg.Session.PASSES
 WITH_LOOPS = PASSES | {"loops"}
 
 

@@ -98,8 +98,13 @@ class Session:
     graph
         The graph to run; the default graph if None.
     passes
-        The compiler's optimisations, by name; leaving some out changes no result.
+        The compiler's optimisations, by name: `Session.PASSES`, of which some can be left out, as
+        in `Session.PASSES - {"fuse"}`, or `Session.PASSES | {"loops"}`, for loops that numba
+        compiles. Results differ by rounding at most. GraphError for other names,
+        MissingPackageError for "loops" without numba.
     """
+
+    PASSES = PASSES
 
     def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None, *,
                  passes: frozenset[str] = PASSES):  # fmt: skip

@@ -21,7 +21,6 @@ from tinygraph.spec import DType, Shape, Spec, as_dtype
 
 COMMENT_COLUMN = 68  # at most; beside short lines the comments stand closer
 SPELLED_OUT = 8  # elements of a constant
-SPECIAL = re.compile("(?=inf|nan)")  # where these numbers need "np." before them
 OWN = {"numpy", "tinygraph"}
 GAP: list[Line] = [("", None), ("", None)]
 RESERVED = {"np", "step", "compiled", "variables", "inf", "nan", *keyword.kwlist}
@@ -56,7 +55,7 @@ class Code:
     def _emit(self) -> None:
         for node in self.program.feeds:
             self._names[node] = self._unique(node.op_name.rpartition("/")[2])
-        buffers = [self._unique(f"b{i}") for i in range(len(self.memory.specs))]
+        buffers = [self._unique("b#") for _ in self.memory.specs]
         self._allocate(buffers)
         for variable, node in self.program.updates.items():
             if node in self.memory.owner:
@@ -88,14 +87,14 @@ class Code:
             self._emit_node(node)
         elif node in self.memory.owner:
             self._names[node] = self._name(node.inputs[0])
-            call = self._unique("update0")
+            call = self._unique("update#")
             self._calls.append(call)
             self._line(f"{call} = {self._call(node, kind.prepare)}", node)
         elif node in self.memory.spare:
             self._names[node] = self._spares[self.memory.spare[node]]
             self._line(self._call(node, out=self._names[node]), node)
         elif node in self.memory.fresh:
-            name = self._names[node] = self._unique("r0")
+            name = self._names[node] = self._unique("r#")
             dims, dtype = node.spec.shape.dims, numpy_name(node.spec.dtype)
             self._line(f"{name} = np.empty({dims}, {dtype})")
             self._line(self._call(node, out=name), node)
@@ -110,12 +109,12 @@ class Code:
         assert kind.written is not None
         text = tuple(kind.written("", **node.attrs))
         if text not in self._kernels:
-            self._kernels[text] = self._unique(f"{kind.name.lower()}0")
+            self._kernels[text] = self._unique(f"{kind.name.lower()}#")
         return self._kernels[text]
 
     def _emit_allocating(self, node: Node) -> None:
         """A view, made once where what it views stays in place; else what the kernel allocates."""
-        name = self._names[node] = self._unique("v0" if node.kind.view else "d0")
+        name = self._names[node] = self._unique("v#" if node.kind.view else "d#")
         if node.kind.view and node.spec.shape.is_fully_defined():
             view = self._view_once(node)
             if view is not None:
@@ -179,7 +178,7 @@ class Code:
             parts.append(f"out={out}")
         if kind.state is not None:
             state = self.state_of(self.program.trace.user_node[node])
-            parts.append(f"state={self._bind('s0', state)}")
+            parts.append(f"state={self._bind('s#', state)}")
         parts += [f"{key}={self._attribute(key, value)}" for key, value in node.attrs.items()]
         return f"{self._function(node, function)}({', '.join(parts)})"
 
@@ -216,11 +215,12 @@ class Code:
         """
         value = node.attrs["value"]
         is_number = value.ndim == 0 and value.dtype.kind in "iuf"
-        number = f"k{value}".removesuffix(".0").replace("k-", "k_minus_")
-        name = self._bind(number if is_number else "c0", value)
+        number = f"k{value!s}".removesuffix(".0").replace("k-", "k_minus_")
+        name = self._bind(number if is_number else "c#", value)
         dtype = numpy_name(node.spec.dtype)
         if is_number:
-            text = f"{name} = np.array({SPECIAL.sub('np.', str(value))}, {dtype})"
+            number = str(value).replace("inf", "np.inf").replace("nan", "np.nan")
+            text = f"{name} = np.array({number}, {dtype})"
         elif 0 < value.size <= SPELLED_OUT and np.isfinite(value).all():
             text = f"{name} = np.array({value.tolist()}, {dtype})"
         elif value.size and (value == 1).all():
@@ -233,12 +233,14 @@ class Code:
     # ---------------------------------------------------------------- names and lines
 
     def _unique(self, wish: str) -> str:
-        """`wish` as an identifier that is not taken yet: v0, v1, ...; sum, sum_1, ..."""
-        stem, number = re.fullmatch(r"(.*?)(\d*)", identifier(wish)).groups()  # type: ignore[union-attr]
-        name = stem + number
+        """`wish` as an identifier that is not taken yet: sum, sum_1, ...; of "v#" v0, v1, ..."""
+        stem, between = (wish[:-1], "") if wish.endswith("#") else (identifier(wish), "_")
+        count = self._counts.get(wish, 0)
+        name = stem if between and not count else f"{stem}{between}{count}"
         while name in self._used:
-            count = self._counts[wish] = self._counts.get(wish, 0) + 1
-            name = f"{stem}{count}" if number == "0" else f"{stem}{number}_{count}"
+            count += 1
+            name = f"{stem}{between}{count}"
+        self._counts[wish] = count
         self._used.add(name)
         return name
 
@@ -261,7 +263,7 @@ class Code:
                 text = f"{name} = np.empty({dims}, {dtype})"
             else:
                 if room == i:
-                    memories[room] = self._unique("m0")
+                    memories[room] = self._unique("m#")
                     size = self.memory.size[room]
                     self._head.append((f"{memories[room]} = np.empty({size}, np.uint8)", None))
                 text = f"{name} = np.ndarray({dims}, {dtype}, {memories[room]})"

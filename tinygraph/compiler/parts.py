@@ -13,8 +13,7 @@ from tinygraph.graph import Node
 Line = tuple[str, "Node | None"]  # a line of the program, and the node that it computes
 
 PART = 1000  # lines
-ASSIGNED = re.compile(r"(\w+) = ")
-WORD = re.compile(r"[^\W\d]\w*")
+ASSIGNED, WORD = r"(\w+) = ", r"[^\W\d]\w*"
 
 
 def functions(given: list[str], body: list[Line], unique: Callable[[str], str]) -> list[list[Line]]:
@@ -28,9 +27,9 @@ def functions(given: list[str], body: list[Line], unique: Callable[[str], str]) 
     calls: list[Line] = []
     needed: set[str] = set()  # by the parts that follow
     for part, own in zip(bodies[::-1], made[::-1], strict=True):
-        used = {word for text, _ in part for word in WORD.findall(text)} & local
+        used = {word for text, _ in part for word in re.findall(WORD, text)} & local
         takes, gives = sorted(used - own), sorted(needed & own)
-        name = unique("part0")
+        name = unique("part#")
         call = f"{name}({', '.join(takes)})"
         if not parts:
             call = f"return {call}"
@@ -48,7 +47,7 @@ def split(lines: list[Line]) -> list[list[Line]]:
 
 
 def _assigned(lines: list[Line]) -> set[str]:
-    return {match[1] for text, _ in lines if (match := ASSIGNED.match(text))}
+    return {match[1] for text, _ in lines if (match := re.match(ASSIGNED, text))}
 
 
 def _function(name: str, parameters: list[str], body: list[Line]) -> list[Line]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from itertools import chain
 
 import numpy as np
 
 from tinygraph.compiler.rewrite import Program
 from tinygraph.graph import Node
-from tinygraph.op import constant, registry
+from tinygraph.op import constant
 from tinygraph.spec import float32, float64
 
 LARGEST = 1e12  # of the factors that are moved; beyond, a value may leave float32's range
@@ -46,8 +47,9 @@ def gather_scales(program: Program) -> None:
     In a step of gradient descent the errors are multiplied by 1/n, and each gradient that linear
     ops make of them by the learning rate. With one factor for both, no gradient is.
     """
-    carries = _carriers(program)
-    wanted = _wanted(program, carries)
+    multiples = {node: found for node in program.nodes if (found := _multiple(node))}
+    carries = _carriers(program, multiples)
+    wanted = _wanted(program, multiples, carries)
     if not wanted:
         return
     trace = program.trace
@@ -57,15 +59,16 @@ def gather_scales(program: Program) -> None:
     trace.memo.clear()
     with trace.as_default():
         for node in program.nodes:
-            made, factor = len(trace.nodes), _factor(node)
-            source = _scaled(node) if factor is not None else carries.get(node)
+            made = len(trace.nodes)
+            factor, source = multiples.get(node, (None, carries.get(node, node)))
+            now = replaced.get(source, source)
             node.inputs = tuple([replaced.get(x, x) for x in node.inputs])
             if factor is not None and source in scaled:
-                replaced[node] = _scaled(node)
+                replaced[node] = now
             elif factor is not None and node in wanted:
                 trace.current = trace.user_node[node]
-                scale = constant(np.array(factor * wanted[node], node.spec.dtype.numpy))
-                node.inputs = scale, _scaled(node)
+                scale = constant(np.array(factor * wanted[node], node.dtype.numpy))
+                replaced[node] = scale * now
             elif source not in scaled:
                 wanted.pop(node, None)
             if node in wanted:
@@ -74,32 +77,48 @@ def gather_scales(program: Program) -> None:
     program.replace(replaced, order)
 
 
-def _carriers(program: Program) -> dict[Node, Node]:
+def _multiple(node: Node) -> tuple[float, Node] | None:
+    """The number and the node that a node is the product of.
+
+    It is one if it is linear in one of its two inputs, and the other is a constant scalar.
+    """
+    if len(node.inputs) == 2 and node.dtype in (float32, float64):
+        for i in node.kind.linear:
+            number = node.inputs[1 - i].spec.constant
+            if number is not None and number.ndim == 0:
+                of_one = [number, number]
+                of_one[i] = np.ones_like(number)
+                factor = float(node.kind.kernel(*of_one))  # type: ignore[misc]
+                return (factor, node.inputs[i]) if _is_moderate(factor) else None
+    return None
+
+
+def _carriers(program: Program, multiples: Iterable[Node]) -> dict[Node, Node]:
     """What a factor can be moved to from behind, and the input it moves on to: itself, to stay."""
-    carries: dict[Node, Node] = {}
-    for node in program.nodes:
-        if _factor(node) is not None:
-            carries[node] = node
-            continue
-        found = [node.inputs[i] for i in _linear(node) if node.inputs[i] in carries]
-        if len(found) == 1:
-            carries[node] = found[0]
+    carries: dict[Node, Node] = {node: node for node in multiples}
+    if carries:
+        for node in program.nodes:
+            found = [node.inputs[i] for i in _linear(node) if node.inputs[i] in carries]
+            if len(found) == 1:
+                carries.setdefault(node, found[0])
     return carries
 
 
-def _wanted(program: Program, carries: dict[Node, Node]) -> dict[Node, float]:
+def _wanted(
+    program: Program, multiples: dict[Node, tuple[float, Node]], carries: dict[Node, Node]
+) -> dict[Node, float]:
     """The factors that all users of a node multiply it by, or what they make of it."""
     asked: dict[Node, set[float | None]] = {node: set() for node in carries}
     wanted: dict[Node, float] = {}
     for node in (*program.results, *program.updates.values()):
         asked.get(node, set()).add(None)
-    for node in reversed(program.nodes):
-        factor = _factor(node)
+    for node in reversed(program.nodes) if carries else ():
+        factor = multiples[node][0] if node in multiples else 1.0
         if node in asked and len(asked[node]) == 1:
             (found,) = asked[node]
-            if found is not None and _is_moderate(found * (factor or 1.0)):
+            if found is not None and _is_moderate(factor * found):
                 wanted[node] = found
-        ask = wanted.get(node) if factor is None else factor * wanted.get(node, 1.0)
+        ask = factor * wanted.get(node, 1.0) if node in multiples else wanted.get(node)
         for i, x in enumerate(node.inputs):
             if x in asked:
                 asked[x].add(ask if i in _linear(node) else None)
@@ -109,22 +128,6 @@ def _wanted(program: Program, carries: dict[Node, Node]) -> dict[Node, float]:
 def _linear(node: Node) -> tuple[int, ...]:
     """The inputs in each of which the node is linear."""
     return (0,) if node.kind.view else node.kind.linear
-
-
-def _factor(node: Node) -> float | None:
-    """The number that the node is a multiple of its other input by."""
-    if node.kind is registry["Mul"] and node.dtype in (float32, float64):
-        for x in node.inputs:
-            if x.spec.constant is not None and x.spec.shape.dims == ():
-                factor = float(x.spec.constant)
-                return factor if _is_moderate(factor) else None
-    return None
-
-
-def _scaled(node: Node) -> Node:
-    """The input of a scaling that is not the factor."""
-    a, b = node.inputs
-    return b if a.spec.constant is not None and a.spec.shape.dims == () else a
 
 
 def _is_moderate(factor: float) -> bool:

@@ -33,7 +33,6 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=left_out)
 
 
-
 @pytest.fixture(autouse=True)
 def fresh_graph():
     tg.reset_default_graph()

@@ -620,3 +620,65 @@ def test_a_kernel_without_out_says_so():
 def test_a_kernel_that_breaks_its_promise_is_named(name, kernel, message):
     with pytest.raises(tg.errors.OpError, match=message):
         run_kernel(kernel, name + "ForTest")
+
+
+def test_variables_may_be_called_as_words_of_a_long_program():
+    """Arguments of functions, kernels, and a name whose end is another's."""
+    names = ("out", "axis", "np", "tanh", "a/late", "late")
+    values = [tg.Variable(float(i), name=name) for i, name in enumerate(names)]
+    x = y = tg.placeholder(tg.float32, [4])
+    y = y + values[4]
+    for _ in range(PART + 200):
+        y = tg.tanh(y) + 1.0
+    y = tg.reduce_sum(tg.stack([y, y]), axis=0) + tg.add_n(values)
+    sess = tg.Session()
+    sess.run(tg.global_variables_initializer())
+    found = np.full(4, 4.0)
+    for _ in range(PART + 200):
+        found = np.tanh(found) + 1.0
+    np.testing.assert_allclose(sess.run(y, {x: np.zeros(4)}), 2 * found + 15, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), 0.0])
+def test_an_update_at_a_rate_that_is_no_usual_number(rate):
+    x = tg.placeholder(tg.float32, [None, LARGE[0]])
+    w = tg.Variable(tg.ones(LARGE))
+    train = tg.train.GradientDescentOptimizer(rate).minimize(tg.reduce_sum(tg.matmul(x, w)))
+    for bad in (1.0, np.nan):
+        feed = {x: np.full((3, LARGE[0]), bad, np.float32)}
+        sess, plain = tg.Session(), tg.Session(passes=set())
+        for each in (sess, plain):
+            each.run(w.initializer)
+            each.run(train, feed)
+        assert np.array_equal(sess.run(w), plain.run(w), equal_nan=True)
+
+
+def test_factors_that_overflow_together_stay_apart():
+    x = tg.placeholder(tg.float32, [3, LARGE[0]])
+    w = tg.Variable(tg.ones([LARGE[0], LARGE[0]]))
+    product = tg.matmul(x, 1e-38 * x, transpose_a=True)
+    update = w.assign_sub(1e20 * (1e20 * product))
+    sess = tg.Session()
+    sess.run(w.initializer)
+    found = sess.run(update, {x: np.full((3, LARGE[0]), 1e-3, np.float32)})
+    np.testing.assert_allclose(found, 1 - 3e-4, rtol=1e-5)  # the products are subnormal numbers
+
+
+def test_a_kernel_that_returns_its_input_keeps_nothing_of_it():
+    returned = tg.elementwise("Returned", lambda x: x, lambda g, y, x: g, dynamic=True)
+    half = tg.elementwise("Half", lambda x: x[:], lambda g, y, x: g, dynamic=True)
+    x = tg.placeholder(tg.float32, [4])
+    for op in (returned, half):
+        a = x * 2.0
+        kept = op(a)
+        fetch = kept + 0.0 * (tg.exp(a) + 1.0)
+        found = tg.Session().run(fetch, {x: [1.0, 2.0, 3.0, 4.0]})
+        assert found.tolist() == [2.0, 4.0, 6.0, 8.0]
+
+
+@pytest.mark.default_passes
+def test_zeros_of_either_sign_are_not_merged():
+    x = tg.placeholder(tg.float32, [2])
+    signs = [1.0 / tg.nn.leaky_relu(x, alpha=a) for a in (0.0, -0.0)]
+    plus, minus = tg.Session().run(signs, {x: [-1.0, -1.0]})
+    assert np.array_equal(plus, -minus)

@@ -43,6 +43,14 @@ def test_invalid_names(name):
         tg.get_default_graph().unique_name(name)
 
 
+@pytest.mark.parametrize("name", ["_a b", "_a:0", '_"', "-\n", "", "_ä"])
+def test_names_that_are_invalid_in_a_scope_too(name):
+    with tg.name_scope("scope"):
+        assert tg.constant(1.0, name="_a").op.name == "scope/_a"
+        with pytest.raises(ValueError, match="not a valid name"):
+            tg.get_default_graph().unique_name(name)
+
+
 def test_lookup_by_name():
     graph = tg.get_default_graph()
     loss = tg.identity(1.0, name="loss")

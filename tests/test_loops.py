@@ -183,3 +183,14 @@ def test_without_numba_it_says_what_to_install(monkeypatch):
 def test_a_pass_that_does_not_exist_is_named():
     with pytest.raises(ValueError, match="no passes are called unroll; there are fold, fuse"):
         tg.Session(passes=PASSES | {"unroll"})
+    for passes in ("fold", None, 1):
+        with pytest.raises(tg.errors.DTypeError, match="must be a set of names of fold, fuse"):
+            tg.Session(passes=passes)
+
+
+def test_zeros_of_either_sign_are_not_one_loop():
+    x = tg.placeholder(tg.float32, [3])
+    sess = tg.Session(passes=WITH_LOOPS)
+    for zero in (-0.0, 0.0):
+        found = sess.run((x + 1.0) * zero, {x: np.zeros(3)})
+        assert np.array_equal(np.signbit(found), [np.signbit(zero)] * 3)

@@ -18,6 +18,7 @@ from tinygraph.spec import DType, Shape, Spec
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _VALID_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\-/]*\Z")
+_VALID_IN_SCOPE = re.compile(r"[A-Za-z0-9_.\\\-/]+\Z")
 
 
 class Node:
@@ -263,7 +264,7 @@ class Graph:
         """
         if name.endswith("/"):
             return name[:-1]
-        if not _VALID_NAME.match(name) and not (self._scope and name[:1] in "_-/\\"):
+        if not (_VALID_IN_SCOPE if self._scope else _VALID_NAME).match(name):
             raise GraphError(f"{name!r} is not a valid name: letters, digits and _ . - / only")
         full = f"{self._scope}/{name}" if self._scope else name
         key = full.lower()  # TF1 treats names as equal that differ in case only

@@ -208,7 +208,7 @@ class Session:
         InvalidArgumentError
             for less than one run; and what `run` raises.
         """
-        if runs < 1:
+        if not isinstance(runs, int | np.integer) or runs < 1:
             raise InvalidArgumentError(f"a profile takes at least one run, not {runs!r}")
         recordings = (self._recorded(fetches, feed_dict) for _ in range(runs))
         return Profile(min(recordings, key=lambda found: found.stop - found.start), runs)
@@ -399,11 +399,13 @@ class Session:
 
 
 def _checked(passes: Iterable[str]) -> frozenset[str]:
-    found = frozenset(passes)
-    unknown = found - PASSES - OPTIONAL_PASSES
+    known = ", ".join(sorted(PASSES | OPTIONAL_PASSES))
+    if not isinstance(passes, set | frozenset | list | tuple):
+        raise DTypeError(f"passes must be a set of names of {known}, not {passes!r}")
+    unknown = [name for name in passes if name not in [*PASSES, *OPTIONAL_PASSES]]
     if unknown:
-        known = ", ".join(sorted(PASSES | OPTIONAL_PASSES))
-        raise GraphError(f"no passes are called {', '.join(sorted(unknown))}; there are {known}")
+        raise GraphError(f"no passes are called {', '.join(map(str, unknown))}; there are {known}")
+    found = frozenset(passes)
     if "loops" in found:
         numba()
     return found

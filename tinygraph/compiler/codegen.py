@@ -64,7 +64,7 @@ class Code:
             self._spares[variable] = name
             if variable.shape.is_fully_defined():
                 dims, dtype = variable.shape.dims, variable.dtype.name
-                self._line(f'{name} = variables.new("{variable.op_name}", {dims}, "{dtype}")')
+                self._line(f"{name} = variables.new({variable.op_name!r}, {dims}, {dtype!r})")
         for node in self.program.nodes:
             if node in self.memory.buffer:
                 self._names[node] = buffers[self.memory.buffer[node]]
@@ -77,14 +77,13 @@ class Code:
         kind = node.kind
         if kind in (argument, const):
             return
+        if kind.written is not None:
+            self._written[node] = self._write(node)
         if kind.reads:
             name = self._names[node] = self._unique(identifier(node.op_name))
-            self._line(f'{name} = variables["{node.op_name}"]', node)
+            self._line(f"{name} = variables[{node.op_name!r}]", node)
         elif kind.effect:
             self._line(self._call(node), node)
-        elif kind.written is not None and node not in self._written:
-            self._written[node] = self._write(node)
-            self._emit_node(node)
         elif node in self.memory.owner:
             self._names[node] = self._name(node.inputs[0])
             call = self._unique("update#")
@@ -147,7 +146,7 @@ class Code:
                 else:
                     self._line(f"{name} = np.array({value})", node)
         if self.program.updates:
-            pairs = ", ".join(f'"{v.op_name}": {name}' for v, name in self._spares.items())
+            pairs = ", ".join(f"{v.op_name!r}: {name}" for v, name in self._spares.items())
             self._line(f"variables.commit({', '.join([f'{{{pairs}}}', *self._calls])})")
 
     def _result(self, node: Node) -> str:
@@ -165,13 +164,8 @@ class Code:
         kind, function = node.kind, function or node.kind.kernel
         parts = []
         for i, x in enumerate(node.inputs):
-            value = x.spec.constant
-            if value is None:
-                parts.append(self._name(x))
-            elif i in kind.static:
-                parts.append(repr(_tuples(value.tolist())))
-            else:
-                parts.append(self._name(x))
+            value = x.spec.constant if i in kind.static else None
+            parts.append(self._name(x) if value is None else repr(_tuples(value.tolist())))
         if node in self._written:
             return f"{self._written[node]}({', '.join([*parts, str(out)])})"
         if out is not None:
@@ -190,7 +184,7 @@ class Code:
         if not name.isidentifier():
             name = identifier(kind.name).lower()
         if is_foreign(kernel) and not kind.effect:
-            kernel = guarded(kernel, node.spec)
+            kernel = guarded(kernel, node)
         return self._bind(name.strip("_"), kernel)
 
     def _attribute(self, key: str, value: Any) -> str:
@@ -215,12 +209,12 @@ class Code:
         """
         value = node.attrs["value"]
         is_number = value.ndim == 0 and value.dtype.kind in "iuf"
-        number = f"k{value!s}".removesuffix(".0").replace("k-", "k_minus_")
-        name = self._bind(number if is_number else "c#", value)
-        dtype = numpy_name(node.spec.dtype)
+        number, dtype = str(value), numpy_name(node.spec.dtype)
+        wish = "k" + number.removesuffix(".0").replace("-", "_minus_").replace("+", "")
+        name = self._bind(wish if is_number else "c#", value)
         if is_number:
-            number = str(value).replace("inf", "np.inf").replace("nan", "np.nan")
-            text = f"{name} = np.array({number}, {dtype})"
+            spelled = number.replace("inf", "np.inf").replace("nan", "np.nan")
+            text = f"{name} = np.array({spelled}, {dtype})"
         elif 0 < value.size <= SPELLED_OUT and np.isfinite(value).all():
             text = f"{name} = np.array({value.tolist()}, {dtype})"
         elif value.size and (value == 1).all():
@@ -302,8 +296,9 @@ def is_foreign(kernel: Any) -> bool:
     return not isinstance(kernel, np.ufunc) and module.partition(".")[0] not in OWN
 
 
-def guarded(kernel: Callable, spec: Spec) -> Callable:
+def guarded(kernel: Callable, node: Node) -> Callable:
     """A user's kernel, made to keep its promises: leave inputs alone, fill `out`, fit the spec."""
+    spec, is_view = node.spec, node.kind.view
 
     def call(*arrays: np.ndarray, **options: Any) -> np.ndarray:
         inputs = [np.asarray(array).view() for array in arrays]
@@ -317,8 +312,9 @@ def guarded(kernel: Callable, spec: Spec) -> Callable:
         made = Spec(Shape(np.shape(result)), as_dtype(np.asarray(result).dtype))
         if made.dtype is not spec.dtype or not made.shape.is_compatible_with(spec.shape):
             raise TypeError(f"the kernel made {made}, but the op's shape rule says {spec}")
-        if out is None:
-            return result
+        if out is None:  # only a view may look at what will be overwritten
+            shares = not is_view and any(np.may_share_memory(result, x) for x in inputs)
+            return np.array(result) if shares else result
         np.copyto(out, result)
         return out
 

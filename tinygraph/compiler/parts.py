@@ -22,13 +22,15 @@ def functions(given: list[str], body: list[Line], unique: Callable[[str], str]) 
         return [_function("step", given, body)]
     bodies = split(body)
     made = [_assigned(part) for part in bodies]
-    local = {*given, *(name for names in made for name in names)}
+    place = {name: i for i, names in enumerate([given, *made]) for name in names}
     parts: list[list[Line]] = []
     calls: list[Line] = []
     needed: set[str] = set()  # by the parts that follow
-    for part, own in zip(bodies[::-1], made[::-1], strict=True):
-        used = {word for text, _ in part for word in re.findall(WORD, text)} & local
-        takes, gives = sorted(used - own), sorted(needed & own)
+    for i in reversed(range(len(bodies))):
+        part, own = bodies[i], made[i]
+        words = {word for text, _ in part for word in re.findall(WORD, text)}
+        takes = sorted(word for word in words if place.get(word, len(made)) <= i)
+        gives = sorted(needed & own)
         name = unique("part#")
         call = f"{name}({', '.join(takes)})"
         if not parts:

@@ -107,7 +107,7 @@ class Clocked:
             part for part in ast.parse(source).body
             if isinstance(part, ast.FunctionDef) and not part.decorator_list
         ]  # fmt: skip
-        statements = list(_simple(functions))
+        statements = _timed(functions)
         self.parts = {
             s.lineno: _part(texts[s.lineno - 1][s.col_offset : s.end_col_offset], lines, s.lineno)
             for s in statements
@@ -156,16 +156,17 @@ class Clocked:
         )
 
 
-def _simple(functions: Iterable[ast.stmt]) -> Iterator[Any]:
-    """The statements that have no others in them."""
-    stack: list[Any] = list(functions)
-    while stack:
-        statement = stack.pop()
-        fields = ("body", "orelse", "finalbody", "handlers")
-        inner = [s for field in fields for s in getattr(statement, field, ())]
-        stack += inner
-        if not inner:
-            yield statement
+def _timed(functions: list[ast.FunctionDef]) -> list[Any]:
+    """The functions' statements, without the calls of a long program's parts: these have theirs."""
+    parts = {f.name for f in functions}
+    statements: list[Any] = [s for f in functions for s in f.body]
+    return [s for s in statements if not (_called(s.value) & parts)]
+
+
+def _called(value: Any) -> set[str]:
+    """The name of the function that an expression is a call of, if it is one."""
+    is_call = isinstance(value, ast.Call) and isinstance(value.func, ast.Name)
+    return {value.func.id} if is_call else set()
 
 
 def _updates(statements: Iterable[Any]) -> dict[int, list[int]]:

@@ -22,7 +22,8 @@ from tinygraph.ops.array import ensure_shape
 from tinygraph.spec import Shape, Spec
 
 PASSES = frozenset({"fold", "merge", "simplify", "scale", "fuse", "inplace"})
-"""The optimisations, each of which can be left out; `scale` and `fuse` change the rounding."""
+"""The optimisations, each of which can be left out; `simplify`, `scale` and `fuse` change rounding.
+"""
 
 OPTIONAL_PASSES = frozenset({"loops"})
 """What can be added to them: `loops` needs numba, and compiles for a second or two."""
@@ -64,7 +65,7 @@ class Trace(Graph):
         if kind is const:
             value = attrs["value"]
             return (kind, value.dtype, value.shape, value.tobytes()) if value.size <= 1024 else None
-        key = (kind, inputs, tuple(attrs.items()))
+        key = (kind, inputs, tuple(attrs.items()), repr(attrs) if attrs else "")
         try:
             hash(key)
         except TypeError:  # an attribute of a user's op that has no hash

@@ -99,6 +99,9 @@ def _fused(x: Node, y: Node, sign: float, alone: Callable[[Node], bool]) -> Node
         return None
     factors, term = _scaled(y, alone)
     alpha = functools.reduce(operator.mul, factors, constant(np.array(sign, dtype)))
+    known = alpha.spec.constant
+    if known is not None and not (np.isfinite(known) and known):  # BLAS skips what is times 0
+        return None
     if term.kind is registry["Dot"] and alone(term) and x not in term.inputs:
         return add_product_op(x, *term.inputs, alpha)
     if factors and size >= SCALED_SIZE and x is not term:

@@ -83,7 +83,8 @@ class _ByCode:
 
     def __init__(self, code: types.CodeType):
         self.code = code
-        self.key = (code.co_code, code.co_consts, code.co_names, code.co_varnames)
+        constants = repr(code.co_consts)  # unlike themselves not equal for 0.0 and -0.0
+        self.key = (code.co_code, constants, code.co_names, code.co_varnames)
 
     def __hash__(self) -> int:
         return hash(self.key)

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
 import tinygraph as tg
@@ -36,7 +37,9 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture(autouse=True)
 def fresh_graph():
     tg.reset_default_graph()
+    before = np.geterr()
     yield
+    assert np.geterr() == before  # or warnings would go unseen from here on
     tg.reset_default_graph()
 
 

@@ -88,7 +88,8 @@ def _multiple(node: Node) -> tuple[float, Node] | None:
             if number is not None and number.ndim == 0:
                 of_one = [number, number]
                 of_one[i] = np.ones_like(number)
-                factor = float(node.kind.kernel(*of_one))  # type: ignore[misc]
+                with np.errstate(all="ignore"):
+                    factor = float(node.kind.kernel(*of_one))  # type: ignore[misc]
                 return (factor, node.inputs[i]) if _is_moderate(factor) else None
     return None
 

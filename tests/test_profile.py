@@ -14,7 +14,8 @@ import pytest
 from test_viz import Drawn, in_little_stack
 
 import tinygraph as tg
-from tinygraph.compiler.profile import Clocked, Line, Part, Recording
+from tinygraph.compiler.codegen import Computed
+from tinygraph.compiler.profile import Clocked, Part, Recording
 from tinygraph.errors import DTypeError, InvalidArgumentError
 from tinygraph.session import Variables
 from tinygraph.viz.heat import STOPS, colour
@@ -237,7 +238,7 @@ def test_the_lines_of_a_node_make_one_row():
             "return out",
         )
     )
-    lines = {i: Line(y, y.kind, y.spec, i == 3) for i in (2, 3)}
+    lines = {i: Computed(y, y.kind, y.spec, i == 3) for i in (2, 3)}
     program = Clocked(source, "<test>", {"np": np}, lines)
     result, recording = program.run(None, np.zeros(8, np.float32), np.empty(8, np.float32))
     assert result.tolist() == [1.0] * 8

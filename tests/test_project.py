@@ -43,7 +43,9 @@ LAYERS = """
 # Not needed by `import tinygraph`; these parts import them where they are used.
 OPTIONAL = {"graphviz", "IPython", "matplotlib", "numba", "pooch", "pygraphviz", "tqdm"}
 MAY_IMPORT_LATE = {"datasets", "interop", "ops", "viz"}
-SELDOM = {"difflib", "json"}  # for error messages and exports: a millisecond of the import each
+SELDOM = {  # each would be a millisecond of the import, and few programs need it
+    "difflib", "json", "tinygraph.compiler.profile", "tinygraph.timeline",
+}
 
 CODE_LINES = 400
 

@@ -90,15 +90,15 @@ from tinygraph.ops.variable_scope import (
     variable_scope,
 )
 from tinygraph.gradients import UnconnectedGradients, gradients
-from tinygraph.compiler.profile import Profile
-from tinygraph.timeline import RunMetadata, RunOptions
 from tinygraph.session import InteractiveSession, Session
-from tinygraph import initializers, linalg, math, nn, random, timeline
+from tinygraph import initializers, linalg, math, nn, random
 
 newaxis = None
 
 _ON_FIRST_USE = {
-    "datasets": "datasets", "test": "testing", "testing": "testing", "train": "train", "viz": "viz",
+    "datasets": "datasets", "test": "testing", "testing": "testing", "timeline": "timeline",
+    "train": "train", "viz": "viz",
+    "Profile": "compiler.profile", "RunMetadata": "timeline", "RunOptions": "timeline",
 }
 
 
@@ -107,8 +107,8 @@ def __getattr__(name: str):
     if name not in _ON_FIRST_USE:
         raise AttributeError(f"module 'tinygraph' has no attribute {name!r}")
     module = importlib.import_module(f"tinygraph.{_ON_FIRST_USE[name]}")
-    globals()[name] = module
-    return module
+    found = globals()[name] = getattr(module, name) if name[0].isupper() else module
+    return found
 
 
 def __dir__():

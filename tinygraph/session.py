@@ -9,12 +9,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from functools import partial
 from time import perf_counter_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinygraph.compiler.plan import Plan, compile_plan
-from tinygraph.compiler.profile import Profile, Recording
 from tinygraph.compiler.rewrite import OPTIONAL_PASSES, PASSES
 from tinygraph.errors import (
     DTypeError, FailedPreconditionError, GraphError, GraphGrowthWarning, InvalidArgumentError,
@@ -25,7 +24,10 @@ from tinygraph.graph import (
 )  # fmt: skip
 from tinygraph.ops.loop import numba
 from tinygraph.spec import Shape, Spec, to_array
-from tinygraph.timeline import RunMetadata, RunOptions, traced
+
+if TYPE_CHECKING:  # what only some programs use is imported when they do
+    from tinygraph.compiler.profile import Profile, Recording
+    from tinygraph.timeline import RunMetadata, RunOptions
 
 PLANS_KEPT = 64
 REBOUND = (
@@ -172,6 +174,8 @@ class Session:
             if options is None and run_metadata is None:
                 values = plan(self._variables, *feeds.values())
             else:
+                from tinygraph.timeline import traced
+
                 values = traced(plan, self._variables, feeds.values(), options, run_metadata)
         return values[0] if structure is None else structure(iter(values))
 
@@ -210,10 +214,14 @@ class Session:
         """
         if not isinstance(runs, int | np.integer) or runs < 1:
             raise InvalidArgumentError(f"a profile takes at least one run, not {runs!r}")
+        from tinygraph.compiler.profile import Profile
+
         recordings = (self._recorded(fetches, feed_dict) for _ in range(runs))
         return Profile(min(recordings, key=lambda found: found.stop - found.start), runs)
 
     def _recorded(self, fetches: Any, feed_dict: Mapping | None) -> Recording:
+        from tinygraph.timeline import RunMetadata, RunOptions
+
         options, metadata = RunOptions(trace_level=RunOptions.FULL_TRACE), RunMetadata()
         with self._lock:  # taken before the clock starts, so that no waiting counts
             start = perf_counter_ns()

@@ -7,7 +7,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from tinygraph.compiler.memory import Memory
 from tinygraph.compiler.parts import Line, functions as in_functions, split
 from tinygraph.compiler.rewrite import Program
 from tinygraph.graph import Node
-from tinygraph.op import argument, const
+from tinygraph.op import Op, argument, const
 from tinygraph.ops.loop import compiled
 from tinygraph.spec import DType, Shape, Spec, as_dtype
 
@@ -26,15 +26,24 @@ GAP: list[Line] = [("", None), ("", None)]
 RESERVED = {"np", "step", "compiled", "variables", "inf", "nan", *keyword.kwlist}
 
 
+class Computed(NamedTuple):
+    """What a line of a program computes, and for which of the user's nodes."""
+
+    node: Node
+    kind: Op
+    spec: Spec
+    in_place: bool
+
+
 class Code:
-    """The source of a program, the objects that it names, and which node each line computes."""
+    """The source of a program, the objects that it names, and what each line computes."""
 
     def __init__(self, program: Program, memory: Memory, state_of: Callable[[Node], Any]):
         self.program = program
         self.memory = memory
         self.state_of = state_of
         self.namespace: dict[str, Any] = {"np": np, "compiled": compiled}
-        self.node_of_line: dict[int, Node] = {}
+        self.lines: dict[int, Computed] = {}
         self._names: dict[Node, str] = {}
         self._spares: dict[Node, str] = {}
         self._calls: list[str] = []  # the updates of variables' own arrays
@@ -282,9 +291,11 @@ class Code:
         widths = [len(text) for lines in pieces for text, node in lines if node is not None]
         column = min(max(widths, default=0), COMMENT_COLUMN)
         lines = [line for piece in pieces for line in piece]
+        user_node, in_place = self.program.trace.user_node, self.memory.inplace
         for number, (_, node) in enumerate(lines[len(self._head) :], start=len(self._head) + 1):
             if node is not None:
-                self.node_of_line[number] = node
+                made = Computed(user_node[node], node.kind, node.spec, node in in_place)
+                self.lines[number] = made
         if len(functions) == 1:
             pieces = [lines]
         return ["".join(_commented(*line, column) + "\n" for line in piece) for piece in pieces]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from tinygraph.compiler.rewrite import Program
@@ -16,7 +15,6 @@ FOREVER = 1 << 60
 SHARED = 1 << 16  # bytes from which arrays of different shapes and dtypes take turns in one memory
 
 
-@dataclass
 class Memory:
     """The places of a program's values.
 
@@ -29,15 +27,16 @@ class Memory:
     or an array that the kernel allocates.
     """
 
-    buffer: dict[Node, int] = field(default_factory=dict)
-    specs: list[Spec] = field(default_factory=list)
-    room: list[int] = field(default_factory=list)
-    size: dict[int, int] = field(default_factory=dict)
-    spare: dict[Node, Node] = field(default_factory=dict)
-    owner: dict[Node, Node] = field(default_factory=dict)
-    fresh: set[Node] = field(default_factory=set)
-    base: dict[Node, Node] = field(default_factory=dict)
-    inplace: set[Node] = field(default_factory=set)
+    def __init__(self):
+        self.buffer: dict[Node, int] = {}
+        self.specs: list[Spec] = []
+        self.room: list[int] = []
+        self.size: dict[int, int] = {}
+        self.spare: dict[Node, Node] = {}
+        self.owner: dict[Node, Node] = {}
+        self.fresh: set[Node] = set()
+        self.base: dict[Node, Node] = {}
+        self.inplace: set[Node] = set()
 
     def has_out(self, node: Node) -> bool:
         return (

@@ -7,7 +7,7 @@ import linecache
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -15,13 +15,15 @@ from tinygraph.compiler.codegen import Code
 from tinygraph.compiler.fuse import fuse, gather_scales
 from tinygraph.compiler.loops import make_loops
 from tinygraph.compiler.memory import plan_memory
-from tinygraph.compiler.profile import Clocked, Line, Recording
 from tinygraph.compiler.rewrite import PASSES, Program, describe, lower
 from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError,
 )  # fmt: skip
 from tinygraph.graph import Node, collector_paused
 from tinygraph.spec import Spec
+
+if TYPE_CHECKING:
+    from tinygraph.compiler.profile import Clocked, Recording
 
 _serial = itertools.count()
 
@@ -32,11 +34,7 @@ class Plan:
     def __init__(self, program: Program, code: Code):
         self.source = code.source
         self.filename = f"<tinygraph program {next(_serial)}>"
-        user_node, in_place = program.trace.user_node, code.memory.inplace
-        self.lines = {
-            line: Line(user_node[node], node.kind, node.spec, node in in_place)
-            for line, node in code.node_of_line.items()
-        }
+        self.lines = code.lines
         self.specs = program.specs
         self._first_line = {self.filename: 0}  # of what was compiled as that file, in `source`
         line = 0
@@ -59,6 +57,8 @@ class Plan:
 
     @cached_property
     def clocked(self) -> Clocked:
+        from tinygraph.compiler.profile import Clocked
+
         return Clocked(self.source, self.filename, self.step.__globals__, self.lines)
 
     def recorded(self, variables: Any, *feeds: np.ndarray) -> tuple[tuple, Recording]:

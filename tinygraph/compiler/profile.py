@@ -10,23 +10,12 @@ from itertools import pairwise
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
+from tinygraph.compiler.codegen import Computed
 from tinygraph.errors import DTypeError
-from tinygraph.graph import Node
-from tinygraph.op import Op
-from tinygraph.spec import Spec
 
 SHOWN_ROWS, LONGEST_NAME = 30, 60
 READINGS = 200
 SHORTEST = 1e-3  # microseconds; some clocks do not tick within a short run
-
-
-class Line(NamedTuple):
-    """What a line of a program computes, and for which of the user's nodes."""
-
-    node: Node
-    kind: Op
-    spec: Spec
-    in_place: bool
 
 
 class Part(NamedTuple):
@@ -97,7 +86,7 @@ class Clocked:
     ticks of the clock between them.
     """
 
-    def __init__(self, source: str, filename: str, namespace: dict, lines: Mapping[int, Line]):
+    def __init__(self, source: str, filename: str, namespace: dict, lines: Mapping[int, Computed]):
         self.source = source
         self._mark = "t_"  # begins no name of the program
         while self._mark in source:
@@ -192,7 +181,7 @@ def _edited(texts: list[bytes], functions: Iterable[ast.stmt], edits: list) -> s
     return b"\n".join(edited).decode()
 
 
-def _part(text: bytes, lines: Mapping[int, Line], number: int) -> Part:
+def _part(text: bytes, lines: Mapping[int, Computed], number: int) -> Part:
     source, line = text.decode(), lines.get(number)
     if line is None:
         return Part(source)

@@ -7,7 +7,6 @@ With a seed they give TF1's numbers; without one, numbers that depend on the var
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -44,6 +43,13 @@ class Initializer:
 
     dtype: Any = float32
 
+    def __init__(self, dtype: Any = float32):
+        self.dtype = dtype
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{key}={value!r}" for key, value in vars(self).items())
+        return f"{type(self).__name__}({given})"
+
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Node:
         if partition_info is not None:
             raise GraphError("partitioned variables are not supported")
@@ -70,7 +76,6 @@ def _float(dtype: DType) -> DType:
 # ---------------------------------------------------------------- constants
 
 
-@dataclass(eq=False)
 class zeros_initializer(Initializer):
     """Zeros.
 
@@ -78,13 +83,10 @@ class zeros_initializer(Initializer):
     array([0., 0.], dtype=float32)
     """
 
-    dtype: Any = float32
-
     def make(self, shape: Any, dtype: DType) -> Node:
         return zeros(shape, dtype)
 
 
-@dataclass(eq=False)
 class ones_initializer(Initializer):
     """Ones.
 
@@ -92,13 +94,10 @@ class ones_initializer(Initializer):
     array([1., 1.], dtype=float32)
     """
 
-    dtype: Any = float32
-
     def make(self, shape: Any, dtype: DType) -> Node:
         return ones(shape, dtype)
 
 
-@dataclass(eq=False)
 class constant_initializer(Initializer):
     """A value everywhere, or given values in C order, of which the last one fills up the shape.
 
@@ -108,16 +107,13 @@ class constant_initializer(Initializer):
     array([1., 2., 2.], dtype=float32)
     """
 
-    value: Any = 0
-    dtype: Any = float32
-    verify_shape: bool = False
-
-    def __post_init__(self):
-        if not np.isscalar(self.value) and not isinstance(self.value, list | tuple | np.ndarray):
+    def __init__(self, value: Any = 0, dtype: Any = float32, verify_shape: bool = False):
+        if not np.isscalar(value) and not isinstance(value, list | tuple | np.ndarray):
             raise DTypeError(
-                f"Invalid type for initial value: {type(self.value)} (expected a Python number, a "
+                f"Invalid type for initial value: {type(value)} (expected a Python number, a "
                 "list or tuple of them, or numpy.ndarray)."
             )
+        self.value, self.dtype, self.verify_shape = value, dtype, verify_shape
 
     def make(self, shape: Any, dtype: DType) -> Node:
         if self.verify_shape and tuple(_ints(shape)) != np.shape(self.value):
@@ -127,7 +123,6 @@ class constant_initializer(Initializer):
         return constant(self.value, dtype, _ints(shape))
 
 
-@dataclass(eq=False)
 class identity_initializer(Initializer):
     """`gain` times the identity matrix.
 
@@ -136,8 +131,8 @@ class identity_initializer(Initializer):
            [0., 2.]], dtype=float32)
     """
 
-    gain: float = 1.0
-    dtype: Any = float32
+    def __init__(self, gain: float = 1.0, dtype: Any = float32):
+        self.gain, self.dtype = gain, dtype
 
     def make(self, shape: Any, dtype: DType) -> Node:
         dims = _ints(shape)
@@ -149,7 +144,6 @@ class identity_initializer(Initializer):
 # ---------------------------------------------------------------- random numbers
 
 
-@dataclass(eq=False)
 class random_uniform_initializer(Initializer):
     """Numbers from [minval, maxval); maxval is 1 for floats and must be given for ints.
 
@@ -157,16 +151,15 @@ class random_uniform_initializer(Initializer):
     array([-0.5219252,  0.8407991], dtype=float32)
     """
 
-    minval: Any = 0
-    maxval: Any = None
-    seed: int | None = None
-    dtype: Any = float32
+    def __init__(
+        self, minval: Any = 0, maxval: Any = None, seed: int | None = None, dtype: Any = float32
+    ):
+        self.minval, self.maxval, self.seed, self.dtype = minval, maxval, seed, dtype
 
     def make(self, shape: Any, dtype: DType) -> Node:
         return random_uniform(shape, self.minval, self.maxval, dtype, self.seed)
 
 
-@dataclass(eq=False)
 class random_normal_initializer(Initializer):
     """Normally distributed numbers.
 
@@ -174,16 +167,15 @@ class random_normal_initializer(Initializer):
     array([-0.0811,  0.1485], dtype=float32)
     """
 
-    mean: Any = 0.0
-    stddev: Any = 1.0
-    seed: int | None = None
-    dtype: Any = float32
+    def __init__(
+        self, mean: Any = 0.0, stddev: Any = 1.0, seed: int | None = None, dtype: Any = float32
+    ):
+        self.mean, self.stddev, self.seed, self.dtype = mean, stddev, seed, dtype
 
     def make(self, shape: Any, dtype: DType) -> Node:
         return random_normal(shape, self.mean, self.stddev, _float(dtype), self.seed)
 
 
-@dataclass(eq=False)
 class truncated_normal_initializer(Initializer):
     """Normally distributed numbers, redrawn until less than two `stddev` from `mean`.
 
@@ -191,10 +183,10 @@ class truncated_normal_initializer(Initializer):
     array([-0.0811,  0.1485], dtype=float32)
     """
 
-    mean: Any = 0.0
-    stddev: Any = 1.0
-    seed: int | None = None
-    dtype: Any = float32
+    def __init__(
+        self, mean: Any = 0.0, stddev: Any = 1.0, seed: int | None = None, dtype: Any = float32
+    ):
+        self.mean, self.stddev, self.seed, self.dtype = mean, stddev, seed, dtype
 
     def make(self, shape: Any, dtype: DType) -> Node:
         return truncated_normal(shape, self.mean, self.stddev, _float(dtype), self.seed)
@@ -208,7 +200,6 @@ def _fans(dims: list[int]) -> tuple[int, int]:
     return dims[-2] * window, dims[-1] * window
 
 
-@dataclass(eq=False)
 class variance_scaling_initializer(Initializer):
     """Random weights of variance scale/n, so that a layer keeps the size of its signals.
 
@@ -220,20 +211,18 @@ class variance_scaling_initializer(Initializer):
     0.002
     """
 
-    scale: float = 1.0
-    mode: str = "fan_in"
-    distribution: str = "truncated_normal"
-    seed: int | None = None
-    dtype: Any = float32
-
-    def __post_init__(self):
-        self.distribution = self.distribution.lower()
-        if self.scale <= 0:
-            raise GraphError(f"`scale` must be positive, not {self.scale}")
-        if self.mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise GraphError(f"Invalid `mode` argument: {self.mode!r}")
-        if self.distribution not in ("normal", "uniform", "truncated_normal", "untruncated_normal"):
-            raise GraphError(f"Invalid `distribution` argument: {self.distribution!r}")
+    def __init__(self, scale: float = 1.0, mode: str = "fan_in",
+                 distribution: str = "truncated_normal", seed: int | None = None,
+                 dtype: Any = float32):  # fmt: skip
+        distribution = distribution.lower()
+        if scale <= 0:
+            raise GraphError(f"`scale` must be positive, not {scale}")
+        if mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise GraphError(f"Invalid `mode` argument: {mode!r}")
+        if distribution not in ("normal", "uniform", "truncated_normal", "untruncated_normal"):
+            raise GraphError(f"Invalid `distribution` argument: {distribution!r}")
+        self.scale, self.mode, self.distribution = scale, mode, distribution
+        self.seed, self.dtype = seed, dtype
 
     def make(self, shape: Any, dtype: DType) -> Node:
         fan_in, fan_out = _fans(_ints(shape))
@@ -306,7 +295,6 @@ def lecun_uniform(seed: int | None = None) -> Initializer:
     return variance_scaling_initializer(1.0, "fan_in", "uniform", seed)
 
 
-@dataclass(eq=False)
 class uniform_unit_scaling_initializer(Initializer):
     """Uniform in ±factor·sqrt(3 / n), with n the product of all dimensions but the last.
 
@@ -314,9 +302,8 @@ class uniform_unit_scaling_initializer(Initializer):
     True
     """
 
-    factor: float = 1.0
-    seed: int | None = None
-    dtype: Any = float32
+    def __init__(self, factor: float = 1.0, seed: int | None = None, dtype: Any = float32):
+        self.factor, self.seed, self.dtype = factor, seed, dtype
 
     def make(self, shape: Any, dtype: DType) -> Node:
         limit = math.sqrt(3 / max(math.prod(_ints(shape)[:-1]), 1.0)) * self.factor
@@ -336,7 +323,6 @@ orthogonalize = Op(
 )  # fmt: skip
 
 
-@dataclass(eq=False)
 class orthogonal_initializer(Initializer):
     """`gain` times a random matrix with orthonormal columns, or rows where these are fewer.
 
@@ -348,9 +334,8 @@ class orthogonal_initializer(Initializer):
      [0. 1.]]
     """
 
-    gain: float = 1.0
-    seed: int | None = None
-    dtype: Any = float32
+    def __init__(self, gain: float = 1.0, seed: int | None = None, dtype: Any = float32):
+        self.gain, self.seed, self.dtype = gain, seed, dtype
 
     def make(self, shape: Any, dtype: DType) -> Node:
         dims = _ints(shape)

@@ -281,8 +281,9 @@ def test_default_sessions():
         w = tg.Variable(1.0)
         w.initializer.run()
         assert w.eval() == 1.0
-    with pytest.raises(RuntimeError, match="closed"):
-        sess.run(x)
+    for use in (sess.run, sess.source, sess.profile):
+        with pytest.raises(RuntimeError, match="closed"):
+            use(x)
     assert tg.get_default_session() is None
     interactive = tg.InteractiveSession()
     assert x.eval() == 2.0

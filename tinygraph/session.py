@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # what only some programs use is imported when they do
     from tinygraph.timeline import RunMetadata, RunOptions
 
 PLANS_KEPT = 64
+CLOSED = "Attempted to use a closed Session."
 REBOUND = (
     "Was the Python name of a tensor rebound to a result, as in "
     "`loss, _ = sess.run([loss, train])`? Give the result another name."
@@ -157,7 +158,7 @@ class Session:
             a feed that does not fit (a ValueError, a TypeError).
         """
         if self._closed:
-            raise FailedPreconditionError("Attempted to use a closed Session.")
+            raise FailedPreconditionError(CLOSED)
         fetched = Fetched()
         structure = self._flatten(fetches, fetched, fetches)
         feeds = {} if feed_dict is None else self._feeds(feed_dict)
@@ -190,6 +191,8 @@ class Session:
             return (r0,)
         <BLANKLINE>
         """
+        if self._closed:
+            raise FailedPreconditionError(CLOSED)
         fetched = Fetched()
         self._flatten(fetches, fetched, fetches)
         feeds = {} if feed_dict is None else self._feeds(feed_dict)

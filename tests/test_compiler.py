@@ -375,6 +375,56 @@ def test_without_blas_nothing_is_fused(sess, monkeypatch):
     assert kernel(np.ones((2, 2)), np.eye(2), np.eye(2), 2.0).tolist() == [[3, 1], [1, 3]]
 
 
+WEIGHTED = {
+    "beta * w + alpha * x": lambda w, x, alpha, beta: beta * w + alpha * x,
+    "alpha * x + beta * w": lambda w, x, alpha, beta: alpha * x + beta * w,
+    "beta * w - alpha * x": lambda w, x, alpha, beta: beta * w - alpha * x,
+}
+
+
+@pytest.mark.default_passes
+@pytest.mark.parametrize("library", ["its own", "without axpby"])
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize(("alpha", "beta"), [(0.1, 0.9), (-3.0, 0.5), (2.0, 1.0), (1.0, -1.0)])
+@pytest.mark.parametrize("form", WEIGHTED.values(), ids=WEIGHTED)
+def test_a_weighted_sum(form, alpha, beta, alone, library, sess, monkeypatch):
+    """What it is computed into may be an array of its own, the variable's or x's."""
+    if library == "without axpby":
+        found = {key: own._replace(axpby=None) for key, own in blas.routines().items()}
+        monkeypatch.setattr(blas, "routines", lambda: found)
+    old, fed = np.random.default_rng(8).normal(size=(2, 256, 256)).astype(np.float32)
+    w, x = tg.Variable(old), tg.placeholder(tg.float32, old.shape)
+    doubled = x * x
+    update = w.assign(form(w, doubled, alpha, beta))
+    sess.run(w.initializer)
+    made = sess.run([update] if alone else [update, doubled], {x: fed})
+    terms = [np.float64(alpha) * (fed * fed), np.float64(beta) * old]
+    expected = form(terms[1], terms[0], 1.0, 1.0)
+    ulp = np.finfo(np.float32).eps * np.maximum(*np.abs(terms))
+    for values in (made[0], sess.run(w)):
+        assert (np.abs(values - expected) <= 2 * ulp).all()
+    assert alone or np.array_equal(made[1], fed * fed)
+
+
+@pytest.mark.default_passes
+def test_an_average_is_one_call(sess):
+    w, x = tg.Variable(tg.zeros([256, 256])), tg.placeholder(tg.float32, [256, 256])
+    source = sess.source(w.assign(0.9 * w + 0.1 * x).op, {x: np.ones((256, 256))})
+    assert len(lines_with(source, "adding_scaled(")) == 1 and not lines_with(source, "multiply")
+
+
+@pytest.mark.parametrize("beta", [float("nan"), float("inf"), 0.0])
+def test_an_odd_weight_is_a_factor_as_ever(beta, sess):
+    """BLAS skips what is times 0, and 0 times infinity is not nothing."""
+    w = tg.Variable(np.array([np.inf, np.nan, 1.0, 0.0] * (1 << 14), np.float32))
+    average = w.assign(beta * w + 0.5 * tg.square(w))
+    sess.run(w.initializer)
+    with np.errstate(all="ignore"):
+        old = sess.run(w)
+        expected = np.float32(beta) * old + np.float32(0.5) * (old * old)
+    assert np.array_equal(sess.run(average), expected, equal_nan=True)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_blas_takes_any_layout(dtype):
     rng = np.random.default_rng(3)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -34,12 +35,18 @@ def add_product(c: Array, a: Array, b: Array, alpha: Array, out: Array | None = 
     return out
 
 
-def add_scaled(y: Array, x: Array, alpha: Array, out: Array | None = None) -> Array:
-    """y + alpha * x."""
-    if y.dtype.char not in blas.routines():
-        return np.add(y, alpha * x, out=out)
+def add_scaled(y: Array, x: Array, alpha: Any, beta: Any, out: Array | None = None) -> Array:
+    """beta * y + alpha * x."""
+    own = blas.routines().get(y.dtype.char)
+    if own is None:
+        return np.add(beta * y, alpha * x, out=out)
+    if out is x:
+        y, x, beta, alpha = x, y, alpha, beta
     out = _copied(y, out)
-    blas.adding_scaled(out, x, alpha)()  # type: ignore[arg-type]
+    if own.axpby is None and beta != 1:
+        np.multiply(out, beta, out=out)
+        beta = 1.0
+    blas.adding_scaled(out, x, alpha, beta)()
     return out
 
 
@@ -71,12 +78,15 @@ add_product_op = Op(
 )  # fmt: skip
 add_scaled_op = Op(
     "AddScaled", add_scaled,
-    lambda y, x, alpha: Spec(y.shape.merge_with(x.shape), check_dtypes((y, x, alpha), "float")),
-    (lambda g, z, y, x, alpha: g, lambda g, z, y, x, alpha: alpha * g,
-     lambda g, z, y, x, alpha: registry["Sum"](g * x, axis=None, keepdims=False)),
-    ("y", "x", "alpha"), inplace=(0,), static=(2,), prepare=blas.adding_scaled,
-    element="{0} + {2} * {1}",
-    doc="y + alpha * x, for a scalar alpha; BLAS's axpy.",
+    lambda y, x, alpha, beta: Spec(
+        y.shape.merge_with(x.shape), check_dtypes((y, x, alpha, beta), "float")
+    ),
+    (lambda g, z, y, x, alpha, beta: beta * g, lambda g, z, y, x, alpha, beta: alpha * g,
+     lambda g, z, y, x, alpha, beta: registry["Sum"](g * x, axis=None, keepdims=False),
+     lambda g, z, y, x, alpha, beta: registry["Sum"](g * y, axis=None, keepdims=False)),
+    ("y", "x", "alpha", "beta"), inplace=(0, 1), static=(2, 3), prepare=blas.adding_scaled,
+    element="{3} * {0} + {2} * {1}",
+    doc="beta * y + alpha * x, for scalars alpha and beta; BLAS's axpby, or axpy where beta is 1.",
 )  # fmt: skip
 
 
@@ -94,19 +104,32 @@ def sum_fusion(sign: float) -> Callable[..., Node | None]:
 
 def _fused(x: Node, y: Node, sign: float, alone: Callable[[Node], bool]) -> Node | None:
     """x + sign * y, where y is a product or something scaled that nobody else needs."""
-    size, dtype = x.spec.shape.num_elements() or 0, x.spec.dtype.numpy
-    if size < PRODUCT_SIZE or x.spec.shape != y.spec.shape or dtype.char not in blas.routines():
+    size, own = x.spec.shape.num_elements() or 0, blas.routines().get(x.spec.dtype.numpy.char)
+    if size < PRODUCT_SIZE or x.spec.shape != y.spec.shape or own is None:
         return None
     factors, term = _scaled(y, alone)
-    alpha = functools.reduce(operator.mul, factors, constant(np.array(sign, dtype)))
-    known = alpha.spec.constant
-    if known is not None and not (np.isfinite(known) and known):  # BLAS skips what is times 0
+    alpha = _product(factors, sign, x)
+    if not _is_usual(alpha):
         return None
     if term.kind is registry["Dot"] and alone(term) and x not in term.inputs:
         return add_product_op(x, *term.inputs, alpha)
-    if factors and size >= SCALED_SIZE and x is not term:
-        return add_scaled_op(x, term, alpha)
-    return None
+    if not factors or size < SCALED_SIZE or x is term:
+        return None
+    factors, other = _scaled(x, alone)
+    beta = _product(factors, 1.0, x)
+    if own.axpby is None or beta.spec.constant is None or not _is_usual(beta) or other is term:
+        beta, other = _product([], 1.0, x), x
+    return add_scaled_op(other, term, alpha, beta)
+
+
+def _product(factors: list[Node], number: float, like: Node) -> Node:
+    return functools.reduce(operator.mul, factors, constant(np.array(number, like.dtype.numpy)))
+
+
+def _is_usual(factor: Node) -> bool:
+    """Whether a factor, as far as it is known, is finite and not 0: BLAS skips what is times 0."""
+    known = factor.spec.constant
+    return known is None or bool(np.isfinite(known) and known)
 
 
 def _scaled(x: Node, alone: Callable[[Node], bool]) -> tuple[list[Node], Node]:

@@ -1,8 +1,9 @@
 """What NumPy's own BLAS can do and NumPy doesn't offer: add to what is there.
 
 `np.dot` has no way to add a product to an array, and a ufunc none to scale what it adds; BLAS has
-`gemm` and `axpy`. They are called in the library that NumPy itself has loaded, so that one pool of
-threads serves all products: two pools, such as NumPy's and SciPy's, fight for the processor.
+`gemm` and `axpy`, and most libraries `axpby`, which scales both terms. They are called in the
+library that NumPy itself has loaded, so that one pool of threads serves all products: two pools,
+such as NumPy's and SciPy's, fight for the processor.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ctypes
 import functools
 import sys
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,9 +20,17 @@ Array = np.ndarray
 ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112  # CBLAS's numbers
 
 
+class Routines(NamedTuple):
+    """The functions for a dtype; `axpby` is no part of the standard, and may be None."""
+
+    gemm: Callable
+    axpy: Callable
+    axpby: Callable | None
+
+
 @functools.cache
-def routines() -> dict[str, tuple[Callable, Callable]]:
-    """`gemm` and `axpy` by the dtype's character; empty where NumPy's BLAS can't be found."""
+def routines() -> dict[str, Routines]:
+    """The routines by the dtype's character; empty where NumPy's BLAS can't be found."""
     numpy = sys.modules["numpy._core._multiarray_umath"].__file__
     try:
         library = ctypes.CDLL(numpy)
@@ -29,9 +39,10 @@ def routines() -> dict[str, tuple[Callable, Callable]]:
     for names, size in (("scipy_cblas_%s64_", ctypes.c_int64), ("cblas_%s", ctypes.c_int32)):
         if hasattr(library, names % "sgemm"):
             found = {
-                letter: (
+                letter: Routines(
                     _gemm(getattr(library, names % (kind + "gemm")), size, real),
                     _axpy(getattr(library, names % (kind + "axpy")), size, real),
+                    _axpby(getattr(library, names % (kind + "axpby"), None), size, real),
                 )
                 for letter, kind, real in (("f", "s", ctypes.c_float), ("d", "d", ctypes.c_double))
             }
@@ -55,27 +66,37 @@ def _axpy(function, size, real):
     return function
 
 
-def _works(found: dict) -> bool:
+def _axpby(function, size, real):
+    if function is not None:
+        function.argtypes = [size, real, ctypes.c_void_p, size, real, ctypes.c_void_p, size]
+        function.restype = None
+    return function
+
+
+def _works(found: dict[str, Routines]) -> bool:
     """Whether the functions are what their names say."""
-    for letter, (gemm, axpy) in found.items():
+    for letter, own in found.items():
         a, b = np.arange(6, dtype=letter).reshape(2, 3), np.arange(12, dtype=letter).reshape(4, 3)
         c = np.ones((2, 4), letter)
-        _product_call(gemm, c, a, b.T, 2.0)()
-        d = np.ones(6, letter)
-        _scaled_call(axpy, d, a.reshape(6), -3.0)()
-        if not np.array_equal(c, 1 + 2 * (a @ b.T)) or not np.array_equal(d, 1 - 3 * a.ravel()):
+        _product_call(own.gemm, c, a, b.T, 2.0)()
+        if not np.array_equal(c, 1 + 2 * (a @ b.T)):
             return False
+        for beta in (1, 2) if own.axpby else (1,):
+            d = np.ones(6, letter)
+            _scaled_call(own, d, a.reshape(6), -3.0, beta)()
+            if not np.array_equal(d, beta - 3 * a.ravel()):
+                return False
     return True
 
 
 def adding_product(c: Array, a: Array, b: Array, alpha: float) -> functools.partial:
     """The call that adds alpha * a @ b to the contiguous matrix c."""
-    return _product_call(routines()[c.dtype.char][0], c, a, b, alpha)
+    return _product_call(routines()[c.dtype.char].gemm, c, a, b, alpha)
 
 
-def adding_scaled(y: Array, x: Array, alpha: float) -> functools.partial:
-    """The call that adds alpha * x to the contiguous array y."""
-    return _scaled_call(routines()[y.dtype.char][1], y, x, alpha)
+def adding_scaled(y: Array, x: Array, alpha: float, beta: float) -> functools.partial:
+    """The call that makes beta * y + alpha * x of the contiguous array y."""
+    return _scaled_call(routines()[y.dtype.char], y, x, alpha, beta)
 
 
 def _product_call(gemm: Callable, c: Array, a: Array, b: Array, alpha: float) -> functools.partial:
@@ -91,9 +112,16 @@ def _product_call(gemm: Callable, c: Array, a: Array, b: Array, alpha: float) ->
     return call
 
 
-def _scaled_call(axpy: Callable, y: Array, x: Array, alpha: float) -> functools.partial:
+def _scaled_call(
+    own: Routines, y: Array, x: Array, alpha: float, beta: float
+) -> functools.partial:
     x = np.ascontiguousarray(x)
-    call = functools.partial(axpy, y.size, alpha, _address(x), 1, _address(y), 1)
+    term, total = (y.size, alpha, _address(x), 1), (_address(y), 1)
+    if beta == 1:
+        call = functools.partial(own.axpy, *term, *total)
+    else:
+        assert own.axpby is not None
+        call = functools.partial(own.axpby, *term, beta, *total)
     call.operands = y, x  # type: ignore[attr-defined]
     return call
 

@@ -246,9 +246,9 @@ class AdamOptimizer(Optimizer):
         rate, beta1, gain1, beta2, gain2, epsilon = self._hypers(var.dtype)
         m: Any = self.get_slot(var, "m")
         v: Any = self.get_slot(var, "v")
-        squares = square(grad)  # in advance, so that m can be computed in the gradient's place
+        new_v = beta2 * v + gain2 * square(grad)  # first, so that m can take the gradient's place
         m = m.assign(beta1 * m + gain1 * grad, name="m")
-        v = v.assign(beta2 * v + gain2 * squares, name="v")
+        v = v.assign(new_v, name="v")
         return var.assign_sub(rate * m / (sqrt(v) + epsilon), name="ApplyAdam")
 
     def _finish(self, update_ops: list, name_scope: str) -> Operation:

@@ -174,7 +174,7 @@ class Code:
         parts = []
         for i, x in enumerate(node.inputs):
             value = x.spec.constant if i in kind.static else None
-            parts.append(self._name(x) if value is None else repr(_tuples(value.tolist())))
+            parts.append(self._name(x) if value is None else _literal(value))
         if node in self._written:
             return f"{self._written[node]}({', '.join([*parts, str(out)])})"
         if out is not None:
@@ -346,6 +346,12 @@ def _commented(text: str, node: Node | None, column: int) -> str:
     if node is None:
         return text
     return f"{text:<{column}}  # {node.op_name}    {node.spec}"
+
+
+def _literal(value: np.ndarray) -> str:
+    """A known value, with the digits of its own type: 0.9 for the float32 that is next to it."""
+    own = value.astype(str).astype(float) if value.dtype.kind == "f" else value
+    return repr(_tuples(own.tolist()))
 
 
 def _tuples(value: Any) -> Any:

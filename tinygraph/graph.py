@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from tinygraph.errors import (
@@ -453,11 +454,11 @@ def ancestors(roots: Iterable[Node], stop: Any = ()) -> list[Node]:
         node = stack.pop()
         if node in stop:
             continue
-        for needed in (*node.inputs, *node.control_inputs):
+        for needed in node.inputs + node.control_inputs:
             if needed not in seen:
                 seen.add(needed)
                 stack.append(needed)
-    return sorted(seen, key=lambda node: node.id)
+    return sorted(seen, key=attrgetter("id"))
 
 
 def close_names(name: str, names: Iterable[str], most: int) -> list[str]:

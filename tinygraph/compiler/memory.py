@@ -11,8 +11,9 @@ from tinygraph.graph import Node
 from tinygraph.op import argument, const
 from tinygraph.spec import Shape, Spec
 
-FOREVER = 1 << 60
 SHARED = 1 << 16  # bytes from which arrays of different shapes and dtypes take turns in one memory
+
+Lifetimes = dict[Node, "Node | None"]  # who uses a node last; None is who ran the program
 
 
 class Memory:
@@ -68,10 +69,10 @@ def plan_memory(program: Program) -> Memory:
     _place_results(program, memory)
     free: dict[Any, list[int]] = {}
     buffers: dict[tuple, int] = {}
-    for i, node in enumerate(program.nodes):
+    for node in program.nodes:
         taken = None
         if computed(node) and not memory.has_out(node):
-            taken = _taken_over(node, i, program, memory, last)
+            taken = _taken_over(node, program, memory, last)
             if taken is not None:
                 memory.buffer[node] = memory.buffer[taken]
                 memory.inplace.add(node)
@@ -79,7 +80,7 @@ def plan_memory(program: Program) -> Memory:
                 pool = free.setdefault(_size(node.spec), [])
                 memory.buffer[node] = _buffer(memory, buffers, pool, node.spec)
         for base in {node, *[memory.base[x] for x in node.inputs]}:
-            if last[base] <= i and base is not taken and base in memory.buffer:
+            if last[base] is node and base is not taken and base in memory.buffer:
                 free[_size(base.spec)].append(memory.room[memory.buffer[base]])
     return memory
 
@@ -107,18 +108,18 @@ def _buffer(memory: Memory, buffers: dict[tuple, int], pool: list[int], spec: Sp
     return buffers.setdefault((room, look), len(memory.specs) - 1)
 
 
-def _last_uses(program: Program, memory: Memory) -> dict[Node, int]:
-    last = {}
-    for i, node in enumerate(program.nodes):
-        last[node] = i
+def _last_uses(program: Program, memory: Memory) -> Lifetimes:
+    last: Lifetimes = {}
+    for node in program.nodes:
+        last[node] = node
         for x in node.inputs:
-            last[memory.base[x]] = last[x] = i
+            last[memory.base[x]] = last[x] = node
     for node in (*program.results, *program.updates.values()):
-        last[memory.base[node]] = last[node] = FOREVER
+        last[memory.base[node]] = last[node] = None
     return last
 
 
-def _update_in_place(program: Program, memory: Memory, last: dict[Node, int]) -> None:
+def _update_in_place(program: Program, memory: Memory, last: Lifetimes) -> None:
     """Find the updates that change a variable's own array: what they read must last till the end.
 
     Such an update is one call of a C function, made when all else is done. So it needs no second
@@ -138,43 +139,44 @@ def _update_in_place(program: Program, memory: Memory, last: dict[Node, int]) ->
         if (
             old in reads
             and old.op_name == variable.op_name
-            and last[memory.base[old]] < FOREVER
+            and last[memory.base[old]] is not None
             and not held & reads
             and _elements(kept) <= 2 * _elements([old])
         ):
             memory.owner[node] = variable
             memory.inplace.add(node)
             for x in kept:
-                last[x] = FOREVER
+                last[x] = None
 
 
 def _elements(nodes: Iterable[Node]) -> int:
     return sum(node.spec.shape.num_elements() or 0 for node in nodes)
 
 
-def _takes_over(node: Node, x: Node, i: int, memory: Memory, last: dict[Node, int]) -> bool:
-    """Whether node, at place i, may be computed into the array that holds its input x."""
+def _takes_over(node: Node, x: Node, memory: Memory, last: Lifetimes) -> bool:
+    """Whether the node may be computed into the array that holds its input x."""
     return (
         computed(x)
-        and last[x] == i
+        and last[x] is node
         and x.spec.shape.dims == node.spec.shape.dims
         and x.spec.dtype is node.spec.dtype
         and not any(memory.base[y] is x and y is not x for y in node.inputs)
     )
 
 
-def _taken_over(node: Node, i: int, program: Program, memory: Memory, last) -> Node | None:
+def _taken_over(
+    node: Node, program: Program, memory: Memory, last: Lifetimes
+) -> Node | None:
     if "inplace" in program.trace.passes:
         for position in node.kind.inplace:
             x = node.inputs[position]
-            if x in memory.buffer and _takes_over(node, x, i, memory, last):
+            if x in memory.buffer and _takes_over(node, x, memory, last):
                 return x
     return None
 
 
-def _place_updates(program: Program, memory: Memory, last: dict[Node, int]) -> None:
+def _place_updates(program: Program, memory: Memory, last: Lifetimes) -> None:
     """Compute a variable's new value straight into its spare array, and what leads to it too."""
-    place = {node: i for i, node in enumerate(program.nodes)}
     for variable, node in program.updates.items():
         if not computed(node) or memory.has_out(node) or not variable.shape.is_fully_defined():
             continue
@@ -183,7 +185,7 @@ def _place_updates(program: Program, memory: Memory, last: dict[Node, int]) -> N
             found = [
                 x
                 for x in (node.inputs[p] for p in node.kind.inplace)
-                if x not in memory.spare and _takes_over(node, x, place[node], memory, last)
+                if x not in memory.spare and _takes_over(node, x, memory, last)
             ]
             if not found:
                 break

@@ -13,7 +13,7 @@ from tinygraph.graph import Node
 Line = tuple[str, "Node | None"]  # a line of the program, and the node that it computes
 
 PART = 1000  # lines
-ASSIGNED, WORD = r"(\w+) = ", r"[^\W\d]\w*"
+ASSIGNED, WORD = r"^(\w+) = ", r"[^\W\d]\w*"
 
 
 def functions(given: list[str], body: list[Line], unique: Callable[[str], str]) -> list[list[Line]]:
@@ -28,7 +28,7 @@ def functions(given: list[str], body: list[Line], unique: Callable[[str], str]) 
     needed: set[str] = set()  # by the parts that follow
     for i in reversed(range(len(bodies))):
         part, own = bodies[i], made[i]
-        words = {word for text, _ in part for word in re.findall(WORD, text)}
+        words = set(re.findall(WORD, _text(part)))
         takes = sorted(word for word in words if place.get(word, len(made)) <= i)
         gives = sorted(needed & own)
         name = unique("part#")
@@ -49,7 +49,11 @@ def split(lines: list[Line]) -> list[list[Line]]:
 
 
 def _assigned(lines: list[Line]) -> set[str]:
-    return {match[1] for text, _ in lines if (match := re.match(ASSIGNED, text))}
+    return set(re.findall(ASSIGNED, _text(lines), re.MULTILINE))
+
+
+def _text(lines: list[Line]) -> str:
+    return "\n".join([text for text, _ in lines])
 
 
 def _function(name: str, parameters: list[str], body: list[Line]) -> list[Line]:

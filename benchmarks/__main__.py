@@ -24,11 +24,12 @@ from pathlib import Path
 import numpy as np
 
 import tinygraph as tg
-from benchmarks import growth, memory, overhead, problems, starting, steps
+from benchmarks import cores, growth, memory, overhead, problems, starting, steps
 from benchmarks.lab import FRAMEWORKS, Lab, find_peers
 
 GROUPS = {
     "overhead": overhead, "growth": growth, "memory": memory, "import": starting,
+    "cores": cores,
 }  # fmt: skip
 
 

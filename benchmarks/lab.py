@@ -116,6 +116,8 @@ class Lab:
 
     def summary(self) -> None:
         """How many of the targets are met, and which are not."""
+        if not self.verdicts:
+            return
         self.heading("Summary")
         if self.smoke:
             print("One short process of each: this shows that the benchmarks work, and no speed.")

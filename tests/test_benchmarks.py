@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import child, lab, measure, memory, models, problems, steps
+from benchmarks import child, cores, lab, measure, memory, models, problems, steps
 from benchmarks.lab import Failed, Lab, Peer, Target, Task
 
 BENCHMARKS = Path(child.__file__).parent
@@ -122,6 +122,26 @@ def test_peak_memory_is_that_of_the_process_asked():
     assert many - few >= 0.95 * 4 * 784 * (20_000 - 100)  # the pixels; what is under them varies
 
 
+def test_a_handover_is_the_first_pass_after_a_product_by_the_next(clock, monkeypatch):
+    monkeypatch.setattr(cores, "np", FakeNumPy(clock))
+    assert cores.handed_over(np.ones((2, 3)), np.ones((3, 4))) == 6.0
+
+
+class FakeNumPy:
+    """NumPy in which a pass takes six times as long after a product as after another pass."""
+
+    def __init__(self, clock):
+        self.clock, self.read = clock, False
+
+    def dot(self, x, w, out):
+        self.clock.now += 100.0
+        self.read = True
+
+    def negative(self, x, out):
+        self.clock.now += 6.0 if self.read else 1.0
+        self.read = False
+
+
 # ---------------------------------------------------------------- processes
 
 
@@ -178,6 +198,15 @@ def test_each_version_of_a_framework_is_taken_once(monkeypatch, capsys):
         Peer("JAX 0.9", "jax", "p"), Peer("JAX 1.0", "jax", "r"), Peer("PyTorch 2.5", "torch", "q"),
     ]  # fmt: skip
     assert "(broken: no NumPy there)" in capsys.readouterr().out
+
+
+def test_rounds_of_all_processes_are_told_apart_by_their_handover(monkeypatch, capsys):
+    answers = iter([[[2.0, 800.0], [9.0, 1300.0]], [[8.0, 1200.0], [1.0, 900.0]]])
+    monkeypatch.setattr(lab, "ask", lambda task: next(answers))
+    cores.report(Lab(2, 0.1, False))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2].split()[-2:] == ["1", "900"]
+    assert lines[-1].split()[-2:] == ["9", "1300"]
 
 
 # ---------------------------------------------------------------- verdicts

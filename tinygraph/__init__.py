@@ -9,9 +9,15 @@ Build a graph of placeholders, variables and ops, ask for gradients as more grap
 [np.float32(9.0), np.float32(6.0)]
 """
 
+import gc
 import importlib
 
+import numpy
+
 __version__ = "0.1.0"
+
+_collects = gc.isenabled()
+gc.disable()  # all that the imports make stays: looking through it is a tenth of their time
 
 from tinygraph import errors
 from tinygraph.spec import (
@@ -92,6 +98,10 @@ from tinygraph.ops.variable_scope import (
 from tinygraph.gradients import UnconnectedGradients, gradients
 from tinygraph.session import InteractiveSession, Session
 from tinygraph import initializers, linalg, math, nn, random
+
+if _collects:
+    gc.enable()
+del gc, numpy
 
 newaxis = None
 

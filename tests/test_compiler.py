@@ -45,13 +45,14 @@ LARGE = 128, 64  # sizes from which a product is added in place
 # ---------------------------------------------------------------- the passes
 
 
-EXACT = sorted(PASSES - {"scale"})  # "fuse" finds nothing in a network as small as this
+# "fuse" finds nothing in a network as small as this, and few rows have the same sum in any order
+EXACT = sorted(PASSES - {"scale"})
 
 
 @pytest.mark.parametrize(
     "left_out", [set(c) for n in range(len(EXACT) + 1) for c in itertools.combinations(EXACT, n)]
 )
-def test_no_pass_but_scale_changes_a_bit(left_out):
+def test_no_pass_but_scale_changes_a_bit_of_a_small_network(left_out):
     _, w, b, loss, train, feed = network()
     reference = tg.Session(passes=EXACT)
     other = tg.Session(passes=set(EXACT) - left_out)
@@ -216,7 +217,7 @@ def test_what_is_also_used_unscaled_keeps_its_own_factor():
         ([0.5 * (x / y)], [0.25, 0.5]),
         ([0.5 * (y / y)], [0.25, 0.5]),
         ([0.5 * tg.matmul(y, 0.25 * tg.sqrt(x))], [0.25, 0.25, 0.5]),
-        ([1e9 * (1e9 * y)], [0.25e9, 1e9]),  # one factor would leave too little of the range
+        ([1e7 * (1e7 * y)], [0.25e7, 1e7]),  # one factor would leave too little of the range
     ):
         sess, other = tg.Session(), tg.Session(passes=PASSES - {"scale"})
         assert scalings(sess.source(fetches, feed)) == sorted(factors), fetches
@@ -638,42 +639,6 @@ def test_a_shape_that_was_set_is_checked_when_it_runs(sess):
         sess.run(kept * 2.0, {x: [1, 2, 1]})
 
 
-# ---------------------------------------------------------------- users' kernels
-
-
-def run_kernel(kernel, name, **options):
-    op = tg.elementwise(name, kernel, None, **options)
-    x = tg.placeholder(tg.float32, [None])
-    feed = np.arange(3, dtype=np.float32)
-    value = tg.Session().run(op(x), {x: feed})
-    assert feed.tolist() == [0.0, 1.0, 2.0]
-    return value
-
-
-def test_a_kernel_that_ignores_out_still_counts():
-    assert run_kernel(lambda x, out=None: x + 1, "IgnoresOutForTest").tolist() == [1.0, 2.0, 3.0]
-
-
-def test_a_kernel_without_out_says_so():
-    with pytest.raises(TypeError, match="needs dynamic=True"):
-        tg.elementwise("NoOutForTest", lambda x: x + 1, None)
-    assert run_kernel(lambda x: x + 1, "DynamicForTest", dynamic=True).tolist() == [1.0, 2.0, 3.0]
-
-
-@pytest.mark.parametrize(
-    ("name", "kernel", "message"),
-    [
-        ("WrongDType", lambda x, out=None: x.astype(np.float64), r"made float64\[3\]"),
-        ("WrongShape", lambda x, out=None: x[:2], r"made float32\[2\]"),
-        ("Nothing", lambda x, out=None: None, "returned None"),
-        ("Mutating", lambda x, out=None: np.add(x, 1, out=x), "read-only"),
-    ],
-)
-def test_a_kernel_that_breaks_its_promise_is_named(name, kernel, message):
-    with pytest.raises(tg.errors.OpError, match=message):
-        run_kernel(kernel, name + "ForTest")
-
-
 def test_variables_may_be_called_as_words_of_a_long_program():
     """Arguments of functions, kernels, and a name whose end is another's."""
     names = ("out", "axis", "np", "tanh", "a/late", "late")
@@ -717,16 +682,43 @@ def test_factors_that_overflow_together_stay_apart():
     np.testing.assert_allclose(found, 1 - 3e-4, rtol=1e-5)  # the products are subnormal numbers
 
 
-def test_a_kernel_that_returns_its_input_keeps_nothing_of_it():
-    returned = tg.elementwise("Returned", lambda x: x, lambda g, y, x: g, dynamic=True)
-    half = tg.elementwise("Half", lambda x: x[:], lambda g, y, x: g, dynamic=True)
-    x = tg.placeholder(tg.float32, [4])
-    for op in (returned, half):
-        a = x * 2.0
-        kept = op(a)
-        fetch = kept + 0.0 * (tg.exp(a) + 1.0)
-        found = tg.Session().run(fetch, {x: [1.0, 2.0, 3.0, 4.0]})
-        assert found.tolist() == [2.0, 4.0, 6.0, 8.0]
+@pytest.mark.default_passes
+@pytest.mark.parametrize(("a", "b", "right"), [(1e25, 1e-30, 1e22), (1e-25, 1e30, 1e-18)])
+def test_fed_factors_that_overflow_together_stay_apart(a, b, right, sess):
+    x = tg.placeholder(tg.float32, [100, 100])
+    first, second = tg.placeholder(tg.float32, []), tg.placeholder(tg.float32, [])
+    w = tg.Variable(tg.zeros([100, 100]))
+    update = w.assign_add(first * (first * (second * tg.matmul(x, x))))
+    sess.run(w.initializer)
+    found = sess.run(update, {x: np.ones((100, 100)), first: a, second: b})
+    np.testing.assert_allclose(found, right, rtol=1e-5)
+
+
+@pytest.mark.default_passes
+def test_a_long_chain_of_divisions_takes_no_stack(sess):
+    x, s = tg.placeholder(tg.float32, LARGE), tg.placeholder(tg.float32, [])
+    w = tg.Variable(tg.zeros(LARGE))
+    y = x
+    for _ in range(1200):
+        y = y / s
+    sess.run(w.initializer)
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(200)
+    try:
+        assert (sess.run(w.assign_add(y), {x: np.ones(LARGE), s: 1.0}) == 1).all()
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def test_a_closed_session_keeps_no_value():
+    *_, train, feed = network()
+    sess = tg.Session()
+    sess.run(tg.global_variables_initializer())
+    sess.run(train, feed)
+    kept = [weakref.ref(array) for array in sess._variables.values()]
+    kept += [weakref.ref(array) for array in sess._variables._spares.values()]
+    sess.close()
+    assert [reference() for reference in kept] == [None] * len(kept)
 
 
 @pytest.mark.default_passes

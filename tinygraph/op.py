@@ -47,9 +47,9 @@ class Op:
     broadcasts
         The inputs share a dtype and broadcast; `gradients` then sums each gradient to its input.
     view
-        The kernel returns a view of its first input.
+        The kernel returns a view of its first input; which one, its values have no say in.
     repeats
-        The view repeats elements of its first input, and that is all it does.
+        The view is the first input, broadcast, and nothing else.
     stateful
         Never merged, folded or reordered.
     inplace
@@ -371,13 +371,15 @@ def elementwise(
     rewrite: Callable[..., Node | None] | None = None,
     linear: tuple[int, ...] = (),
     fuse: Callable[..., Node | None] | None = None,
+    inplace: bool | None = None,
     doc: str = "",
 ) -> Op:
     """Define an op that works element by element, with broadcasting.
 
     `vjps` has one rule per input, which never mentions broadcasting. `accepts` is the kind of
     dtypes that it takes: "float", "int", "number", "bool" or "any". The result has the inputs'
-    dtype, unless `dtype` is given. A kernel that takes no `out` needs `dynamic=True`.
+    dtype, unless `dtype` is given. A kernel that takes no `out` needs `dynamic=True`. One that
+    also works where `out` is the array of an input may say `inplace=True`; a ufunc need not.
 
     >>> cube = tg.elementwise("Cube", lambda x, out=None: np.multiply(x * x, x, out=out),
     ...                       lambda g, y, x: g * 3.0 * x * x)
@@ -396,10 +398,12 @@ def elementwise(
         found = None if rewrite is None else rewrite(*inputs, **attrs)
         return _narrower(op, inputs, attrs) if found is None else found
 
+    if inplace is None:
+        inplace = isinstance(kernel, np.ufunc)
     op = Op(
         name, kernel, infer, vjps, params or _inputs_of(vjps), broadcasts=True, rewrite=simpler,
-        inplace=tuple(range(len(vjps))) if dtype is None else (), dynamic=dynamic, linear=linear,
-        fuse=fuse, doc=doc,
+        inplace=tuple(range(len(vjps))) if inplace and dtype is None else (), dynamic=dynamic,
+        linear=linear, fuse=fuse, doc=doc,
     )  # fmt: skip
     return op
 
@@ -414,7 +418,12 @@ def _narrower(op: Op, inputs: tuple[Node, ...], attrs: dict) -> Node | None:
     node = op(*[x.inputs[0] if x.kind.repeats else x for x in inputs], **attrs)
     if node.spec.shape == shape:
         return node
-    return registry["BroadcastTo"](node, constant(np.array(shape.dims, np.int32)))
+    return repeated(node, shape)
+
+
+def repeated(x: Node, shape: Shape) -> Node:
+    """`x` broadcast to a known shape."""
+    return registry["BroadcastTo"](x, constant(np.array(shape.dims, np.int32)))
 
 
 def reduced_shape(shape: Shape, axis: tuple[int, ...] | None, keepdims: bool) -> Shape:

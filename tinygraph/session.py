@@ -66,7 +66,8 @@ class Variables(dict):
     def commit(self, new: dict[str, np.ndarray], *updates: partial) -> None:
         """Make `new` the values, and change others in place by `updates`, calls of C functions.
 
-        All happens within one call into C, which no signal and no thread can split.
+        All happens within one call into C, which no signal can split; the session's lock keeps
+        its other threads out.
         """
         old = {name: self[name] for name in new if name in self}
         if updates:
@@ -74,6 +75,10 @@ class Variables(dict):
         else:
             self.update(new)
         self._spares.update(old)
+
+    def clear(self) -> None:
+        super().clear()
+        self._spares.clear()
 
 
 class Fetched:
@@ -157,8 +162,6 @@ class Session:
         ShapeError, DTypeError
             a feed that does not fit (a ValueError, a TypeError).
         """
-        if self._closed:
-            raise FailedPreconditionError(CLOSED)
         fetched = Fetched()
         structure = self._flatten(fetches, fetched, fetches)
         feeds = {} if feed_dict is None else self._feeds(feed_dict)
@@ -167,6 +170,8 @@ class Session:
             *[(node, array.shape) for node, array in feeds.items()],
         )  # fmt: skip
         with self._lock:
+            if self._closed:
+                raise FailedPreconditionError(CLOSED)
             plan = self._plans.get(key)
             if plan is None:
                 plan = self._compile(key, fetched, feeds, fetches)
@@ -403,10 +408,11 @@ class Session:
 
     def close(self) -> None:
         """Free the plans and the variables' values; a closed session cannot run."""
-        self._closed = True
-        self._plans.clear()
-        self._variables.clear()
-        self._states.clear()
+        with self._lock:
+            self._closed = True
+            self._plans.clear()
+            self._variables.clear()
+            self._states.clear()
 
 
 def _checked(passes: Iterable[str]) -> frozenset[str]:

@@ -122,8 +122,9 @@ class Code:
 
     def _emit_allocating(self, node: Node) -> None:
         """A view, made once where what it views stays in place; else what the kernel allocates."""
-        name = self._names[node] = self._unique("v#" if node.kind.view else "d#")
-        if node.kind.view and node.spec.shape.is_fully_defined():
+        kind = node.kind
+        name = self._names[node] = self._unique("v#" if kind.view else "d#")
+        if kind.view and node.spec.shape.is_fully_defined() and not is_foreign(kind.kernel):
             view = self._view_once(node)
             if view is not None:
                 self._static[node] = view
@@ -301,10 +302,10 @@ class Code:
         return ["".join(_commented(*line, column) + "\n" for line in piece) for piece in pieces]
 
 
-def is_foreign(kernel: Any) -> bool:
-    """Whether a kernel is a user's own function: nobody has tested it as this package's are."""
-    module = getattr(kernel, "__module__", None) or "numpy"
-    return not isinstance(kernel, np.ufunc) and module.partition(".")[0] not in OWN
+def is_foreign(made: Any) -> bool:
+    """Whether a kernel or a class is a user's own: nobody has tested it as this package's are."""
+    module = getattr(made, "__module__", None) or "numpy"
+    return not isinstance(made, np.ufunc) and module.partition(".")[0] not in OWN
 
 
 def guarded(kernel: Callable, node: Node) -> Callable:
@@ -359,8 +360,12 @@ def _tuples(value: Any) -> Any:
 
 
 def _is_literal(value: Any) -> bool:
-    if isinstance(value, tuple):
+    """Whether Python reads `repr(value)` as the same, which it need not of a user's subclass."""
+    kind = type(value)
+    if kind is tuple or isinstance(value, tuple) and not is_foreign(kind):
         return all(_is_literal(x) for x in value)
-    if isinstance(value, float):
-        return np.isfinite(value)
-    return value is None or value is Ellipsis or isinstance(value, bool | int | str | slice)
+    if kind is slice:
+        return _is_literal((value.start, value.stop, value.step))
+    if kind is float:
+        return math.isfinite(value)
+    return value is None or value is Ellipsis or kind in (bool, int, str)

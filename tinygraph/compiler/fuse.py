@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
-from itertools import chain
 
 import numpy as np
 
 from tinygraph.compiler.rewrite import Program
 from tinygraph.graph import Node
 from tinygraph.op import constant
+from tinygraph.ops.accumulate import is_moderate
 from tinygraph.spec import float32, float64
-
-LARGEST = 1e12  # of the factors that are moved; beyond, a value may leave float32's range
 
 
 def fuse(program: Program) -> None:
@@ -21,8 +18,7 @@ def fuse(program: Program) -> None:
     if not any(node.kind.fuse for node in program.nodes):
         return
     trace = program.trace
-    uses = Counter(chain.from_iterable([node.inputs for node in program.nodes]))
-    uses.update([*program.results, *program.updates.values()])
+    uses = program.uses()
     fused: dict[Node, Node] = {}
     order: list[Node] = []
     trace.memo.clear()  # an equal node may stand further down
@@ -90,7 +86,7 @@ def _multiple(node: Node) -> tuple[float, Node] | None:
                 of_one[i] = np.ones_like(number)
                 with np.errstate(all="ignore"):
                     factor = float(node.kind.kernel(*of_one))  # type: ignore[misc]
-                return (factor, node.inputs[i]) if _is_moderate(factor) else None
+                return (factor, node.inputs[i]) if is_moderate(factor) else None
     return None
 
 
@@ -117,7 +113,7 @@ def _wanted(
         factor = multiples[node][0] if node in multiples else 1.0
         if node in asked and len(asked[node]) == 1:
             (found,) = asked[node]
-            if found is not None and _is_moderate(factor * found):
+            if found is not None and is_moderate(factor * found):
                 wanted[node] = found
         ask = factor * wanted.get(node, 1.0) if node in multiples else wanted.get(node)
         for i, x in enumerate(node.inputs):
@@ -129,8 +125,3 @@ def _wanted(
 def _linear(node: Node) -> tuple[int, ...]:
     """The inputs in each of which the node is linear."""
     return (0,) if node.kind.view else node.kind.linear
-
-
-def _is_moderate(factor: float) -> bool:
-    """Whether values of a usual size stay in float32's range when multiplied by it."""
-    return 1 / LARGEST <= abs(factor) <= LARGEST

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,7 @@ from tinygraph.op import const
 from tinygraph.ops.loop import NAMES, SCALAR, Operand, layout_of, loop_op
 from tinygraph.spec import Spec
 
-# The ufuncs whose results IEEE arithmetic determines to the bit.
+# The ufuncs whose results IEEE arithmetic determines, but for the larger one of 0.0 and -0.0.
 EXACT = {
     np.add, np.subtract, np.multiply, np.divide, np.square, np.sqrt, np.negative, np.absolute,
     np.maximum, np.minimum, np.greater, np.greater_equal, np.less, np.less_equal, np.equal,
@@ -40,8 +38,7 @@ class Chain:
 
 def make_loops(program: Program) -> None:
     """Put a Loop in place of each chain of two elementwise ops or more."""
-    uses = Counter(chain.from_iterable([node.inputs for node in program.nodes]))
-    uses.update([*program.results, *program.updates.values()])
+    uses = program.uses()
     chains: dict[Node, Chain] = {}
     absorbed: set[Node] = set()
     for node in program.nodes:
@@ -82,7 +79,8 @@ def _is_contiguous(x: Node) -> bool:
 def _form(node: Node) -> str:
     """An element of the node as an expression of its inputs' elements, {0}, {1}, ...; or ""."""
     kind = node.kind
-    if kind.element or kind.kernel not in EXACT:
+    is_exact = isinstance(kind.kernel, np.ufunc) and kind.kernel in EXACT and not node.attrs
+    if kind.element or not is_exact:
         return kind.element
     return f"np.{kind.kernel.__name__}({', '.join(f'{{{i}}}' for i in range(len(node.inputs)))})"
 

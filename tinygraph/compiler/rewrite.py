@@ -11,13 +11,15 @@ side effects but random streams: the order of its lines cannot matter.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 import numpy as np
 
 from tinygraph.errors import InvalidArgumentError, TinygraphError
 from tinygraph.graph import Graph, Node, ancestors, new_node
-from tinygraph.op import Op, argument, const, constant
+from tinygraph.op import Op, argument, const, repeated
 from tinygraph.ops.array import ensure_shape
 from tinygraph.spec import Shape, Spec
 
@@ -80,9 +82,9 @@ class Trace(Graph):
             if node is not None:
                 return node
         if "simplify" in self.passes and kind.view and not kind.repeats:
-            if _all_equal(inputs[0]) and spec.shape.is_fully_defined():
-                shape = np.array(spec.shape.dims, np.int32)  # a view of equal elements is the same
-                return inputs[0].kind(inputs[0].inputs[0], constant(shape))
+            x = inputs[0]  # a view of equal elements shows more of the same
+            if _all_equal(x) and x.dtype is spec.dtype and spec.shape.is_fully_defined():
+                return repeated(x.inputs[0], spec.shape)
         value = spec.constant if "fold" in self.passes else None
         if value is None and "fold" in self.passes and inputs and not kind.effect:
             value = self._folded(kind, inputs, attrs, spec)
@@ -104,9 +106,11 @@ class Trace(Graph):
         try:
             with np.errstate(all="ignore"):
                 value = kind.kernel(*arrays, **attrs)  # type: ignore[misc]
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            return None  # the run will raise it, and name the node
-        value = np.array(value, dtype=spec.dtype.numpy)
+        except Exception:  # noqa: BLE001  (the run will raise it, and name the node)
+            return None
+        value = np.array(value)
+        if value.dtype != spec.dtype.numpy or not spec.shape.is_compatible_with(value.shape):
+            return None  # the run will complain
         value.flags.writeable = False
         return value
 
@@ -126,6 +130,12 @@ class Program:
         self.updates: dict[Node, Node] = {}  # the user's variable -> its new value
         self.nodes: list[Node] = []
         self.specs: dict[Node, Spec] = {}  # what became of the specs of the user's nodes
+
+    def uses(self) -> Counter[Node]:
+        """How often each value is an input, a result or an update."""
+        uses = Counter(chain.from_iterable([node.inputs for node in self.nodes]))
+        uses.update([*self.results, *self.updates.values()])
+        return uses
 
     def prune(self) -> None:
         """Keep the nodes that results, updates, effects and random streams need, in order."""

@@ -7,6 +7,7 @@ term is of no other use; a variable's update then costs no more than the product
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,7 @@ Array = np.ndarray
 
 # Sizes from which preparing a call into BLAS, 3 us, is less than what it saves.
 PRODUCT_SIZE, SCALED_SIZE = 1 << 13, 1 << 16
+LARGEST = 1e8  # of the factors that are moved: what they leave of float32's range is plenty
 
 
 def add_product(c: Array, a: Array, b: Array, alpha: Array, out: Array | None = None) -> Array:
@@ -133,17 +135,32 @@ def _is_usual(factor: Node) -> bool:
 
 
 def _scaled(x: Node, alone: Callable[[Node], bool]) -> tuple[list[Node], Node]:
-    """x as scalar factors and what they are times; numerators are looked into."""
-    multiply, divide = registry["Mul"], registry["RealDiv"]
+    """x as scalar factors and what they are times; a numerator is looked into."""
+    factors, rest = _factors(x, alone)
+    if rest.kind is registry["RealDiv"] and alone(rest):
+        above, numerator = _factors(rest.inputs[0], alone)
+        if above and _may_multiply([*factors, *above]):
+            return [*factors, *above], rest.kind(numerator, rest.inputs[1])
+    return factors, rest
+
+
+def _factors(x: Node, alone: Callable[[Node], bool]) -> tuple[list[Node], Node]:
     factors: list[Node] = []
-    while x.kind is multiply and alone(x):
+    while x.kind is registry["Mul"] and alone(x):
         scalars = [a for a in x.inputs if a.spec.shape.dims == ()]
-        if len(scalars) != 1:
+        if len(scalars) != 1 or not _may_multiply([*factors, *scalars]):
             break
         factors += scalars
         x = next(a for a in x.inputs if a is not scalars[0])
-    if x.kind is divide and alone(x):
-        above, numerator = _scaled(x.inputs[0], alone)
-        if above:
-            factors, x = factors + above, divide(numerator, x.inputs[1])
     return factors, x
+
+
+def _may_multiply(factors: list[Node]) -> bool:
+    """Whether factors may meet before what they are times: of several, one may be unknown."""
+    known = [float(x.spec.constant) for x in factors if x.spec.constant is not None]
+    return len(factors) == 1 or len(known) + 1 >= len(factors) and is_moderate(math.prod(known))
+
+
+def is_moderate(factor: float) -> bool:
+    """Whether values of a usual size stay in float32's range when multiplied by it."""
+    return 1 / LARGEST <= abs(factor) <= LARGEST

@@ -54,7 +54,7 @@ abs_ = elementwise(
     """,
 )  # fmt: skip
 sign: Op = elementwise(
-    "Sign", sign_or_zero, lambda g, y, x: zeros_like(x),
+    "Sign", sign_or_zero, lambda g, y, x: zeros_like(x), inplace=True,
     doc="""-1, 0 or 1, elementwise; 0 for NaN.
 
     >>> tg.sign([3.0, -2.0, 0.0]).eval()
@@ -80,6 +80,7 @@ sqrt = elementwise(
 )  # fmt: skip
 rsqrt = elementwise(
     "Rsqrt", reciprocal_root, lambda g, y, x: unless_zero(g, -0.5 * y * y * y), accepts="float",
+    inplace=True,
     doc="""1 / sqrt(x), elementwise; inf at 0.
 
     >>> tg.rsqrt([4.0, 0.25]).eval()
@@ -235,6 +236,7 @@ _ERF_SLOPE = 2 / math.sqrt(math.pi)
 
 erf = elementwise(
     "Erf", special.erf_of, lambda g, y, x: g * (_ERF_SLOPE * exp(-x * x)), accepts="float",
+    inplace=True,
     doc="""The error function 2/√π ∫₀ˣ exp(-t²) dt, elementwise.
 
     >>> tg.erf([0.0, 1.0]).eval()
@@ -243,6 +245,7 @@ erf = elementwise(
 )  # fmt: skip
 erfc = elementwise(
     "Erfc", special.erfc_of, lambda g, y, x: g * (-_ERF_SLOPE * exp(-x * x)), accepts="float",
+    inplace=True,
     doc="""1 - erf(x), elementwise, exact for large x too.
 
     >>> tg.erfc([0.0, 5.0]).eval()

@@ -1,8 +1,9 @@
 """A chain of elementwise ops as one loop over their elements, for numba to compile.
 
 NumPy computes `(a + b) * c` in two passes over memory, each with a result; a compiled loop does it
-in one. Only what IEEE arithmetic determines to the bit goes into a loop, so that it gives the same
-bits as NumPy; NumPy's exp, log and tanh have no faster substitute anyway.
+in one. Only what IEEE arithmetic determines goes into a loop, so that it gives the same bits as
+NumPy, up to the sign of a largest or smallest zero; and weighted sums, which BLAS may round once.
+NumPy's exp, log and tanh have no faster substitute anyway.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def _squared_difference(x: Array, y: Array, out: Array | None = None) -> Array:
 
 squared_difference = elementwise(
     "SquaredDifference", _squared_difference,
-    lambda g, z, x, y: g * (2 * (x - y)), lambda g, z, x, y: g * (2 * (y - x)),
+    lambda g, z, x, y: g * (2 * (x - y)), lambda g, z, x, y: g * (2 * (y - x)), inplace=True,
     doc="""(x - y)², elementwise.
 
     >>> tg.squared_difference([1.0, 2.0], 4.0).eval()
@@ -118,7 +118,7 @@ def _times_unless_zero_rewrite(x: Node, y: Node) -> Node | None:
 multiply_no_nan: Op = elementwise(
     "MulNoNan", _times_unless_zero,
     lambda g, z, x, y: multiply_no_nan(g, y), lambda g, z, x, y: multiply_no_nan(x, g),
-    accepts="float", rewrite=_times_unless_zero_rewrite,
+    accepts="float", rewrite=_times_unless_zero_rewrite, inplace=True,
     doc="""x * y, elementwise, but 0 where y is 0, even if x is NaN or infinite.
 
     >>> tg.multiply_no_nan([2.0, float("inf")], [3.0, 0.0]).eval()
@@ -179,7 +179,7 @@ realdiv = elementwise(
     """,
 )  # fmt: skip
 floor_div = elementwise(
-    "FloorDiv", _floor_divide, None, None,
+    "FloorDiv", _floor_divide, None, None, inplace=True,
     doc="""floor(x / y), elementwise: -7 // 2 is -4. InvalidArgumentError for an int y of 0.
 
     >>> tg.floor_div([7, -7], 2).eval()
@@ -187,7 +187,7 @@ floor_div = elementwise(
     """,
 )  # fmt: skip
 truncatediv = elementwise(
-    "TruncateDiv", _truncate_divide, None, None,
+    "TruncateDiv", _truncate_divide, None, None, inplace=True,
     doc="""x / y cut off towards 0, elementwise. InvalidArgumentError for an int y of 0.
 
     >>> tg.truncatediv([7, -7], 2).eval()
@@ -196,6 +196,7 @@ truncatediv = elementwise(
 )  # fmt: skip
 floormod = elementwise(
     "FloorMod", _remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * floor(x / y),
+    inplace=True,
     doc="""x - floor(x / y) y, elementwise, as Python's %: with the sign of y.
 
     InvalidArgumentError for an int y of 0.
@@ -206,6 +207,7 @@ floormod = elementwise(
 )  # fmt: skip
 truncatemod = elementwise(
     "TruncateMod", _truncate_mod, lambda g, z, x, y: g, lambda g, z, x, y: -g * truncatediv(x, y),
+    inplace=True,
     doc="""x - truncatediv(x, y) y, elementwise, as in C: with the sign of x.
 
     InvalidArgumentError for an int y of 0.
@@ -217,7 +219,7 @@ truncatemod = elementwise(
 div_no_nan_op = elementwise(
     "DivNoNan", _divide_unless_zero,
     lambda g, z, x, y: div_no_nan(g, y), lambda g, z, x, y: -g * div_no_nan(z, y),
-    accepts="float", doc="x / y, elementwise, but 0 where y is 0.",
+    accepts="float", inplace=True, doc="x / y, elementwise, but 0 where y is 0.",
 )  # fmt: skip
 
 
@@ -299,7 +301,7 @@ pow_ = elementwise(
     "Pow", _power,
     lambda g, z, x, y: multiply_no_nan(multiply_no_nan(x ** (y - 1), y), g),
     lambda g, z, x, y: multiply_no_nan(multiply_no_nan(z, _log_or_zero(x)), g),
-    rewrite=_power_rewrite,
+    rewrite=_power_rewrite, inplace=True,
     doc="""x to the power y, elementwise.
 
     The gradients are y x^(y-1) and x^y log x, the latter 0 where x <= 0; where no gradient

@@ -1,0 +1,166 @@
+"""Users' kernels in a program: what they may do, what they must, and what they are told."""
+
+import collections
+import enum
+
+import numpy as np
+import pytest
+
+import tinygraph as tg
+from tinygraph.op import Op
+from tinygraph.spec import Shape, Spec
+
+PASSES = tg.Session.PASSES
+
+
+def run_kernel(kernel, name, **options):
+    op = tg.elementwise(name, kernel, None, **options)
+    x = tg.placeholder(tg.float32, [None])
+    feed = np.arange(3, dtype=np.float32)
+    value = tg.Session().run(op(x), {x: feed})
+    assert feed.tolist() == [0.0, 1.0, 2.0]
+    assert np.array_equal(tg.Session().run(op(tg.constant(feed))), value)
+    return value
+
+
+def test_a_kernel_that_ignores_out_still_counts():
+    assert run_kernel(lambda x, out=None: x + 1, "IgnoresOutForTest").tolist() == [1.0, 2.0, 3.0]
+
+
+def test_a_kernel_without_out_says_so():
+    with pytest.raises(TypeError, match="needs dynamic=True"):
+        tg.elementwise("NoOutForTest", lambda x: x + 1, None)
+    assert run_kernel(lambda x: x + 1, "DynamicForTest", dynamic=True).tolist() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "kernel", "message"),
+    [
+        ("WrongDType", lambda x, out=None: x.astype(np.float64), r"made float64\[3\]"),
+        ("WrongShape", lambda x, out=None: x[:2], r"made float32\[2\]"),
+        ("Nothing", lambda x, out=None: None, "returned None"),
+        ("Mutating", lambda x, out=None: np.add(x, 1, out=x), "read-only"),
+    ],
+)
+def test_a_kernel_that_breaks_its_promise_is_named(name, kernel, message):
+    op = tg.elementwise(name + "ForTest", kernel, None)
+    feed = np.arange(3, dtype=np.float32)
+    x = tg.placeholder_with_default(feed, [None])
+    for y in (op(x), op(x * 2.0), op(tg.constant(feed))):
+        for passes in (PASSES, set()):
+            with pytest.raises(tg.errors.OpError, match=message):
+                tg.Session(passes=passes).run(y, {x: feed})
+    assert feed.tolist() == [0.0, 1.0, 2.0]
+
+
+def test_a_kernel_is_named_whatever_it_raises():
+    def kernel(x, out=None):
+        raise RuntimeError("no such thing")
+
+    op = tg.elementwise("RaisesForTest", kernel, None)
+    for y in (op(tg.constant([1.0])), op(tg.placeholder_with_default([1.0], [1]))):
+        with pytest.raises(tg.errors.InternalError, match=r"(?s)no such thing.*'RaisesForTest"):
+            tg.Session().run(y)
+
+
+def everywhere(fetch, feeds):
+    """The values that the plain program, each pass alone and all of them compute."""
+    choices = [set(), *({p} for p in sorted(PASSES)), PASSES]
+    return [tg.Session(passes=passes).run(fetch, feeds) for passes in choices]
+
+
+def test_a_kernel_may_use_out_before_it_has_read_its_inputs():
+    def times_exp(x, out=None):
+        out = np.exp(x, out=out)
+        return np.multiply(out, x, out=out)
+
+    x = tg.placeholder(tg.float32, [2], name="x")
+    op = tg.elementwise("TimesExpForTest", times_exp, None)
+    for value in everywhere(op(x * 1.5) * 2.0, {x: [1.0, 2.0]}):
+        np.testing.assert_allclose(value, [13.445067, 120.513221], rtol=1e-6)
+
+
+@pytest.mark.default_passes
+def test_a_kernel_may_say_that_it_works_in_place():
+    def add_one(x, out=None):
+        return np.add(x, 1, out=out)
+
+    x = tg.placeholder(tg.float32, [2])
+    for name, options, out in (("", {}, "b1"), ("InPlace", {"inplace": True}, "b0")):
+        op = tg.elementwise(f"AddOne{name}ForTest", add_one, None, **options)
+        source = tg.Session().source(op(x * 1.5) * 2.0, {x: [1.0, 2.0]})
+        assert f"    add_one(b0, out={out})" in source
+
+
+def test_a_view_that_depends_on_values_is_taken_in_each_run():
+    best = Op(
+        "BestRowForTest", lambda x: x[int(np.argmax(x[:, 0]))],
+        lambda x: Spec(Shape(x.shape.as_list()[1:]), x.dtype), params=("x",), view=True,
+    )  # fmt: skip
+    x = tg.placeholder(tg.float32, [3, 2])
+    y = best(x * 2.0) + 1.0
+    for value in everywhere(y, {x: [[1, 1], [5, 5], [2, 2]]}):
+        assert value.tolist() == [11.0, 11.0]
+
+
+def test_a_view_of_repeated_elements_may_change_their_dtype():
+    bits = Op(
+        "BitsForTest", lambda x: x.view(np.int32), lambda x: Spec(x.shape, tg.int32),
+        params=("x",), view=True,
+    )  # fmt: skip
+    x = tg.placeholder(tg.float32, [])
+    for value in everywhere(bits(tg.broadcast_to(x, [3])) + 0, {x: 3.0}):
+        assert value.tolist() == [np.float32(3.0).view(np.int32)] * 3
+
+
+class Color(enum.IntEnum):
+    RED = 3
+
+
+Point = collections.namedtuple("Point", "x y")
+
+
+@pytest.mark.parametrize(
+    "attribute, number",
+    [(Color.RED, 3), (Point(1, 2), 3), (slice(None, np.array(3)), 3), (np.float64(3), 3),
+     ((1, (2.0, None, "a", True)), 2), (float("inf"), 1), (slice(1, 3), 2)],
+)  # fmt: skip
+def test_an_attribute_is_what_the_user_gave(attribute, number):
+    found = []
+
+    def kernel(x, how, out=None):
+        found.append(how)
+        return np.multiply(x, number, out=out)
+
+    name = f"How{type(attribute).__name__}{number}ForTest"
+    op = Op(name, kernel, lambda x, how: x, params=("x",))
+    x = tg.placeholder(tg.float32, [2])
+    assert tg.Session().run(op(x, how=attribute), {x: [1.0, 2.0]}).tolist() == [number, 2 * number]
+    assert [type(each) for each in found] == [type(attribute)]
+    assert repr(found[0]) == repr(attribute)
+
+
+def test_a_kernel_without_a_hash_compiles_under_every_pass():
+    class Kernel:
+        __hash__ = None
+
+        def __call__(self, x, out=None):
+            return np.add(x, 1, out=out)
+
+    pytest.importorskip("numba")
+    op = tg.elementwise("NoHashForTest", Kernel(), None, params=("x",))
+    x = tg.placeholder(tg.float32, [2])
+    sess = tg.Session(passes=PASSES | {"loops"})
+    assert sess.run(op(x) * 2.0 + 1.0, {x: [1.0, 2.0]}).tolist() == [5.0, 7.0]
+
+
+def test_a_kernel_that_returns_its_input_keeps_nothing_of_it():
+    returned = tg.elementwise("Returned", lambda x: x, lambda g, y, x: g, dynamic=True)
+    half = tg.elementwise("Half", lambda x: x[:], lambda g, y, x: g, dynamic=True)
+    x = tg.placeholder(tg.float32, [4])
+    for op in (returned, half):
+        a = x * 2.0
+        kept = op(a)
+        fetch = kept + 0.0 * (tg.exp(a) + 1.0)
+        found = tg.Session().run(fetch, {x: [1.0, 2.0, 3.0, 4.0]})
+        assert found.tolist() == [2.0, 4.0, 6.0, 8.0]

@@ -39,10 +39,9 @@ class Memory:
         self.base: dict[Node, Node] = {}
         self.inplace: set[Node] = set()
 
-    def has_out(self, node: Node) -> bool:
-        return (
-            node in self.buffer or node in self.spare or node in self.owner or node in self.fresh
-        )
+    def is_placed(self, node: Node) -> bool:
+        """Whether the node has a place outside of the buffers."""
+        return node in self.spare or node in self.owner or node in self.fresh
 
 
 def computed(node: Node) -> bool:
@@ -71,7 +70,7 @@ def plan_memory(program: Program) -> Memory:
     buffers: dict[tuple, int] = {}
     for node in program.nodes:
         taken = None
-        if computed(node) and not memory.has_out(node):
+        if computed(node) and not memory.is_placed(node):
             taken = _taken_over(node, program, memory, last)
             if taken is not None:
                 memory.buffer[node] = memory.buffer[taken]
@@ -125,7 +124,7 @@ def _update_in_place(program: Program, memory: Memory, last: Lifetimes) -> None:
     Such an update is one call of a C function, made when all else is done. So it needs no second
     array for the variable, but the arrays that it reads can't be used for anything else.
     """
-    if "inplace" not in program.trace.passes:
+    if "inplace" not in program.trace.passes or not program.updates:
         return
     users = Counter(x for node in program.nodes for x in node.inputs)
     users.update(program.updates.values())
@@ -154,13 +153,12 @@ def _elements(nodes: Iterable[Node]) -> int:
 
 
 def _takes_over(node: Node, x: Node, memory: Memory, last: Lifetimes) -> bool:
-    """Whether the node may be computed into the array that holds its input x."""
+    """Whether the node may be computed into the array that its input x was computed into."""
     return (
-        computed(x)
-        and last[x] is node
+        last[x] is node
         and x.spec.shape.dims == node.spec.shape.dims
         and x.spec.dtype is node.spec.dtype
-        and not any(memory.base[y] is x and y is not x for y in node.inputs)
+        and x not in [memory.base[y] for y in node.inputs if y is not x]
     )
 
 
@@ -178,14 +176,14 @@ def _taken_over(
 def _place_updates(program: Program, memory: Memory, last: Lifetimes) -> None:
     """Compute a variable's new value straight into its spare array, and what leads to it too."""
     for variable, node in program.updates.items():
-        if not computed(node) or memory.has_out(node) or not variable.shape.is_fully_defined():
+        if not computed(node) or memory.is_placed(node) or not variable.shape.is_fully_defined():
             continue
         memory.spare[node] = variable
         while "inplace" in program.trace.passes:
             found = [
                 x
                 for x in (node.inputs[p] for p in node.kind.inplace)
-                if x not in memory.spare and _takes_over(node, x, memory, last)
+                if computed(x) and x not in memory.spare and _takes_over(node, x, memory, last)
             ]
             if not found:
                 break
@@ -196,5 +194,5 @@ def _place_updates(program: Program, memory: Memory, last: Lifetimes) -> None:
 
 def _place_results(program: Program, memory: Memory) -> None:
     for node in program.results:
-        if computed(node) and node.spec.shape.dims and not memory.has_out(node):
+        if computed(node) and node.spec.shape.dims and not memory.is_placed(node):
             memory.fresh.add(node)

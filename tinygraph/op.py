@@ -47,7 +47,7 @@ class Op:
     broadcasts
         The inputs share a dtype and broadcast; `gradients` then sums each gradient to its input.
     view
-        The kernel returns a view of its first input; which one, its values have no say in.
+        The kernel returns a view of its first input.
     repeats
         The view is the first input, broadcast, and nothing else.
     stateful

@@ -14,9 +14,9 @@ import pytest
 from cases import every_case
 
 import tinygraph as tg
-from tinygraph.compiler.rewrite import PASSES, lower
+from tinygraph.compiler.rewrite import PASSES, call_kernel, lower
 from tinygraph.graph import Graph, Node, Operation, ancestors
-from tinygraph.op import argument, const, registry
+from tinygraph.op import registry
 from tinygraph.spec import Shape, Spec
 from tinygraph.testing import GradientError, check_grads
 
@@ -302,15 +302,8 @@ def test_kernels(case):
     made = known(case)
     fed = {x: Spec(Shape.of(a.shape), x.dtype) for x, a in made.feeds.items()}
     program = lower([y for y in made.fetches if not y.kind.effect], (), fed, frozenset())
-    arrays = dict(zip(program.feeds, made.feeds.values(), strict=True))
-    for node in program.nodes:
-        kind = node.kind
-        if kind is const:
-            arrays[node] = node.spec.value
-        elif kind.reads:
-            arrays[node] = made.run(program.trace.user_node[node])
-        elif kind is not argument and kind.kernel is not None:
-            arrays[node] = check_kernel(node, [arrays[x] for x in node.inputs])
+    variables = {v.op_name: made.run(v) for v in ancestors(made.fetches) if v.kind.reads}
+    program.evaluate(variables, made.feeds.values(), check_kernel)
 
 
 def check_kernel(node: Node, inputs: list[np.ndarray]) -> np.ndarray:
@@ -318,9 +311,7 @@ def check_kernel(node: Node, inputs: list[np.ndarray]) -> np.ndarray:
 
     def call(*arrays, **out):
         state = {} if kind.state is None else {"state": kind.state("name", **node.attrs)}
-        known = [as_static(x) if i in kind.static else x for i, x in enumerate(arrays)]
-        with np.errstate(all="ignore"):
-            return kind.kernel(*known, **out, **state, **node.attrs)
+        return call_kernel(node, arrays, **out, **state)
 
     before = [x.copy() for x in inputs]
     fresh = np.asarray(call(*inputs))
@@ -355,10 +346,6 @@ def check_in_place(call, position: int, inputs: list[np.ndarray], fresh: np.ndar
             return
         call(*twice, out=x)
         same_bits(x, right, f"{name} of one array several times, in place")
-
-
-def as_static(x):
-    return tuple(as_static(item) for item in x) if np.ndim(x) else int(x)
 
 
 def odd_strides(x: np.ndarray) -> np.ndarray:

@@ -12,8 +12,9 @@ side effects but random streams: the order of its lines cannot matter.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -120,8 +121,27 @@ def _all_equal(node: Node) -> bool:
     return node.kind.repeats and node.inputs[0].spec.shape.dims == ()
 
 
+Compute = Callable[[Node, list[Any]], Any]
+
+
+def call_kernel(node: Node, arrays: list[Any], **options: Any) -> np.ndarray:
+    """What the node's kernel makes of `arrays`; `options` are its `out` and `state`."""
+    static = node.kind.static
+    operands = [as_static(x) if i in static else x for i, x in enumerate(arrays)]
+    with np.errstate(all="ignore"):
+        return np.asarray(node.kind.kernel(*operands, **options, **node.attrs))
+
+
+def as_static(value: Any) -> Any:
+    """An array as nested tuples of Python's numbers, or as a number: what kernels get as shapes."""
+    return tuple(as_static(x) for x in value) if np.ndim(value) else np.asarray(value).item()
+
+
 class Program:
-    """A lowered subgraph: its nodes in order, what it returns and what it makes of variables."""
+    """A lowered subgraph: its nodes in order, what it returns and what it makes of variables.
+
+    It is a pure function, which `evaluate` defines.
+    """
 
     def __init__(self, trace: Trace):
         self.trace = trace
@@ -130,6 +150,25 @@ class Program:
         self.updates: dict[Node, Node] = {}  # the user's variable -> its new value
         self.nodes: list[Node] = []
         self.specs: dict[Node, Spec] = {}  # what became of the specs of the user's nodes
+
+    def evaluate(
+        self, variables: Mapping[str, Any], feeds: Iterable[Any], compute: Compute | None = None
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """The results, and the new values of variables: node by node, without any buffers.
+
+        `compute(node, arrays)` is the value of a node; by default its kernel's.
+        """
+        compute = compute or call_kernel
+        values = dict(zip(self.feeds, feeds, strict=True))
+        for node in self.nodes:
+            if node.kind is const:
+                values[node] = node.attrs["value"]
+            elif node.kind.reads:
+                values[node] = variables[node.op_name]
+            elif node.kind is not argument:
+                values[node] = compute(node, [values[x] for x in node.inputs])
+        new = {variable.op_name: values[node] for variable, node in self.updates.items()}
+        return [values[node] for node in self.results], new
 
     def uses(self) -> Counter[Node]:
         """How often each value is an input, a result or an update."""

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.compiler.rewrite import lower
+from tinygraph.compiler.rewrite import call_kernel, lower
 from tinygraph.errors import TinygraphError
 from tinygraph.graph import Node
-from tinygraph.op import argument, const
 from tinygraph.session import Session
 from tinygraph.spec import Shape, Spec
 from tinygraph.testing.twin import Function, twin_of
@@ -130,43 +129,32 @@ def complex_function(
     """The program of `outputs`, kernel by kernel, on complex arrays; None where one refuses."""
     specs = {x: Spec(Shape.of(a.shape), x.dtype) for x, a in feeds.items()}
     program = lower(outputs, (), specs)
-    leaves = dict(zip(feeds, program.feeds, strict=True))
 
-    def evaluate(arrays: Mapping[Node, np.ndarray]) -> np.ndarray | None:
-        values: dict[Node, Any] = {leaves[x]: array for x, array in arrays.items()}
-        for node in program.nodes:
-            if node.kind is const:
-                values[node] = node.spec.value
-            elif node.kind is not argument:
-                inputs = [values[x] for x in node.inputs]
-                moved = any(np.iscomplexobj(x) for x in inputs)
-                operands = [_operand(node, i, x, moved) for i, x in enumerate(inputs)]
-                values[node] = result = np.asarray(node.kind.kernel(*operands, **node.attrs))
-                if moved and result.dtype.kind == "f":
-                    return None  # as abs: no longer analytic
-        return flat([values[y] for y in program.results]).astype(complex)
-
-    def guarded(arrays: Mapping[Node, np.ndarray]) -> np.ndarray | None:
+    def function(arrays: Mapping[Node, np.ndarray]) -> np.ndarray | None:
         try:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
+            with warnings.catch_warnings():
                 warnings.simplefilter("error")  # NumPy warns when it drops an imaginary part
-                return evaluate(arrays)
+                results, _ = program.evaluate({}, [arrays[x] for x in feeds], _analytic)
         except (TypeError, ValueError, Warning, ArithmeticError, AttributeError, TinygraphError):
             return None
+        return flat(results).astype(complex)
 
-    return guarded
-
-
-def _operand(node: Node, position: int, value: np.ndarray, moved: bool) -> Any:
-    """An input as a kernel expects it: floats of one dtype, shapes and sizes as tuples and ints."""
-    if position in node.kind.static:
-        return as_static(value)
-    return value.astype(complex) if moved and value.dtype.kind == "f" else value
+    return function
 
 
-def as_static(value: np.ndarray) -> Any:
-    """An array of ints as nested tuples, or as an int."""
-    return tuple(as_static(x) for x in value) if np.ndim(value) else int(value)
+def _analytic(node: Node, arrays: list[Any]) -> np.ndarray:
+    """A node's value on complex arrays; TypeError where it is no longer analytic, as abs."""
+    moved = any(np.iscomplexobj(x) for x in arrays)
+    if moved:
+        static = node.kind.static
+        arrays = [
+            x.astype(complex) if x.dtype.kind == "f" and i not in static else x
+            for i, x in enumerate(arrays)
+        ]
+    result = call_kernel(node, arrays)
+    if moved and result.dtype.kind == "f":
+        raise TypeError(f"{node.kind.name} of complex numbers is real")
+    return result
 
 
 def random_weights(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

@@ -93,7 +93,7 @@ def test_operands_take_the_tensors_dtype():
     [
         lambda x, i, b: x + i,
         lambda x, i, b: i + 1.5,
-        lambda x, i, b: i * np.ones(2),
+        lambda x, i, b: i * [1.0, 2.0],
         lambda x, i, b: b + b,
         lambda x, i, b: -b,
         lambda x, i, b: b < b,

@@ -168,6 +168,36 @@ def test_softmax_cross_entropy_at_extreme_logits(labels, logits, dtype):
     np.testing.assert_allclose(gradient, slopes, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("axis", [-1, None])
+@pytest.mark.parametrize(
+    ("logits", "labels"),
+    [([None, 7], [1, None, 7]), (None, None), ([3, 1, 7], [None, 7]), ([3, 7], None)],
+)
+def test_labels_of_another_rank_than_the_logits(logits, labels, axis):
+    """TF 1.15.5: (2.4900395778, 3.1961278062, 3.2436388493)."""
+    scores, wanted = np.arange(21.0).reshape(3, 7) % 5 / 2, np.eye(7)[[1, 3, 6]]
+    z, t = tg.placeholder(tg.float64, logits), tg.placeholder(tg.float64, labels)
+    loss = V2(labels=t, logits=z, axis=axis)
+    z_shape = (3, 7) if logits is None else [3 if size is None else size for size in logits]
+    t_shape = (1, 3, 7) if labels is None else [3 if size is None else size for size in labels]
+    feeds = {z: scores.reshape(z_shape), t: wanted.reshape(t_shape)}
+    value, to_logits, to_labels = tg.Session().run([loss, *tg.gradients(loss, [z, t])], feeds)
+    exact = np.log(np.exp(scores).sum(axis=1)) - scores[[0, 1, 2], [1, 3, 6]]
+    np.testing.assert_allclose(value, exact.reshape(z_shape[:-1]), rtol=1e-14)
+    np.testing.assert_allclose(value.ravel(), [2.4900395778, 3.1961278062, 3.2436388493])
+    softmax = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(to_logits, (softmax - wanted).reshape(z_shape), atol=1e-14)
+    np.testing.assert_allclose(to_labels, -np.log(softmax).reshape(t_shape), rtol=1e-14)
+
+
+def test_the_shape_and_name_of_such_a_loss():
+    z, t = tg.placeholder(tg.float16, [None, 7]), tg.placeholder(tg.float32, [1, None, 7])
+    loss = V1(labels=t, logits=z, name="loss")
+    assert loss.shape.as_list() == [None] and loss.dtype == tg.float16 and loss.name == "loss:0"
+    with pytest.raises(ValueError, match="Dimensions must be equal, but are 6 and 7"):
+        V2(labels=t, logits=tg.ones([3, 6]))
+
+
 def test_the_gradient_to_the_labels():
     t, z = tg.constant([[0.25, 0.75]]), tg.constant([[1.0, 3.0]])
     (to_labels,) = tg.gradients(V2(labels=t, logits=z), t)
@@ -276,7 +306,7 @@ def test_only_named_arguments(function):
     [
         (ValueError, "Dimensions must be equal, but are 3 and 2",
          lambda x: V2(labels=np.ones((4, 2)), logits=x)),
-        (ValueError, "the same rank", lambda x: V2(labels=np.ones(3), logits=x)),
+        (ValueError, "the same rank", lambda x: V2(labels=1.0, logits=x)),
         (ValueError, "Rank mismatch: Rank of labels (received 2) should equal rank of logits "
          "minus 1 (received 2)", lambda x: SPARSE(labels=np.zeros((4, 1), int), logits=x)),
         (ValueError, "Shape mismatch: The shape of labels (received (5,))",

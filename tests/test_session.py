@@ -90,21 +90,90 @@ def test_unusual_arrays_as_feeds(sess):
     assert sess.run(x + 1.0, {x: unaligned}).tolist() == [1.0, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("dtype", "value", "expected"),
+    [
+        (tg.int32, np.eye(2), [[1, 0], [0, 1]]),
+        (tg.int32, 1.0, 1),
+        (tg.int32, [1.0, np.float64(2.0), 3], [1, 2, 3]),
+        (tg.int32, [[], []], [[], []]),
+        (tg.uint64, [2.0**63, 2**63 + 1, 1], [2**63, 2**63 + 1, 1]),  # NumPy would round these
+        (tg.int64, [2**53 + 1, 1.0], [2**53 + 1, 1]),
+        (tg.uint8, np.array([True, False]), [1, 0]),
+        (tg.float32, [True, False], [1.0, 0.0]),
+        (tg.float32, True, 1.0),
+        (tg.float32, 2**70, 2.0**70),
+        (tg.float32, [2**70, 1, 0.5], [2.0**70, 1.0, 0.5]),
+        (tg.float32, 2**24 + 1, 2.0**24),  # the nearest float
+        (tg.bool, 1, True),
+        (tg.bool, [0, 1.0, True], [False, True, True]),
+        (tg.bool, np.array([0, 1], np.uint8), [False, True]),
+    ],
+)
+def test_feeds_of_another_kind_that_lose_nothing(sess, dtype, value, expected):
+    x = tg.placeholder(dtype)
+    got = sess.run(tg.identity(x), {x: value})
+    assert got.dtype == dtype.as_numpy_dtype
+    assert got.tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", [tg.int32, tg.bool])
+def test_constants_convert_as_tf1_converts_them(sess, dtype):
+    for value in (1.0, [1.0], [1, 0.0], [np.float64(1.0)], float("nan"), np.ma.masked_array([1])):
+        with pytest.raises(TypeError):
+            tg.constant(value, dtype)
+    for value in (np.eye(2), np.float64(1.0), np.array([0, 1]), np.bool_(True), [True, False]):
+        assert sess.run(tg.constant(value, dtype)).tolist() == np.asarray(value).tolist()
+    for value in (np.array([1.5]), np.array([np.nan]), np.array([2.0**31])):  # TF: 1, 0, -2**31
+        with pytest.raises(ValueError, match=r"without loss|range"):
+            tg.constant(value, dtype)
+    with pytest.raises(TypeError):
+        tg.constant([1, 0], tg.bool)
+    assert sess.run(tg.zeros([2], tg.int32) + np.ones(2)).tolist() == [1, 1]
+    assert sess.run(tg.constant([2**63, 1], tg.uint64)).tolist() == [2**63, 1]
+
+
+def test_a_tuple_of_tensors_as_a_key(sess):
+    a, b, c = (tg.placeholder(tg.float32, name=name) for name in "abc")
+    pair = collections.namedtuple("pair", "x y")
+    for feeds in ({(a, (b, c)): (1, ([2.0], 3))}, {pair(a, "b:0"): [1, [2.0]], c: 3}):
+        assert sess.run([a, b, c], feeds) == [1.0, [2.0], 3.0]
+    for feeds in ({(a, b): (1, 2, 3)}, {(a, b): 1.0}, {(a, b): np.zeros(2)}, {(a, a): (1, 2)},
+                  {(a, b): (1, 2), b: 2}, {b: 1, (a, b): (1, 2)}):  # fmt: skip
+        with pytest.raises(ValueError, match="fed"):
+            sess.run(a, feeds)
+    with pytest.raises(TypeError, match="cannot feed"):
+        sess.run(a, {(a, 5): (1, 2)})
+
+
 BAD_FEEDS = [
-    (tg.int32, np.array([1.0]), TypeError),
-    (tg.int32, [1.5], TypeError),
+    (tg.int32, np.array([1.5]), ValueError),
+    (tg.int32, [1.5], ValueError),
     (tg.int32, 2**40, ValueError),
+    (tg.int32, 2**70, ValueError),
+    (tg.int32, 1e300, ValueError),
+    (tg.int64, 2.0**63, ValueError),
+    (tg.int64, np.array([2.0**63]), ValueError),
+    (tg.uint64, np.array([2.0**64]), ValueError),
+    (tg.int32, [1, np.inf], ValueError),
+    (tg.int32, np.array([np.nan, 1]), ValueError),
     (tg.uint8, -1, ValueError),
     (tg.int32, float("nan"), ValueError),
     (tg.float32, 1e300, ValueError),
     (tg.float16, 70000.0, ValueError),
     (tg.float32, 1j, TypeError),
+    (tg.float32, 10**400, ValueError),
     (tg.float32, np.ma.masked_array([1.0], [True]), TypeError),
+    (tg.float32, [np.ma.masked_array([1.0], [True])], TypeError),
+    (tg.int32, [(1, np.ma.masked)], TypeError),
     (tg.float32, [1.0, None], TypeError),
     (tg.float32, np.array([1.0], object), TypeError),
     (tg.float32, "1.0", TypeError),
     (tg.float32, None, TypeError),
-    (tg.bool, 1, TypeError),
+    (tg.bool, 2, ValueError),
+    (tg.bool, 0.5, ValueError),
+    (tg.bool, np.array([0, 255], np.uint8), ValueError),
+    (tg.bool, [True, "no"], TypeError),
     (tg.float32, [[1.0], [2.0, 3.0]], ValueError),
 ]
 

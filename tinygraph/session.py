@@ -299,6 +299,9 @@ class Session:
         feeds: dict[Node, np.ndarray] = {}
         for key, value in feed_dict.items():
             is_ours = isinstance(key, Node) and key.graph is self.graph
+            if not is_ours and isinstance(key, tuple):
+                self._feed_each(feeds, key, value)
+                continue
             node = key if is_ours else self._node(key, "feed")
             if node in feeds:
                 raise GraphError(f"'{node.name}' is fed twice, under two keys")
@@ -307,6 +310,16 @@ class Session:
                 value = self._converted(node, value)
             feeds[node] = value
         return feeds
+
+    def _feed_each(self, feeds: dict[Node, np.ndarray], keys: tuple, values: Any) -> None:
+        """Add the feeds of a tuple of tensors, with a tuple or list of their values."""
+        if not isinstance(values, list | tuple) or len(values) != len(keys):
+            raise GraphError(f"{len(keys)} tensors, {keys!r}, cannot be fed {values!r}")
+        for key, value in zip(keys, values, strict=True):
+            for node, array in self._feeds({key: value}).items():
+                if node in feeds:
+                    raise GraphError(f"'{node.name}' is fed twice, under two keys")
+                feeds[node] = array
 
     def _converted(self, node: Node, value: Any) -> np.ndarray:
         if node.kind.effect:
@@ -317,7 +330,7 @@ class Session:
                 "numbers, lists or NumPy arrays (sess.run gives a tensor's value)"
             )
         try:
-            return to_array(value, node.spec.dtype)
+            return to_array(value, node.spec.dtype, by_value=True)
         except TinygraphError as error:
             raise type(error)(
                 f"cannot feed '{node.name}' ({node.spec}, made at {node.where}): {error}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -367,67 +368,108 @@ def normalize_axis(axis: Any, rank: int | None) -> int:
     return axis % rank
 
 
-def to_array(value: Any, dtype: DType | None = None) -> np.ndarray:
+def to_array(value: Any, dtype: DType | None = None, by_value: bool = False) -> np.ndarray:
     """`value` as a C-contiguous array of `dtype`, or an error where something would be lost.
 
     Without `dtype`, Python ints become int32 (int64 where they don't fit) and floats float32, also
-    inside lists; NumPy arrays and scalars keep theirs. A float64 value may round to float32.
+    inside lists; NumPy arrays and scalars keep theirs. A number may round to the nearest float.
+
+    Arrays convert where each element keeps its value. Of Python's numbers a float is no int, as in
+    TF1, and a number no bool; with `by_value`, which is for feeds, they convert as arrays do.
 
     Raises
     ------
     DTypeError
-        floats to ints or bools, complex, object, string and masked arrays, None.
+        Python floats to ints or bools; complex, object, string and masked arrays, None.
     InvalidArgumentError
-        an int out of the dtype's range, NaN for an int, a finite float that becomes infinite.
+        an element that the dtype does not have: out of its range, a fraction or NaN for an int.
 
     >>> from tinygraph.spec import to_array
     >>> to_array([1, 2]).dtype, to_array([1.5, 2]).dtype, to_array(np.ones(2)).dtype
     (dtype('int32'), dtype('float32'), dtype('float64'))
+    >>> to_array(np.ones(2), tg.int32), to_array([1.0, 0.0], tg.bool, by_value=True)
+    (array([1, 1], dtype=int32), array([ True, False]))
     """
     if type(value) is float and dtype is not None and dtype.is_floating:
         if dtype.min <= value <= dtype.max:  # the common case, a hyper-parameter
             return np.array(value, dtype.numpy)
-    is_subclass = isinstance(value, np.ndarray) and type(value) is not np.ndarray
-    if is_subclass and isinstance(value, np.ma.MaskedArray):  # naming np.ma imports it, 10 ms
+    if "numpy.ma" in sys.modules and _is_masked(value):  # naming np.ma imports it, 10 ms
         raise DTypeError("a masked array has no values under its mask; use .filled(value)")
     weak = not isinstance(value, np.ndarray | np.generic) and not hasattr(value, "__array__")
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise InvalidArgumentError(f"not a rectangular array of numbers: {error}") from None
+    of_floats = array.dtype.kind == "f" and dtype is not None and not dtype.is_floating
+    if weak and (of_floats or array.dtype == object):
+        array = _of_numbers(value, dtype, by_value)
     if array.dtype.newbyteorder("=") not in _DTYPES:
         raise DTypeError(f"{_describe(value, array)} is not made of numbers or bools")
     if dtype is None:
-        if weak and array.dtype.kind == "f":
-            dtype = float32
-        elif weak and array.dtype.kind in "iu":
-            fits = not array.size or (-(2**31) <= array.min() and array.max() < 2**31)
-            dtype = int32 if fits else as_dtype(array.dtype)
-        else:
-            dtype = as_dtype(array.dtype)
-    empty_list = weak and not array.size  # NumPy calls [] float64; it fits any dtype
-    return _checked_cast(value, array, dtype, empty_list)
+        dtype = _default_dtype(array) if weak else as_dtype(array.dtype)
+    if weak and not by_value and dtype.is_bool and array.dtype.kind != "b":
+        raise DTypeError(f"{_describe(value, array)} is not bool without loss")
+    return _checked_cast(array, dtype)
 
 
-def _checked_cast(value: Any, array: np.ndarray, dtype: DType, any_kind: bool) -> np.ndarray:
+def _is_masked(value: Any, depth: int = 64) -> bool:
+    """Whether `value` is a masked array or a list, at most NumPy's 64 levels deep, that has one."""
+    if isinstance(value, list | tuple):
+        kinds = set(map(type, value))  # elements may be many, and their types are few
+        nested = any(issubclass(kind, list | tuple | np.ma.MaskedArray) for kind in kinds)
+        return nested and depth > 0 and any(_is_masked(x, depth - 1) for x in value)
+    return isinstance(value, np.ma.MaskedArray)
+
+
+def _default_dtype(array: np.ndarray) -> DType:
+    """The dtype of a tensor made of Python's numbers, which NumPy put into `array`."""
+    if array.dtype.kind == "f":
+        return float32
+    fits = array.dtype.kind == "i" and (
+        not array.size or (-(2**31) <= array.min() and array.max() < 2**31)
+    )
+    return int32 if fits else as_dtype(array.dtype)
+
+
+def _of_numbers(value: Any, dtype: DType | None, by_value: bool) -> np.ndarray:
+    """Python's numbers, each taken as itself, where NumPy rounds or gives up on ints too large."""
+    array = np.asarray(value, object)
+    if not all(isinstance(x, int | float | np.number | np.bool_) for x in array.flat):
+        raise DTypeError(f"{_describe(value, array)} is not made of numbers or bools")
+    floats = [isinstance(x, float | np.floating) for x in array.flat]
+    if dtype is None:
+        dtype = float32 if any(floats) else int64
+    if dtype.is_floating:
+        try:
+            return array.astype(np.float64)
+        except OverflowError:
+            raise InvalidArgumentError(f"{value!r} is out of the range of {dtype.name}") from None
+    if any(floats) and not by_value:
+        raise DTypeError(f"{_describe(value, array)} is not {dtype.name} without loss")
+    for x in array.flat:
+        if not dtype.min <= x <= dtype.max:
+            raise InvalidArgumentError(f"{x!r} is out of the range of {dtype.name}")
+        if x != int(x):
+            raise InvalidArgumentError(f"{x!r} is not {dtype.name} without loss")
+    return array.astype(dtype.numpy)
+
+
+def _checked_cast(array: np.ndarray, dtype: DType) -> np.ndarray:
     source, target = array.dtype, dtype.numpy
     if source == target:
         return np.asarray(array, order="C")
-    kinds = source.kind + target.kind
-    if not any_kind and (kinds in ("fi", "fu") or "b" in kinds and kinds != "bb"):
-        if kinds in ("fi", "fu") and np.isnan(array).any():
-            raise InvalidArgumentError(f"NaN does not fit {dtype.name}")
-        hint = f"; convert it first, e.g. with .astype(np.{dtype.name})"
-        hint = hint if isinstance(value, np.ndarray) else ""
-        raise DTypeError(f"{_describe(value, array)} is not {dtype.name} without loss{hint}")
     if target.kind in "iu" and array.size:
-        low, high = array.min(), array.max()
+        low, high = array.min().item(), array.max().item()
         if low < dtype.min or high > dtype.max:
             bad = low if low < dtype.min else high
             raise InvalidArgumentError(f"{bad} is out of the range of {dtype.name}")
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         cast = np.ascontiguousarray(array, dtype=target).reshape(array.shape)
-    if target.kind == "f" and not np.isfinite(cast).all():
+    if target.kind == "b" or source.kind == "f" and target.kind != "f":
+        changed = array[cast != array]
+        if changed.size:
+            raise InvalidArgumentError(f"{changed[0]!r} is not {dtype.name} without loss")
+    elif target.kind == "f" and not np.isfinite(cast).all():
         overflowed = np.isinf(cast) & np.isfinite(array.astype(np.float64, copy=False))
         if overflowed.any():
             bad = array[overflowed][0]

@@ -15,11 +15,11 @@ import numpy as np
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
-from tinygraph.ops.array import either, static_ints, stop_gradient
+from tinygraph.ops.array import dim_of, either, shape_of, static_ints, stop_gradient
 from tinygraph.ops.math import cast, exp, log, log1p, maximum, multiply_no_nan
 from tinygraph.ops.nn import sigmoid, softplus, tail
 from tinygraph.ops.reduce import reduce_max, reduce_sum
-from tinygraph.ops.reshaping import expand_op, squeeze_op
+from tinygraph.ops.reshaping import expand_op, reshape, squeeze_op
 from tinygraph.spec import (
     Spec, broadcast, float16, float32, int32, int64, normalize_axis,
 )  # fmt: skip
@@ -111,7 +111,8 @@ def softmax_cross_entropy_with_logits_v2(
 
     Gradients flow to both: softmax(logits) * sum(labels) - labels, and -log(softmax(logits)). A
     label of 0 counts nothing, even for a logit of -inf. Labels of another dtype are cast, and
-    broadcast. The result lacks `axis`.
+    broadcast. The result has the shape of the logits without `axis`; labels of another rank are
+    compared row by row.
 
     Raises ShapeError where the shapes do not fit together.
 
@@ -124,9 +125,18 @@ def softmax_cross_entropy_with_logits_v2(
         logits = as_node(logits, name="logits")
         exact = _exact(logits)
         labels = cast(as_node(labels, name="labels", graph=logits.graph), exact.dtype)
+        ranks = {exact.shape.ndims, labels.shape.ndims}
+        if at == -1 and ranks.isdisjoint({0}) and (len(ranks) > 1 or None in ranks):
+            rows = softmax_cross_entropy(_as_rows(exact), _as_rows(labels), axis=-1)
+            return reshape(cast(rows, logits.dtype), shape_of(logits)[:-1], name=scope)
         if exact is logits:
             return softmax_cross_entropy(logits, labels, axis=at, name=scope)
         return cast(softmax_cross_entropy(exact, labels, axis=at), logits.dtype, name=scope)
+
+
+def _as_rows(x: Node) -> Node:
+    """`x` as a matrix of its rows: as TF1 compares logits and labels of different ranks."""
+    return x if x.shape.ndims == 2 else reshape(x, [-1, dim_of(x, -1)])
 
 
 def softmax_cross_entropy_with_logits(

@@ -1,0 +1,7 @@
+"""Attacks by chance: random graphs, interrupts at every moment, calls with odd arguments.
+
+Each is seeded. The test suite runs some hundred of each; by hand any number:
+
+    python -m tests.fuzz --graphs 20000 --seed 1
+    python -m tests.fuzz.signals --moments 5000 --signals 1000
+"""

@@ -37,6 +37,34 @@ def test_scopes_nest_and_reopen():
         assert tg.constant(1.0, name="c").name == "a_1/c:0"
 
 
+MAKERS = [
+    tg.Variable,
+    tg.constant,
+    lambda value, name: tg.placeholder(tg.float32, name=name),
+    lambda value, name: tg.negative(tg.constant(value), name=name),
+    lambda value, name: tg.no_op(name=name),
+]
+
+
+@pytest.mark.parametrize("names", [("w", "w/"), ("w/", "w"), ("w/", "w/"), ("a/b/", "a/b")])
+@pytest.mark.parametrize("second", MAKERS)
+@pytest.mark.parametrize("first", MAKERS)
+def test_two_nodes_of_one_name_are_refused(first, second, names):
+    made = first(1.0, name=names[0])
+    made = made if isinstance(made, tg.Operation) else made.op
+    with pytest.raises(ValueError, match=f"Duplicate node name in graph: '{made.name}'.*.py:"):
+        second(2.0, name=names[1])
+    assert tg.get_default_graph().get_operation_by_name(made.name) == made
+
+
+def test_a_scope_names_one_node():
+    with tg.name_scope("s") as scope:
+        assert tg.Variable(1.0, name=scope).name == "s:0"
+        with pytest.raises(ValueError, match="Duplicate node name in graph: 's'"):
+            tg.Variable(2.0, name=scope)
+    assert tg.Variable(3.0, name="S/").name == "S:0"  # as in TF, where a node "s" exists
+
+
 @pytest.mark.parametrize("name", ["a b", "-a", "", "a:0", "ä"])
 def test_invalid_names(name):
     with pytest.raises(ValueError, match="not a valid name"):

@@ -212,6 +212,28 @@ def test_a_tensor_as_a_feeds_value(sess):
         sess.run(x, {3: 1.0})
 
 
+def test_what_a_key_of_a_feed_may_be(sess):
+    x, w = tg.placeholder(tg.float32, [], name="x"), tg.Variable(1.0, name="w")
+    y = x + w
+    assert sess.run(y, {"x:0": 1.0, w: 2.0}) == 3.0
+    assert sess.run(y, {x: 1.0, "w:0": 2.0}) == 3.0
+    assert sess.make_callable(y, ["x:0", w])(1.0, 2.0) == 3.0
+
+
+def test_an_operation_is_no_key_of_a_feed(sess):
+    x, w = tg.placeholder(tg.float32, [], name="x"), tg.Variable(1.0, name="w")
+    train = w.assign_add(1.0, name="train")
+    step = tg.group(train, name="step")
+    for key in (train.op, w.initializer, x.op, step, step.node, "x", "train", "step"):
+        with pytest.raises(TypeError, match="operation"):
+            sess.run([train, step], {key: np.zeros((), np.float32), x: 0.0})
+        if key is not step.node:
+            with pytest.raises(TypeError, match="operation"):
+                sess.make_callable(train, [key])
+    with pytest.raises(TypeError, match="its tensor is 'x:0'"):
+        sess.run(x, {"x": 1.0})
+
+
 def test_all_unfed_placeholders_are_named_with_their_fetches(sess):
     x, y = tg.placeholder(tg.float32, name="x"), tg.placeholder(tg.float32, [2], name="y")
     used = tg.placeholder(tg.float32, name="used")

@@ -248,12 +248,15 @@ class Graph:
         node = new_node(kind, inputs, attrs, spec)
         node.graph = self
         node.id = len(self.nodes)
-        node.op_name = self.unique_name(name)
+        node.op_name = op_name = self.unique_name(name)
+        if op_name in self._by_name:  # which only a name that ends with "/" can lead to
+            there = self._by_name[op_name].where
+            raise GraphError(f"Duplicate node name in graph: '{op_name}' (first made at {there})")
         node.control_inputs = self._controls
         node.origin = user_line()
         node.forward = self._forward
+        self._by_name[op_name] = node
         self.nodes.append(node)
-        self._by_name[node.op_name] = node
         return node
 
     # ---------------------------------------------------------------- names

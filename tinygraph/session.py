@@ -148,7 +148,7 @@ class Session:
             A node, an operation (fetched as None), a name, or lists, tuples, dicts and
             namedtuples of these.
         feed_dict
-            Any tensor -> the value it shall have in this run.
+            Any tensor, or its name ("x:0"), -> the value it shall have in this run.
         options, run_metadata
             With `tg.RunOptions(trace_level=tg.RunOptions.FULL_TRACE)` the run is profiled, and
             the `tg.RunMetadata` holds the profile.
@@ -289,7 +289,15 @@ class Session:
             kind = GraphError if kind is NotFoundError else kind
             hint = f". {REBOUND}" if isinstance(item, np.ndarray | np.generic | float | int) else ""
             raise kind(f"cannot {purpose} {item!r}: {error}{hint}") from None
-        return found.node if isinstance(found, Operation) else found
+        if not isinstance(found, Operation):
+            return found
+        if purpose == "feed":
+            hint = "" if found.node.kind.effect else f"; its tensor is '{found.node.name}'"
+            raise DTypeError(
+                f"cannot feed {item!r}: it is an operation or the name of one, which has no "
+                f"value{hint}"
+            )
+        return found.node
 
     # ---------------------------------------------------------------- feeds
 
@@ -322,8 +330,6 @@ class Session:
                 feeds[node] = array
 
     def _converted(self, node: Node, value: Any) -> np.ndarray:
-        if node.kind.effect:
-            raise DTypeError(f"operation '{node.op_name}' has no value to be fed")
         if isinstance(value, Node | Operation):
             raise DTypeError(
                 f"the value fed for '{node.name}' is {value!r}, a part of the graph; feed Python "
@@ -347,6 +353,8 @@ class Session:
 
     def _plan(self, fetched: Fetched, feeds: dict[Node, np.ndarray], fetches: Any) -> Plan:
         for node, array in feeds.items():
+            if node.kind.effect:
+                raise DTypeError(f"operation '{node.op_name}' has no value to be fed")
             if not node.spec.shape.is_compatible_with(array.shape):
                 raise ShapeError(
                     f"Cannot feed value of shape {array.shape} for Tensor '{node.name}', which has "

@@ -1,8 +1,10 @@
 """The generated program: what is in it, where values live, and that no pass changes a result."""
 
+import ast
 import gc
 import itertools
 import linecache
+import math
 import re
 import sys
 import traceback
@@ -727,3 +729,39 @@ def test_zeros_of_either_sign_are_not_merged():
     signs = [1.0 / tg.nn.leaky_relu(x, alpha=a) for a in (0.0, -0.0)]
     plus, minus = tg.Session().run(signs, {x: [-1.0, -1.0]})
     assert np.array_equal(plus, -minus)
+
+
+def test_no_text_of_a_users_becomes_code(sess):
+    class Evil(tuple):
+        def __repr__(self):
+            return "__import__('os').system('true')"
+
+    def kernel(x, out=None, **attrs):
+        return np.positive(x, out=out)
+
+    kernel.__name__ = "x\n__import__('os')"
+    op = tg.op.Op("TextAsAttributes", kernel, lambda x, **attrs: x, params=("x",))
+    attrs = {
+        "a=__import__('os')": 1, "class": Evil([1]), "s": slice(1, None), "text": "\n'\"#\u2028",
+        "numbers": (1.0, math.inf, -0.0),
+    }  # fmt: skip
+    x = tg.placeholder(tg.float32, [2], name="slice")
+    y = op(x, **attrs)[1:]
+    source = sess.source(y, {x: [1.0, 2.0]})
+    calls = {
+        node.func.id
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert calls <= {"getitem", "slice", "textasattributes"}
+    assert sess.run(y, {x: [1.0, 2.0]}) == 2.0
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_static_value_need_not_be_finite(value, sess):
+    op = tg.op.Op(
+        f"Twice{value}".replace("-", "Minus"), lambda x, by, out=None: np.multiply(x, by, out=out),
+        lambda x, by: x, params=("x", "by"), static=(1,),
+    )  # fmt: skip
+    x = tg.placeholder(tg.float32, [1])
+    np.testing.assert_array_equal(sess.run(op(x, tg.constant(value)), {x: [2.0]}), [2.0 * value])

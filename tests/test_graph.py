@@ -231,6 +231,38 @@ def test_ops_and_dtypes_pickle():
     assert pickle.loads(pickle.dumps(shape)).dims == shape.dims
 
 
+HOSTILE = "x\n    __import__('os').system('true')  #"
+
+
+@pytest.mark.parametrize(
+    "name", [HOSTILE, HOSTILE + "/", "a b/", "/", "_a/", "x\r", "\u00e9", "a\\b"]
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_name_is_checked_at_every_door(name, inside):
+    doors = (
+        lambda: tg.tanh(1.0, name=name),
+        lambda: tg.tanh(tg.constant(1.0), name=name),
+        lambda: tg.name_scope(name).__enter__(),
+        lambda: tg.variable_scope(name).__enter__(),
+        lambda: tg.Variable(1.0, name=name),
+        lambda: tg.get_variable(name, [1]),
+        lambda: tg.gradients(tg.constant(1.0), [], name=name),
+        lambda: tg.get_default_graph().unique_name(name),
+        lambda: tg.train.GradientDescentOptimizer(0.1, name=name).minimize(tg.Variable(1.0) * 2.0),
+    )
+    for door in doors:
+        with tg.Graph().as_default(), tg.name_scope("outer" if inside else None):
+            with pytest.raises(ValueError, match="not a valid name"):
+                door()
+
+
+def test_a_scope_entered_by_its_own_name_may_be_empty_or_whole():
+    with tg.name_scope("a") as scope:
+        assert tg.constant(1.0, name=scope).name == "a:0"
+    with tg.name_scope("s"), tg.name_scope("b/"):
+        assert tg.constant(1.0, name="c").name == "b/c:0"
+
+
 def test_calls_by_position_and_by_keyword():
     assert tg.add(1.0, 2.0, "sum").name == "sum:0"
     assert tg.nn.relu(features=[1.0], name="r").name == "r:0"

@@ -19,7 +19,7 @@ from tinygraph.spec import DType, Shape, Spec
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _VALID_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\-/]*\Z")
-_VALID_IN_SCOPE = re.compile(r"[A-Za-z0-9_.\\\-/]+\Z")
+_VALID_IN_SCOPE = re.compile(r"[A-Za-z0-9_.\-/]+\Z")
 
 
 class Node:
@@ -267,9 +267,8 @@ class Graph:
         A name that ends with "/" is a scope's own and stays as it is.
         """
         if name.endswith("/"):
-            return name[:-1]
-        if not (_VALID_IN_SCOPE if self._scope else _VALID_NAME).match(name):
-            raise GraphError(f"{name!r} is not a valid name: letters, digits and _ . - / only")
+            return _checked_name(name, _VALID_NAME)[:-1]
+        _checked_name(name, _VALID_IN_SCOPE if self._scope else _VALID_NAME)
         full = f"{self._scope}/{name}" if self._scope else name
         key = full.lower()  # TF1 treats names as equal that differ in case only
         count = self._names_in_use.get(key, 0)
@@ -290,12 +289,7 @@ class Graph:
     def name_scope(self, name: str | None) -> Iterator[str]:
         """Prefix the names made inside; "a/" re-enters scope a, None or "" goes to the top."""
         before = self._scope
-        if not name:
-            self._scope = ""
-        elif name.endswith("/"):
-            self._scope = name[:-1]
-        else:
-            self._scope = self.unique_name(name)
+        self._scope = self.unique_name(name) if name else ""
         try:
             yield self._scope + "/" if self._scope else ""
         finally:
@@ -408,6 +402,13 @@ class Graph:
     def finalize(self) -> None:
         """Forbid further nodes: what makes nodes in a training loop then fails at its line."""
         self.finalized = True
+
+
+def _checked_name(name: str, valid: re.Pattern) -> str:
+    """A name as it is: one that could be anything else, such as code, never gets into a graph."""
+    if not valid.match(name):
+        raise GraphError(f"{name!r} is not a valid name: letters, digits and _ . - / only")
+    return name
 
 
 def new_node(kind, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
-import math
-import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,16 +11,17 @@ import numpy as np
 from tinygraph.compiler.memory import Memory
 from tinygraph.compiler.parts import Line, functions as in_functions, split
 from tinygraph.compiler.rewrite import Program
+from tinygraph.compiler.text import (
+    RESERVED, array_literal, comment, identifier, is_foreign, literal, numpy_name,
+)  # fmt: skip
 from tinygraph.graph import Node
 from tinygraph.op import Op, argument, const
 from tinygraph.ops.loop import compiled
-from tinygraph.spec import DType, Shape, Spec, as_dtype
+from tinygraph.spec import Shape, Spec, as_dtype
 
 COMMENT_COLUMN = 68  # at most; beside short lines the comments stand closer
 SPELLED_OUT = 8  # elements of a constant
-OWN = {"numpy", "tinygraph"}
 GAP: list[Line] = [("", None), ("", None)]
-RESERVED = {"np", "step", "compiled", "variables", "inf", "nan", *keyword.kwlist}
 
 
 class Computed(NamedTuple):
@@ -175,7 +173,7 @@ class Code:
         parts = []
         for i, x in enumerate(node.inputs):
             value = x.spec.constant if i in kind.static else None
-            parts.append(self._name(x) if value is None else _literal(value))
+            parts.append(self._name(x) if value is None else array_literal(value))
         if node in self._written:
             return f"{self._written[node]}({', '.join([*parts, str(out)])})"
         if out is not None:
@@ -183,28 +181,27 @@ class Code:
         if kind.state is not None:
             state = self.state_of(self.program.trace.user_node[node])
             parts.append(f"state={self._bind('s#', state)}")
-        parts += [f"{key}={self._attribute(key, value)}" for key, value in node.attrs.items()]
+        parts += [self._attribute(key, value) for key, value in node.attrs.items()]
         return f"{self._function(node, function)}({', '.join(parts)})"
 
     def _function(self, node: Node, kernel: Any) -> str:
         kind = node.kind
-        name = getattr(kernel, "__name__", "")
-        if name and getattr(np, name, None) is kernel:
-            return f"np.{name}"
+        name = str(getattr(kernel, "__name__", ""))
         if not name.isidentifier():
-            name = identifier(kind.name).lower()
+            name = kind.name.lower()
+        name = identifier(name)
+        if getattr(np, name, None) is kernel:
+            return f"np.{name}"
         if is_foreign(kernel) and not kind.effect:
             kernel = guarded(kernel, node)
         return self._bind(name.strip("_"), kernel)
 
     def _attribute(self, key: str, value: Any) -> str:
-        if isinstance(value, DType):
-            return numpy_name(value)
-        if _is_literal(value):
-            return repr(value)
-        if isinstance(value, float) and math.isinf(value):
-            return "np.inf" if value > 0 else "-np.inf"
-        return self._bind(key, value)
+        """`key=value`, the value spelled out or under a name of its own."""
+        text = literal(value)
+        if text is None:
+            text = self._bind(key, value)
+        return f"{key}={text}" if key == identifier(key) else f"**{{{literal(key)}: {text}}}"
 
     def _name(self, node: Node) -> str:
         if node not in self._names:
@@ -238,7 +235,7 @@ class Code:
 
     def _unique(self, wish: str) -> str:
         """`wish` as an identifier that is not taken yet: sum, sum_1, ...; of "v#" v0, v1, ..."""
-        stem, between = (wish[:-1], "") if wish.endswith("#") else (identifier(wish), "_")
+        stem, between = identifier(wish.rstrip("#")), "" if wish.endswith("#") else "_"
         count = self._counts.get(wish, 0)
         name = stem if between and not count else f"{stem}{between}{count}"
         while name in self._used:
@@ -302,12 +299,6 @@ class Code:
         return ["".join(_commented(*line, column) + "\n" for line in piece) for piece in pieces]
 
 
-def is_foreign(made: Any) -> bool:
-    """Whether a kernel or a class is a user's own: nobody has tested it as this package's are."""
-    module = getattr(made, "__module__", None) or "numpy"
-    return not isinstance(made, np.ufunc) and module.partition(".")[0] not in OWN
-
-
 def guarded(kernel: Callable, node: Node) -> Callable:
     """A user's kernel, made to keep its promises: leave inputs alone, fill `out`, fit the spec."""
     spec, is_view = node.spec, node.kind.view
@@ -333,39 +324,7 @@ def guarded(kernel: Callable, node: Node) -> Callable:
     return call
 
 
-def identifier(name: str) -> str:
-    """`name` as a Python identifier: `dense/kernel` to `dense_kernel`."""
-    name = re.sub(r"\W", "_", name)
-    return f"_{name}" if name[:1].isdigit() or keyword.iskeyword(name) else name or "_"
-
-
-def numpy_name(dtype: DType) -> str:
-    return "np.bool_" if dtype.is_bool else f"np.{dtype.name}"
-
-
 def _commented(text: str, node: Node | None, column: int) -> str:
     if node is None:
         return text
-    return f"{text:<{column}}  # {node.op_name}    {node.spec}"
-
-
-def _literal(value: np.ndarray) -> str:
-    """A known value, with the digits of its own type: 0.9 for the float32 that is next to it."""
-    own = value.astype(str).astype(float) if value.dtype.kind == "f" else value
-    return repr(_tuples(own.tolist()))
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(x) for x in value) if isinstance(value, list) else value
-
-
-def _is_literal(value: Any) -> bool:
-    """Whether Python reads `repr(value)` as the same, which it need not of a user's subclass."""
-    kind = type(value)
-    if kind is tuple or isinstance(value, tuple) and not is_foreign(kind):
-        return all(_is_literal(x) for x in value)
-    if kind is slice:
-        return _is_literal((value.start, value.stop, value.step))
-    if kind is float:
-        return math.isfinite(value)
-    return value is None or value is Ellipsis or kind in (bool, int, str)
+    return f"{text:<{column}}  {comment(f'{node.op_name}    {node.spec}')}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
 
 import numpy as np
 
 from tinygraph.compiler.rewrite import Program
+from tinygraph.compiler.text import literal
 from tinygraph.graph import Node
 from tinygraph.op import const
 from tinygraph.ops.loop import NAMES, SCALAR, Operand, layout_of, loop_op
@@ -62,6 +61,8 @@ def _fits(node: Node) -> bool:
     spec = node.spec
     if not _form(node) or spec.dtype.name not in TYPES or not spec.shape.is_fully_defined():
         return False
+    if None in map(literal, node.attrs.values()):
+        return False
     return bool(spec.shape.dims) and all(
         x.spec.dtype.name in TYPES
         and layout_of(x.spec.shape, spec.shape) is not None
@@ -99,7 +100,7 @@ def _replace(node: Node, made: Chain) -> None:
     body = []
     for i, part in enumerate(made.nodes):
         inputs = [_number(x.spec) if _is_number(x) else element[x] for x in part.inputs]
-        attrs = {key: _text(value) for key, value in part.attrs.items()}
+        attrs = {key: literal(value) for key, value in part.attrs.items()}
         value = _form(part).format(*inputs, type=TYPES[part.spec.dtype.name], **attrs)
         element[part] = "out[k]" if part is node else f"t{i}"
         body.append(f"{element[part]} = {value}")
@@ -112,10 +113,4 @@ def _replace(node: Node, made: Chain) -> None:
 
 def _number(spec: Spec) -> str:
     assert spec.constant is not None
-    return f"{TYPES[spec.dtype.name]}({_text(spec.constant.item())})"
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "np.nan" if math.isnan(value) else "np.inf" if value > 0 else "-np.inf"
-    return repr(value)
+    return f"{TYPES[spec.dtype.name]}({literal(spec.constant.item())})"

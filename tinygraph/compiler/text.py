@@ -1,0 +1,81 @@
+"""Text for generated source: names, literals and comments, of which none can become code.
+
+A program's source is executed, and some of its text comes from users: names of nodes, attributes,
+kernels' names. All of that goes through one of the three functions here.
+"""
+
+from __future__ import annotations
+
+import keyword
+import math
+import re
+from typing import Any
+
+import numpy as np
+
+from tinygraph.ops.indexing import Index
+from tinygraph.spec import DType
+
+OWN = {"numpy", "tinygraph"}
+RESERVED = {"np", "step", "compiled", "variables", "slice", *keyword.kwlist}
+"""The words of a program's own, which no name in it may hide."""
+
+
+def identifier(name: str) -> str:
+    """`name` as a Python identifier in ASCII: `dense/kernel` to `dense_kernel`.
+
+    Python reads other letters as what they are compatible to, so that a name would change.
+    """
+    name = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    return f"_{name}" if name[:1].isdigit() or keyword.iskeyword(name) else name or "_"
+
+
+def comment(text: str) -> str:
+    """`text` as it can stand behind a "#": on one line, with Python's escapes for all but ASCII."""
+    return "# " + ascii(text)[1:-1]
+
+
+def literal(value: Any) -> str | None:
+    """An attribute as Python or NumPy spells it; None for what is no number, string or the like."""
+    if isinstance(value, DType):
+        return numpy_name(value)
+    kind = type(value)
+    if kind is float and not math.isfinite(value):
+        return "np.nan" if math.isnan(value) else "np.inf" if value > 0 else "-np.inf"
+    if value is Ellipsis:
+        return "..."
+    if value is None or kind in (bool, int, float, str):
+        return ascii(value)
+    if kind is slice:
+        parts = [literal(part) for part in (value.start, value.stop, value.step)]
+        return None if None in parts else f"slice({', '.join(parts)})"  # type: ignore[arg-type]
+    if kind not in (tuple, Index):  # a user's subclass may write itself as anything
+        return None
+    parts = [literal(item) for item in value]
+    if None in parts:
+        return None
+    if kind is Index:
+        return repr(value)
+    return f"({', '.join(parts)}{',' * (len(parts) == 1)})"  # type: ignore[arg-type]
+
+
+def array_literal(value: np.ndarray) -> str:
+    """A known value, with the digits of its own type: 0.9 for the float32 that is next to it."""
+    own = value.astype(str).astype(float) if value.dtype.kind == "f" else value
+    text = literal(_tuples(own.tolist()))
+    assert text is not None, value
+    return text
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(x) for x in value) if isinstance(value, list) else value
+
+
+def numpy_name(dtype: DType) -> str:
+    return "np.bool_" if dtype.is_bool else f"np.{dtype.name}"
+
+
+def is_foreign(made: Any) -> bool:
+    """Whether a kernel or a class is a user's own: nobody has tested it as this package's are."""
+    module = getattr(made, "__module__", None) or "numpy"
+    return not isinstance(made, np.ufunc) and module.partition(".")[0] not in OWN

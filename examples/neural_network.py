@@ -10,8 +10,9 @@ The program trains each kind on a small problem and draws how the losses fall.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from common import folder, learned, positive, rate, seed
@@ -19,107 +20,162 @@ from common import folder, learned, positive, rate, seed
 import tinygraph as tg
 from tinygraph.viz import plots
 
-OUTPUTS = {  # activation: (the outputs y for z, the loss of each example for z and the targets t)
+TINY = 1e-6  # keeps the logarithms of the losses finite where an output is exactly 0 or 1
+
+OUTPUTS = {  # activation: (the outputs y for a2, the loss for y and the targets t)
     "linear": (
         tg.identity,
-        lambda z, t: tg.reduce_sum(tg.squared_difference(z, t), axis=1) / 2,
+        lambda y, t: 0.5 * tg.reduce_mean(tg.square(y - t)),
     ),
     "softmax": (
         tg.nn.softmax,
-        lambda z, t: tg.nn.softmax_cross_entropy_with_logits_v2(labels=t, logits=z),
+        lambda y, t: tg.reduce_mean(tg.reduce_sum(-t * tg.log(y + TINY), axis=1)),
     ),
     "sigmoid": (
         tg.nn.sigmoid,
-        lambda z, t: tg.reduce_sum(
-            tg.nn.sigmoid_cross_entropy_with_logits(labels=t, logits=z), axis=1
-        ),
+        lambda y, t: tg.reduce_mean(-t * tg.log(y + TINY) - (1 - t) * tg.log(1 - y + TINY)),
     ),
 }
+
+
+class Weight:
+    """A variable of a network's graph, read and set as an array: `network.W1`."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, network: NN, owner: type) -> np.ndarray:
+        return network.session.run(getattr(network.nodes, self.name))
+
+    def __set__(self, network: NN, value: np.ndarray) -> None:
+        getattr(network.nodes, self.name).load(value, network.session)
 
 
 class NN:
     """A network: input - hidden (ReLU) - output (linear, softmax or sigmoid), in float64.
 
-    `feed` sets the batch, which every other method then runs the graph on.
+    Its steps, and the names of what they leave behind, are those of the exercise to write such a
+    network in NumPy: `feed` a batch, `forward`, `backward`, `update`. Each step runs a part of the
+    graph and keeps its results as arrays: h1, a2 and y; the gradients grad_a2, grad_W2, grad_b2,
+    grad_h1, grad_W1 and grad_b1. The next step feeds these to the graph in place of the nodes that
+    computed them. So nothing is computed twice, and each step continues from the last `forward`.
+    The weights are W1, b1, W2 and b2.
 
     >>> network = NN(input_size=2, hidden_size=8, output_size=1, activation="sigmoid")
-    >>> network.feed([[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]])
-    >>> network.forward().shape
-    (4, 1)
-    >>> before = network.computeLoss()
-    >>> network.update(learning_rate=0.1)
-    >>> bool(network.computeLoss() < before)
-    True
+    >>> x, t = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([[0], [1], [1], [0]])
+    >>> network.feed({"x": x, "y": t})
+    >>> losses = []
+    >>> for i in range(100):
+    ...     y = network.forward()
+    ...     network.backward()
+    ...     network.update(learning_rate=0.5)
+    ...     losses.append(network.computeLoss())
+    >>> y.shape, network.grad_W1.shape, losses[-1] < losses[0]
+    ((4, 1), (2, 8), True)
     """
+
+    W1, b1, W2, b2 = Weight(), Weight(), Weight(), Weight()
 
     def __init__(
         self, input_size: int, hidden_size: int, output_size: int, activation: str, seed: int = 0
     ):
         if activation not in OUTPUTS:
             raise ValueError(f"activation is one of {', '.join(OUTPUTS)}, not {activation!r}")
-        outputs, loss = OUTPUTS[activation]
+        self.activation = activation
         self.graph = tg.Graph()
         with self.graph.as_default():
             tg.set_random_seed(seed)
-            self.x = tg.placeholder(tg.float64, [None, input_size], name="x")
-            self.t = tg.placeholder(tg.float64, [None, output_size], name="t")
-            hidden = dense(self.x, hidden_size, "hidden", tg.nn.relu)
-            z = dense(hidden, output_size, "output")
-            self.y = outputs(z, name="y")
-            with tg.name_scope("loss"):
-                self.loss = tg.reduce_mean(loss(z, self.t))
-            self.variables = {v.op.name: v for v in tg.trainable_variables()}
-            with_gradients = {**self.variables, "z": z}
-            gradients = tg.gradients(self.loss, list(with_gradients.values()))
-            self.gradients = dict(zip(with_gradients, gradients, strict=True))
-            self.learning_rate = tg.placeholder(tg.float64, [], name="learning_rate")
-            self.train = tg.train.GradientDescentOptimizer(self.learning_rate).apply_gradients(
-                [(self.gradients[name], v) for name, v in self.variables.items()]
-            )
+            self.nodes = build(input_size, hidden_size, output_size, *OUTPUTS[activation])
             self.session = tg.Session()
             self.session.run(tg.global_variables_initializer())
-        self.batch: dict[tg.Tensor, np.ndarray] = {}
+        self.placeholder: dict[str, np.ndarray] = {}
+        self.y: np.ndarray | None = None
 
-    def feed(self, x: np.ndarray, t: np.ndarray | None = None) -> None:
-        """Set the batch: inputs of shape (n, input_size) and targets of (n, output_size).
+    def feed(self, feed_dict: Mapping[str, np.ndarray]) -> None:
+        """Set the batch: "x" of shape (n, input_size), the targets "y" of (n, output_size).
 
-        Without targets only `forward` works.
+        `forward` needs no "y". An "x" without a "y" leaves the batch without targets: those of the
+        batch before are not its own.
         """
-        self.batch = {self.x: x} if t is None else {self.x: x, self.t: t}
+        if unknown := feed_dict.keys() - {"x", "y"}:
+            raise ValueError(f"'x' and 'y' can be fed, not {min(unknown)!r}")
+        batch = {} if "x" in feed_dict else self.placeholder
+        batch = batch | {key: np.array(value) for key, value in feed_dict.items()}
+        shapes = {key: array.shape for key, array in batch.items()}
+        if len({shape[:1] for shape in shapes.values()}) > 1:
+            raise ValueError(f"as many inputs as targets expected, {shapes} found")
+        self.placeholder = batch
+        if "x" in feed_dict:
+            self.y = None  # until `forward` has seen the new batch
 
     def forward(self) -> np.ndarray:
-        """The outputs y."""
-        return self.session.run(self.y, feed_dict=self.batch)
+        """Compute the outputs y, and return them."""
+        if "x" not in self.placeholder:
+            raise ValueError("feed({'x': ...}) comes before forward()")
+        nodes = self.nodes
+        self.h1, self.a2, self.y = self.session.run(
+            [nodes.h1, nodes.a2, nodes.y], feed_dict={nodes.x: self.placeholder["x"]}
+        )
+        return self.y
 
-    def computeLoss(self) -> float:  # the name that the specification gives it
-        """The mean over the examples of the squared error / 2 or of the cross-entropy."""
-        return float(self.session.run(self.loss, feed_dict=self.batch))
+    def backward(self) -> None:
+        """Compute the gradients, from grad_a2 = (y - t) / n back to the weights."""
+        for name, gradient in self.session.run(self.nodes.gradients, self._batch()).items():
+            setattr(self, name, gradient)
 
-    def backward(self) -> dict[str, np.ndarray]:
-        """The gradients of the loss by name, of the variables and of the output before activation.
-
-        The names are "hidden/kernel", "hidden/bias", "output/kernel", "output/bias" and "z".
-        """
-        return self.session.run(self.gradients, feed_dict=self.batch)
-
-    def update(self, learning_rate: float) -> None:
+    def update(self, learning_rate: float = 1e-3) -> None:
         """Take a step against the gradients."""
-        self.session.run(self.train, feed_dict={**self.batch, self.learning_rate: learning_rate})
+        feeds = {node: getattr(self, name) for name, node in self.nodes.gradients.items()}
+        self.session.run(self.nodes.train, {self.nodes.learning_rate: learning_rate, **feeds})
 
-    def get_weights(self) -> dict[str, np.ndarray]:
-        """The values of the variables by name."""
-        return self.session.run(self.variables)
+    def computeLoss(self) -> float:
+        """The loss of the outputs of the last `forward`, a mean over the examples.
+
+        With linear and sigmoid outputs the loss is a mean over the outputs, too. There (y - t) / n
+        is the gradient of the loss times the number of outputs.
+        """
+        return float(self.session.run(self.nodes.loss, self._batch()))
+
+    def _batch(self) -> dict[tg.Tensor, np.ndarray]:
+        """The batch and what `forward` computed from it, as feeds for the steps that follow."""
+        if self.y is None or "y" not in self.placeholder:
+            raise ValueError("feed({'x': ..., 'y': ...}) and forward() come first")
+        nodes, fed = self.nodes, self.placeholder
+        return {nodes.x: fed["x"], nodes.t: fed["y"], nodes.h1: self.h1, nodes.y: self.y}
 
 
-def dense(
-    inputs: tg.Tensor, units: int, name: str, activation: Callable | None = None
-) -> tg.Tensor:
-    """A layer: activation(inputs @ kernel + bias)."""
-    with tg.variable_scope(name, dtype=tg.float64):
-        kernel = tg.get_variable("kernel", [inputs.shape[1], units])
-        bias = tg.get_variable("bias", [units], initializer=tg.zeros_initializer())
-        outputs = tg.nn.bias_add(tg.matmul(inputs, kernel), bias)
-        return outputs if activation is None else activation(outputs)
+def build(
+    input_size: int, hidden_size: int, output_size: int, activation: Callable, loss: Callable
+) -> SimpleNamespace:
+    """The nodes of a network's graph, by the names that a network gives to their values."""
+    x = tg.placeholder(tg.float64, [None, input_size], name="x")
+    t = tg.placeholder(tg.float64, [None, output_size], name="t")
+    learning_rate = tg.placeholder(tg.float64, [], name="learning_rate")
+    W1, b1 = layer(input_size, hidden_size, 1)
+    W2, b2 = layer(hidden_size, output_size, 2)
+    h1 = tg.nn.relu(x @ W1 + b1, name="h1")
+    a2 = tg.add(h1 @ W2, b2, name="a2")
+    y = activation(a2, name="y")
+    with tg.name_scope("loss"):
+        mean_loss = loss(y, t)
+    n = tg.cast(tg.shape(y)[0], tg.float64, name="n")
+    grad_a2 = tg.divide(y - t, n, name="grad_a2")
+    behind = {"grad_W2": W2, "grad_b2": b2, "grad_h1": h1, "grad_W1": W1, "grad_b1": b1}
+    slopes = tg.gradients(a2, list(behind.values()), grad_ys=grad_a2)
+    gradients = {"grad_a2": grad_a2, **dict(zip(behind, slopes, strict=True))}
+    train = tg.train.GradientDescentOptimizer(learning_rate).apply_gradients(
+        [(gradients[f"grad_{v.op.name}"], v) for v in (W1, b1, W2, b2)]
+    )
+    return SimpleNamespace(
+        x=x, t=t, W1=W1, b1=b1, h1=h1, W2=W2, b2=b2, a2=a2, y=y, loss=mean_loss,
+        gradients=gradients, learning_rate=learning_rate, train=train,
+    )  # fmt: skip
+
+
+def layer(inputs: int, units: int, number: int) -> tuple[tg.Variable, tg.Variable]:
+    """The weights and biases of a layer."""
+    W = tg.get_variable(f"W{number}", [inputs, units], tg.float64)
+    return W, tg.get_variable(f"b{number}", [units], tg.float64, tg.zeros_initializer())
 
 
 def problems(rng: np.random.Generator, n: int = 300) -> dict:
@@ -139,22 +195,30 @@ def problems(rng: np.random.Generator, n: int = 300) -> dict:
 def train(activation: str, x: np.ndarray, t: np.ndarray, args: argparse.Namespace) -> dict:
     """Train one network on its problem, and return the points of its curve."""
     network = NN(x.shape[1], args.hidden, t.shape[1], activation, seed=args.seed)
-    network.feed(x, t)
-    error = np.abs(network.backward()["z"] - (network.forward() - t) / len(x)).max()
+    network.feed({"x": x, "y": t})
+    network.forward()
+    network.backward()
+    (slope,) = tg.gradients(network.nodes.loss, network.nodes.a2)
+    slope = network.session.run(slope, {network.nodes.x: x, network.nodes.t: t})
+    means = 1 if activation == "softmax" else t.shape[1]  # the others' losses are means over these
+    error = np.abs(means * slope - network.grad_a2).max()
     print(f"{activation}: gradient at the output - (y - t) / n = {error:.0e} at most")
     curve: dict = {"iteration": [], "train_loss": []}
     for i in range(args.iterations + 1):
+        network.forward()
         if i % max(1, args.iterations // 50) == 0 or i == args.iterations:
             curve["iteration"].append(i)
             curve["train_loss"].append(network.computeLoss())
             learned(curve["train_loss"][-1], i)
         if i < args.iterations:
+            network.backward()
             network.update(args.learning_rate)
     first, last = curve["train_loss"][0], curve["train_loss"][-1]
     print(f"{activation}: loss {first:.4f} at first, {last:.4f} after {i} iterations")
     with plots.optional():
         title = f"A network with {activation} output, and its gradients"
-        picture = tg.viz.to_dot([network.y, *network.gradients.values()], title=title)
+        nodes = [network.nodes.y, *network.nodes.gradients.values()]
+        picture = tg.viz.to_dot(nodes, title=title)
         picture.render(args.output / f"neural_network_{activation}.svg")
     return curve
 

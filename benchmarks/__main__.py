@@ -26,6 +26,7 @@ import numpy as np
 import tinygraph as tg
 from benchmarks import cores, growth, memory, overhead, problems, starting, steps
 from benchmarks.lab import FRAMEWORKS, Lab, find_peers
+from tinygraph.console import say
 
 GROUPS = {
     "overhead": overhead, "growth": growth, "memory": memory, "import": starting,
@@ -40,7 +41,7 @@ def main() -> None:
     interpreters = [*([] if args.smoke else [sys.executable]), *args.interpreters]
     peers = find_peers([name for name in FRAMEWORKS if name in args.peers], interpreters)
     lab = Lab(args.processes, args.seconds, args.smoke, peers)
-    print(head(args, lab))
+    say(head(args, lab))
     if "steps" in args.only:
         steps.report(lab, args.models, args.batches, args.optimizers, args.loops)
     for name, group in GROUPS.items():

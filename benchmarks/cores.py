@@ -15,6 +15,7 @@ import numpy as np
 
 from benchmarks import measure, models
 from benchmarks.lab import Lab, Task, figure
+from tinygraph.console import say
 
 METHOD = """\
 The handover is a pass over an array that a product has just read, with all cores, by the same pass
@@ -27,15 +28,15 @@ STEPS, HANDOVERS = 30, 21
 
 def report(lab: Lab) -> None:
     lab.heading("Cores")
-    print(METHOD)
+    say(METHOD)
     found = lab.alternate({"cores": Task("cores.rounds", {"seconds": lab.seconds})})["cores"]
     rounds = sorted(each for process in found for each in process)
     quarter = max(1, len(rounds) // 4)
-    print(f"{f'of {len(rounds)} rounds':<30}{'handover':<12}step of {MODEL}, {BATCH}")
+    say(f"{f'of {len(rounds)} rounds':<30}{'handover':<12}step of {MODEL}, {BATCH}")
     for title, some in (("nearest", rounds[:quarter]), ("farthest", rounds[-quarter:])):
         handovers, steps = zip(*some, strict=True)
         title = f"    the {title} quarter"
-        print(f"{title:<30}{figure(median(handovers)):<12}{figure(median(steps))}", flush=True)
+        say(f"{title:<30}{figure(median(handovers)):<12}{figure(median(steps))}")
 
 
 # ---------------------------------------------------------------- in a process of its own

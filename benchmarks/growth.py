@@ -8,6 +8,7 @@ import time
 
 import tinygraph as tg
 from benchmarks.lab import Lab, Target, Task, figure
+from tinygraph.console import say
 
 METHOD = """\
 Microseconds a node of the graph that is built, added, compiled or run (constants and gradients are
@@ -27,11 +28,11 @@ REPEATED = 3000  # nodes, so that short phases are timed more than once
 
 def report(lab: Lab) -> None:
     lab.heading("Growth (target 4)")
-    print(METHOD)
+    say(METHOD)
     for shape, sizes in (SMOKE if lab.smoke else SIZES).items():
         tasks = {str(n): Task("growth.own", {"shape": shape, "size": n}) for n in sizes}
         small, large = lab.alternate(tasks).values()
-        print(f"{TITLES[shape]:<50}{sizes[0]:>9,}{sizes[1]:>9,}   ratio")
+        say(f"{TITLES[shape]:<50}{sizes[0]:>9,}{sizes[1]:>9,}   ratio")
         for phase in large[0]:
             row(lab, shape, phase, *(min(r[phase] for r in found) for found in (small, large)))
 
@@ -42,7 +43,7 @@ def row(lab: Lab, shape: str, phase: str, small: float, large: float) -> None:
     target = COSTS.get(phase.partition(",")[0]) if shape == "chain" else None
     cost = f"{figure(large)} {lab.judge(title, large, target)}" if target else ""
     line = f"    {phase:<46}{figure(small):>9}{figure(large):>9}   {ratio:<19}{cost}"
-    print(line.rstrip(), flush=True)
+    say(line.rstrip())
 
 
 # ---------------------------------------------------------------- in a process of its own

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+from tinygraph.console import say
 
 ROOT = Path(__file__).resolve().parents[1]
 FRAMEWORKS = {"jax": "JAX", "torch": "PyTorch", "tensorflow": "TF"}
@@ -81,7 +82,7 @@ class Lab:
                     if task.peer is None:
                         raise
                     failed.add(name)
-                    print(f"({name} fails here: {error})")
+                    say(f"({name} fails here: {error})")
                     continue
                 found[name].append(result)
                 self.results.append(record(name, task, result))
@@ -103,7 +104,7 @@ class Lab:
         best = min(values)
         verdict = self.judge(title.strip(), best, target) if target else ""
         remark = remark or (spread(values) if len(values) > 1 else "")
-        print(f"{title:<45}{figure(best):>9} {unit:<4}{remark:<22}{verdict}".rstrip(), flush=True)
+        say(f"{title:<45}{figure(best):>9} {unit:<4}{remark:<22}{verdict}".rstrip())
 
     def once(self, task: Task) -> Any:
         """What one process finds of something that does not vary, as time does."""
@@ -112,7 +113,7 @@ class Lab:
         return result
 
     def heading(self, text: str) -> None:
-        print(f"\n{text}\n{'-' * len(text)}")
+        say(f"\n{text}\n{'-' * len(text)}")
 
     def summary(self) -> None:
         """How many of the targets are met, and which are not."""
@@ -120,17 +121,17 @@ class Lab:
             return
         self.heading("Summary")
         if self.smoke:
-            print("One short process of each: this shows that the benchmarks work, and no speed.")
+            say("One short process of each: this shows that the benchmarks work, and no speed.")
             return
         for issue in sorted({verdict["issue"] for verdict in self.verdicts}):
             rows = [verdict for verdict in self.verdicts if verdict["issue"] == issue]
             met = sum(verdict["met"] for verdict in rows)
-            print(f"target {issue}: {met} of {len(rows)} met")
+            say(f"target {issue}: {met} of {len(rows)} met")
             for row in rows:
                 if not row["met"]:
                     target = Target(row["issue"], row["limit"], row["below"])
                     value = figure(row["value"])
-                    print(f"    {row['title']}: {value} {target.verdict(float(value))}")
+                    say(f"    {row['title']}: {value} {target.verdict(float(value))}")
 
 
 def record(name: str, task: Task, result: Any) -> dict:
@@ -174,7 +175,7 @@ def find_peers(frameworks: list[str], interpreters: list[str]) -> list[Peer]:
             try:
                 versions = ask(task)
             except Failed as error:
-                print(f"({python}: {error})")
+                say(f"({python}: {error})")
                 break
             for version in versions.values():
                 title = f"{FRAMEWORKS[framework]} {'.'.join(version.split('.')[:2])}"

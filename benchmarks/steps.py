@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks import measure, models, problems
 from benchmarks.lab import Lab, Target, Task, figure, spread
+from tinygraph.console import say
 
 TITLES = {
     "sgd": "Training steps with gradient descent (targets 1 and 2)",
@@ -25,11 +26,11 @@ def report(
     for optimizer in optimizers:
         lab.heading(TITLES[optimizer])
         if optimizer == optimizers[0]:
-            print(METHOD)
+            say(METHOD)
             if loops:
-                print("tinygraph's elementwise ops are in loops that numba compiles.\n")
+                say("tinygraph's elementwise ops are in loops that numba compiles.\n")
         others = [*OWN[1:], *(peer.title for peer in lab.peers)]
-        print(f"{'model, batch':<18}{OWN[0]:<12}{cells(others)}")
+        say(f"{'model, batch':<18}{OWN[0]:<12}{cells(others)}")
         for model in chosen:
             if (model, optimizer) != ("denoising", "adam"):
                 for batch in batches:
@@ -55,8 +56,8 @@ def row(lab: Lab, model: str, batch: int, optimizer: str, loops: bool) -> None:
         target = aim(model, batch, optimizer, frameworks.get(name, name)) if values else None
         verdict = lab.judge(f"{title}, {optimizer}, to {name}", ratio, target) if target else ""
         ratios.append(f"{figure(ratio)} {verdict}" if values else "")
-    print(f"{title:<18}{spreads[0]:<12}{cells(spreads[1:])}")
-    print(f"{'':<30}{cells(ratios[1:])}", flush=True)
+    say(f"{title:<18}{spreads[0]:<12}{cells(spreads[1:])}")
+    say(f"{'':<30}{cells(ratios[1:])}")
 
 
 def cells(texts: list[str]) -> str:

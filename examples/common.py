@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import tinygraph as tg
+from tinygraph import console
 from tinygraph.datasets import mnist
 
 try:
@@ -53,10 +55,9 @@ def progress(batches: Iterable, total: int) -> Iterable:
 
 def say(line: str) -> None:
     """Print a line, above the progress bar if there is one."""
-    if tqdm is not None and sys.stderr.isatty():
-        tqdm.write(line)
-    else:
-        print(line, flush=True)
+    bar = tqdm is not None and sys.stderr.isatty()
+    with tqdm.external_write_mode() if bar else contextlib.nullcontext():
+        console.say(line)
 
 
 def learned(loss: float, iteration: int) -> None:

@@ -64,7 +64,7 @@ def train(name: str, model: Autoencoder, corruption: dict, data: dict, args) -> 
     images, labels = data["train"]
     test = data["test"][0]
     every = max(1, args.iterations // 5)
-    print(f"{name}:")
+    say(f"{name}:")
     with tg.Session() as sess:
         sess.run(model.initialize)
         batches = mnist.batches(images, labels, args.batch_size, args.iterations, seed=args.seed)
@@ -80,7 +80,7 @@ def train(name: str, model: Autoencoder, corruption: dict, data: dict, args) -> 
             [model.noisy, model.reconstruction, model.filters],
             feed_dict={model.images: examples, model.noise: corruption.get(model.noise, 0.0)},
         )
-    print(f"{name}: test loss {clean:.2f} nats per image")
+    say(f"{name}: test loss {clean:.2f} nats per image")
     rows = {"original": examples}
     if model.noise in corruption:
         rows["noisy input"] = noisy
@@ -122,7 +122,7 @@ def main() -> None:
     folder(args.output)
     tg.set_random_seed(args.seed)
     model = Autoencoder(args.learning_rate, args.iterations)
-    print(f"autoencoder: {tg.viz.count_parameters():,} parameters")
+    say(f"autoencoder: {tg.viz.count_parameters():,} parameters")
     with plots.optional():
         picture = tg.viz.to_dot([model.loss, model.reconstruction], title="The autoencoder")
         picture.render(args.output / "autoencoder.svg")
@@ -142,7 +142,7 @@ def main() -> None:
         title = "Four ways to train an autoencoder (test losses with clean input)"
         figure = plots.autoencoders(variants, title=title)
         plots.save(figure, args.output / "autoencoders.png")
-    print(f"The pictures are in {args.output}")
+    say(f"The pictures are in {args.output}")
 
 
 if __name__ == "__main__":

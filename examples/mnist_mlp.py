@@ -68,7 +68,7 @@ class Network:
 def train(name: str, data: dict, args: argparse.Namespace) -> dict[str, list[float]]:
     """Train one model, printing how it goes, and return the points of its curves."""
     start = args.learning_rate or OPTIMIZERS[args.optimizer][1]
-    print(f"The {name} network, with {args.optimizer} at a learning rate of {start:g}:")
+    say(f"The {name} network, with {args.optimizer} at a learning rate of {start:g}:")
     with tg.Graph().as_default():
         tg.set_random_seed(args.seed)
         network = Network(HIDDEN[name], args.optimizer, start, args.iterations)
@@ -76,7 +76,7 @@ def train(name: str, data: dict, args: argparse.Namespace) -> dict[str, list[flo
         with tg.Session() as sess:
             sess.run(tg.global_variables_initializer())
             curves = fit(sess, network, data, args)
-        print(
+        say(
             f"{name}: {tg.viz.count_parameters():,} parameters, "
             f"test accuracy {curves['test_accuracy'][-1]:.2%}"
         )
@@ -154,7 +154,7 @@ def main() -> None:
         draw_curves({name: runs[name]}, title, args.output / f"curves_{name}.png")
     if len(runs) > 1:
         draw_curves(runs, "The wide and the deep network on MNIST", args.output / "curves.png")
-    print(f"The pictures are in {args.output}")
+    say(f"The pictures are in {args.output}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from common import folder, learned, positive, rate, seed
+from common import folder, learned, positive, rate, say, seed
 
 import tinygraph as tg
 from tinygraph.viz import plots
@@ -202,7 +202,7 @@ def train(activation: str, x: np.ndarray, t: np.ndarray, args: argparse.Namespac
     slope = network.session.run(slope, {network.nodes.x: x, network.nodes.t: t})
     means = 1 if activation == "softmax" else t.shape[1]  # the others' losses are means over these
     error = np.abs(means * slope - network.grad_a2).max()
-    print(f"{activation}: gradient at the output - (y - t) / n = {error:.0e} at most")
+    say(f"{activation}: gradient at the output - (y - t) / n = {error:.0e} at most")
     curve: dict = {"iteration": [], "train_loss": []}
     for i in range(args.iterations + 1):
         network.forward()
@@ -214,7 +214,7 @@ def train(activation: str, x: np.ndarray, t: np.ndarray, args: argparse.Namespac
             network.backward()
             network.update(args.learning_rate)
     first, last = curve["train_loss"][0], curve["train_loss"][-1]
-    print(f"{activation}: loss {first:.4f} at first, {last:.4f} after {i} iterations")
+    say(f"{activation}: loss {first:.4f} at first, {last:.4f} after {i} iterations")
     with plots.optional():
         title = f"A network with {activation} output, and its gradients"
         nodes = [network.nodes.y, *network.nodes.gradients.values()]
@@ -243,7 +243,7 @@ def main() -> None:
         labels = "Loss (mean over the examples)", "Iteration (all examples)"
         figure = plots.curves(curves, "Three kinds of output", *labels)
         plots.save(figure, args.output / "neural_network.png")
-    print(f"The pictures are in {args.output}")
+    say(f"The pictures are in {args.output}")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 # A file imports only from lines above its own. Files of one line form no cycle.
 LAYERS = """
     errors
+    console
     spec
     graph
     op

@@ -11,6 +11,7 @@ from time import perf_counter_ns
 from typing import Any, NamedTuple
 
 from tinygraph.compiler.codegen import Computed
+from tinygraph.console import printable
 from tinygraph.errors import DTypeError
 
 SHOWN_ROWS, LONGEST_NAME = 30, 60
@@ -265,12 +266,12 @@ class Profile:
     def table(self, rows: int | None = None) -> str:
         """The first `rows` rows, or all, as text; `str(profile)` shows 30."""
         cells: list[tuple[str, ...]]
-        cells = [("node", "user's line", "calls", "µs", "share", "bytes", "in place")]
+        cells = [("node", "user's line", "calls", "us", "share", "bytes", "in place")]
         share = partial(_share, self.total)
         for row in self.rows[:rows]:
             made = f"{row.calls:,}", *share(row.time), f"{row.bytes:,}"
             place = "yes" if row.in_place else ""
-            cells.append((_short(row.node), os.path.basename(row.where), *made, place))
+            cells.append((_short(row.node), printable(os.path.basename(row.where)), *made, place))
         rest = self.rows[len(cells) - 1 :]
         if rest:
             calls, time = sum(row.calls for row in rest), sum(row.time for row in rest)
@@ -285,7 +286,7 @@ class Profile:
         return self.table(SHOWN_ROWS)
 
     def __repr__(self) -> str:
-        return f"<tg.Profile of {len(self.rows):,} nodes, {self.total:,.1f} µs>"
+        return f"<tg.Profile of {len(self.rows):,} nodes, {self.total:,.1f} us>"
 
     @property
     def source(self) -> str:
@@ -351,7 +352,7 @@ def _share(total: float, time: float) -> tuple[str, str]:
 def _short(name: str) -> str:
     """The name with its middle left out where it is too long for a table."""
     half = LONGEST_NAME // 2
-    return name if len(name) <= LONGEST_NAME else f"{name[:half]}…{name[1 - half :]}"
+    return name if len(name) <= LONGEST_NAME else f"{name[: half - 1]}...{name[2 - half :]}"
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.console import say
 from tinygraph.datasets.fetch import fetch, load_pooch, write_whole
 from tinygraph.datasets.idx import gunzip, read_idx
 from tinygraph.errors import DataLossError, DTypeError, InvalidArgumentError, NotFoundError
@@ -121,7 +122,7 @@ def source(path: PathLike | None = None) -> Path:
     >>> images, labels = tg.datasets.mnist.load("train", where)
     """
     where, line = _choose(path)
-    print(line)
+    say(line)
     return where
 
 
@@ -306,7 +307,7 @@ def _try_download() -> str:
     return ""
 
 
-_print_once = functools.cache(print)  # the training and the test images come from one place
+_print_once = functools.cache(say)  # the training and the test images come from one place
 
 
 def _cache() -> Path:

@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
+from tinygraph.console import say
 from tinygraph.errors import InvalidArgumentError
 
 TEXT_FORMATS, IMAGE_FORMATS = (".dot", ".gv"), (".svg", ".png", ".pdf")
@@ -74,7 +75,7 @@ class Picture:
                 path.write_bytes(image)
                 return path
             text = path.with_suffix(".dot")
-            print(
+            say(
                 f"No picture: {reason}. Wrote {text} instead; where Graphviz is installed, "
                 f"`dot -T{suffix[1:]} {text.name} -o {path.name}` draws it."
             )

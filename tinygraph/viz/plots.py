@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 
+from tinygraph.console import say
 from tinygraph.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -275,7 +276,7 @@ def optional() -> Iterator[None]:
     try:
         yield
     except (ImportError, OSError) as error:
-        print(f"No picture: {error}")
+        say(f"No picture: {error}")
 
 
 def _figure(width: float, height: float, title: str | None) -> Figure:

@@ -146,6 +146,19 @@ def test_a_tuple_of_tensors_as_a_key(sess):
         sess.run(a, {(a, 5): (1, 2)})
 
 
+def test_what_a_known_shape_says_needs_no_feed(sess):
+    x, rows = tg.placeholder(tg.float32, [2, 3], name="x"), tg.placeholder(tg.float32, [None, 3])
+    y = tg.sqrt(x)
+    got = sess.run([tg.size(y), tg.shape(y), tg.rank(rows), tg.shape(x, out_type=tg.int64)])
+    assert [value.tolist() for value in got] == [6, [2, 3], 2, [2, 3]]
+    assert [value.dtype for value in got] == [np.int32, np.int32, np.int32, np.int64]
+    assert tg.size(x, name="n").name == "n:0" and tg.shape([[1.0]]).name == "Shape_2:0"
+    assert sess.run(tg.zeros_like(x) + tg.ones_like(x)).tolist() == [[1, 1, 1], [1, 1, 1]]
+    with pytest.raises(ValueError, match="You must feed"):
+        sess.run(tg.size(rows))
+    assert sess.run(tg.shape(rows), {rows: np.zeros((5, 3))}).tolist() == [5, 3]
+
+
 BAD_FEEDS = [
     (tg.int32, np.array([1.5]), ValueError),
     (tg.int32, [1.5], ValueError),

@@ -152,6 +152,9 @@ SIGMOID = tg.nn.sigmoid_cross_entropy_with_logits
 WEIGHTED = tg.nn.weighted_cross_entropy_with_logits
 
 LOSSES = [
+    Case("RowForRow", REGISTRY["RowForRow"], [f64(1, 3, 4), f64(3, 4)], lambda t, z: t[0]),
+    Case("RowForRow", REGISTRY["RowForRow"], [f64(4), f64(3, 1, 4)], lambda t, z: t[None, None],
+         note="one row"),
     Case("SoftmaxCrossEntropyWithLogits", lambda t, z: V2(labels=t, logits=z),
          [probabilities(3, 4), f64(3, 4)], cross_entropy),
     Case("SoftmaxCrossEntropyWithLogits", lambda t, z: V2(labels=t, logits=z),

@@ -120,15 +120,20 @@ size_op = Op(
     lambda x, out_type: _number_spec(x.shape.num_elements(), out_type),
     (None,), ("input",), dynamic=True, doc="The number of elements.",
 )  # fmt: skip
-rank = Op(
+rank_op = Op(
     "Rank", lambda x: np.array(np.ndim(x), np.int32), lambda x: _number_spec(x.shape.ndims, int32),
-    (None,), ("input",), dynamic=True,
-    doc="""The number of dimensions, as an int32 scalar.
-
-    >>> print(tg.rank([[1.0, 2.0]]).eval())
-    2
-    """,
+    (None,), ("input",), dynamic=True, doc="The number of dimensions, as an int32 scalar.",
 )  # fmt: skip
+
+
+def _of_shape(op: Op, input: Any, name: str | None, **attrs: Any) -> Node:
+    """`op` of a shape; as in TF1 a constant, which needs no feed, where that is known."""
+    with name_scope(name, op.name, [input]) as scope:
+        x = as_node(input, name="input")
+        known = op.infer(x.spec, **attrs).constant
+        if known is not None:
+            return const_node(known, name=scope, graph=x.graph)
+        return op(x, name=scope, **attrs)
 
 
 def shape(input: Any, name: str | None = None, out_type: Any = int32) -> Node:
@@ -138,7 +143,7 @@ def shape(input: Any, name: str | None = None, out_type: Any = int32) -> Node:
     >>> tg.shape(x).eval({x: np.zeros((5, 3))})
     array([5, 3], dtype=int32)
     """
-    return shape_op(input, out_type=as_dtype(out_type), name=name)
+    return _of_shape(shape_op, input, name, out_type=as_dtype(out_type))
 
 
 def size(input: Any, name: str | None = None, out_type: Any = int32) -> Node:
@@ -147,7 +152,16 @@ def size(input: Any, name: str | None = None, out_type: Any = int32) -> Node:
     >>> print(tg.size([[1.0, 2.0, 3.0]]).eval())
     3
     """
-    return size_op(input, out_type=as_dtype(out_type), name=name)
+    return _of_shape(size_op, input, name, out_type=as_dtype(out_type))
+
+
+def rank(input: Any, name: str | None = None) -> Node:
+    """The number of dimensions, as an int32 scalar.
+
+    >>> print(tg.rank([[1.0, 2.0]]).eval())
+    2
+    """
+    return _of_shape(rank_op, input, name)
 
 
 def shape_from(spec: Spec) -> Shape:
@@ -173,7 +187,7 @@ def shape_of(x: Node) -> Node:
     dims = x.spec.shape.dims
     if dims is not None and None not in dims:
         return const_node(np.array(dims, np.int32), name="Shape", graph=x.graph)
-    return shape(x)
+    return shape_op(x, out_type=int32)
 
 
 def as_shape(value: Any) -> Any:
@@ -199,7 +213,7 @@ def dim_of(x: Node, axis: int) -> Any:
     """One dimension of `x`: an int where it is known while building, else a node."""
     dims = x.spec.shape.dims
     known = None if dims is None else dims[axis]
-    return shape(x)[axis] if known is None else known  # type: ignore[index]
+    return shape_op(x, out_type=int32)[axis] if known is None else known
 
 
 def _ensured(x: Spec, shape: tuple[int | None, ...] | None) -> Spec:

@@ -15,13 +15,13 @@ import numpy as np
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
-from tinygraph.ops.array import dim_of, either, shape_of, static_ints, stop_gradient
+from tinygraph.ops.array import either, shape_of, static_ints, stop_gradient
 from tinygraph.ops.math import cast, exp, log, log1p, maximum, multiply_no_nan
 from tinygraph.ops.nn import sigmoid, softplus, tail
 from tinygraph.ops.reduce import reduce_max, reduce_sum
 from tinygraph.ops.reshaping import expand_op, reshape, squeeze_op
 from tinygraph.spec import (
-    Spec, broadcast, float16, float32, int32, int64, normalize_axis,
+    UNKNOWN, Shape, Spec, broadcast, float16, float32, int32, int64, normalize_axis,
 )  # fmt: skip
 
 # ---------------------------------------------------------------- softmax
@@ -92,6 +92,30 @@ def _cross_entropy_spec(z: Spec, t: Spec, axis: int) -> Spec:
     return Spec(reduced_shape(broadcast(z.shape, t.shape), (axis,), False), dtype)
 
 
+def _row_for_row(t: Shape, z: Shape) -> Shape:
+    """The shape in which labels of shape `t`, of another rank, belong to logits of shape `z`."""
+    if t.dims is None or z.dims is None:
+        return UNKNOWN
+    if not t.dims or not z.dims or len(t.dims) == len(z.dims):
+        return t
+    rows, wanted = t[:-1].num_elements(), z[:-1].num_elements()
+    if rows is None or wanted is None:
+        return Shape.of((*[None] * (len(z.dims) - 1), t.dims[-1]))
+    if rows not in (1, wanted):
+        raise ShapeError(f"labels of shape {t} have {rows} rows, but logits of {z} {wanted}")
+    return Shape.of((*(z.dims[:-1] if rows == wanted else [1] * (len(z.dims) - 1)), t.dims[-1]))
+
+
+row_for_row = Op(
+    "RowForRow", lambda t, z: t.reshape(_row_for_row(Shape.of(t.shape), Shape.of(z.shape)).dims),
+    lambda t, z: Spec(_row_for_row(t.shape, z.shape), check_dtypes((t, z), "float")),
+    (lambda g, y, t, z: reshape(g, shape_of(t)), None), ("labels", "logits"), view=True,
+    rewrite=lambda t, z: (
+        reshape(t, _row_for_row(t.shape, z.shape))
+        if t.shape.is_fully_defined() and z.shape.is_fully_defined() else None
+    ),
+    doc="Labels of any rank with that of the logits, whose rows they have row for row.",
+)  # fmt: skip
 softmax_cross_entropy = composite(
     "SoftmaxCrossEntropyWithLogits",
     lambda z, t, axis: reduce_sum(
@@ -125,18 +149,11 @@ def softmax_cross_entropy_with_logits_v2(
         logits = as_node(logits, name="logits")
         exact = _exact(logits)
         labels = cast(as_node(labels, name="labels", graph=logits.graph), exact.dtype)
-        ranks = {exact.shape.ndims, labels.shape.ndims}
-        if at == -1 and ranks.isdisjoint({0}) and (len(ranks) > 1 or None in ranks):
-            rows = softmax_cross_entropy(_as_rows(exact), _as_rows(labels), axis=-1)
-            return reshape(cast(rows, logits.dtype), shape_of(logits)[:-1], name=scope)
+        if at == -1 and (labels.shape.ndims is None or labels.shape.ndims != exact.shape.ndims):
+            labels = row_for_row(labels, exact)
         if exact is logits:
             return softmax_cross_entropy(logits, labels, axis=at, name=scope)
         return cast(softmax_cross_entropy(exact, labels, axis=at), logits.dtype, name=scope)
-
-
-def _as_rows(x: Node) -> Node:
-    """`x` as a matrix of its rows: as TF1 compares logits and labels of different ranks."""
-    return x if x.shape.ndims == 2 else reshape(x, [-1, dim_of(x, -1)])
 
 
 def softmax_cross_entropy_with_logits(

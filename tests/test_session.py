@@ -1,6 +1,8 @@
 """What sess.run promises: feeds, fetches, errors, aliasing, threads."""
 
 import collections
+import itertools
+import signal
 import threading
 import types
 import warnings
@@ -9,6 +11,8 @@ import numpy as np
 import pytest
 
 import tinygraph as tg
+
+serial = itertools.count()  # ops need names of their own
 
 
 @pytest.fixture
@@ -454,3 +458,114 @@ def test_threads_share_a_session(sess):
         thread.join()
     assert not wrong
     assert sess.run(count) == 8 * 200
+
+
+def test_feeds_in_another_order_find_the_same_plan(sess):
+    x, y, z = (tg.placeholder(tg.float32, [None], name=name) for name in "xyz")
+    result = x + 10.0 * y + 100.0 * z
+    values = {x: [1.0], y: [2.0], z: [3.0]}
+    for order in itertools.permutations(values):
+        assert sess.run(result, {node: values[node] for node in order}) == [321.0]
+    assert len(sess._plans) == 1
+    metadata = tg.RunMetadata()
+    options = tg.RunOptions(trace_level=tg.RunOptions.FULL_TRACE)
+    assert sess.run(result, dict(reversed(values.items())), options, metadata) == [321.0]
+    assert sess.run(result, {z: [3.0, 3.0], y: [2.0], x: [1.0]}).tolist() == [321.0, 321.0]
+    assert len(sess._plans) == 2
+
+
+def test_plans_of_other_orders_go_with_the_plan(sess):
+    x, y = tg.placeholder(tg.float32, [None]), tg.placeholder(tg.float32, [None])
+    for n in range(1, 201):
+        ones = np.ones(n, np.float32)
+        assert sess.run(x - y, {x: ones, y: 2.0 * ones})[-1] == -1.0
+        assert sess.run(x - y, {y: 2.0 * ones, x: ones})[-1] == -1.0
+    assert sess.run(x - y, {y: [2.0], x: [1.0]}) == [-1.0]
+    assert len(sess._plans) == len(sess._orders) <= 64
+
+
+@pytest.mark.parametrize("within", [
+    lambda sess, w, y: sess.run(y),
+    lambda sess, w, y: sess.run(w.initializer),
+    lambda sess, w, y: sess.make_callable(y)(),
+    lambda sess, w, y: sess.profile(y, runs=1),
+    lambda sess, w, y: w.load([5.0, 5.0], sess),
+    lambda sess, w, y: sess.close(),
+    lambda sess, w, y: y.eval(session=sess),
+])  # fmt: skip
+@pytest.mark.parametrize("how", ["run", "profile"])
+def test_a_run_within_a_run_is_refused(sess, within, how):
+    def nesting(x, out=None):
+        if np.any(x > 0.0):
+            within(sess, w, y)
+        return np.positive(x, out=out)
+
+    op = tg.elementwise(f"Nesting{next(serial)}ForTest", nesting)
+    x, w = tg.placeholder(tg.float32, [2]), tg.Variable([1.0, 1.0])
+    y = w * 2.0 + 1.0
+    outer = [y + op(x), w.assign_add([1.0, 1.0])]
+    sess.run(w.initializer)
+    call = {"run": sess.run, "profile": sess.profile}[how]
+    with pytest.raises(tg.errors.FailedPreconditionError, match="a run within a run") as error:
+        call(outer, {x: [1.0, 1.0]})
+    assert "ForTest'" in str(error.value)
+    assert sess.run(w).tolist() == [1.0, 1.0]
+    assert sess.run(outer, {x: [0.0, 0.0]})[0].tolist() == [3.0, 3.0]
+
+
+def test_a_kernel_may_run_another_session(sess):
+    other = tg.Session()
+    seven = tg.constant(3.0) + 4.0
+
+    def kernel(x, out=None):
+        return np.add(x, other.run(seven), out=out)
+
+    op = tg.elementwise("OtherSessionForTest", kernel)
+    x = tg.placeholder(tg.float32, [])
+    assert sess.run(op(x), {x: 1.0}) == 8.0
+
+
+def test_a_signal_handler_cannot_spoil_a_run(sess):
+    x = tg.placeholder(tg.float32, [2])
+    y = tg.elementwise("SignalForTest", lambda x, out=None: _signalled(x, out))(x + 1.0) * 2.0
+    caught = []
+
+    def handler(*_):
+        try:
+            sess.run(y, {x: [100.0, 100.0]})
+        except tg.errors.FailedPreconditionError as error:
+            caught.append(error)
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        assert sess.run(y, {x: [1.0, 2.0]}).tolist() == [4.0, 6.0]
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(caught) == 1
+
+
+def _signalled(x, out):
+    signal.raise_signal(signal.SIGINT)
+    return np.positive(x, out=out)
+
+
+def test_another_thread_waits_for_a_run_to_end(sess):
+    inside, x = threading.Event(), tg.placeholder(tg.float32, [])
+    threads, results = [], []
+
+    def kernel(x, out=None):
+        if not threads:
+            threads.append(threading.Thread(target=lambda: results.append(sess.run(x2))))
+            threads[0].start()
+            assert not inside.wait(0.05)  # the other one is at the door
+        return np.positive(x, out=out)
+
+    def late(x, out=None):
+        inside.set()
+        return np.positive(x, out=out)
+
+    y = tg.elementwise("WaitsForTest", kernel)(x)
+    x2 = tg.elementwise("EntersForTest", late)(tg.Variable(2.0, name="w").initial_value + 1.0)
+    assert sess.run(y, {x: 1.0}) == 1.0
+    threads[0].join()
+    assert results == [3.0]

@@ -63,8 +63,29 @@ def test_load(sess):
     w = tg.Variable([1.0, 2.0])
     w.load([3.0, 4.0], sess)
     assert sess.run(w).tolist() == [3.0, 4.0]
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"Cannot feed value of shape \(1,\) for Tensor"):
         w.load([3.0], sess)
+    with pytest.raises(ValueError):
+        w.load([1e300, 0.0], sess)
+    with pytest.raises(TypeError):
+        w.load(["a", "b"], sess)
+    assert sess.run(w).tolist() == [3.0, 4.0]
+
+
+def test_loading_compiles_nothing_and_keeps_no_array(sess):
+    variables = [tg.Variable(np.zeros(2), name=f"v{i}") for i in range(100)]
+    value = np.ones(2)
+    for v in variables:
+        v.load(value, sess)
+    assert not sess._plans
+    value[:] = 7.0
+    update = variables[0].assign_add([1.0, 1.0])
+    assert sess.run([update, variables[1]])[1].tolist() == [1.0, 1.0]
+    variables[0].load([5.0, 5.0], sess)
+    assert sess.run(update).tolist() == [6.0, 6.0]
+    sess.close()
+    with pytest.raises(RuntimeError, match="closed Session"):
+        variables[0].load(value, sess)
 
 
 def test_collections_of_variables(sess):

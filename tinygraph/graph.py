@@ -101,7 +101,7 @@ class Node:
 
     def eval(self, feed_dict: dict | None = None, session=None):
         """The value, from `session` or the default one: `session.run(node, feed_dict)`."""
-        return _session_for(self, session, "eval").run(self, feed_dict)
+        return session_for(self, session, "eval").run(self, feed_dict)
 
     @property
     def where(self) -> str:
@@ -181,7 +181,7 @@ class Operation:
 
     def run(self, feed_dict: dict | None = None, session=None) -> None:
         """Run it for its effect, in `session` or the default one."""
-        _session_for(self.node, session, "run").run(self, feed_dict)
+        session_for(self.node, session, "run").run(self, feed_dict)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Operation) and other.node is self.node
@@ -532,7 +532,7 @@ def session_stack() -> list:
     return _stacks.sessions
 
 
-def _session_for(node: Node, session, verb: str):
+def session_for(node: Node, session, verb: str):
     session = session or get_default_session()
     if session is None:
         raise GraphError(

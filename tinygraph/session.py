@@ -29,8 +29,15 @@ if TYPE_CHECKING:  # what only some programs use is imported when they do
     from tinygraph.compiler.profile import Profile, Recording
     from tinygraph.timeline import RunMetadata, RunOptions
 
-PLANS_KEPT = 64
+PLANS_KEPT = 64  # at most, the latest used
+BYTES_KEPT = 256 * 2**20  # of all plans' buffers and constants together,
+LATEST_KEPT = 4  # but so many of any size: to train, to evaluate, to predict ...
 CLOSED = "Attempted to use a closed Session."
+NESTED = (
+    "a run within a run of the same Session, in one thread: the inner one would overwrite what the "
+    "outer one has computed so far. Use another Session in kernels, callbacks and signal handlers, "
+    "or let them set a flag, and run when the outer run is done."
+)
 REBOUND = (
     "Was the Python name of a tensor rebound to a result, as in "
     "`loss, _ = sess.run([loss, train])`? Give the result another name."
@@ -125,7 +132,9 @@ class Session:
         self._variables = Variables()
         self._states: dict[Node, Any] = {}
         self._plans: OrderedDict[tuple, Plan] = OrderedDict()
+        self._orders: dict[tuple, tuple] = {}  # fetches and feeds in any order -> a plan's key
         self._lock = threading.RLock()
+        self._is_running = self._lock._is_owned  # type: ignore[attr-defined]  # by this thread
         self._contexts: list = []
         self._closed = False
         self._graph_size = len(self.graph.nodes)
@@ -158,7 +167,7 @@ class Session:
         InvalidArgumentError
             an unfed placeholder; a value that an op cannot take.
         FailedPreconditionError
-            an uninitialised variable.
+            an uninitialised variable; a run within a run of the same session, in one thread.
         ShapeError, DTypeError
             a feed that does not fit (a ValueError, a TypeError).
         """
@@ -169,12 +178,14 @@ class Session:
             *fetched.tensors, None, *fetched.targets, None,
             *[(node, array.shape) for node, array in feeds.items()],
         )  # fmt: skip
+        if self._is_running() and (run_metadata is None or run_metadata.lock is not self._lock):
+            raise FailedPreconditionError(NESTED)
         with self._lock:
             if self._closed:
                 raise FailedPreconditionError(CLOSED)
             plan = self._plans.get(key)
             if plan is None:
-                plan = self._compile(key, fetched, feeds, fetches)
+                plan, feeds = self._planned(key, fetched, feeds, fetches)
             else:
                 self._plans.move_to_end(key)
             if options is None and run_metadata is None:
@@ -184,6 +195,10 @@ class Session:
 
                 values = traced(plan, self._variables, feeds.values(), options, run_metadata)
         return values[0] if structure is None else structure(iter(values))
+
+    def _check_not_running(self) -> None:
+        if self._is_running():
+            raise FailedPreconditionError(NESTED)
 
     def source(self, fetches: Any, feed_dict: Mapping | None = None) -> str:
         """The program that `run` executes for these fetches and feeds.
@@ -231,7 +246,9 @@ class Session:
         from tinygraph.timeline import RunMetadata, RunOptions
 
         options, metadata = RunOptions(trace_level=RunOptions.FULL_TRACE), RunMetadata()
+        self._check_not_running()
         with self._lock:  # taken before the clock starts, so that no waiting counts
+            metadata.lock = self._lock
             start = perf_counter_ns()
             self.run(fetches, feed_dict, options, metadata)
             stop = perf_counter_ns()
@@ -344,22 +361,37 @@ class Session:
 
     # ---------------------------------------------------------------- plans
 
-    def _compile(self, key: tuple, fetched: Fetched, feeds: dict, fetches: Any) -> Plan:
+    def _planned(
+        self, key: tuple, fetched: Fetched, feeds: dict[Node, np.ndarray], fetches: Any
+    ) -> tuple[Plan, dict[Node, np.ndarray]]:
+        """A plan for what has none under `key`, and the feeds in its order.
+
+        That of the same feeds in another order will do; else one is compiled.
+        """
+        first = len(key) - len(feeds)
+        unordered = (*key[:first], frozenset(key[first:]))
+        known = self._orders.get(unordered)
+        if known is not None and known in self._plans:
+            self._plans.move_to_end(known)
+            return self._plans[known], {node: feeds[node] for node, _ in known[first:]}
         self._watch_growth()
-        plan = self._plans[key] = self._plan(fetched, feeds, fetches)
-        while len(self._plans) > PLANS_KEPT:
-            self._plans.popitem(last=False)
-        return plan
+        plan = self._plan(fetched, feeds, fetches)
+        self._plans[key], self._orders[unordered] = plan, key
+        self._evict()
+        return plan, feeds
+
+    def _evict(self) -> None:
+        """Drop the plans that were not used for longest."""
+        plans = self._plans
+        size = sum(plan.bytes for plan in plans.values())
+        while len(plans) > PLANS_KEPT or len(plans) > LATEST_KEPT and size > BYTES_KEPT:
+            size -= plans.popitem(last=False)[1].bytes
+        if len(self._orders) > len(plans):
+            self._orders = {order: key for order, key in self._orders.items() if key in plans}
 
     def _plan(self, fetched: Fetched, feeds: dict[Node, np.ndarray], fetches: Any) -> Plan:
         for node, array in feeds.items():
-            if node.kind.effect:
-                raise DTypeError(f"operation '{node.op_name}' has no value to be fed")
-            if not node.spec.shape.is_compatible_with(array.shape):
-                raise ShapeError(
-                    f"Cannot feed value of shape {array.shape} for Tensor '{node.name}', which has "
-                    f"shape '{node.spec.shape}' (made at {node.where})"
-                )
+            _check_fed(node, array)
         needed = ancestors([*fetched.tensors, *fetched.targets], stop=feeds)
         unfed = [node for node in needed if node.kind.fed and node not in feeds]
         if unfed:
@@ -427,13 +459,35 @@ class Session:
             manager.__exit__(*exc_info)
         self.close()
 
+    def _load(self, variable: Any, value: Any) -> None:
+        """Give a variable a value: `variable.load(value, session)`."""
+        ((node, array),) = self._feeds({variable.initial_value: value}).items()
+        _check_fed(node, array)
+        self._check_not_running()
+        with self._lock:
+            if self._closed:
+                raise FailedPreconditionError(CLOSED)
+            self._variables.commit({variable.op_name: array.copy()})
+
     def close(self) -> None:
         """Free the plans and the variables' values; a closed session cannot run."""
+        self._check_not_running()
         with self._lock:
             self._closed = True
             self._plans.clear()
+            self._orders.clear()
             self._variables.clear()
             self._states.clear()
+
+
+def _check_fed(node: Node, array: np.ndarray) -> None:
+    if node.kind.effect:
+        raise DTypeError(f"operation '{node.op_name}' has no value to be fed")
+    if not node.spec.shape.is_compatible_with(array.shape):
+        raise ShapeError(
+            f"Cannot feed value of shape {array.shape} for Tensor '{node.name}', which has "
+            f"shape '{node.spec.shape}' (made at {node.where})"
+        )
 
 
 def _checked(passes: Iterable[str]) -> frozenset[str]:

@@ -42,6 +42,7 @@ class Code:
         self.state_of = state_of
         self.namespace: dict[str, Any] = {"np": np, "compiled": compiled}
         self.lines: dict[int, Computed] = {}
+        self.bytes = sum(memory.size.values())  # of the buffers and of the constants made here
         self._names: dict[Node, str] = {}
         self._spares: dict[Node, str] = {}
         self._calls: list[str] = []  # the updates of variables' own arrays
@@ -215,6 +216,8 @@ class Code:
         A number is an array too: NumPy takes 0.3 us to make one of Python's numbers.
         """
         value = node.attrs["value"]
+        if value is not self.program.trace.user_node[node].attrs.get("value"):
+            self.bytes += value.nbytes
         is_number = value.ndim == 0 and value.dtype.kind in "iuf"
         number, dtype = str(value), numpy_name(node.spec.dtype)
         wish = "k" + number.removesuffix(".0").replace("-", "_minus_").replace("+", "")

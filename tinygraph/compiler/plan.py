@@ -36,6 +36,7 @@ class Plan:
         self.filename = f"<tinygraph program {next(_serial)}>"
         self.lines = code.lines
         self.specs = program.specs
+        self.bytes = code.bytes
         self._first_line = {self.filename: 0}  # of what was compiled as that file, in `source`
         line = 0
         for i, piece in enumerate(code.pieces):

@@ -8,7 +8,7 @@ from typing import Any
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import (
     GraphKeys, Node, Operation, ancestors, control_dependencies as control_dependencies_of,
-    get_default_graph, name_scope,
+    get_default_graph, name_scope, session_for,
 )  # fmt: skip
 from tinygraph.op import Op, as_node, check_dtypes, composite
 from tinygraph.ops.array import ensure_shape, identity
@@ -212,7 +212,7 @@ class Variable(Node):
 
     def load(self, value: Any, session=None) -> None:
         """Set the value in `session`, or the default one, to an array."""
-        self.initializer.run({self.initial_value: value}, session)
+        session_for(self, session, "load")._load(self, value)
 
     def __repr__(self) -> str:
         return f"<tg.Variable '{self.name}' shape={self.shape} dtype={self.dtype.name}>"

@@ -21,6 +21,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = """
     errors
     console
+    arguments
     spec
     graph
     op
@@ -215,7 +216,7 @@ def test_no_file_names_a_path_of_one_machine():
 # Modules that are there after an import, but not for users.
 INTERNAL = {
     f"tinygraph.{name}"
-    for name in ("compiler", "gradients", "graph", "op", "ops", "session", "spec")
+    for name in ("arguments", "compiler", "gradients", "graph", "op", "ops", "session", "spec")
 }
 
 

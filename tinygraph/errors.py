@@ -52,6 +52,10 @@ class InvalidArgumentError(OpError, ValueError):
     """A value that an op cannot take: an index out of range, an unfed placeholder."""
 
 
+class OutOfRangeError(OpError, IndexError):
+    """An index beyond the end of what it indexes."""
+
+
 class FailedPreconditionError(OpError, RuntimeError):
     """A variable read before it was initialised."""
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from tinygraph.arguments import expect, key as key_of, sequence, shown
 from tinygraph.errors import (
     DTypeError, FinalizedError, GraphError, NotFoundError, SymbolicError,
 )  # fmt: skip
@@ -175,7 +176,7 @@ class Operation:
 
     def get_attr(self, name: str):
         """An attribute of the op by name; ValueError when it has none so called."""
-        if name not in self.node.attrs:
+        if key_of(name, "name") not in self.node.attrs:
             raise GraphError(f"operation '{self.name}' has no attribute {name!r}")
         return self.node.attrs[name]
 
@@ -266,6 +267,8 @@ class Graph:
 
         A name that ends with "/" is a scope's own and stays as it is.
         """
+        if not isinstance(name, str):
+            raise DTypeError(f"name must be a string, not {shown(name)}")
         if name.endswith("/"):
             return _checked_name(name, _VALID_NAME)[:-1]
         _checked_name(name, _VALID_IN_SCOPE if self._scope else _VALID_NAME)
@@ -289,6 +292,7 @@ class Graph:
     def name_scope(self, name: str | None) -> Iterator[str]:
         """Prefix the names made inside; "a/" re-enters scope a, None or "" goes to the top."""
         before = self._scope
+        expect(name, str | None, "name", "a string or None")
         self._scope = self.unique_name(name) if name else ""
         try:
             yield self._scope + "/" if self._scope else ""
@@ -349,7 +353,8 @@ class Graph:
         if control_inputs is None:
             self._controls = ()
         else:
-            added = [self.as_graph_element(item) for item in control_inputs]
+            items = sequence(control_inputs, "control_inputs")
+            added = [self.as_graph_element(item) for item in items]
             nodes = [item.node if isinstance(item, Operation) else item for item in added]
             self._controls = tuple(dict.fromkeys((*before, *nodes)))
         try:
@@ -360,6 +365,7 @@ class Graph:
     @contextmanager
     def gradient_of(self, node: Node) -> Iterator[None]:
         """Mark the nodes made inside as the gradient of `node`, under its name."""
+        expect(node, Node, "node", "a tensor")
         before, self._forward = self._forward, node
         try:
             with self.name_scope(node.op_name + "_grad"):
@@ -370,28 +376,32 @@ class Graph:
     # ---------------------------------------------------------------- collections
 
     def add_to_collection(self, name: str, value: Any) -> None:
-        self._collections.setdefault(name, []).append(value)
+        self.get_collection_ref(name).append(value)
 
     def add_to_collections(self, names: str | Iterable[str], value: Any) -> None:
-        for name in [names] if isinstance(names, str) else dict.fromkeys(names):
+        listed = [names] if isinstance(names, str) else sequence(names, "names")
+        for name in dict.fromkeys(key_of(name, "name") for name in listed):
             self.add_to_collection(name, value)
 
     def get_collection(self, name: str, scope: str | None = None) -> list:
         """A copy of a collection; `scope`, a regular expression, filters by the start of names."""
-        items = list(self._collections.get(name, ()))
+        items = list(self._collections.get(key_of(name, "name"), ()))
         if scope is None:
             return items
-        match = re.compile(scope).match
+        try:
+            match = re.compile(expect(scope, str, "scope", "a string")).match
+        except re.error as error:
+            raise GraphError(f"scope {scope!r} is no regular expression: {error}") from None
         return [item for item in items if match(getattr(item, "name", ""))]
 
     def get_collection_ref(self, name: str) -> list:
-        return self._collections.setdefault(name, [])
+        return self._collections.setdefault(key_of(name, "name"), [])
 
     def get_all_collection_keys(self) -> list[str]:
         return [name for name, items in self._collections.items() if items]
 
     def clear_collection(self, name: str) -> None:
-        self._collections.pop(name, None)
+        self._collections.pop(key_of(name, "name"), None)
 
     # ---------------------------------------------------------------- the default graph
 
@@ -533,7 +543,10 @@ def session_stack() -> list:
 
 
 def session_for(node: Node, session, verb: str):
-    session = session or get_default_session()
+    if session is None:
+        session = get_default_session()
+    elif not (hasattr(session, "run") and hasattr(session, "as_default")):
+        raise DTypeError(f"session must be a tg.Session, not {shown(session)}")
     if session is None:
         raise GraphError(
             f"cannot {verb} '{node.op_name}': no default session is registered; "
@@ -552,9 +565,10 @@ def name_scope(name: str | None, default_name: str | None = None, values: Iterab
     ...     print(tg.constant(1.0, name="c").name)
     encoder/c:0
     """
-    if name is None and default_name is None and list(values or ()):
+    values = () if values is None else sequence(values, "values")
+    if name is None and default_name is None and values:
         raise GraphError("name_scope needs a name or a default_name")
-    graph = next((v.graph for v in values or () if isinstance(v, Node)), get_default_graph())
+    graph = next((v.graph for v in values if isinstance(v, Node)), get_default_graph())
     return graph.name_scope(default_name if name is None else name)
 
 

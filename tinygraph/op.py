@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.errors import DTypeError, GraphError, TinygraphError
+from tinygraph.arguments import expect, function, named, sequence, text
+from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, TinygraphError
 from tinygraph.graph import Graph, Node, Operation, get_default_graph
 from tinygraph.spec import (
-    SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, broadcast, float32,
+    MAX_RANK, SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, broadcast, float32,
     normalize_axis, to_array,
 )  # fmt: skip
 
@@ -122,6 +123,7 @@ class Op:
     doc: str = ""
 
     def __post_init__(self):
+        self._check_types()
         if self.name in _registry:
             raise GraphError(f"an op called {self.name!r} exists already")
         if not (self.view or self.dynamic or self.effect or _takes_out(self.kernel)):
@@ -129,11 +131,26 @@ class Op:
         object.__setattr__(self, "__doc__", self.doc)
         _registry[self.name] = self
 
+    def _check_types(self) -> None:
+        """What a user may get wrong who defines an op."""
+        text(self.name, "name")
+        for field in ("kernel", "rewrite", "fuse", "prepare", "written", "state"):
+            value = getattr(self, field)
+            if value is not None:
+                function(value, field)
+        function(self.infer, "infer")
+        for rule in () if callable(self.vjps) else expect(self.vjps, tuple, "vjps", "a tuple"):
+            if rule is not None:
+                function(rule, "a rule of vjps")
+        for param in expect(self.params, tuple, "params", "a tuple of names"):
+            text(param, "a name in params")
+
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
         if self.params and (len(inputs) != len(self.params) or self.params[0] in attrs):
             inputs, name = self._bound(inputs, name, attrs)
         graph = _graph_of(inputs)
-        name = name or self.name
+        if name is None or type(name) is not str or not name:
+            name = named(name, self.name)
         if all(type(x) is Node for x in inputs):
             nodes = inputs
         else:
@@ -284,10 +301,12 @@ def as_node(value: Any, dtype: DType | None = None, name: str = "Const", graph=N
     return constant(to_array(value, dtype), name=name, graph=graph)
 
 
-def first_node(values: Any) -> Node | None:
+def first_node(values: Any, depth: int = MAX_RANK) -> Node | None:
     """The first node in nested lists."""
+    if not depth:
+        raise InvalidArgumentError(f"lists are nested more than {MAX_RANK} deep")
     for x in values:
-        found = first_node(x) if isinstance(x, list | tuple) else x
+        found = first_node(x, depth - 1) if isinstance(x, list | tuple) else x
         if isinstance(found, Node):
             return found
     return None
@@ -295,6 +314,7 @@ def first_node(values: Any) -> Node | None:
 
 def as_nodes(values: Any, dtype: DType | None = None) -> list[Node]:
     """The elements as nodes of one graph and dtype: those of the first node among them."""
+    values = sequence(values, "values")
     first = first_node(values)
     if first is None:
         nodes: list[Node] = []

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
+from tinygraph.arguments import integer, sequence, shown, text
+from tinygraph.errors import DTypeError, InvalidArgumentError, OutOfRangeError, ShapeError
 
 
 def _limits(dtype: np.dtype) -> tuple[Any, Any]:
@@ -18,6 +19,12 @@ def _limits(dtype: np.dtype) -> tuple[Any, Any]:
         return False, True
     info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
     return dtype.type(info.min).item(), dtype.type(info.max).item()
+
+
+NAMES = (
+    "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16",
+    "uint32", "uint64", "bool",
+)  # fmt: skip
 
 
 class DType:
@@ -32,6 +39,8 @@ class DType:
     __slots__ = ("name", "numpy", "is_floating", "is_integer", "is_bool", "min", "max")
 
     def __init__(self, name: str):
+        if text(name, "name") not in NAMES:
+            raise DTypeError(f"{name!r} is no dtype; there are {', '.join(NAMES)}")
         self.name = name
         self.numpy = np.dtype(name)
         self.is_floating = self.numpy.kind == "f"
@@ -56,7 +65,7 @@ class DType:
             return self is other
         try:
             return other is not None and np.dtype(other) == self.numpy  # type: ignore[call-overload]
-        except TypeError:
+        except (TypeError, ValueError):
             return False
 
     def __hash__(self) -> int:
@@ -72,16 +81,10 @@ class DType:
         return as_dtype, (self.name,)
 
 
-float16, float32, float64 = DType("float16"), DType("float32"), DType("float64")
-int8, int16, int32, int64 = DType("int8"), DType("int16"), DType("int32"), DType("int64")
-uint8, uint16, uint32, uint64 = DType("uint8"), DType("uint16"), DType("uint32"), DType("uint64")
-bool_ = DType("bool")
-
-_DTYPES = {
-    dtype.numpy: dtype
-    for dtype in (float16, float32, float64, int8, int16, int32, int64,
-                  uint8, uint16, uint32, uint64, bool_)
-}  # fmt: skip
+_DTYPES = {np.dtype(name): DType(name) for name in NAMES}
+(
+    float16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool_,
+) = _DTYPES.values()  # fmt: skip
 
 
 def as_dtype(value: Any) -> DType:
@@ -98,9 +101,14 @@ def as_dtype(value: Any) -> DType:
         if value is not None:  # which NumPy would take for float64
             return _DTYPES[np.dtype(value).newbyteorder("=")]
         raise TypeError
-    except (TypeError, KeyError):
-        known = ", ".join(dtype.name for dtype in _DTYPES.values())
-        raise DTypeError(f"{value!r} is not a dtype that tinygraph has; it has {known}") from None
+    except (TypeError, ValueError, KeyError):  # of something that has a wrong `.dtype`: ValueError
+        raise DTypeError(
+            f"{shown(value)} is not a dtype that tinygraph has; it has {', '.join(NAMES)}"
+        ) from None
+
+
+MAX_RANK = 64  # of NumPy's arrays
+LARGEST_DIM = 2**63 - 1  # of an array
 
 
 class Dimension:
@@ -142,7 +150,10 @@ class Dimension:
             except (DTypeError, ShapeError):
                 return NotImplemented
             known = self.value is not None and other is not None
-            return wrap(function(self.value, other) if known else None)
+            try:
+                return wrap(function(self.value, other) if known else None)
+            except ZeroDivisionError:
+                raise ShapeError(f"{self!r} cannot be divided by 0") from None
 
         return method
 
@@ -166,10 +177,12 @@ def _dim(value: Any) -> int | None:
         return value.value
     try:
         size = value.__index__()
-    except AttributeError:
-        raise DTypeError(f"a dimension is an int or None, not {value!r}") from None
-    if size < 0:
-        raise ShapeError(f"a dimension is at least 0, not {size}")
+        if not isinstance(size, int):
+            raise TypeError
+    except (AttributeError, TypeError):
+        raise DTypeError(f"a dimension is an int or None, not {shown(value)}") from None
+    if not 0 <= size <= LARGEST_DIM:
+        raise ShapeError(f"a dimension is at least 0 and at most {LARGEST_DIM}, not {size}")
     return size
 
 
@@ -193,10 +206,10 @@ class Shape:
             self.dims = dims.dims
         elif dims is None:
             self.dims = None
-        elif isinstance(dims, Iterable):
-            self.dims = tuple(_dim(size) for size in dims)
-        else:
+        elif isinstance(dims, int | np.integer | Dimension):
             self.dims = (_dim(dims),)
+        else:
+            self.dims = tuple(map(_dim, sequence(dims, "shape")))
 
     @staticmethod
     def of(dims: tuple[int | None, ...] | None) -> Shape:
@@ -256,6 +269,7 @@ class Shape:
         return Shape.of(None if unknown else self.dims + other.dims)  # type: ignore[operator]
 
     def with_rank(self, rank: int) -> Shape:
+        rank = integer(rank, "rank", least=0, most=MAX_RANK)
         return self.merge_with([None] * rank)
 
     def __len__(self) -> int:
@@ -272,13 +286,21 @@ class Shape:
     def __getitem__(self, key):
         if self.dims is None:
             return Shape.of(None) if isinstance(key, slice) else Dimension(None)
-        found = self.dims[key]
+        try:
+            found = self.dims[key]
+        except TypeError:
+            raise DTypeError(f"a shape's index is an int or a slice, not {shown(key)}") from None
+        except IndexError:
+            raise OutOfRangeError(f"{self} has no dimension {key}") from None
         return Shape.of(found) if isinstance(key, slice) else Dimension(found)
 
     def __eq__(self, other: object) -> bool:
         if other is not None and not isinstance(other, Shape | tuple | list):
             return NotImplemented
-        return self.dims == Shape(other).dims
+        try:
+            return self.dims == Shape(other).dims
+        except (DTypeError, ShapeError):  # what is no shape
+            return False
 
     def __hash__(self) -> int:
         return hash(self.dims)

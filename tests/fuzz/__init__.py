@@ -3,5 +3,6 @@
 Each is seeded. The test suite runs some hundred of each; by hand any number:
 
     python -m tests.fuzz --graphs 20000 --seed 1
+    python -m tests.fuzz.calls --calls 100000
     python -m tests.fuzz.signals --moments 5000 --signals 1000
 """

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import named
 from tinygraph.errors import (
     DTypeError, GraphError, InvalidArgumentError, ShapeError, TinygraphError,
 )  # fmt: skip
@@ -33,10 +34,10 @@ def convert_to_tensor(
     hint = either(dtype_hint, preferred_dtype, "'preferred_dtype' and 'dtype_hint'")
     if dtype is None and hint is not None:
         try:
-            return as_node(value, as_dtype(hint), name or "Const")
+            return as_node(value, as_dtype(hint), named(name, "Const"))
         except (DTypeError, InvalidArgumentError):
             pass
-    return as_node(value, None if dtype is None else as_dtype(dtype), name or "Const")
+    return as_node(value, None if dtype is None else as_dtype(dtype), named(name, "Const"))
 
 
 def constant(
@@ -360,7 +361,7 @@ def zeros(shape: Any, dtype: Any = float32, name: str | None = None) -> Node:
     >>> tg.zeros([2]).eval()
     array([0., 0.], dtype=float32)
     """
-    return _constant_if_small(shape, 0, dtype, name or "zeros")
+    return _constant_if_small(shape, 0, dtype, named(name, "zeros"))
 
 
 def ones(shape: Any, dtype: Any = float32, name: str | None = None) -> Node:
@@ -369,7 +370,7 @@ def ones(shape: Any, dtype: Any = float32, name: str | None = None) -> Node:
     >>> tg.ones([2], tg.int32).eval()
     array([1, 1], dtype=int32)
     """
-    return _constant_if_small(shape, 1, dtype, name or "ones")
+    return _constant_if_small(shape, 1, dtype, named(name, "ones"))
 
 
 def zeros_like(
@@ -380,7 +381,7 @@ def zeros_like(
     >>> tg.zeros_like([1.0, 2.0]).eval()
     array([0., 0.], dtype=float32)
     """
-    return _filled_like(tensor, 0, dtype, name or "zeros_like")
+    return _filled_like(tensor, 0, dtype, named(name, "zeros_like"))
 
 
 def ones_like(
@@ -391,7 +392,7 @@ def ones_like(
     >>> tg.ones_like([1.0, 2.0]).eval()
     array([1., 1.], dtype=float32)
     """
-    return _filled_like(tensor, 1, dtype, name or "ones_like")
+    return _filled_like(tensor, 1, dtype, named(name, "ones_like"))
 
 
 def _broadcast_to_spec(x: Spec, shape: Spec) -> Spec:

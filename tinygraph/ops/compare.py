@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import named
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, check_dtypes, elementwise, registry
 from tinygraph.spec import DType, Spec, as_dtype, bool_, float32, float64, int32, int64
@@ -238,4 +239,4 @@ def saturate_cast(value: Any, dtype: Any, name: str | None = None) -> Node:
     value, dtype = as_node(value, name="value"), as_dtype(dtype)
     wide = dtype.min <= value.dtype.min and value.dtype.max <= dtype.max
     op = cast_op if wide else saturate_cast_op
-    return op(value, dtype=dtype, name=name or "saturate_cast")
+    return op(value, dtype=dtype, name=named(name, "saturate_cast"))

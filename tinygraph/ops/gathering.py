@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op
@@ -121,7 +122,7 @@ def embedding_lookup(
         params = params[0]
     if max_norm is not None:
         raise GraphError("embedding_lookup does without max_norm")
-    return gather_op(params, ids, axis=0, name=name or "embedding_lookup")
+    return gather_op(params, ids, axis=0, name=named(name, "embedding_lookup"))
 
 
 # ---------------------------------------------------------------- gather_nd and scatter_nd

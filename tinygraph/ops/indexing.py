@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import named
 from tinygraph.errors import DTypeError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, registry
@@ -276,7 +277,7 @@ def strided_slice(
     >>> tg.strided_slice([1, 2, 3, 4], [0], [-1], [2]).eval()
     array([1, 3], dtype=int32)
     """
-    x, name = as_node(input_, name="input"), name or "StridedSlice"
+    x, name = as_node(input_, name="input"), named(name, "StridedSlice")
     with arguments_of(name, x):
         begins, ends = elements_of(begin, "begin"), elements_of(end, "end")
         steps = [1] * len(begins) if strides is None else elements_of(strides, "strides")

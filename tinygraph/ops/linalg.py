@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import named
 from tinygraph.errors import GraphError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite
@@ -146,7 +147,7 @@ def matmul(
     b = as_node(b, name="b", graph=a.graph)
     op = matmul_op if _is_matrix(a) and _is_matrix(b) else batch_matmul_op
     flags = {"transpose_a": transpose_a or adjoint_a, "transpose_b": transpose_b or adjoint_b}
-    return op(a, b, **{key: bool(flag) for key, flag in flags.items()}, name=name or "MatMul")
+    return op(a, b, **{key: bool(flag) for key, flag in flags.items()}, name=named(name, "MatMul"))
 
 
 def _matmul_operator(self: Node, other: Any) -> Node:
@@ -318,7 +319,7 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Node:
     free_a = [s for i, s in enumerate(left) if i not in over_a]
     free_b = [s for j, s in enumerate(right) if j not in over_b]
     equation = f"{left},{''.join(right)}->{''.join(free_a + free_b)}"
-    return einsum_op(a, b, equation=equation, name=name or "Tensordot")
+    return einsum_op(a, b, equation=equation, name=named(name, "Tensordot"))
 
 
 def _contracted(axes: Any, rank_a: int, rank_b: int) -> tuple[list[int], list[int]]:

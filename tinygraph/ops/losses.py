@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
@@ -279,7 +280,7 @@ def sparse_softmax_cross_entropy_with_logits(
     array([10000.], dtype=float32)
     """
     _check_named("sparse_softmax_cross_entropy_with_logits", _sentinel, labels, logits)
-    name = name or "SparseSoftmaxCrossEntropyWithLogits"
+    name = named(name, "SparseSoftmaxCrossEntropyWithLogits")
     with name_scope(name, None, [labels, logits]) as scope:
         labels, logits = as_node(labels, name="labels"), as_node(logits, name="logits")
         exact = _exact(logits)

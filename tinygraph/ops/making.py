@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, registry
@@ -89,7 +90,7 @@ def _widest(values: Iterable) -> DType:
 def _cast(x: Any, dtype: DType, name: str | None = None) -> Node:
     if isinstance(x, Node) and x.dtype is not dtype:
         return registry["Cast"](x, dtype=dtype)
-    return as_node(x, dtype, name=name or "Const")
+    return as_node(x, dtype, name=named(name, "Const"))
 
 
 def _linspace_spec(start: Spec, stop: Spec, num: Spec) -> Spec:
@@ -192,7 +193,7 @@ def one_hot(
            [0., 0., 1.],
            [0., 0., 0.]], dtype=float32)
     """
-    with arguments_of(name or "one_hot", indices):
+    with arguments_of(named(name, "one_hot"), indices):
         (at,) = static_ints(-1 if axis is None else axis, "axis")
     if dtype is None:
         given = [x for x in (on_value, off_value) if x is not None]

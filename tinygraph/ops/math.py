@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, check_dtypes, constant, composite, elementwise
@@ -235,7 +236,7 @@ def truediv(x: Any, y: Any, name: str | None = None) -> Node:
     >>> tg.truediv([1, 2], 4).eval()
     array([0.25, 0.5 ])
     """
-    name = name or "truediv"
+    name = named(name, "truediv")
     dtype = _common_dtype(x, y)
     if dtype.is_integer:
         to = float32 if dtype.size < 4 else float64
@@ -253,7 +254,7 @@ def div(x: Any, y: Any, name: str | None = None) -> Node:
     >>> tg.div([7, -7], 2).eval()
     array([ 3, -4], dtype=int32)
     """
-    return (floor_div if _common_dtype(x, y).is_integer else realdiv)(x, y, name=name or "div")
+    return (floor_div if _common_dtype(x, y).is_integer else realdiv)(x, y, name=named(name, "div"))
 
 
 def floordiv(x: Any, y: Any, name: str | None = None) -> Node:
@@ -262,7 +263,7 @@ def floordiv(x: Any, y: Any, name: str | None = None) -> Node:
     >>> tg.floordiv([7.0, -7.0], 2.0).eval()
     array([ 3., -4.], dtype=float32)
     """
-    return floor_div(x, y, name=name or "floordiv")
+    return floor_div(x, y, name=named(name, "floordiv"))
 
 
 def div_no_nan(x: Any, y: Any, name: str | None = None) -> Node:
@@ -271,7 +272,7 @@ def div_no_nan(x: Any, y: Any, name: str | None = None) -> Node:
     >>> tg.div_no_nan([1.0, 1.0], [2.0, 0.0]).eval()
     array([0.5, 0. ], dtype=float32)
     """
-    return div_no_nan_op(x, y, name=name or "div_no_nan")
+    return div_no_nan_op(x, y, name=named(name, "div_no_nan"))
 
 
 mod = floormod
@@ -395,7 +396,7 @@ def clip_by_value(
     >>> tg.clip_by_value([-1.0, 0.5, 2.0], 0.0, 1.0).eval()
     array([0. , 0.5, 1. ], dtype=float32)
     """
-    return clip_op(t, clip_value_min, clip_value_max, name=name or "clip_by_value")
+    return clip_op(t, clip_value_min, clip_value_max, name=named(name, "clip_by_value"))
 
 
 # ---------------------------------------------------------------- sums of many
@@ -450,7 +451,7 @@ def accumulate_n(
     >>> tg.accumulate_n([[1.0, 2.0], [3.0, 4.0]]).eval()
     array([4., 6.], dtype=float32)
     """
-    total = add_n(inputs, name=name or "AccumulateNV2")
+    total = add_n(inputs, name=named(name, "AccumulateNV2"))
     total.shape.assert_is_compatible_with(shape)
     if tensor_dtype is not None and total.dtype is not as_dtype(tensor_dtype):
         raise DTypeError(f"the inputs are {total.dtype.name}, not {as_dtype(tensor_dtype).name}")

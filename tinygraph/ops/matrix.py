@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
@@ -62,7 +63,7 @@ def norm(
     x = as_node(tensor, name="tensor")
     keep = bool(either(keepdims, keep_dims, "'keep_dims' and 'keepdims'"))
     axes = axes_of(axis, x)
-    name = name or "norm"
+    name = named(name, "norm")
     if axes is not None and (len(axes) not in (1, 2) or len(set(axes)) < len(axes)):
         raise GraphError(f"axis must be None, an int, or two different ints, not {axis!r}")
     of_matrices = axes is not None and len(axes) == 2
@@ -318,7 +319,7 @@ def trace(x: Any, name: str | None = None) -> Node:
     >>> print(tg.trace([[1.0, 2.0], [3.0, 4.0]]).eval())
     5.0
     """
-    return reduce_sum(matrix_diag_part(x), [-1], name=name or "Trace")
+    return reduce_sum(matrix_diag_part(x), [-1], name=named(name, "Trace"))
 
 
 def _eye(rows: Any, columns: Any, dtype: DType, out: Array | None = None) -> Array:
@@ -354,7 +355,7 @@ def eye(
     """
     rows = as_node(num_rows, name="num_rows")
     columns = rows if num_columns is None else as_node(num_columns, name="num_columns")
-    identity = eye_op(rows, columns, dtype=as_dtype(dtype), name=name or "eye")
+    identity = eye_op(rows, columns, dtype=as_dtype(dtype), name=named(name, "eye"))
     if batch_shape is None:
         return identity
     batch = as_shape_node(batch_shape)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, get_default_graph, name_scope
 from tinygraph.op import Op, as_node
@@ -271,4 +272,4 @@ def categorical(
     >>> tg.random.categorical([[99.0, 0.0]], 3).eval()
     array([[0, 0, 0]])
     """
-    return multinomial(logits, num_samples, seed, name or "categorical", dtype)
+    return multinomial(logits, num_samples, seed, named(name, "categorical"), dtype)

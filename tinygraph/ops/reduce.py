@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import named
 from tinygraph.graph import Node
 from tinygraph.op import (
     Op, as_node, check_dtypes, composite, constant, reduced_shape, reduction, registry,
@@ -341,8 +342,8 @@ def reduce_logsumexp(
     1000.6931
     """
     return _reduced(
-        logsumexp_op, input_tensor, axis, keepdims, name or "ReduceLogSumExp", reduction_indices,
-        keep_dims,
+        logsumexp_op, input_tensor, axis, keepdims, named(name, "ReduceLogSumExp"),
+        reduction_indices, keep_dims,
     )  # fmt: skip
 
 
@@ -378,7 +379,7 @@ def count_nonzero(
     """
     x = as_node(either(input_tensor, input, "'input_tensor' and 'input'"), name="input")
     counted = x if x.dtype.is_bool else not_equal(x, 0)
-    arguments = (axis, keepdims, name or "count_nonzero", reduction_indices, keep_dims)
+    arguments = (axis, keepdims, named(name, "count_nonzero"), reduction_indices, keep_dims)
     return cast(_reduced(sum_op, cast(counted, int64), *arguments), dtype)
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygraph.arguments import named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, as_nodes, check_dtypes, reduced_shape
@@ -260,7 +261,7 @@ def in_top_k(predictions: Any, targets: Any, k: Any, name: str | None = None) ->
     >>> tg.nn.in_top_k([[0.1, 0.6, 0.3], [0.5, 0.2, 0.3]], [2, 1], 2).eval()
     array([ True, False])
     """
-    return in_top_k_op(predictions, targets, k, name=name or "in_top_k")
+    return in_top_k_op(predictions, targets, k, name=named(name, "in_top_k"))
 
 
 # ---------------------------------------------------------------- sets

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tinygraph.arguments import named
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import (
     GraphKeys, Node, Operation, ancestors, control_dependencies as control_dependencies_of,
@@ -87,7 +88,7 @@ def group(*inputs: Any, name: str | None = None) -> Operation:
     >>> sess.run(tg.group(v.initializer, w.initializer))
     """
     with control_dependencies_of([x for x in _flat(inputs) if x is not None]):
-        return no_op_op(name=name or "group_deps")
+        return no_op_op(name=named(name, "group_deps"))
 
 
 def tuple_(tensors: Any, name: str | None = None, control_inputs: Any = None) -> list[Node | None]:
@@ -97,7 +98,7 @@ def tuple_(tensors: Any, name: str | None = None, control_inputs: Any = None) ->
     >>> print(b.eval())
     2.0
     """
-    with name_scope(name or "tuple"):
+    with name_scope(named(name, "tuple")):
         gate = group([t for t in tensors if t is not None], list(control_inputs or ()))
         with control_dependencies_of([gate]):
             return [None if t is None else identity(t) for t in tensors]
@@ -151,7 +152,7 @@ class Variable(Node):
             raise GraphError("initial_value must be specified.")
         graph = initial_value.graph if isinstance(initial_value, Node) else get_default_graph()
         dtype = None if dtype is None else as_dtype(dtype)
-        with graph.control_dependencies(None), graph.name_scope(name or "Variable") as scope:
+        with graph.control_dependencies(None), graph.name_scope(named(name, "Variable")) as scope:
             value = initial_value
             if callable(initial_value):
                 with graph.name_scope("Initializer"):

@@ -226,3 +226,129 @@ def test_placeholder_with_default(sess):
     assert sess.run(x * 2.0, {x: [5.0]}).tolist() == [10.0]
     with pytest.raises(ValueError):
         tg.placeholder_with_default([1.0], [2])
+
+
+# ---------------------------------------------------------------- several updates of one variable
+
+
+def values_of(sess):
+    return sess.run(tg.global_variables())
+
+
+OPTIMIZERS = {
+    "GradientDescent": lambda: tg.train.GradientDescentOptimizer(0.1),
+    "Momentum": lambda: tg.train.MomentumOptimizer(0.1, 0.9),
+    "Nesterov": lambda: tg.train.MomentumOptimizer(0.1, 0.9, use_nesterov=True),
+    "Adagrad": lambda: tg.train.AdagradOptimizer(0.1),
+    "Adadelta": lambda: tg.train.AdadeltaOptimizer(0.1),
+    "RMSProp": lambda: tg.train.RMSPropOptimizer(0.1),
+    "CenteredRMSProp": lambda: tg.train.RMSPropOptimizer(0.1, momentum=0.5, centered=True),
+    "Adam": lambda: tg.train.AdamOptimizer(0.1),
+    "Ftrl": lambda: tg.train.FtrlOptimizer(0.1, l2_shrinkage_regularization_strength=0.1),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_two_steps_of_an_optimizer_in_one_run_are_two_in_sequence(name):
+    """With both gradients taken before the run."""
+    w = tg.Variable(1.0, dtype=tg.float64)
+    optimizer = OPTIMIZERS[name]()
+    both = [optimizer.minimize(w * w), optimizer.minimize(3.0 * w)]
+    sess = tg.Session()
+    sess.run(tg.global_variables_initializer())
+    sess.run(both)
+    found = values_of(sess)
+    with tg.Graph().as_default():
+        w, g = tg.Variable(1.0, dtype=tg.float64), tg.placeholder(tg.float64, [])
+        step = OPTIMIZERS[name]().apply_gradients([(g, w)])
+        sess = tg.Session()
+        sess.run(tg.global_variables_initializer())
+        sess.run(step, {g: 2.0})
+        sess.run(step, {g: 3.0})
+        np.testing.assert_allclose(found, values_of(sess), rtol=1e-7)  # float32 hyper-parameters
+
+
+def test_two_steps_of_momentum_have_tfs_numbers(sess):
+    w = tg.Variable(1.0)
+    optimizer = tg.train.MomentumOptimizer(0.1, 0.9)
+    both = [optimizer.minimize(w), optimizer.minimize(3.0 * w)]
+    sess.run(tg.global_variables_initializer())
+    sess.run(both)
+    slot = optimizer.get_slot(w, "momentum")
+    np.testing.assert_allclose(sess.run([slot, w]), [3.9, 0.51], rtol=1e-6)
+
+
+@pytest.mark.parametrize("first", ["train", "clip"])
+def test_an_assign_comes_before_a_relative_update(first, sess):
+    """As in TF 1.15: a step of gradient descent from the clipped weights."""
+    w = tg.Variable([0.5, -0.5])
+    made = {}
+    for what in ("train", "clip") if first == "train" else ("clip", "train"):
+        if what == "train":
+            optimizer = tg.train.GradientDescentOptimizer(0.1)
+            made[what] = optimizer.minimize(tg.reduce_sum(w))
+        else:
+            made[what] = w.assign(tg.clip_by_value(w, -1.0, 1.0))
+    sess.run(w.initializer)
+    for _ in range(3):
+        sess.run([made["train"], made["clip"]])
+    np.testing.assert_allclose(sess.run(w), [0.2, -0.8], rtol=1e-6)
+    sess.run(w.assign([5.0, -5.0]))
+    fetched = sess.run([made["clip"], made["train"], w])
+    np.testing.assert_allclose(fetched[0], [1.0, -1.0])
+    np.testing.assert_allclose(fetched[2], [0.9, -1.1], rtol=1e-6)
+
+
+def test_an_initializer_comes_before_a_relative_update(sess):
+    w = tg.Variable(1.0)
+    add = w.assign_add(1.0)
+    sess.run([add, w.initializer])
+    assert sess.run(w) == 2.0
+
+
+def test_dependencies_come_before_the_order_of_assigns(sess):
+    w = tg.Variable(1.0)
+    add = w.assign_add(1.0)
+    with tg.control_dependencies([add]):
+        double = w.assign(w * 2.0)
+    again = w.assign_add(10.0)
+    sess.run(w.initializer)
+    sess.run([again, double])
+    assert sess.run(w) == 14.0
+
+
+def test_an_average_updated_twice_follows_itself(sess):
+    w = tg.Variable(0.0)
+    averages = tg.train.ExponentialMovingAverage(0.8)
+    both = [averages.apply([w]), averages.apply([w])]
+    sess.run(tg.global_variables_initializer())
+    sess.run(w.assign(1.0))
+    sess.run(both)
+    np.testing.assert_allclose(sess.run(averages.average(w)), 0.36, rtol=1e-6)  # 1 - 0.8²
+
+
+def test_a_debiased_average_warns_of_nothing(sess):
+    x = tg.identity(tg.Variable(2.0))
+    averages = tg.train.ExponentialMovingAverage(0.8, zero_debias=True)
+    both = [averages.apply([x]), averages.apply([x])]
+    sess.run(tg.global_variables_initializer())
+    sess.run(both)
+    np.testing.assert_allclose(sess.run(averages.average(x)), 2.0, rtol=1e-6)
+
+
+def test_what_an_assign_overwrites_is_named(sess):
+    w = tg.Variable(1.0, name="w")
+    one, two = w.assign(1.0, name="one"), w.assign(2.0, name="two")
+    sess.run(w.initializer)
+    message = r"'two' \(made at .*test_state.py:\d+\) assigns 'w' .* 'one' \(made at .*test_state"
+    with pytest.warns(tg.errors.OverwrittenUpdateWarning, match=message) as found:
+        sess.run([one, two])
+    assert len(found) == 1 and found[0].filename == __file__
+    assert sess.run(w) == 2.0
+    before = tg.identity(w * 3.0)
+    with tg.control_dependencies([w.assign_add(1.0, name="add")]):
+        blind, aware = w.assign(before, name="blind"), w.assign(w * 3.0)
+    with pytest.warns(tg.errors.OverwrittenUpdateWarning, match=r"'blind' .* 'add'"):
+        sess.run(blind)
+    assert sess.run(w) == 6.0
+    assert sess.run(aware) == 21.0  # no warning

@@ -85,8 +85,9 @@ with _collector_paused():  # all that the imports make stays
     )
     from tinygraph.ops.state import (
         Variable, assign, assign_add, assign_sub, global_variables, global_variables_initializer,
-        group, initialized_value, local_variables, local_variables_initializer, no_op, placeholder,
-        placeholder_with_default, trainable_variables, tuple_ as tuple, variables_initializer,
+        group, initialized_value, latest_value, local_variables, local_variables_initializer, no_op,
+        placeholder, placeholder_with_default, trainable_variables, tuple_ as tuple,
+        variables_initializer,
     )
     from tinygraph.ops.variable_scope import (
         AUTO_REUSE, VariableScope, get_local_variable, get_variable, get_variable_scope,

@@ -76,5 +76,9 @@ class InternalError(OpError, RuntimeError):
     """A kernel failed in a way that nobody foresaw; the cause is chained."""
 
 
+class OverwrittenUpdateWarning(UserWarning):
+    """A run assigns a variable what was computed without an update that the run made before."""
+
+
 class GraphGrowthWarning(UserWarning):
     """Ops are made between runs: each run compiles anew, and memory grows."""

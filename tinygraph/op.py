@@ -83,10 +83,13 @@ class Op:
         The op has no value unless a run feeds it one.
     reads
         The op is a variable: its value is what the session keeps for it.
+    initialized
+        The op sees a variable's value after the assignments made before it, such as initializers.
     latest
-        The op sees a variable's value after all updates made before it.
+        The op sees a variable's value after all updates made before it, and comes after them.
     updates
-        The op gives its first input, a variable, a new value: the op's own.
+        The op gives its first input, a variable, a new value: the op's own. That is "relative" to
+        the value that the run's updates so far have left, or an "assign" that replaces it.
     effect
         The op has no value: publicly it is an Operation and fetches as None.
     node_class
@@ -116,8 +119,9 @@ class Op:
     state: Callable[..., Any] | None = None
     fed: bool = False
     reads: bool = False
+    initialized: bool = False
     latest: bool = False
-    updates: bool = False
+    updates: str = ""
     effect: bool = False
     node_class: type[Node] = Node
     doc: str = ""
@@ -502,7 +506,7 @@ def composite(
     params: tuple[str, ...] = (),
     infer: Callable[..., Spec] | None = None,
     broadcasts: bool = False,
-    updates: bool = False,
+    updates: str = "",
     doc: str = "",
 ) -> Op:
     """Define an op whose body is written in other ops: one node, which the compiler expands.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import threading
-import warnings
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from functools import partial
@@ -20,7 +19,7 @@ from tinygraph.errors import (
     NotFoundError, ShapeError, TinygraphError,
 )  # fmt: skip
 from tinygraph.graph import (
-    Graph, Node, Operation, ancestors, close_names, get_default_graph, pushed, session_stack,
+    Graph, Node, Operation, ancestors, close_names, get_default_graph, pushed, session_stack, warn,
 )  # fmt: skip
 from tinygraph.ops.loop import numba
 from tinygraph.spec import Shape, Spec, to_array
@@ -417,12 +416,11 @@ class Session:
         self._grown_at = newest.where
         if self._growths == GROWTH_TOLERATED and not self._warned:
             self._warned = True
-            warnings.warn(
+            warn(
                 f"the graph grew between each of {GROWTH_TOLERATED} runs, each of which had to be "
                 f"compiled anew; the newest node, '{newest.op_name}', was made at {newest.where}. "
                 "Build the graph before the loop; graph.finalize() finds what adds to it",
                 GraphGrowthWarning,
-                stacklevel=4,
             )
 
     def _unfed(self, unfed: list[Node], fetches: Any, feeds: dict) -> InvalidArgumentError:

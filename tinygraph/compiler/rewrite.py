@@ -12,14 +12,14 @@ side effects but random streams: the order of its lines cannot matter.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from tinygraph.errors import InvalidArgumentError, TinygraphError
-from tinygraph.graph import Graph, Node, ancestors, new_node
+from tinygraph.errors import InvalidArgumentError, OverwrittenUpdateWarning, TinygraphError
+from tinygraph.graph import Graph, Node, ancestors, new_node, warn
 from tinygraph.op import Op, argument, const, repeated
 from tinygraph.ops.array import ensure_shape
 from tinygraph.spec import Shape, Spec
@@ -220,7 +220,7 @@ def lower(
             spec = node.spec if known else feeds[node]
             replay.value[node] = trace.add(argument, (), {}, spec, "")
             program.feeds.append(replay.value[node])
-        for node in ancestors([*fetches, *targets], stop=feeds):
+        for node in in_order(ancestors([*fetches, *targets], stop=feeds), feeds):
             if node not in feeds:
                 trace.current = node
                 replay.step(node)
@@ -230,6 +230,23 @@ def lower(
     program.nodes = trace.nodes
     program.prune()
     return program
+
+
+def in_order(nodes: list[Node], feeds: Container[Node] = ()) -> list[Node]:
+    """Nodes of a graph, in an order in which each variable's updates may follow one another.
+
+    Dependencies come first; what they leave open, all that replaces a variable's value does before
+    what is computed from the value that earlier updates have left, and that in the order of making.
+    """
+    updated = Counter(n.inputs[0] for n in nodes if n.kind.updates and n not in feeds)
+    if max(updated.values(), default=0) < 2:
+        return nodes
+    behind: dict[Node, int] = {}  # the last made of what has to see earlier updates, up to a node
+    for node in nodes:
+        is_late = (node.kind.latest or node.kind.updates == "relative") and node not in feeds
+        needed = (*node.inputs, *node.control_inputs)
+        behind[node] = node.id if is_late else max([behind.get(x, -1) for x in needed], default=-1)
+    return sorted(nodes, key=lambda node: (behind[node], node.id))
 
 
 def _known_before(nodes: tuple[Node, ...], users: tuple[Node, ...]) -> bool:
@@ -247,7 +264,9 @@ class _Replay:
         self.trace = trace
         self.feeds = feeds
         self.value: dict[Node, Node] = {}
+        self.newest: dict[Node, Node] = {}  # variable -> the last one of its updates so far
         self.latest: dict[Node, Node] = {}  # variable -> its value after the updates so far
+        self.sees: dict[Node, list[Node]] = {}  # node -> the updates that it reads the results of
         self.age: dict[Node, int] = {}  # update -> its place in the order of updates
         # node -> {variable: update}: the updates that this node comes after
         self.after: dict[Node, dict[Node, Node]] = {}
@@ -274,6 +293,9 @@ class _Replay:
         self.value[node] = self._with_static_shape(value, node)
         if kind.updates:
             variable = node.inputs[0]
+            if kind.updates == "assign" and variable in self.newest:
+                self._check_overwriting(node, variable)
+            self.newest[variable] = node
             self.latest[variable] = self.value[node]
             self.age[node] = len(self.age)
             self.after[node] = {**self.after.get(node, {}), variable: node}
@@ -316,10 +338,38 @@ class _Replay:
         """The value of input `x` as `node` sees it; only for variables is there a choice."""
         if x in self.feeds:
             return self.value[x]
-        if node.kind.latest or node.kind.updates and position == 0:
-            return self.latest.get(x, self.value[x])
-        update = self._newest(node.control_inputs).get(x) if self.age else None
-        return self.value[x] if update is None else self.value[update]
+        if not self.age:
+            return self.value[x]
+        kind = node.kind
+        if kind.latest or kind.initialized or kind.updates and position == 0:
+            update = self.newest.get(x)
+        else:
+            update = self._newest(node.control_inputs).get(x)
+        if update is None:
+            return self.value[x]
+        if position or kind.updates != "assign":  # which replaces what it is given first
+            self.sees.setdefault(node, []).append(update)
+        return self.value[update]
+
+    def _check_overwriting(self, node: Node, variable: Node) -> None:
+        """Warn where an assign undoes an update, which has not gone into the assigned value."""
+        update = self.newest[variable]
+        stack, seen = [node], set()
+        while stack:
+            x = stack.pop()
+            if x is update:
+                return
+            if x not in seen and x not in self.feeds:
+                seen.add(x)
+                stack += x.inputs[1:] if x is node else x.inputs
+                stack += self.sees.get(x, ())
+        warn(
+            f"in one run, '{node.op_name}' (made at {node.where}) assigns '{variable.op_name}' a "
+            f"value that was computed without the update '{update.op_name}' (made at "
+            f"{update.where}), which is lost; run one of them, or compute the value within "
+            "tg.control_dependencies([update]), where the variable stands for what the update left",
+            OverwrittenUpdateWarning,
+        )
 
     def final(self, node: Node) -> Node:
         return self.latest.get(node, self.value[node])

@@ -226,7 +226,7 @@ variable_op = Op(
 
 initialized_value = Op(
     "InitializedValue", None, lambda ref: ref, (lambda g, y, ref: g,), ("ref",),
-    rewrite=lambda ref: ref, latest=True,
+    rewrite=lambda ref: ref, initialized=True,
     doc="""The value of a variable, also in a run that initialises it.
 
     >>> v = tg.Variable(2.0)
@@ -239,6 +239,26 @@ initialized_value = Op(
 )  # fmt: skip
 
 
+latest_value = Op(
+    "LatestValue", None, lambda ref: ref, (lambda g, y, ref: g,), ("ref",),
+    rewrite=lambda ref: ref, latest=True,
+    doc="""The value of a variable that the updates made before it have left, in the same run.
+
+    An update that is computed from it follows those updates, as `assign_add` does, where the
+    variable by itself would stand for its value before the run: it is for the formulas of
+    optimizers and averages.
+
+    >>> m = tg.Variable(1.0)
+    >>> half = [m.assign(0.5 * tg.latest_value(m)) for _ in range(2)]
+    >>> sess = tg.Session()
+    >>> sess.run(m.initializer)
+    >>> _ = sess.run(half)
+    >>> print(sess.run(m))
+    0.25
+    """,
+)  # fmt: skip
+
+
 def _guarded(value: Node) -> Node:
     """`value` with each variable in it replaced by its initialized value, as TF1 does.
 
@@ -246,7 +266,7 @@ def _guarded(value: Node) -> Node:
     """
     changed: dict[Node, Node] = {}
     for node in ancestors([value]):
-        if node.kind.latest:
+        if node.kind.initialized:
             continue
         inputs = tuple(changed.get(x, x) for x in node.inputs)
         if node.kind.reads:
@@ -272,16 +292,25 @@ def _assign_spec(ref: Spec, value: Spec) -> Spec:
 
 assign_op = composite(
     "Assign", lambda ref, value: value, None, None, params=("ref", "value"),
-    infer=_assign_spec, updates=True, doc="value, which becomes the variable's.",
+    infer=_assign_spec, updates="assign", doc="value, which becomes the variable's.",
+)  # fmt: skip
+replace_op = composite(
+    "Replace", lambda ref, value: value, None, None, params=("ref", "value"),
+    infer=_assign_spec, updates="relative",
+    doc="""value, which becomes the variable's, and is known to follow the updates made before.
+
+    Unlike `assign` it comes after them where no dependency says so, and overwrites none by mistake:
+    it is for the formulas of optimizers and averages, whose values come from other slots.
+    """,
 )  # fmt: skip
 assign_add_op = composite(
     "AssignAdd", lambda ref, value: add(ref, ensure_shape(value, ref.shape)), None, None,
-    params=("ref", "value"), infer=_assign_spec, updates=True,
+    params=("ref", "value"), infer=_assign_spec, updates="relative",
     doc="ref + value, which becomes the variable's value.",
 )  # fmt: skip
 assign_sub_op = composite(
     "AssignSub", lambda ref, value: subtract(ref, ensure_shape(value, ref.shape)), None, None,
-    params=("ref", "value"), infer=_assign_spec, updates=True,
+    params=("ref", "value"), infer=_assign_spec, updates="relative",
     doc="ref - value, which becomes the variable's value.",
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from tinygraph.graph import GraphKeys, Node, Operation, get_default_graph, name_
 from tinygraph.op import as_node
 from tinygraph.ops.array import zeros
 from tinygraph.ops.math import cast, minimum
-from tinygraph.ops.state import Variable, group, initialized_value
+from tinygraph.ops.state import Variable, group, initialized_value, latest_value, replace_op
 from tinygraph.spec import float32
 from tinygraph.train.slots import filled_slot, slot_variable
 
@@ -95,11 +95,11 @@ class ExponentialMovingAverage:
         with name_scope("AssignMovingAvg") as scope:
             rest = cast(1.0 - decay, value.dtype)
             if value not in self._debiased:
-                return average.assign_sub((average - value) * rest, name=scope)
+                return average.assign_sub((latest_value(average) - value) * rest, name=scope)
             biased, local_step = self._debiased[value]
-            total: Any = biased.assign_sub((biased - value) * rest)
+            total: Any = biased.assign_sub((latest_value(biased) - value) * rest)
             step: Any = local_step.assign_add(1.0)
-            return average.assign(total / (1.0 - (1.0 - rest) ** step), name=scope)
+            return replace_op(average, total / (1.0 - (1.0 - rest) ** step), name=scope)
 
     def average(self, var: Node) -> Variable | None:
         """The variable that holds the average of `var`, or None."""

@@ -8,7 +8,7 @@ from tinygraph.errors import GraphError
 from tinygraph.graph import Graph, Node, Operation
 from tinygraph.ops.elementary import sqrt, square
 from tinygraph.ops.math import cast, clip_by_value, div_no_nan, divide, maximum
-from tinygraph.ops.state import Variable, group
+from tinygraph.ops.state import Variable, group, latest_value, replace_op
 from tinygraph.spec import DType
 from tinygraph.train.optimizer import Optimizer
 
@@ -67,7 +67,7 @@ class MomentumOptimizer(Optimizer):
     def _apply_dense(self, grad: Node, var: Any) -> Node:
         lr, momentum = self._hypers(var.dtype)
         m: Any = self.get_slot(var, "momentum")
-        m = m.assign(momentum * m + grad, name="momentum")
+        m = m.assign(momentum * latest_value(m) + grad, name="momentum")
         step = grad + momentum * m if self._use_nesterov else m
         return var.assign_sub(lr * step, name="ApplyMomentum")
 
@@ -142,9 +142,10 @@ class AdadeltaOptimizer(Optimizer):
         lr, gain, epsilon = self._hypers(var.dtype)
         a: Any = self.get_slot(var, "accum")
         d: Any = self.get_slot(var, "accum_update")
-        a = a.assign_add((square(grad) - a) * gain, name="accum")
-        step = sqrt((d + epsilon) / (a + epsilon)) * grad
-        d = d.assign_add((square(step) - d) * gain, name="accum_update")
+        a = a.assign_add((square(grad) - latest_value(a)) * gain, name="accum")
+        old = latest_value(d)
+        step = sqrt((old + epsilon) / (a + epsilon)) * grad
+        d = d.assign_add((square(step) - old) * gain, name="accum_update")
         update = var.assign_sub(lr * step, name="ApplyAdadelta")
         return group(d, update, name="update")
 
@@ -191,14 +192,15 @@ class RMSPropOptimizer(Optimizer):
         lr, gain, momentum, epsilon = self._hypers(var.dtype)
         s: Any = self.get_slot(var, "rms")
         m: Any = self.get_slot(var, "momentum")
-        s = s.assign_add((square(grad) - s) * gain, name="rms")
+        s = s.assign_add((square(grad) - latest_value(s)) * gain, name="rms")
         scale = s + epsilon
         if self._centered:
             a: Any = self.get_slot(var, "mg")
-            a = a.assign_add((grad - a) * gain, name="mg")
+            a = a.assign_add((grad - latest_value(a)) * gain, name="mg")
             scale = maximum(s - square(a) + epsilon, epsilon)
         step = lr * grad / sqrt(scale)
-        m = m.assign(step if self._is("momentum", 0) else momentum * m + step, name="momentum")
+        decayed = step if self._is("momentum", 0) else momentum * latest_value(m) + step
+        m = replace_op(m, decayed, name="momentum")
         kind = "ApplyCenteredRMSProp" if self._centered else "ApplyRMSProp"
         return var.assign_sub(m, name=kind)
 
@@ -238,7 +240,8 @@ class AdamOptimizer(Optimizer):
 
     def _scalars(self, dtype: DType) -> list[Node]:
         lr, beta1, beta2, epsilon = super()._scalars(dtype)
-        power1, power2 = (cast(power, dtype) for power in self._powers(lr.graph))
+        powers = [latest_value(power) for power in self._powers(lr.graph)]
+        power1, power2 = (cast(power, dtype) for power in powers)
         rate = divide(lr * sqrt(1.0 - power2), 1.0 - power1, name="rate")
         return [rate, beta1, 1.0 - beta1, beta2, 1.0 - beta2, epsilon]
 
@@ -246,16 +249,17 @@ class AdamOptimizer(Optimizer):
         rate, beta1, gain1, beta2, gain2, epsilon = self._hypers(var.dtype)
         m: Any = self.get_slot(var, "m")
         v: Any = self.get_slot(var, "v")
-        new_v = beta2 * v + gain2 * square(grad)  # first, so that m can take the gradient's place
-        m = m.assign(beta1 * m + gain1 * grad, name="m")
+        # first, so that m can take the gradient's place
+        new_v = beta2 * latest_value(v) + gain2 * square(grad)
+        m = m.assign(beta1 * latest_value(m) + gain1 * grad, name="m")
         v = v.assign(new_v, name="v")
         return var.assign_sub(rate * m / (sqrt(v) + epsilon), name="ApplyAdam")
 
     def _finish(self, update_ops: list, name_scope: str) -> Operation:
         power1, power2 = self._powers(update_ops[0].graph)
         powers = [
-            power1.assign(power1 * self._tensors["beta1"]),
-            power2.assign(power2 * self._tensors["beta2"]),
+            power1.assign(latest_value(power1) * self._tensors["beta1"]),
+            power2.assign(latest_value(power2) * self._tensors["beta2"]),
         ]
         return group(*update_ops, *powers, name=name_scope)
 
@@ -322,11 +326,12 @@ class FtrlOptimizer(Optimizer):
 
         a: Any = self.get_slot(var, "accum")
         z: Any = self.get_slot(var, "linear")
-        old, new = root(a), root(a.assign_add(square(grad), name="accum"))
-        shrunk = grad if self._is("l2_shrinkage", 0) else grad + 2.0 * shrinkage * var
-        z = z.assign_add(shrunk - (new - old) / lr * var, name="linear")
+        old, w = root(latest_value(a)), latest_value(var)
+        new = root(a.assign_add(square(grad), name="accum"))
+        shrunk = grad if self._is("l2_shrinkage", 0) else grad + 2.0 * shrinkage * w
+        z = z.assign_add(shrunk - (new - old) / lr * w, name="linear")
         kept = -z if self._is("l1", 0) else clip_by_value(z, -l1, l1) - z
         curvature = new / lr if self._is("l2", 0) else new / lr + 2.0 * l2
         may_be_zero = self._initial_accumulator_value == 0  # then w is 0 until a gradient comes
         quotient = div_no_nan(kept, curvature) if may_be_zero else kept / curvature
-        return var.assign(quotient, name="ApplyFtrl")
+        return replace_op(var, quotient, name="ApplyFtrl")

@@ -175,7 +175,11 @@ class View:
                 self.folded.add(node)
 
     def _passes_on(self, node: Node) -> bool:
-        """Whether it only repeats or sums where shapes differ, and they do not seem to."""
+        """Whether it stands for its input: a variable's later value, or a sum or repetition where
+        shapes differ, and they do not seem to.
+        """
+        if node.kind.latest:
+            return True
         if node.kind.name != "SumLike" and not node.kind.repeats:
             return False
         shape = node.spec.shape

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from tinygraph.errors import InvalidArgumentError
 from tinygraph.viz import plots
@@ -105,6 +106,43 @@ def test_the_accuracy_axis_looks_at_the_end():
     low, high = figure.axes[0].get_ylim()
     assert 95 < low < 98
     assert high > 100
+
+
+# Texts that matplotlib gives a meaning of its own, or that look as if they had one.
+ODD = ["_x", "__x__", "$a$", "US$ and A$", r"\$", "a_{1}^2", "%d {x}", "100%", "<b>&amp;", "_", ""]
+
+
+def texts(figure):
+    """What a figure says, where no dollar starts mathematics."""
+    figure.draw_without_rendering()
+    found = {text.get_text(): text for text in figure.findobj(Text)}
+    assert not any(text.get_parse_math() for words, text in found.items() if "$" in words)
+    return set(found)
+
+
+@pytest.mark.parametrize("setting", ["text.parse_math", "text.usetex"])
+def test_odd_names_are_shown_as_they_are(setting):
+    with matplotlib.rc_context({setting: True}):  # as the user may have it
+        figure = plots.curves({name: run(i) for i, name in enumerate(ODD)}, *ODD[2:5])
+    for axes in figure.axes:
+        entries = [text.get_text() for text in axes.get_legend().get_texts()]
+        shown = [entry.partition(", t")[0] for entry in entries]
+        assert shown == 2 * ODD
+        for line, handle in zip(axes.lines, axes.get_legend().legend_handles, strict=True):
+            assert handle.get_marker() == line.get_marker()
+            assert handle.get_color() == line.get_color()
+    assert {*ODD[2:5]} <= texts(figure)
+
+
+def test_odd_labels_are_shown_as_they_are():
+    rows = {name: images(3) for name in ODD}
+    figure = plots.reconstructions(rows, title="_$t$")
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ODD
+    variants = {name: {"rows": rows, "weights": weights(), "loss": 1.0} for name in ODD[:3]}
+    several = plots.autoencoders(variants, title="_$t$", loss_unit="$/image")
+    assert {f"{name}: test loss 1.0 $/image" for name in ODD[:3]} <= texts(several)
+    for drawn in (figure, several, plots.filters(weights(), title="_$t$")):
+        assert "_$t$" in texts(drawn)
 
 
 def test_curves_reject_what_they_cannot_draw():
@@ -211,6 +249,18 @@ def test_save_is_the_same_each_time(tmp_path, kind):
         assert first == tmp_path / "new" / f"first{suffix}"
         assert first.read_bytes() == second.read_bytes()
         assert first.read_bytes().startswith(starts[suffix])
+
+
+def test_save_takes_odd_file_names_and_refuses_other_suffixes(tmp_path):
+    figure = plots.filters(weights())
+    for name in ("$a$_{b}.png", "_x.SVG", "%d {x}.png", "größe.png"):
+        assert plots.save(figure, tmp_path / name) == tmp_path / name
+        assert (tmp_path / name).stat().st_size > 5000
+    assert b"<dc:date>" not in (tmp_path / "_x.SVG").read_bytes()
+    for name in ("filters", "filters.txt", "filters.npy"):
+        with pytest.raises(InvalidArgumentError, match=r"ends in one of .*\.png.*, not 'filters"):
+            plots.save(figure, tmp_path / "new" / name)
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("kind", FIGURES)

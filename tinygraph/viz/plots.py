@@ -42,6 +42,9 @@ STYLE = {
     "legend.fontsize": 10,
     "legend.handlelength": 3.2,  # long enough to show a dash pattern
     "image.interpolation": "nearest",
+    "text.parse_math": False,  # a "$" in a name is a dollar
+    "text.usetex": False,
+    "axes.formatter.use_mathtext": False,
     "svg.hashsalt": "tinygraph",  # the same figure gives the same bytes
 }
 GAP = 2  # pixels between the tiles of a mosaic
@@ -118,7 +121,7 @@ def curves(
     figure = _figure(0.8 + panel * len(quantities), 4.2 + 0.2 * len(runs), title)
     panels = figure.subplots(1, len(quantities), squeeze=False)[0]
     for axes, quantity in zip(panels, quantities, strict=True):
-        _draw_lines(axes, runs, quantity)
+        labels = _draw_lines(axes, runs, quantity)
         axes.set_xlabel(iteration_label)
         if quantity == "loss":
             axes.set_ylabel(loss_label)
@@ -126,8 +129,7 @@ def curves(
         else:
             axes.set_ylabel("Accuracy (%)")
             _scale_accuracy(axes)
-        # Above the panel, where it hides no line; column by column.
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, columnspacing=1)
+        _add_legend(axes, labels)
     return figure
 
 
@@ -248,6 +250,11 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
 
     The directory is made if need be.
 
+    Raises
+    ------
+    InvalidArgumentError
+        For a suffix that matplotlib cannot write.
+
     Examples
     --------
     >>> import tempfile
@@ -256,8 +263,13 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
     'filters.png'
     """
     path = Path(path)
+    suffix = path.suffix.lower()
+    known = figure.canvas.get_supported_filetypes()
+    if suffix[1:] not in known:
+        endings = ", ".join(f".{name}" for name in known)
+        raise InvalidArgumentError(f"a picture ends in one of {endings}, not '{path.name}'")
     path.parent.mkdir(parents=True, exist_ok=True)
-    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
+    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix)
     with _matplotlib().rc_context(STYLE):
         figure.savefig(path, dpi=150, bbox_inches="tight", pad_inches=0.1, metadata=undated)
     return path
@@ -299,8 +311,9 @@ def _check_runs(runs: Mapping[str, Run]) -> None:
                 )
 
 
-def _draw_lines(axes: Axes, runs: Mapping[str, Run], quantity: str) -> None:
-    percent = quantity == "accuracy"
+def _draw_lines(axes: Axes, runs: Mapping[str, Run], quantity: str) -> list[str]:
+    """Draw a line for each run and split that has the quantity; what the legend says of each."""
+    percent, labels = quantity == "accuracy", []
     for j, (split, (label, dashes)) in enumerate(SPLITS.items()):
         for i, (name, run) in enumerate(runs.items()):
             if f"{split}_{quantity}" not in run:
@@ -317,8 +330,18 @@ def _draw_lines(axes: Axes, runs: Mapping[str, Run], quantity: str) -> None:
                 markersize=5,
                 linestyle=dashes,
                 linewidth=1.6,
-                label=f"{name}, {label} (last {last})",
             )
+            labels.append(f"{name}, {label} (last {last})")
+    return labels
+
+
+def _add_legend(axes: Axes, labels: Sequence[str]) -> None:
+    """A legend above the panel, where it hides no line; column by column."""
+    numbers = [str(i) for i in range(len(labels))]
+    place: Any = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
+    legend = axes.legend(axes.lines, numbers, **place, ncols=2, columnspacing=1)
+    for text, label in zip(legend.get_texts(), labels, strict=True):
+        text.set_text(label)  # only now: matplotlib leaves out labels that start with "_"
 
 
 def _drawn(axes: Axes) -> np.ndarray:

@@ -352,3 +352,34 @@ def test_what_an_assign_overwrites_is_named(sess):
         sess.run(blind)
     assert sess.run(w) == 6.0
     assert sess.run(aware) == 21.0  # no warning
+
+
+# ---------------------------------------------------------------- variable scopes
+
+
+def test_default_names_of_scopes_that_are_entered_again():
+    """The names are TF 1.15.5's."""
+
+    def default(name):
+        with tg.variable_scope(None, name) as scope:
+            return scope.name, tg.constant(0.0, name="c").name
+
+    with tg.variable_scope("default") as scope:
+        assert default("layer") == ("default/layer", "default/layer/c:0")
+        with tg.variable_scope(scope) as again:
+            assert again.original_name_scope == "default/"
+            assert default("layer") == ("default/layer_1", "default/default/layer/c:0")
+        assert default("layer") == ("default/layer_1", "default/layer_1/c:0")
+    with tg.variable_scope("default"):
+        assert default("layer") == ("default/layer", "default_1/layer/c:0")
+    with tg.variable_scope(scope):
+        assert default("layer") == ("default/layer", "default_2/layer/c:0")
+    with tg.variable_scope(scope, auxiliary_name_scope=False) as inner:
+        assert (inner.original_name_scope, inner.name) == ("default/", "default")
+        assert default("layer") == ("default/layer", "layer/c:0")
+    with tg.name_scope("outer"), tg.variable_scope("w", auxiliary_name_scope=False) as inner:
+        assert inner.original_name_scope == "outer/"
+    assert [default("block")[1] for _ in range(3)] == ["block/c:0", "block_1/c:0", "block_2/c:0"]
+    with tg.variable_scope("a"), tg.name_scope("block"):
+        assert default("block") == ("a/block", "a/block/block/c:0")
+        assert default("block") == ("a/block_1", "a/block/block_1/c:0")

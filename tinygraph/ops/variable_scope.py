@@ -76,11 +76,22 @@ class VariableStore:
             candidate = f"{name}_{count}"
         return candidate
 
+    def close(self, name: str) -> None:
+        """Forget the scopes within scope `name`: opened anew, it gives the same default names."""
+        for inner in [key for key in self.opened if key.startswith(name + "/")]:
+            del self.opened[inner]
+
 
 def _store(graph: Graph) -> VariableStore:
     if graph.variable_scope is None:
         graph.variable_scope = VariableStore()
     return graph.variable_scope
+
+
+def _within(graph: Graph) -> str:
+    """The current name scope, as entering it gives it: "a/", or "" at the top."""
+    scope = graph.get_name_scope()
+    return f"{scope}/" if scope else ""
 
 
 def get_variable_scope() -> VariableScope:
@@ -124,29 +135,33 @@ def variable_scope(
     is_scope = isinstance(name_or_scope, VariableScope)
     if is_scope:
         name, inherited = name_or_scope.name, name_or_scope
+        label = name.rpartition("/")[2]
     elif isinstance(name_or_scope, str):
-        name, inherited = prefix + name_or_scope, outer
+        name, inherited, label = prefix + name_or_scope, outer, name_or_scope
     elif name_or_scope is None:
-        name, inherited = store.unique(f"{prefix}{default_name}"), outer
+        name, inherited, label = store.unique(f"{prefix}{default_name}"), outer, default_name
     else:
         raise DTypeError(f"name_or_scope is a string or a VariableScope, not {name_or_scope!r}")
-    label = name.rpartition("/")[2] if is_scope else name[len(prefix) :]
     defaults = {"initializer": initializer, "regularizer": regularizer, "constraint": constraint,
                 "dtype": None if dtype is None else as_dtype(dtype)}  # fmt: skip
     given = {key: value for key, value in defaults.items() if value is not None}
     store.opened[name] = store.opened.get(name, 0) + 1
-    names = graph.name_scope(label) if auxiliary_name_scope and label else nullcontext("")
-    with names as original_name_scope:
+    opened_before = dict(store.opened)
+    has_names = auxiliary_name_scope and label
+    with graph.name_scope(label) if has_names else nullcontext(_within(graph)) as names:
         reuse = inherited.reuse if reuse in (None, False) else reuse
+        original = inherited.original_name_scope if is_scope else names
         store.scope = VariableScope(
-            name.rstrip("/"), reuse, original_name_scope, **{**inherited.defaults, **given}
+            name.rstrip("/"), reuse, original, **{**inherited.defaults, **given}
         )
         try:
             yield store.scope
         finally:
             store.scope = outer
-            for opened in [key for key in store.opened if key.startswith(name + "/")]:
-                del store.opened[opened]
+            if is_scope:  # its default names go on where the scope itself left off
+                store.opened = opened_before
+            else:
+                store.close(name)
 
 
 def get_variable(

@@ -59,6 +59,42 @@ def test_initial_values_may_depend_on_variables_in_any_order(sess):
     assert sess.run([a, b]) == [10.0, 30.0]
 
 
+def test_an_initial_value_from_a_variable_without_a_value(sess):
+    """As in TF 1.15: the other variable's value, or what it will be initialised with."""
+    v = tg.Variable(tg.random_uniform([3], seed=1), name="v")
+    w = tg.Variable(v.initialized_value() * 2.0, name="w")
+    direct = tg.Variable(tg.sqrt(v))
+    assert sess.run(w.initial_value).shape == (3,)
+    both = sess.run([v.initial_value, w.initial_value, direct.initial_value])
+    np.testing.assert_array_equal(both[1:], [both[0] * 2.0, np.sqrt(both[0])])
+    sess.run(w.initializer)
+    with pytest.raises(tg.errors.FailedPreconditionError, match="uninitialized value v"):
+        sess.run(v)
+    assert sess.run(w.initial_value, {v.initial_value: [1.0, 2.0, 3.0]}).tolist() == [2, 4, 6]
+    assert sess.run(w.initial_value, {v: [1.0, 2.0, 4.0]}).tolist() == [2, 4, 8]
+    v.load([3.0, 4.0, 5.0], sess)
+    assert sess.run(w.initial_value).tolist() == [6, 8, 10]
+    sess.run([w.initializer, v.initializer])
+    assert np.array_equal(*sess.run([w, v * 2.0]))
+    grown = v.assign(v.initialized_value() * 2.0 + 1.0)
+    assert np.array_equal(sess.run(grown), sess.run(w) + 1.0)
+    np.testing.assert_array_equal(tg.Session().run(grown).shape, [3])
+
+
+def test_an_average_initialised_before_its_variable(sess):
+    w = tg.Variable([1.0, 2.0])
+    averages = tg.train.ExponentialMovingAverage(0.5)
+    update = averages.apply([w])
+    average = averages.average(w)
+    sess.run(average.initializer)
+    assert sess.run(average).tolist() == [1.0, 2.0]
+    w.load([3.0, 4.0], sess)
+    sess.run(update)
+    assert sess.run(average).tolist() == [2.0, 3.0]
+    with pytest.raises(TypeError, match="only a Variable"):
+        tg.initialized_value(tg.constant(1.0))
+
+
 def test_load(sess):
     w = tg.Variable([1.0, 2.0])
     w.load([3.0, 4.0], sess)

@@ -89,7 +89,7 @@ class Code:
             self._written[node] = self._write(node)
         if kind.reads:
             name = self._names[node] = self._unique(identifier(node.op_name))
-            self._line(f"{name} = variables[{node.op_name!r}]", node)
+            self._line(f"{name} = {self._kept(node)}", node)
         elif kind.effect:
             self._line(self._call(node), node)
         elif node in self.memory.owner:
@@ -109,6 +109,12 @@ class Code:
             self._line(self._call(node, out=self._names[node]), node)
         else:
             self._emit_allocating(node)
+
+    def _kept(self, node: Node) -> str:
+        """A variable's value; a copy where it may be that of the node's input."""
+        if node.inputs:
+            return f"np.array(variables.get({node.op_name!r}, {self._name(node.inputs[0])}))"
+        return f"variables[{node.op_name!r}]"
 
     def _write(self, node: Node) -> str:
         """The name of the function that is the node's kernel, which equal ones share."""

@@ -128,7 +128,7 @@ def _update_in_place(program: Program, memory: Memory, last: Lifetimes) -> None:
         return
     users = Counter(x for node in program.nodes for x in node.inputs)
     users.update(program.updates.values())
-    reads = {node for node in program.nodes if node.kind.reads}
+    reads = {node for node in program.nodes if node.kind.reads and not node.inputs}
     for variable, node in program.updates.items():
         if node.kind.prepare is None or users[node] > 1:
             continue

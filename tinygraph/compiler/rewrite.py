@@ -164,7 +164,7 @@ class Program:
             if node.kind is const:
                 values[node] = node.attrs["value"]
             elif node.kind.reads:
-                values[node] = variables[node.op_name]
+                values[node] = _kept(variables, node, values)
             elif node.kind is not argument:
                 values[node] = compute(node, [values[x] for x in node.inputs])
         new = {variable.op_name: values[node] for variable, node in self.updates.items()}
@@ -188,6 +188,13 @@ class Program:
         self.results = [replaced.get(node, node) for node in self.results]
         self.updates = {v: replaced.get(node, node) for v, node in self.updates.items()}
         self.prune()
+
+
+def _kept(variables: Mapping[str, Any], node: Node, values: Mapping[Node, Any]) -> Any:
+    """What the session keeps for a variable, or the value of its input, if it has one."""
+    if node.inputs:
+        return variables.get(node.op_name, values[node.inputs[0]])
+    return variables[node.op_name]
 
 
 def describe(node: Node, specs: Mapping[Node, Spec]) -> str:
@@ -338,9 +345,11 @@ class _Replay:
         """The value of input `x` as `node` sees it; only for variables is there a choice."""
         if x in self.feeds:
             return self.value[x]
+        kind = node.kind
+        if kind.initialized and x not in self.newest:
+            return self._or_initial(x, self.value[node.inputs[1]])
         if not self.age:
             return self.value[x]
-        kind = node.kind
         if kind.latest or kind.initialized or kind.updates and position == 0:
             update = self.newest.get(x)
         else:
@@ -350,6 +359,13 @@ class _Replay:
         if position or kind.updates != "assign":  # which replaces what it is given first
             self.sees.setdefault(node, []).append(update)
         return self.value[update]
+
+    def _or_initial(self, variable: Node, initial: Node) -> Node:
+        """The variable's value, or `initial` where the session has none."""
+        user_node, self.trace.current = self.trace.current, variable
+        value = self.trace.add(variable.kind, (initial,), variable.attrs, variable.spec, "")
+        self.trace.current = user_node
+        return value
 
     def _check_overwriting(self, node: Node, variable: Node) -> None:
         """Warn where an assign undoes an update, which has not gone into the assigned value."""

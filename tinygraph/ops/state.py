@@ -224,19 +224,28 @@ variable_op = Op(
     node_class=Variable, doc="A value that a session keeps; made by `tg.Variable`.",
 )  # fmt: skip
 
-initialized_value = Op(
-    "InitializedValue", None, lambda ref: ref, (lambda g, y, ref: g,), ("ref",),
-    rewrite=lambda ref: ref, initialized=True,
-    doc="""The value of a variable, also in a run that initialises it.
+initialized_op = Op(
+    "InitializedValue", None, lambda ref, initial_value: ref, (lambda g, y, ref, start: g, None),
+    ("ref", "initial_value"), rewrite=lambda ref, initial_value: ref, initialized=True,
+    doc="The value of a variable, or its initial value where it has none yet.",
+)  # fmt: skip
+
+
+def initialized_value(ref: Any, name: str | None = None) -> Node:
+    """The value of a variable, or its initial value where the run finds it without one.
+
+    In a run that initialises the variable it is the value from then on.
 
     >>> v = tg.Variable(2.0)
     >>> w = tg.Variable(tg.initialized_value(v) * 3.0)
     >>> sess = tg.Session()
-    >>> sess.run(tg.global_variables_initializer())
+    >>> sess.run(w.initializer)
     >>> print(sess.run(w))
     6.0
-    """,
-)  # fmt: skip
+    """
+    if not isinstance(ref, Variable):
+        raise DTypeError(f"only a Variable has an initial value, not {ref!r}")
+    return initialized_op(ref, ref.initial_value, name=name)
 
 
 latest_value = Op(
@@ -265,8 +274,9 @@ def _guarded(value: Node) -> Node:
     Then variables may be initialised in one run, in any order.
     """
     changed: dict[Node, Node] = {}
-    for node in ancestors([value]):
-        if node.kind.initialized:
+    guarded = {node for node in ancestors([value]) if node.kind.initialized}
+    for node in ancestors([value], stop=guarded):
+        if node in guarded:
             continue
         inputs = tuple(changed.get(x, x) for x in node.inputs)
         if node.kind.reads:

@@ -2,6 +2,7 @@
 
 import collections
 import itertools
+import re
 import signal
 import threading
 import types
@@ -434,6 +435,73 @@ def test_many_shapes_keep_the_cache_bounded(sess):
     for n in range(200):
         assert sess.run(y, {x: np.zeros(n)}).shape == (n,)
     assert len(sess._plans) <= 64
+
+
+N = 2**24  # float32[N, N] has 2**50 bytes, more than a process can address
+COLUMN = np.zeros((N, 1), np.float32)
+
+
+def _outer(x):
+    return x + tg.transpose(x)
+
+
+@pytest.mark.parametrize(("name", "build"), [
+    ("sum", lambda x: tg.add(x, tg.transpose(x), name="sum")),
+    ("sum", lambda x: tg.reduce_sum(tg.add(x, tg.transpose(x), name="sum"))),
+    ("sum", lambda x: tg.reduce_sum(tg.reshape(tg.add(x, tg.transpose(x), name="sum"), [-1]))),
+    ("zeros", lambda x: tg.zeros([N, N])),
+    ("huge", lambda x: tg.zeros([N, N, N, N], name="huge")),
+    ("huge", lambda x: tg.reduce_sum(tg.random_uniform([N, N, N, N], name="huge"))),
+    ("wide", lambda x: tg.broadcast_to(x, [N, N], name="wide")),
+    ("range", lambda x: tg.range(2**50)),
+    ("filled", lambda x: tg.fill(tg.shape(x)[0] * [1, 1], 1.0, name="filled")),
+    ("w/Initializer", lambda x: tg.Variable(lambda: tg.zeros([N, N]), name="w").initializer),
+    ("product", lambda x: tg.matmul(x, x, transpose_b=True, name="product")),
+])  # fmt: skip
+def test_memory_that_cannot_be_had(sess, name, build):
+    x = tg.placeholder(tg.float32, [None, 1], name="x")
+    with pytest.raises(tg.errors.ResourceExhaustedError, match=f"no memory for '.*{name}") as error:
+        sess.run(build(x), {x: COLUMN})
+    assert re.search(r"\[16777216,16777216.*takes [0-9,]{21,} bytes|int64\[", str(error.value))
+    assert __file__ in str(error.value) and isinstance(error.value, MemoryError)
+    assert sess.run(x + 1.0, {x: [[1.0]]}) == 2.0
+
+
+def test_a_feed_and_a_constant_without_memory(sess):
+    x = tg.placeholder(tg.float32, name="x")
+    wide = np.broadcast_to(np.float64(0.0), (N, N))
+    for value in (wide, np.broadcast_to(COLUMN, (N, N))):
+        with pytest.raises(MemoryError, match=r"'x:0'.*float32\[16777216,16777216\] takes 1,125,"):
+            sess.run(x, {x: value})
+        with pytest.raises(MemoryError, match="takes"):
+            tg.constant(value)
+        with pytest.raises(MemoryError, match="takes"):
+            tg.Variable(value)
+    with pytest.raises(MemoryError, match=r"the constant 'c': float32\[16777216,16777216\] takes"):
+        tg.constant(1.0, shape=[N, N], name="c")
+
+
+def test_plans_are_bounded_in_bytes_too(sess, monkeypatch):
+    monkeypatch.setattr("tinygraph.session.BYTES_KEPT", 2**20)
+    x = tg.placeholder(tg.float32, [None])
+    y = tg.reduce_sum(tg.exp(x) * tg.tanh(x) + x)
+    for n in range(20):
+        sess.run(y, {x: np.zeros(2**14 + n)})  # 64 KiB a buffer
+    held = [plan.bytes for plan in sess._plans.values()]
+    assert 4 <= len(held) <= 8 and min(held) >= 2**16 and sum(held) <= 2**20
+    assert next(reversed(sess._plans))[-1][1] == (2**14 + 19,)
+    wide = tg.placeholder(tg.float32, [None, 1])
+    z = tg.reduce_sum(tg.exp(_outer(wide)))
+    for n in range(5):
+        sess.run(z, {wide: np.zeros((600 + n, 1))})  # 1.4 MB: the latest four are kept all the same
+    assert len(sess._plans) == 4 == len(sess._orders)
+
+
+def test_a_plan_counts_what_it_made_not_what_the_graph_holds(sess):
+    x, table = tg.placeholder(tg.float32, []), tg.constant(np.arange(5000, dtype=np.float32))
+    for y, least, most in [(table * x, 0, 200), ((table + 1.0) * x, 20000, 20200)]:
+        sess.run(y, {x: 2.0})
+        assert least <= next(reversed(sess._plans.values())).bytes <= most
 
 
 def test_threads_share_a_session(sess):

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import expect, function, named, sequence, text
-from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, TinygraphError
+from tinygraph.errors import (
+    DTypeError, GraphError, InvalidArgumentError, ResourceExhaustedError, TinygraphError,
+)  # fmt: skip
 from tinygraph.graph import Graph, Node, Operation, get_default_graph
 from tinygraph.spec import (
     MAX_RANK, SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, broadcast, float32,
-    normalize_axis, to_array,
+    no_memory, normalize_axis, to_array,
 )  # fmt: skip
 
 _registry: dict[str, Op] = {}
@@ -330,7 +332,11 @@ def as_nodes(values: Any, dtype: DType | None = None) -> list[Node]:
 
 def constant(array: np.ndarray, name: str = "Const", graph: Graph | None = None) -> Node:
     """A Const node that holds a private, read-only copy of `array`."""
-    array = np.array(array)
+    try:
+        array = np.array(array)
+    except MemoryError:
+        spec = Spec(Shape.of(array.shape), as_dtype(array.dtype))
+        raise ResourceExhaustedError(no_memory(f"the constant {name!r}", spec)) from None
     array.flags.writeable = False
     spec = Spec(Shape.of(array.shape), as_dtype(array.dtype), array)
     return (graph or get_default_graph()).add(const, (), {"value": array}, spec, name)

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygraph.arguments import integer, sequence, shown, text
-from tinygraph.errors import DTypeError, InvalidArgumentError, OutOfRangeError, ShapeError
+from tinygraph.errors import (
+    DTypeError, InvalidArgumentError, OutOfRangeError, ResourceExhaustedError, ShapeError,
+)  # fmt: skip
 
 
 def _limits(dtype: np.dtype) -> tuple[Any, Any]:
@@ -338,6 +340,11 @@ class Spec(NamedTuple):
         """The value, if all of it is known."""
         return None if self.value is None or self.value.dtype == object else self.value
 
+    @property
+    def bytes(self) -> int:
+        """Of its arrays; 0 where the shape is unknown."""
+        return (self.shape.num_elements() or 0) * self.dtype.size
+
     def __str__(self) -> str:
         """`float32[100,256]`, as in the comments of a generated program."""
         if self.shape.dims is None:
@@ -431,7 +438,17 @@ def to_array(value: Any, dtype: DType | None = None, by_value: bool = False) -> 
         dtype = _default_dtype(array) if weak else as_dtype(array.dtype)
     if weak and not by_value and dtype.is_bool and array.dtype.kind != "b":
         raise DTypeError(f"{_describe(value, array)} is not bool without loss")
-    return _checked_cast(array, dtype)
+    try:
+        return _checked_cast(array, dtype)
+    except MemoryError:
+        spec = Spec(Shape.of(array.shape), dtype)
+        raise ResourceExhaustedError(no_memory("an array", spec)) from None
+
+
+def no_memory(what: str, spec: Spec) -> str:
+    """The message of a ResourceExhaustedError: there is no memory for `what`, of that spec."""
+    size = f"takes {spec.bytes:,} bytes" if spec.shape.is_fully_defined() else "is too large"
+    return f"no memory for {what}: {spec} {size}"
 
 
 def _is_masked(value: Any, depth: int = 64) -> bool:

@@ -42,6 +42,7 @@ class Code:
         self.state_of = state_of
         self.namespace: dict[str, Any] = {"np": np, "compiled": compiled}
         self.lines: dict[int, Computed] = {}
+        self.allocations: dict[int, Computed] = {}  # the lines that only make arrays, and for what
         self.bytes = sum(memory.size.values())  # of the buffers and of the constants made here
         self._names: dict[Node, str] = {}
         self._spares: dict[Node, str] = {}
@@ -52,6 +53,7 @@ class Code:
         self._returned: set[Node] = set()
         self._written: dict[Node, str] = {}  # the functions that are written for nodes
         self._kernels: dict[tuple[str, ...], str] = {}  # their sources without a name
+        self._arrays: dict[str, Node] = {}  # the text of a line that only makes arrays -> for what
         self._head: list[Line] = []
         self._body: list[Line] = []
         self._emit()
@@ -72,14 +74,19 @@ class Code:
             self._spares[variable] = name
             if variable.shape.is_fully_defined():
                 dims, dtype = variable.shape.dims, variable.dtype.name
-                self._line(f"{name} = variables.new({variable.op_name!r}, {dims}, {dtype!r})")
+                self._new(f"{name} = variables.new({variable.op_name!r}, {dims}, {dtype!r})", node)
         for node in self.program.nodes:
             if node in self.memory.buffer:
                 self._names[node] = buffers[self.memory.buffer[node]]
             self._emit_node(node)
         self._emit_updates()
         results = [self._result(node) for node in self.program.results]
-        self._line(f"return ({', '.join(results)}{',' if len(results) == 1 else ''})")
+        text = f"return ({', '.join(results)}{',' if len(results) == 1 else ''})"
+        copied = [node for node in self.program.results if node not in self.memory.fresh]
+        if copied:
+            self._new(text, max(copied, key=lambda node: node.spec.bytes))
+        else:
+            self._line(text)
 
     def _emit_node(self, node: Node) -> None:
         kind = node.kind
@@ -103,7 +110,7 @@ class Code:
         elif node in self.memory.fresh:
             name = self._names[node] = self._unique("r#")
             dims, dtype = node.spec.shape.dims, numpy_name(node.spec.dtype)
-            self._line(f"{name} = np.empty({dims}, {dtype})")
+            self._new(f"{name} = np.empty({dims}, {dtype})", node)
             self._line(self._call(node, out=name), node)
         elif node in self.memory.buffer:
             self._line(self._call(node, out=self._names[node]), node)
@@ -130,7 +137,10 @@ class Code:
         kind = node.kind
         name = self._names[node] = self._unique("v#" if kind.view else "d#")
         if kind.view and node.spec.shape.is_fully_defined() and not is_foreign(kind.kernel):
-            view = self._view_once(node)
+            try:
+                view = self._view_once(node)
+            except (MemoryError, ValueError):  # the run will raise it, and name the node
+                view = None
             if view is not None:
                 self._static[node] = view
                 self._head.append((f"{name} = {self._call(node)}", node))
@@ -267,20 +277,32 @@ class Code:
         rooms = self.memory.room
         lodgers = Counter(rooms)
         memories = {}
+        largest: dict[int, Node] = {}
+        for node, i in self.memory.buffer.items():
+            if rooms[i] not in largest or node.spec.bytes > largest[rooms[i]].spec.bytes:
+                largest[rooms[i]] = node
         for i, (name, spec) in enumerate(zip(buffers, self.memory.specs, strict=True)):
             dims, dtype, room = spec.shape.dims, numpy_name(spec.dtype), rooms[i]
             if lodgers[room] == 1:
                 text = f"{name} = np.empty({dims}, {dtype})"
+                self._arrays[text] = largest[room]
             else:
                 if room == i:
                     memories[room] = self._unique("m#")
                     size = self.memory.size[room]
-                    self._head.append((f"{memories[room]} = np.empty({size}, np.uint8)", None))
+                    text = f"{memories[room]} = np.empty({size}, np.uint8)"
+                    self._arrays[text] = largest[room]
+                    self._head.append((text, None))
                 text = f"{name} = np.ndarray({dims}, {dtype}, {memories[room]})"
             self._head.append((text, None))
 
     def _line(self, text: str, node: Node | None = None) -> None:
         self._body.append((text, node))
+
+    def _new(self, text: str, node: Node) -> None:
+        """A line that makes an array for the node, or several of which its is the largest."""
+        self._arrays[text] = node
+        self._line(text)
 
     def _assemble(self) -> list[str]:
         """The source in pieces, to be compiled one by one; short programs are one piece."""
@@ -298,14 +320,18 @@ class Code:
         widths = [len(text) for lines in pieces for text, node in lines if node is not None]
         column = min(max(widths, default=0), COMMENT_COLUMN)
         lines = [line for piece in pieces for line in piece]
-        user_node, in_place = self.program.trace.user_node, self.memory.inplace
-        for number, (_, node) in enumerate(lines[len(self._head) :], start=len(self._head) + 1):
-            if node is not None:
-                made = Computed(user_node[node], node.kind, node.spec, node in in_place)
-                self.lines[number] = made
+        for number, (text, node) in enumerate(lines, start=1):
+            if node is not None and number > len(self._head):
+                self.lines[number] = self._computed(node)
+            elif text.lstrip() in self._arrays:
+                self.allocations[number] = self._computed(self._arrays[text.lstrip()])
         if len(functions) == 1:
             pieces = [lines]
         return ["".join(_commented(*line, column) + "\n" for line in piece) for piece in pieces]
+
+    def _computed(self, node: Node) -> Computed:
+        user = self.program.trace.user_node[node]
+        return Computed(user, node.kind, node.spec, node in self.memory.inplace)
 
 
 def guarded(kernel: Callable, node: Node) -> Callable:

@@ -86,12 +86,8 @@ def plan_memory(program: Program) -> Memory:
 
 def _size(spec: Spec) -> Any:
     """What free memory is found by; large values find what is less than twice their size."""
-    size = _bytes(spec)
+    size = spec.bytes
     return size.bit_length() if size >= SHARED else (spec.shape.dims, spec.dtype)
-
-
-def _bytes(spec: Spec) -> int:
-    return (spec.shape.num_elements() or 0) * spec.dtype.size
 
 
 def _buffer(memory: Memory, buffers: dict[tuple, int], pool: list[int], spec: Spec) -> int:
@@ -103,7 +99,7 @@ def _buffer(memory: Memory, buffers: dict[tuple, int], pool: list[int], spec: Sp
     room = pool.pop() if pool else len(memory.specs)
     memory.specs.append(Spec(Shape.of(spec.shape.dims), spec.dtype))
     memory.room.append(room)
-    memory.size[room] = max(memory.size.get(room, 0), _bytes(spec))
+    memory.size[room] = max(memory.size.get(room, 0), spec.bytes)
     return buffers.setdefault((room, look), len(memory.specs) - 1)
 
 

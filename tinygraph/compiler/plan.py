@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import linecache
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from tinygraph.compiler.codegen import Code
+from tinygraph.compiler.codegen import Code, Computed
 from tinygraph.compiler.fuse import fuse, gather_scales
 from tinygraph.compiler.loops import make_loops
 from tinygraph.compiler.memory import plan_memory
@@ -20,7 +21,7 @@ from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError,
 )  # fmt: skip
 from tinygraph.graph import Node, collector_paused
-from tinygraph.spec import Spec
+from tinygraph.spec import Spec, no_memory
 
 if TYPE_CHECKING:
     from tinygraph.compiler.profile import Clocked, Recording
@@ -35,18 +36,22 @@ class Plan:
         self.source = code.source
         self.filename = f"<tinygraph program {next(_serial)}>"
         self.lines = code.lines
+        self._allocations = code.allocations
         self.specs = program.specs
         self.bytes = code.bytes
         self._first_line = {self.filename: 0}  # of what was compiled as that file, in `source`
         line = 0
         for i, piece in enumerate(code.pieces):
             filename = f"{self.filename[:-1]}, part {i}>" if len(code.pieces) > 1 else self.filename
-            exec(compile(piece, filename, "exec"), code.namespace)  # our own source
             lines = piece.splitlines(keepends=True)
-            linecache.cache[filename] = (len(piece), None, lines, filename)
             weakref.finalize(self, linecache.cache.pop, filename, None)
+            linecache.cache[filename] = (len(piece), None, lines, filename)
             self._first_line[filename] = line
             line += len(lines)
+            try:
+                exec(compile(piece, filename, "exec"), code.namespace)  # our own source
+            except (MemoryError, ValueError) as error:  # of a buffer
+                self._explain(error)
         self.step = code.namespace.pop("step")  # so that the plan is in no cycle
 
     def __call__(self, variables: Any, *feeds: np.ndarray) -> tuple:
@@ -72,28 +77,36 @@ class Plan:
 
     def _explain(self, error: Exception) -> NoReturn:
         """Raise what went wrong as the error of the node whose line it was."""
-        node = self._at_fault(error)
-        if node is None:
+        made, only_allocates = self._at_fault(error)
+        if made is None:
             raise error
+        node, spec = made.node, made.spec
+        is_too_large = only_allocates or spec.bytes > sys.maxsize
         if isinstance(error, OpError):
             kind: type[OpError] = type(error)
-        elif isinstance(error, MemoryError):
+        elif isinstance(error, MemoryError) or is_too_large and isinstance(error, ValueError):
             kind = ResourceExhaustedError
         elif isinstance(error, ValueError | IndexError | ArithmeticError):
             kind = InvalidArgumentError
         else:
             kind = InternalError
         message = str(error) or type(error).__name__
+        if kind is ResourceExhaustedError:
+            message = f"{no_memory(repr(node.op_name), spec)} ({message})"
         raise kind(f"{message}\n{describe(node, self.specs)}", node) from error
 
-    def _at_fault(self, error: Exception) -> Node | None:
+    def _at_fault(self, error: Exception) -> tuple[Computed | None, bool]:
+        """What the line computes at which the error came, and whether it only makes arrays."""
         trace = error.__traceback__
         while trace is not None:
             first = self._first_line.get(trace.tb_frame.f_code.co_filename)
-            if first is not None and first + trace.tb_lineno in self.lines:
-                return self.lines[first + trace.tb_lineno].node
+            if first is not None:
+                number = first + trace.tb_lineno
+                for lines in (self.lines, self._allocations):
+                    if number in lines:
+                        return lines[number], lines is self._allocations
             trace = trace.tb_next
-        return None
+        return None, False
 
 
 def compile_plan(

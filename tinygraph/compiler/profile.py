@@ -187,9 +187,7 @@ def _part(text: bytes, lines: Mapping[int, Computed], number: int) -> Part:
     if line is None:
         return Part(source)
     node, kind, spec, in_place = line
-    written = 0
-    if not (kind.view or kind.reads or kind.effect):
-        written = (spec.shape.num_elements() or 0) * spec.dtype.size
+    written = 0 if kind.view or kind.reads or kind.effect else spec.bytes
     inputs = tuple(x.op_name for x in node.inputs)
     return Part(
         source, node.op_name, node.kind.name, inputs, node.where, str(spec), written, in_place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,13 +11,15 @@ import numpy as np
 
 from tinygraph.arguments import named
 from tinygraph.errors import (
-    DTypeError, GraphError, InvalidArgumentError, ShapeError, TinygraphError,
+    DTypeError, GraphError, InvalidArgumentError, ResourceExhaustedError, ShapeError,
+    TinygraphError,
 )  # fmt: skip
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, registry
 from tinygraph.op import constant as const_node
 from tinygraph.spec import (
-    SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, broadcast, float32, int32, to_array,
+    SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, broadcast, float32, int32, no_memory,
+    to_array,
 )  # fmt: skip
 
 
@@ -58,13 +61,17 @@ def constant(
     array = to_array(value, None if dtype is None else as_dtype(dtype))
     if shape is not None:
         dims = tuple(int(size) for size in Shape(shape))
-        size = int(np.prod(dims, dtype=np.int64))
+        size = math.prod(dims)
         if verify_shape and array.shape != dims:
             raise ShapeError(f"the value has shape {array.shape}, not {dims}")
         if array.size > size or not array.size and size:
             raise ShapeError(f"{array.size} values do not make a constant of shape {dims}")
         flat = array.reshape(-1)
-        array = np.concatenate([flat, np.repeat(flat[-1:], size - flat.size)]).reshape(dims)
+        try:
+            array = np.concatenate([flat, np.repeat(flat[-1:], size - flat.size)]).reshape(dims)
+        except (MemoryError, ValueError, OverflowError):  # NumPy has all three for "too large"
+            spec = Spec(Shape.of(dims), as_dtype(array.dtype))
+            raise ResourceExhaustedError(no_memory(f"the constant {name!r}", spec)) from None
     return const_node(array, name=name)
 
 
@@ -350,7 +357,7 @@ SMALL = 1000  # elements; as in TF, zeros and ones of fewer are plain constants
 def _constant_if_small(shape: Any, number: int, dtype: Any, name: str) -> Node:
     dims = as_shape(shape)
     if not isinstance(dims, Node) and all(isinstance(d, int | np.integer) for d in dims):
-        if np.prod(dims, dtype=np.int64) < SMALL and min(dims, default=0) >= 0:
+        if math.prod(map(int, dims)) < SMALL and min(dims, default=0) >= 0:
             return const_node(np.full(dims, number, as_dtype(dtype).numpy), name=name)
     return _filled(dims, number, dtype, name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
@@ -133,7 +134,7 @@ class Session:
         self._plans: OrderedDict[tuple, Plan] = OrderedDict()
         self._orders: dict[tuple, tuple] = {}  # fetches and feeds in any order -> a plan's key
         self._lock = threading.RLock()
-        self._is_running = self._lock._is_owned  # type: ignore[attr-defined]  # by this thread
+        self._is_held = self._lock._is_owned  # type: ignore[attr-defined]  # by this thread
         self._contexts: list = []
         self._closed = False
         self._graph_size = len(self.graph.nodes)
@@ -177,8 +178,8 @@ class Session:
             *fetched.tensors, None, *fetched.targets, None,
             *[(node, array.shape) for node, array in feeds.items()],
         )  # fmt: skip
-        if self._is_running() and (run_metadata is None or run_metadata.lock is not self._lock):
-            raise FailedPreconditionError(NESTED)
+        if self._is_held():
+            self._check_nesting()
         with self._lock:
             if self._closed:
                 raise FailedPreconditionError(CLOSED)
@@ -195,9 +196,17 @@ class Session:
                 values = traced(plan, self._variables, feeds.values(), options, run_metadata)
         return values[0] if structure is None else structure(iter(values))
 
-    def _check_not_running(self) -> None:
-        if self._is_running():
-            raise FailedPreconditionError(NESTED)
+    def _check_nesting(self) -> None:
+        """Raise within a run of this session; free the lock if an interrupted one has left it."""
+        frame = sys._getframe(2)
+        while frame is not None:
+            if frame.f_code in HOLDERS and frame.f_locals.get("self") is self:
+                if HOLDERS[frame.f_code]:
+                    raise FailedPreconditionError(NESTED)
+                return
+            frame = frame.f_back  # type: ignore[assignment]
+        while self._is_held():
+            self._lock.release()
 
     def source(self, fetches: Any, feed_dict: Mapping | None = None) -> str:
         """The program that `run` executes for these fetches and feeds.
@@ -245,9 +254,8 @@ class Session:
         from tinygraph.timeline import RunMetadata, RunOptions
 
         options, metadata = RunOptions(trace_level=RunOptions.FULL_TRACE), RunMetadata()
-        self._check_not_running()
+        self._check_nesting()
         with self._lock:  # taken before the clock starts, so that no waiting counts
-            metadata.lock = self._lock
             start = perf_counter_ns()
             self.run(fetches, feed_dict, options, metadata)
             stop = perf_counter_ns()
@@ -461,7 +469,7 @@ class Session:
         """Give a variable a value: `variable.load(value, session)`."""
         ((node, array),) = self._feeds({variable.initial_value: value}).items()
         _check_fed(node, array)
-        self._check_not_running()
+        self._check_nesting()
         with self._lock:
             if self._closed:
                 raise FailedPreconditionError(CLOSED)
@@ -469,13 +477,22 @@ class Session:
 
     def close(self) -> None:
         """Free the plans and the variables' values; a closed session cannot run."""
-        self._check_not_running()
+        self._check_nesting()
         with self._lock:
             self._closed = True
             self._plans.clear()
             self._orders.clear()
             self._variables.clear()
             self._states.clear()
+
+
+HOLDERS = {
+    Session.run.__code__: True,
+    Session._load.__code__: True,
+    Session.close.__code__: True,
+    Session._recorded.__code__: False,  # which holds the lock around a run
+}
+"""The code that holds a session's lock, and whether no run may be within it."""
 
 
 def _check_fed(node: Node, array: np.ndarray) -> None:

@@ -69,7 +69,6 @@ class RunMetadata:
 
     def __init__(self):
         self.recording: Recording | None = None
-        self.lock: Any = None  # the session's, while that holds it to profile a run
 
     @property
     def profile(self) -> Profile | None:

@@ -30,6 +30,7 @@ RTOL = {"float64": 1e-13, "float32": 4e-6, "float16": 2e-2}
 # Registered ops that need no case of their own, with the reason.
 NO_CASE = {
     "_Arg": "stands for a feed inside a program being compiled",
+    "_Fits": "has no value: see test_sizes.py",
     "Const": "every case with a Python or NumPy operand has one",
     "Placeholder": "every input of every case is one",
     "NoOp": "has no value: see test_state.py",

@@ -20,7 +20,7 @@ import numpy as np
 
 from tinygraph.errors import InvalidArgumentError, OverwrittenUpdateWarning, TinygraphError
 from tinygraph.graph import Graph, Node, ancestors, new_node, warn
-from tinygraph.op import Op, argument, const, repeated
+from tinygraph.op import Op, Rule, argument, const, fits, may_not_fit, repeated
 from tinygraph.ops.array import ensure_shape
 from tinygraph.spec import Shape, Spec
 
@@ -48,6 +48,9 @@ class Trace(Graph):
         key = self._key(kind, inputs, attrs)
         if key is not None and key in self.memo:
             return self.memo[key]
+        if inputs and may_not_fit(kind, inputs):
+            rule = Rule(kind, inputs, attrs)
+            self.add(fits, rule.inputs, {"rule": rule}, spec, "")
         node = self._simpler(kind, inputs, attrs, spec)
         if node is None:
             node = new_node(kind, inputs, attrs, spec)

@@ -12,7 +12,7 @@ from tinygraph.graph import (
     get_default_graph, name_scope, session_for,
 )  # fmt: skip
 from tinygraph.op import Op, as_node, check_dtypes, composite
-from tinygraph.ops.array import ensure_shape, identity
+from tinygraph.ops.array import identity
 from tinygraph.ops.math import add, subtract
 from tinygraph.spec import UNKNOWN, Shape, Spec, as_dtype, float32
 
@@ -314,12 +314,12 @@ replace_op = composite(
     """,
 )  # fmt: skip
 assign_add_op = composite(
-    "AssignAdd", lambda ref, value: add(ref, ensure_shape(value, ref.shape)), None, None,
+    "AssignAdd", lambda ref, value: add(ref, value), None, None,
     params=("ref", "value"), infer=_assign_spec, updates="relative",
     doc="ref + value, which becomes the variable's value.",
 )  # fmt: skip
 assign_sub_op = composite(
-    "AssignSub", lambda ref, value: subtract(ref, ensure_shape(value, ref.shape)), None, None,
+    "AssignSub", lambda ref, value: subtract(ref, value), None, None,
     params=("ref", "value"), infer=_assign_spec, updates="relative",
     doc="ref - value, which becomes the variable's value.",
 )  # fmt: skip

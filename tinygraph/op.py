@@ -553,7 +553,7 @@ def may_not_fit(op: Op, inputs: tuple[Node, ...]) -> bool:
         dims = x.spec.shape.dims
         if dims is None or None in dims:
             return True
-    return any([inputs[i].spec.constant is None for i in op.static])
+    return any(inputs[i].spec.constant is None for i in op.static)
 
 
 class Rule:
@@ -581,8 +581,8 @@ class Rule:
 
 
 fits = Op(
-    "_Fits", lambda *arrays, rule: rule.check(*arrays), lambda *inputs, rule: Spec(UNKNOWN, float32),
-    effect=True,
+    "_Fits", lambda *arrays, rule: rule.check(*arrays),
+    lambda *inputs, rule: Spec(UNKNOWN, float32), effect=True,
     doc="""Whether arrays are what an op takes, where only the run knows their sizes: else the op's
     own error. The compiler puts it before an op; NumPy's broadcasting never stands in for a rule.
     """,

@@ -24,6 +24,7 @@ LAYERS = """
     arguments
     spec
     graph
+    pickling
     op
     ops
     initializers

@@ -11,6 +11,7 @@ Build a graph of placeholders, variables and ops, ask for gradients as more grap
 
 import importlib
 
+from tinygraph import pickling as _pickling
 from tinygraph.graph import collector_paused as _collector_paused
 
 __version__ = "0.1.0"

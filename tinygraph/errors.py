@@ -14,6 +14,10 @@ class TinygraphError(Exception):
     def __str__(self) -> str:  # KeyError would print the repr of the message
         return self.message
 
+    def __reduce__(self):  # in another process, or a copy, it is the message that counts
+        notes = getattr(self, "__notes__", None)
+        return type(self), (self.message,), notes and {"__notes__": notes}
+
     @property
     def op(self):
         """The operation at fault, or None (TF: `OpError.op`)."""

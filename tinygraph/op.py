@@ -12,7 +12,8 @@ import numpy as np
 
 from tinygraph.arguments import expect, function, named, sequence, text
 from tinygraph.errors import (
-    DTypeError, GraphError, InvalidArgumentError, ResourceExhaustedError, TinygraphError,
+    DTypeError, GraphError, InvalidArgumentError, NotFoundError, ResourceExhaustedError,
+    TinygraphError,
 )  # fmt: skip
 from tinygraph.graph import Graph, Node, Operation, get_default_graph
 from tinygraph.spec import (
@@ -264,6 +265,8 @@ def _signature(params: tuple[str, ...]) -> inspect.Signature:
 
 def op_named(name: str) -> Op:
     """The op of a type name; what pickles refer to."""
+    if name not in _registry:
+        raise NotFoundError(f"no op is called {name!r} here: import what defines it, then unpickle")
     return _registry[name]
 
 

@@ -140,6 +140,12 @@ class Session:
         self._graph_size = len(self.graph.nodes)
         self._growths, self._grown_at, self._warned = 0, "", False
 
+    def __reduce__(self):
+        raise DTypeError(
+            "a Session belongs to its process and can be neither pickled nor copied; pickle its "
+            "graph, and the values that sess.run(tg.global_variables()) returns"
+        )
+
     # ---------------------------------------------------------------- running
 
     def run(

@@ -68,6 +68,9 @@ class VariableStore:
         self.opened: dict[str, int] = {}
         self.scope = VariableScope("")
 
+    def __getstate__(self) -> dict[str, Any]:  # a copy starts outside of all blocks
+        return vars(self) | {"scope": VariableScope("")}
+
     def unique(self, name: str) -> str:
         """`name`, or `name_1`, ..., whichever no variable scope has had yet."""
         count, candidate = 0, name

@@ -132,7 +132,8 @@ def call_kernel(node: Node, arrays: list[Any], **options: Any) -> np.ndarray:
     static = node.kind.static
     operands = [as_static(x) if i in static else x for i, x in enumerate(arrays)]
     with np.errstate(all="ignore"):
-        return np.asarray(node.kind.kernel(*operands, **options, **node.attrs))
+        result = node.kind.kernel(*operands, **options, **node.attrs)
+    return np.asarray(result, order="K" if node.kind.view else "C")  # as an `out` would be
 
 
 def as_static(value: Any) -> Any:

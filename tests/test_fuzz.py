@@ -1,0 +1,63 @@
+"""Random graphs, held several ways against one another; by hand more: python -m tests.fuzz."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fuzz.graphs import KINDS, attack
+
+from tinygraph.compiler import memory, plan, rewrite
+
+pytestmark = pytest.mark.default_passes
+
+GRAPHS = 150
+
+
+def first_fault(graphs, **options):
+    for found in attack(graphs, seed=2026, **options):
+        if found.faults:
+            return found
+    return found
+
+
+def test_all_ways_to_run_a_graph_agree():
+    """Sessions with and without passes, the interpreter, what is fed and what is written down."""
+    found = first_fault(GRAPHS, ways=3)
+    assert not found.faults, "\n".join(map(str, found.faults[0]))
+    assert found.runs > 2 * GRAPHS and found.errors < found.runs / 10
+    assert set(found.kinds) == set(KINDS)
+    assert len(found.ops) > 120, sorted(found.ops)
+
+
+# ---------------------------------------------------------------- planted faults
+
+
+def test_a_buffer_taken_too_early_is_found(monkeypatch):
+    takes_over = memory._takes_over
+
+    def hasty(node, x, places, last):
+        return x in places.buffer and takes_over(node, x, places, {**last, x: node})
+
+    monkeypatch.setattr(memory, "_takes_over", hasty)
+    assert first_fault(100, kinds=("exact",), ways=2).faults
+
+
+def test_nodes_merged_that_differ_are_found(monkeypatch):
+    key = rewrite.Trace._key
+    monkeypatch.setattr(rewrite.Trace, "_key", lambda self, kind, inputs, attrs: key(
+        self, kind, inputs, attrs if kind is rewrite.const else {}))  # fmt: skip
+    assert first_fault(100, kinds=("exact", "smooth"), ways=2).faults
+
+
+def test_a_wrong_factor_is_found(monkeypatch):
+    fuse = plan.fuse
+
+    def off(program):
+        fuse(program)
+        for node in program.nodes:
+            value = node.attrs.get("value")
+            if node.kind is rewrite.const and value.dtype == np.float32 and value.size == 1:
+                node.attrs = {"value": value * np.float32(1 + 1e-4)}
+
+    monkeypatch.setattr(plan, "fuse", off)
+    assert first_fault(100, kinds=("smooth",), ways=2).faults

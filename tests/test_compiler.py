@@ -94,7 +94,7 @@ def test_what_is_not_needed_is_not_run(sess):
     x = tg.placeholder(tg.float32, [3], name="x")
     y = tg.tanh(x)
     (g,) = tg.gradients(tg.reduce_sum(y + tg.exp(x)), x)
-    assert "tanh" in sess.source(g, {x: np.zeros(3)})
+    assert "exp" in sess.source(g, {x: np.zeros(3)})
     (g,) = tg.gradients(tg.reduce_sum(y + 2.0 * x), y)
     assert "def step(variables, x):\n    return" in sess.source(g, {x: np.zeros(3)})
 
@@ -191,7 +191,7 @@ def scalings(source):
 def test_one_factor_holds_the_learning_rate_and_the_mean():
     x = tg.placeholder(tg.float32, [8, 4])
     w, b = tg.Variable(tg.ones([4, 3])), tg.Variable(tg.zeros([3]))
-    hidden = tg.tanh(tg.matmul(x, w) + b)
+    hidden = tg.exp(tg.matmul(x, w) + b)
     loss = tg.reduce_mean(tg.reduce_sum(hidden, 1))
     train = tg.train.GradientDescentOptimizer(0.5).minimize(loss)
     feed = {x: np.ones((8, 4))}

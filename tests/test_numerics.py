@@ -180,6 +180,187 @@ def test_atan2_in_all_quadrants():
     equals(tg.atan2(y, x).eval(), np.arctan2(y, x))
 
 
+# ---------------------------------------------------------------- NaN stays visible
+
+
+def test_nan_makes_the_gradient_of_an_extreme_nan():
+    for function in (tg.reduce_max, tg.reduce_min):
+        x = [[1.0, NAN, 3.0], [1.0, 1.0, 1.0]]
+        equals(slopes(lambda x, f=function: f(x, 1), x)[0], [[NAN] * 3, [1 / 3] * 3])
+        equals(slopes(function, [1.0, NAN])[0], [NAN, NAN])
+
+
+@pytest.mark.parametrize("function", [tg.maximum, tg.minimum])
+def test_beside_nan_the_second_of_two_gets_the_gradient(function):
+    """As in TF 1.15."""
+    equals(slopes(function, [1.0, NAN, NAN], [NAN, 1.0, NAN]), [[0] * 3, [1] * 3])
+
+
+@pytest.mark.parametrize(
+    ("function", "slope"),
+    [
+        (tg.nn.relu, 0), (tg.nn.leaky_relu, 0.2), (tg.nn.selu, NAN),
+        (tg.nn.elu, NAN), (tg.nn.sigmoid, NAN), (tg.tanh, NAN), (tg.nn.softplus, NAN), (tg.abs, 0),
+        (lambda x: tg.clip_by_value(x, -1.0, 1.0), 0),
+    ],
+)  # fmt: skip
+def test_slopes_at_nan(function, slope):
+    """TF 1.15's, but for elu and selu, which have numbers there."""
+    equals(slopes(function, NAN)[0], slope)
+
+
+# ---------------------------------------------------------------- no product before its time
+
+ONE = 1.0
+
+
+@pytest.mark.parametrize(
+    ("function", "xs", "g", "right"),
+    [
+        (tg.divide, [1e30, 1e20], 1e30, [1e10, -1e20]),
+        (tg.div_no_nan, [1e30, 1e20], 1e30, [1e10, -1e20]),
+        (tg.atan2, [3e20, 4e20], 1e21, [1.6, -1.2]),
+        (tg.atan2, [3e-25, 4e-25], 1e-10, [1.6e14, -1.2e14]),
+        (tg.atan, [1e20], 1e20, [1e-20]),
+        (tg.nn.softsign, [-1e20], 1e20, [1e-20]),
+        (tg.reciprocal, [1e-20], 1e-10, [-1e30]),
+        (tg.reciprocal, [1e25], 1e30, [-1e-20]),
+        (tg.rsqrt, [1e-30], 1e-10, [-0.5e35]),
+        (tg.norm, [[3e20, 4e20]], ONE, [[0.6, 0.8]]),
+        (tg.norm, [[3e-25, 4e-25]], ONE, [[0.6, 0.8]]),
+        (lambda x: tg.norm(x, 3), [[3e20, 0.0]], ONE, [[1, 0]]),
+        (tg.nn.l2_normalize, [[3e20, 0.0]], [0.0, 1.0], [[0, 1 / 3e20]]),
+        (lambda x: tg.global_norm([x]), [[3e-25, 4e-25]], ONE, [[0.6, 0.8]]),
+    ],
+)
+def test_gradients_of_float32_in_its_range_are_reached(function, xs, g, right):
+    got = slopes(function, *xs, g=g, dtype=tg.float32)
+    for found, expected in zip(got, right, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e20, 1.0, 1e-25, 1e-44])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_norms_at_any_scale(dtype, scale):
+    scale = float(dtype(scale if dtype == np.float32 else scale**7))
+    x = np.array([[3.0, 4.0], [0.0, 0.0], [1.0, 0.0]]).astype(dtype) * dtype(scale)
+    tolerance = 1e-6 if scale == 0 or scale > np.finfo(dtype).tiny else 0.3
+    for keepdims in (False, True):
+        right = np.array([5.0, 0.0, 1.0]) * scale
+        got = tg.norm(x, axis=1, keepdims=keepdims).eval().reshape(-1)
+        np.testing.assert_allclose(got, right, rtol=tolerance)
+    np.testing.assert_allclose(tg.norm(x).eval(), 26**0.5 * scale, rtol=tolerance)
+    cube = tg.norm(x, 3, axis=1).eval()
+    np.testing.assert_allclose(cube, np.array([91 ** (1 / 3), 0, 1]) * scale, rtol=tolerance)
+    spectral = tg.norm(np.diag(x[0]), 2, axis=[0, 1]).eval()
+    np.testing.assert_allclose(spectral, 4 * scale, rtol=tolerance)
+
+
+def test_norms_of_what_is_not_finite():
+    for ord in (2, 3):
+        got = tg.norm([[INF, 1.0], [NAN, 1.0], [-INF, INF]], ord, axis=1).eval()
+        equals(got, [INF, NAN, INF])
+
+
+def test_l2_normalize_in_any_range():
+    """Its doc's formula, where squares leave the dtype's range, and at 0."""
+    for dtype, values in (
+        (np.float16, [300, 400]), (np.float16, [3e-3, 4e-3]), (np.float32, [3e20, 4e20]),
+    ):  # fmt: skip
+        got = tg.nn.l2_normalize(np.array(values, dtype)).eval()
+        np.testing.assert_allclose(got, [0.6, 0.8], rtol=4 * np.finfo(dtype).eps)
+    for dtype in (np.float16, np.float32):
+        y, slope = value_and_slope(tg.nn.l2_normalize, [0.0, 0.0], dtype)
+        equals(y, [0, 0])
+        equals(slope, [INF if dtype == np.float16 else np.float32(1e6)] * 2)
+    np.testing.assert_allclose(
+        tg.nn.l2_normalize(np.float32([3e-25, 4e-25])).eval(), [3e-19, 4e-19], rtol=1e-6
+    )
+    equals(tg.nn.l2_normalize([3.0, 4.0], epsilon=100.0).eval(), np.float32([0.3, 0.4]))
+    equals(tg.nn.l2_loss(np.float16([300])).eval(), np.float16(45000))
+
+
+def test_remainders_have_the_slope_of_their_quotient():
+    """1 - 9 * 0.1: floor(1 / 0.1) is 10, but the remainder is that of 9."""
+    equals(slopes(tg.floormod, 1.0, 0.1, dtype=tg.float32), [1, -9])
+    equals(slopes(tg.floormod, 1.0, 0.1), [1, -9])
+    equals(slopes(tg.truncatemod, -1.0, 0.1), [1, 9])
+    equals(slopes(tg.floormod, [7.5, -7.5], [2.0, 2.0]), [[1, 1], [-3, 4]])
+    equals(slopes(tg.truncatemod, [7.5, -7.5], [2.0, 2.0]), [[1, 1], [-3, 3]])
+
+
+# ---------------------------------------------------------------- saturated slopes
+
+SELU, SELU_BELOW = 1.0507009873554805, 1.6732632423543772
+TAILS = np.array([-80.0, -17.0, -3.0, 0.0, 1e-6, 3.0, 17.0, 40.0])
+
+
+def sigmoid_slope(x):
+    return 1 / (2 + 2 * np.cosh(x))
+
+
+SATURATED = {
+    "sigmoid": (tg.nn.sigmoid, sigmoid_slope, lambda x: -sigmoid_slope(x) * np.tanh(x / 2)),
+    "tanh": (tg.tanh, lambda x: np.cosh(x) ** -2.0, lambda x: -2 * np.tanh(x) / np.cosh(x) ** 2),
+    "softplus": (tg.nn.softplus, lambda x: np.exp(-np.logaddexp(0, -x)), sigmoid_slope),
+    "log_sigmoid": (
+        tg.log_sigmoid, lambda x: np.exp(-np.logaddexp(0, x)), lambda x: -sigmoid_slope(x)
+    ),
+    "elu": (tg.nn.elu, lambda x: np.exp(np.minimum(x, 0)), lambda x: np.exp(x) * (x <= 0)),
+    "selu": (
+        tg.nn.selu, lambda x: SELU * np.where(x < 0, SELU_BELOW * np.exp(x), 1),
+        lambda x: SELU * SELU_BELOW * np.exp(x) * (x < 0),
+    ),
+    "softsign": (
+        tg.nn.softsign, lambda x: (1 + abs(x)) ** -2.0,
+        lambda x: -2 * np.sign(x) / (1 + abs(x)) ** 3,
+    ),
+    "erf": (
+        tg.erf, lambda x: 2 / np.pi**0.5 * np.exp(-x * x),
+        lambda x: -4 * x / np.pi**0.5 * np.exp(-x * x),
+    ),
+    "atan": (tg.atan, lambda x: 1 / (1 + x * x), lambda x: -2 * x / (1 + x * x) ** 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SATURATED)
+def test_slopes_have_their_digits_where_the_value_is_saturated(name):
+    function, first, second = SATURATED[name]
+    exact = TAILS.astype(np.float32).astype(np.float64)
+    x = tg.constant(TAILS, tg.float32)
+    (slope,) = tg.gradients(function(x), x)
+    values = tg.get_default_session().run([slope, tg.gradients(slope, x)[0]])
+    for got, formula in zip(values, (first, second), strict=True):
+        right = formula(exact)
+        tiny = np.abs(right) < 4e-38  # what is about to leave float32's range
+        np.testing.assert_allclose(got[~tiny], right[~tiny], rtol=2e-6)
+        assert (np.abs(got[tiny]) < 8e-38).all()
+
+
+def test_third_derivatives_at_zero():
+    for function, right in ((tg.nn.sigmoid, -1 / 8), (tg.tanh, -2), (tg.nn.softplus, 0)):
+        x = y = tg.constant(0.0)
+        y = function(x)
+        for _ in range(3):
+            (y,) = tg.gradients(y, x)
+        assert y.eval() == right
+
+
+@pytest.mark.parametrize("loss", ["sigmoid", "weighted"])
+def test_losses_of_a_label_that_is_met(loss):
+    def losses(z):
+        t = tg.constant([1.0, 0.0, 1.0, 0.0, 0.25])
+        if loss == "sigmoid":
+            return tg.nn.sigmoid_cross_entropy_with_logits(labels=t, logits=z)
+        return tg.nn.weighted_cross_entropy_with_logits(labels=t, logits=z, pos_weight=2.0)
+
+    e, q = math.exp(-17), 1 if loss == "sigmoid" else 2
+    last = 0.75 * 0.5 - q * 0.25 * 0.5
+    right = [-q * e / (1 + e), e / (1 + e), -q / (1 + e), 1 / (1 + e), last]
+    got = slopes(losses, [17.0, -17.0, -17.0, 17.0, 0.0], dtype=tg.float32)[0]
+    np.testing.assert_allclose(got, right, rtol=1e-6)
+
+
 # ---------------------------------------------------------------- stable forms
 
 
@@ -212,7 +393,8 @@ def test_small_arguments():
         ([1e4, 0.0], 1e4, [1, 0]),
         ([-INF, 0.0], 0, [0, 1]),
         ([-INF, -INF], -INF, [0, 0]),
-        ([INF, 1.0], INF, [NAN, 0]),
+        ([INF, 1.0], INF, [1, 0]),
+        ([INF, 1.0, INF], INF, [0.5, 0, 0.5]),
         ([NAN, 1.0], NAN, [NAN, NAN]),
     ],
 )
@@ -365,6 +547,98 @@ def test_means_of_nothing_and_of_ints():
         assert got == mean and got.dtype == np.int32
 
 
+@pytest.mark.parametrize(
+    ("dtype", "values", "mean"),
+    [
+        ("uint8", [200] * 3, 200), ("uint8", [1] * 300, 1), ("int8", [-128] * 5 + [-127], -127),
+        ("int16", [30000, 30001, 30001], 30000), ("int32", [10**9] * 3, 10**9),
+        ("int32", [-(10**9)] * 3 + [-1], -750000000), ("int64", [2**62] * 3, 2**62),
+        ("int64", [-(2**62)] * 3 + [-(2**62) + 1], -(2**62) + 1),
+        ("uint32", [2**32 - 1] * 2, 2**32 - 1),
+        ("uint64", [2**64 - 1] * 3, 2**64 - 1), ("int64", [2**62, -(2**62), -1], 0),
+    ],
+)  # fmt: skip
+def test_means_of_ints_that_overflow_when_added(dtype, values, mean):
+    got = tg.reduce_mean(tg.constant(np.array(values, dtype))).eval()
+    assert got == mean and got.dtype == dtype
+    pair = tg.reduce_mean(tg.constant(np.array([values, values], dtype)), 1, keepdims=True).eval()
+    equals(pair, [[mean], [mean]])
+
+
+def test_counts_of_float16():
+    """70,000 is no float16; 1 / 70,000 is."""
+    x = tg.placeholder(tg.float16, [None])
+    share = np.float16(1 / 70000)
+    session, feed = tg.get_default_session(), {x: np.ones(70000)}
+    for function in (tg.reduce_mean, tg.reduce_max, tg.reduce_min, tg.reduce_logsumexp):
+        slope = session.run(tg.gradients(function(x), x)[0], feed)
+        np.testing.assert_allclose(slope, share, rtol=4e-3)
+        assert slope.dtype == np.float16
+    values = [tg.nn.softmax(x), tg.nn.log_softmax(x), tg.reduce_logsumexp(x), tg.norm(x, 3)]
+    softmax, log_softmax, top, cubic = session.run(values, feed)
+    equals(softmax[0], share)
+    equals([log_softmax[0], top], np.float16([-math.log(70000), 1 + math.log(70000)]))
+    np.testing.assert_allclose(cubic, 70000 ** (1 / 3), rtol=1e-3)
+    slope = session.run(tg.gradients(tg.nn.log_softmax(x), x)[0], feed)
+    np.testing.assert_allclose(slope, 0, atol=1e-3)
+
+
+def test_batch_normalization_of_float16_has_an_epsilon():
+    x = tg.constant(np.float16([1, 1]))
+    mean, variance = tg.nn.moments(x, [0])
+    got = tg.nn.batch_normalization(x, mean, variance, np.float16(3), None, 1e-8)
+    equals(got.eval(), np.float16([3, 3]))
+
+
+# ---------------------------------------------------------------- accuracy of sums at indices
+
+
+MANY = 1_000_000
+TENTH = float(np.float32(0.1))
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_sums_at_indices_are_as_accurate_as_reduce_sum(width):
+    """A million times 0.1, which add up to 100958 one by one in float32."""
+    data = np.full((MANY // width, width), np.float32(0.1))
+    ids = np.zeros(len(data), np.int32)
+    params = tg.zeros([2, width])
+    sums = [
+        tg.segment_sum(data, ids), tg.unsorted_segment_sum(data, ids, 2),
+        tg.scatter_nd(ids[:, None], data, [2, width]),
+        tg.gradients(tg.gather(params, ids), params, [tg.constant(data)])[0],
+        tg.gradients(tg.gather_nd(params, ids[:, None]), params, [tg.constant(data)])[0],
+        tg.transpose(
+            tg.gradients(
+                tg.gather(tg.transpose(params), ids, axis=1), params, [tg.constant(data.T)]
+            )[0]
+        )[None, :, 0],
+    ]  # fmt: skip
+    for total in tg.get_default_session().run(sums):
+        np.testing.assert_allclose(total[0], len(data) * TENTH, rtol=1e-7)
+
+
+def test_running_sums_are_as_accurate_as_reduce_sum():
+    x = np.full(MANY, np.float32(0.1))
+    for axis, data in ((0, x), (1, x[None])):
+        last = tg.cumsum(data, axis).eval().reshape(-1)[-1]
+        np.testing.assert_allclose(last, MANY * TENTH, rtol=1e-7)
+    first = tg.cumsum(x, exclusive=True, reverse=True).eval()[0]
+    np.testing.assert_allclose(first, (MANY - 1) * TENTH, rtol=1e-7)
+
+
+def test_sums_at_indices_of_float16():
+    """2,048 is the last whole number that a float16 can count to one by one."""
+    ones, ids = tg.constant(np.ones(4096, np.float16)), np.zeros(4096, np.int32)
+    x = tg.constant(np.float16([1.0, 1.0]))
+    assert tg.segment_sum(ones, ids).eval() == 4096
+    assert tg.unsorted_segment_sum(ones, ids, 1).eval() == 4096
+    assert tg.scatter_nd(ids[:, None], ones, [1]).eval() == 4096
+    equals(tg.gradients(tg.gather(x, ids), x)[0].eval(), [4096, 0])
+    assert tg.cumsum(ones).eval()[-1] == 4096
+    assert tg.gradients(tg.cumprod(ones), ones)[0].eval()[0] == 4096
+
+
 # ---------------------------------------------------------------- accuracy of the error function
 
 
@@ -388,9 +662,10 @@ def test_erf_to_some_ulps(scale):
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_erf_of_special_values(dtype):
-    x = np.array([0.0, -0.0, 40.0, -40.0, INF, -INF, NAN], dtype)
-    equals(tg.erf(x).eval(), np.array([0, 0, 1, -1, 1, -1, NAN]))
-    equals(tg.erfc(x).eval(), np.array([1, 1, 0, 2, 0, 2, NAN]))
+    largest = np.finfo(dtype).max  # 16 times which no dtype can hold
+    x = np.array([0.0, -0.0, 40.0, -40.0, largest, -largest, INF, -INF, NAN], dtype)
+    equals(tg.erf(x).eval(), np.array([0, 0, 1, -1, 1, -1, 1, -1, NAN]))
+    equals(tg.erfc(x).eval(), np.array([1, 1, 0, 2, 0, 2, 0, 2, NAN]))
     assert np.signbit(tg.erf(x).eval()[1])
     assert tg.erf(x).eval().dtype == dtype
 
@@ -447,6 +722,27 @@ def test_casts():
     equals(tg.saturate_cast([1e30, -1e30], tg.int64).eval(), [2**63 - 1, -(2**63)])
     equals(tg.saturate_cast(np.array([1e300, INF, NAN]), tg.float32).eval(),
            np.array([3.4028235e38, 3.4028235e38, NAN], np.float32))  # fmt: skip
+
+
+@pytest.mark.parametrize("source", ["float16", "float32", "float64", "int64", "uint64"])
+@pytest.mark.parametrize("name", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64",
+                                  "uint64"])  # fmt: skip
+def test_the_first_value_beyond_a_range_is_saturated(source, name):
+    source, target = tg.as_dtype(source), tg.as_dtype(name)
+    for end, sign in ((int(target.max), 1), (int(target.min), -1)):
+        if source.is_integer:
+            values = [v for v in (end + sign, end) if source.min <= v <= source.max]
+        else:  # the source's own numbers around the end
+            with np.errstate(over="ignore"):
+                near = source.numpy.type(end)
+                up = np.nextafter(near, source.numpy.type(sign * INF))
+                values = [near, up, np.nextafter(near, source.numpy.type(0)), sign * INF]
+        right = [
+            end if abs(v) == INF else int(min(max(int(v), int(target.min)), int(target.max)))
+            for v in values
+        ]
+        got = tg.saturate_cast(np.array(values, source.numpy), target).eval()
+        assert got.tolist() == right and got.dtype == target.numpy
 
 
 def test_gradient_of_a_saturating_cast():

@@ -101,6 +101,50 @@ def test_an_unrelated_op_changes_no_one_elses_numbers():
     assert all(same(weights(False), weights(True)))
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("seed", [None, 7])
+def test_a_forked_process_repeats_only_what_has_a_seed(seed):
+    fresh(seed)
+    fetches = draws()
+    with tg.Session() as sess:
+        sess.run(fetches)
+        read, write = os.pipe()
+        if os.fork() == 0:
+            try:
+                os.write(write, b"".join(value.tobytes() for value in sess.run(fetches)))
+            finally:
+                os._exit(0)
+        os.close(write)
+        with os.fdopen(read, "rb") as pipe:
+            sent = pipe.read()
+        os.wait()
+        for own in sess.run(fetches):
+            theirs, sent = sent[: own.nbytes], sent[own.nbytes :]
+            assert (own.tobytes() == theirs) == (seed is not None)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "dtype"),
+    [
+        (1.0, np.nextafter(np.float32(1), np.float32(2)), tg.float32), (1e8, 1e8 + 16, tg.float32),
+        (1e8, 1e8 - 16, tg.float32), (1e16, 1e16 + 4, tg.float64), (1000.0, 1002.0, tg.float16),
+    ],
+)  # fmt: skip
+def test_uniform_numbers_stay_below_maxval(low, high, dtype):
+    """Also where low + u (high - low) is rounded to `high`."""
+    x = run(tg.random_uniform([10_000], low, high, dtype, seed=1))
+    low, high = dtype.numpy.type(low), dtype.numpy.type(high)
+    assert ((x >= low) & (x < high) if low < high else (x <= low) & (x > high)).all()
+
+
+def test_uniform_numbers_have_the_slopes_of_their_ends():
+    low, high = tg.constant(-1.0), tg.constant(1.0)
+    x = tg.random_uniform([1000], low, high, seed=1)
+    at_low, at_high, u = run([*tg.gradients(x, [low, high]), (x + 1.0) / 2.0])
+    np.testing.assert_allclose([at_high, at_low + at_high], [u.sum(), 1000], rtol=1e-5)
+
+
 def test_without_any_seed_no_session_repeats():
     fresh()
     nodes = draws()
@@ -189,7 +233,8 @@ def test_the_standard_parameters_cost_no_pass(name, arguments, passes):
     assert x.name == y.name == f"{name}:0"
     with tg.Session(graph=x.graph) as sess:
         source = sess.source(x)
-        assert source.count("np.add(") + source.count("np.multiply(") == passes
+        calls = ("np.add(", "np.multiply(", "add_below(")
+        assert sum(source.count(call) for call in calls) == passes
         value = sess.run(x)
     np.testing.assert_array_equal(value, run(y))
 

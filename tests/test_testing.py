@@ -42,7 +42,7 @@ def failure(y, inputs, **options) -> GradientError:
 
 @pytest.mark.smoke
 def test_right_rules_pass_with_digits_to_spare():
-    report = check_grads(lambda x, y: tg.tanh(x * y) / y + tg.exp(-x), [MATRIX, ROW], order=3)
+    report = check_grads(lambda x, y: tg.sin(x * y) / y + tg.exp(-x), [MATRIX, ROW], order=3)
     assert report.largest_error < 1e-13
     assert report.derivatives == 3 * (12 + 4)
     assert report.kinks == []

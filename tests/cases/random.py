@@ -25,6 +25,8 @@ CASES = [
          [i32(2, 3)], note="random, in the shape of a tensor"),
     Case("RandomUniform", lambda a, b: tg.random_uniform([4], a, b, tg.float64, seed=1),
          [f64(), positive()], note="random, fed bounds", grad=False, dtypes=()),
+    Case("AddBelow", REGISTRY["AddBelow"], [f64(3, 2), f64(), np.array(9.0)],
+         lambda x, low, high: x + low),
     Case("RandomUniformInt", lambda: tg.random_uniform([3, 4], 0, 9, tg.int32, seed=1), note=NOTE),
     Case("RandomUniformInt", lambda m: tg.random_uniform([5], 1, m, tg.int32),
          [np.array(9, np.int32)], note="random, a fed bound"),

@@ -99,7 +99,7 @@ INTS = [
     Case("Sum", lambda x: tg.reduce_sum(x), [i64(3, 4)], np.sum, note="int64"),
     Case("Sum", lambda x: tg.reduce_sum(tg.cast(x, tg.uint8)), [np.array([200, 200], np.int32)],
          lambda x: np.uint8(144), note="uint8 wraps around"),
-    Case("Mean", tg.reduce_mean, [np.array([1, 2], np.int32)], int_mean, note="int32"),
+    Case("IntMean", tg.reduce_mean, [np.array([1, 2], np.int32)], int_mean, note="int32"),
     Case("Mean", tg.reduce_mean, [np.array([-1, -2], np.int32)], int_mean, note="negative int32"),
     Case("Mean", tg.reduce_mean, [i32(0)], lambda x: np.int32(0), note="no int32"),
     Case("Max", tg.reduce_max, [i32(3, 4)], np.max, note="int32"),

@@ -10,7 +10,7 @@ import numpy as np
 from tinygraph.arguments import named
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, check_dtypes, elementwise, registry
-from tinygraph.spec import DType, Spec, as_dtype, bool_, float32, float64, int32, int64
+from tinygraph.spec import DType, Spec, as_dtype, bool_, float16, float32, float64, int32, int64
 
 Array = np.ndarray
 
@@ -171,6 +171,20 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Node:
     return x if x.dtype is dtype else cast_op(x, dtype=dtype, name=name)
 
 
+def in_float32(function: Callable) -> Callable:
+    """A composite's body or rule, which for float16 computes in float32: sums, counts and epsilons
+    leave float16's range, 65,504 to 6e-8, where the result does not.
+    """
+
+    def widened(x: Node, *nodes: Node, **attrs: Any) -> Node:
+        if x.dtype is not float16:
+            return function(x, *nodes, **attrs)
+        wide = [cast(node, float32) if node.dtype is float16 else node for node in (x, *nodes)]
+        return cast(function(*wide, **attrs), float16)
+
+    return widened
+
+
 def to_float(x: Any, name: str = "ToFloat") -> Node:
     """Convert to float32.
 
@@ -213,7 +227,8 @@ def _saturate(x: Array, dtype: Any, out: Array | None = None) -> Array:
     if x.dtype.kind == "f" and out.dtype.kind != "f":
         np.copyto(out, 0, where=np.isnan(x))
     np.copyto(out, low, where=np.less(x, low))
-    np.copyto(out, high, where=np.greater(x, high))
+    # As a float32 the largest int32 is 2^31, the first value beyond: it is to be replaced too.
+    np.copyto(out, high, where=np.greater_equal(x, high))
     return out
 
 
@@ -238,5 +253,6 @@ def saturate_cast(value: Any, dtype: Any, name: str | None = None) -> Node:
     """
     value, dtype = as_node(value, name="value"), as_dtype(dtype)
     wide = dtype.min <= value.dtype.min and value.dtype.max <= dtype.max
-    op = cast_op if wide else saturate_cast_op
+    may_be_infinite = value.dtype.is_floating and not dtype.is_floating
+    op = cast_op if wide and not may_be_infinite else saturate_cast_op
     return op(value, dtype=dtype, name=named(name, "saturate_cast"))

@@ -15,6 +15,7 @@ from tinygraph.ops.compare import greater_equal, keep_where
 from tinygraph.ops.gathering import gather
 from tinygraph.ops.math import maximum
 from tinygraph.ops.reshaping import expand_op
+from tinygraph.ops.summation import add_at
 from tinygraph.spec import Shape, Spec, normalize_axis
 
 Array = np.ndarray
@@ -29,8 +30,8 @@ def _running(accumulate: Callable, start: float, name: str) -> Callable:
         x: Array, axis: int, exclusive: bool, reverse: bool, out: Array | None = None
     ) -> Array:
         total = np.empty(x.shape, x.dtype) if out is None else out
-        if x.dtype == np.float16:
-            total[...] = kernel(x.astype(np.float32), axis, exclusive, reverse)
+        if x.dtype in (np.float16, np.float32):
+            total[...] = kernel(x.astype(np.float64), axis, exclusive, reverse)
             return total
         source, target = _from_start(x, axis, reverse), _from_start(total, axis, reverse)
         if exclusive:
@@ -84,9 +85,11 @@ def _cumprod_rule(g: Node, x: Node, axis: int, exclusive: bool, reverse: bool) -
 def _recurrence(a: Array, b: Array, axis: int, reverse: bool, out: Array | None = None) -> Array:
     result = np.empty(b.shape, b.dtype) if out is None else out
     a, b, s = (_from_start(array, axis, reverse) for array in (a, b, result))
-    s[:1] = b[:1]
+    last = b[:1].astype(np.result_type(b, np.float64))
+    s[:1] = last
     for i in range(1, len(s)):
-        s[i] = b[i] + a[i] * s[i - 1]
+        last = b[i] + a[i] * last
+        s[i] = last[0]
     return result
 
 
@@ -129,7 +132,7 @@ def cumsum(
     x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: str | None = None
 ) -> Node:
     """The running sum along `axis`: from the end if `reverse`, without the element itself if
-    `exclusive`.
+    `exclusive`. Floats add up in float64.
 
     >>> tg.cumsum([1.0, 2.0, 3.0]).eval()
     array([1., 3., 6.], dtype=float32)
@@ -157,7 +160,8 @@ def cumprod(
 def _add_segments(data: Array, ids: Array, total: Array) -> Array:
     total[...] = 0
     kept = ids >= 0
-    np.add.at(total, ids[kept], data[kept])
+    rows = total.reshape(1, len(total), -1) if total.size else total.reshape(1, 0, 1)
+    add_at(rows, ids[kept], data[kept])
     return total
 
 
@@ -213,6 +217,7 @@ def unsorted_segment_sum(
 ) -> Node:
     """y[k] = the sum of the data[i] with segment_ids[i] = k; negative ids are left out.
 
+    The sums are as accurate as those of reduce_sum.
     `segment_ids` has the shape of the first dimensions of `data`. InvalidArgumentError when an id
     is num_segments or more.
 
@@ -241,7 +246,8 @@ segment_sum = Op(
     "SegmentSum", _segment_sum, _segment_spec,
     (lambda g, y, data, ids: _segment_rule(g, data, ids), None), ("data", "segment_ids"),
     dynamic=True,
-    doc="""y[k] = the sum of the data[i] with segment_ids[i] = k, for ids that increase.
+    doc="""y[k] = the sum of the data[i] with segment_ids[i] = k, for ids that increase; as
+    accurate as reduce_sum.
 
     >>> tg.segment_sum([1.0, 2.0, 3.0], [0, 0, 2]).eval()
     array([3., 0., 3.], dtype=float32)

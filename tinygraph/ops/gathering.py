@@ -12,6 +12,7 @@ from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, Shape
 from tinygraph.graph import Node
 from tinygraph.op import Op
 from tinygraph.ops.array import arguments_of, blank, shape_from, shape_of, static_ints
+from tinygraph.ops.summation import add_at
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 
 # ---------------------------------------------------------------- gather
@@ -54,20 +55,6 @@ gather_op = Op(
 )  # fmt: skip
 
 
-def _add_at(out: np.ndarray, places: np.ndarray, values: np.ndarray) -> None:
-    """out[..., places[k], :] += values[..., k, :] for each k, where places may repeat.
-
-    `out` is (before, n, after) and contiguous. NumPy adds fast at the places of a flat array only.
-    """
-    before, n, after = out.shape
-    flat = places.reshape(-1).astype(np.intp)
-    if before != 1:
-        flat = (np.arange(before)[:, None] * n + flat).reshape(-1)
-    if after != 1:
-        flat = (flat[:, None] * after + np.arange(after)).reshape(-1)
-    np.add.at(out.reshape(-1), flat, values.reshape(-1))
-
-
 def _size(dims: Any) -> int:
     return int(np.prod(dims, dtype=np.int64))
 
@@ -76,7 +63,7 @@ def _gather_grad(g: np.ndarray, indices: Any, shape: Any, axis: int, out: Any = 
     out = blank(out, shape, g.dtype)
     axis %= out.ndim
     sizes = _size(out.shape[:axis]), out.shape[axis], _size(out.shape[axis + 1 :])
-    _add_at(out.reshape(sizes), np.asarray(indices), g)
+    add_at(out.reshape(sizes), np.asarray(indices), g)
     return out
 
 
@@ -84,7 +71,7 @@ gather_grad_op: Op = Op(
     "GatherGrad", _gather_grad, lambda g, indices, shape, axis: Spec(shape_from(shape), g.dtype),
     (lambda h, y, g, i, shape, axis: gather_op(h, i, axis=axis), None, None),
     ("g", "indices", "shape"), static=(2,),
-    doc="Zeros of a shape, with each slice of g added at its index.",
+    doc="Zeros of a shape, with each slice of g added at its index; as accurate as Sum.",
 )  # fmt: skip
 
 
@@ -190,7 +177,7 @@ def _scatter_nd(indices: Any, updates: np.ndarray, shape: Any, out: Any = None) 
     out = blank(out, shape, updates.dtype)
     depth = indices.shape[-1]
     places = _flat_places(indices, out.shape[:depth])
-    _add_at(out.reshape(1, _size(out.shape[:depth]), _size(out.shape[depth:])), places, updates)
+    add_at(out.reshape(1, _size(out.shape[:depth]), _size(out.shape[depth:])), places, updates)
     return out
 
 
@@ -208,7 +195,8 @@ def _scattered(indices: Spec, updates: Spec, shape: Spec) -> Spec:
 scatter_nd: Op = Op(
     "ScatterNd", _scatter_nd, _scattered, (None, lambda g, y, i, x, shape: gather_nd(g, i), None),
     ("indices", "updates", "shape"), static=(2,),
-    doc="""Zeros of `shape`, with `updates` added at `indices`; the reverse of gather_nd.
+    doc="""Zeros of `shape`, with `updates` added at `indices`, as accurately as by reduce_sum;
+    the reverse of gather_nd.
 
     >>> tg.scatter_nd([[1], [3], [1]], [1.0, 2.0, 4.0], [5]).eval()
     array([0., 5., 0., 2., 0.], dtype=float32)

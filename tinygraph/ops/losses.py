@@ -17,8 +17,10 @@ from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, Shape
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
 from tinygraph.ops.array import either, shape_of, static_ints, stop_gradient
+from tinygraph.ops.compare import in_float32
+from tinygraph.ops.elementary import sigmoid_slope, tail
 from tinygraph.ops.math import cast, exp, log, log1p, maximum, multiply_no_nan
-from tinygraph.ops.nn import sigmoid, softplus, tail
+from tinygraph.ops.nn import sigmoid, softplus
 from tinygraph.ops.reduce import reduce_max, reduce_sum
 from tinygraph.ops.reshaping import expand_op, reshape, squeeze_op
 from tinygraph.spec import (
@@ -45,15 +47,17 @@ def _logits_spec(z: Spec, axis: int) -> Spec:
 
 softmax_op = composite(
     "Softmax",
-    lambda z, axis: exp(shifted(z, axis)) / total(z, axis),
-    lambda g, y, z, axis: (g - reduce_sum(g * y, axis, keepdims=True)) * y,
-    infer=_logits_spec, doc="exp(z) / sum(exp(z)) along `axis`.",
+    in_float32(lambda z, axis: exp(shifted(z, axis)) / total(z, axis)),
+    in_float32(lambda g, y, z, axis: (g - reduce_sum(g * y, axis, keepdims=True)) * y),
+    params=("z",), infer=_logits_spec, doc="exp(z) / sum(exp(z)) along `axis`.",
 )  # fmt: skip
 log_softmax_op = composite(
     "LogSoftmax",
-    lambda z, axis: shifted(z, axis) - log(total(z, axis)),
-    lambda g, y, z, axis: g - softmax_op(z, axis=axis) * reduce_sum(g, axis, keepdims=True),
-    infer=_logits_spec, doc="z - log(sum(exp(z))) along `axis`.",
+    in_float32(lambda z, axis: shifted(z, axis) - log(total(z, axis))),
+    in_float32(
+        lambda g, y, z, axis: g - softmax_op(z, axis=axis) * reduce_sum(g, axis, keepdims=True)
+    ),
+    params=("z",), infer=_logits_spec, doc="z - log(sum(exp(z))) along `axis`.",
 )  # fmt: skip
 
 
@@ -299,10 +303,19 @@ def _logistic_spec(z: Spec, t: Spec) -> Spec:
     return Spec(z.shape.merge_with(t.shape), dtype)
 
 
+# For t = 1 the difference sigmoid(z) - t rounds to 0 from z = 17 on in float32. Here both are times
+# 1 + e, with e = e^-|z|, and 1 - t is 0 before what is left is taken from it.
+sigmoid_minus = composite(
+    "SigmoidMinus",
+    lambda z, t: (maximum(tail(z), cast(z > 0, z.dtype)) - t - t * tail(z)) / (1 + tail(z)),
+    lambda g, y, z, t: g * sigmoid_slope(z),
+    lambda g, y, z, t: -g,
+    infer=_logistic_spec, doc="sigmoid(z) - t, elementwise, with all digits for a t of 0 or 1.",
+)  # fmt: skip
 sigmoid_cross_entropy = composite(
     "LogisticLoss",
     lambda z, t: z * (cast(z > 0, z.dtype) - t) + log1p(tail(z)),  # max(z, 0) - z * t + ...
-    lambda g, y, z, t: g * (sigmoid(z) - t),
+    lambda g, y, z, t: g * sigmoid_minus(z, t),
     lambda g, y, z, t: -g * z,
     params=("logits", "labels"), infer=_logistic_spec,
     doc="-t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)); its gradient is sigmoid(z) - t.",
@@ -345,7 +358,7 @@ weighted_cross_entropy = composite(
     "WeightedLogisticLoss",
     lambda z, t, q: (1 - t) * maximum(z, 0) + q * t * maximum(-z, 0)
     + (1 + (q - 1) * t) * log1p(tail(z)),
-    lambda g, y, z, t, q: g * ((1 + (q - 1) * t) * sigmoid(z) - q * t),
+    lambda g, y, z, t, q: g * ((1 - t) * sigmoid(z) - q * t * sigmoid(-z)),
     lambda g, y, z, t, q: g * ((q - 1) * softplus(-z) - z),
     lambda g, y, z, t, q: g * t * softplus(-z),
     params=("logits", "labels", "pos_weight"), infer=_weighted_spec, broadcasts=True,

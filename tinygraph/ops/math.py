@@ -21,8 +21,8 @@ from tinygraph.ops.compare import (  # noqa: F401 (all of elementwise is here to
 )  # fmt: skip
 from tinygraph.ops.elementary import (  # noqa: F401
     abs_, acos, acosh, asin, asinh, atan, atanh, ceil, cos, cosh, erf, erfc, exp, expm1, floor,
-    is_finite, is_inf, is_nan, log, log1p, negative, reciprocal, rint, round_, rsqrt, sign, sin,
-    sinh, sqrt, square, tan, tanh,
+    hypot, is_finite, is_inf, is_nan, log, log1p, negative, reciprocal, rint, round_, rsqrt, sign,
+    sin, sinh, sqrt, square, tan, tanh,
 )  # fmt: skip
 from tinygraph.ops.indexing import add_slice
 from tinygraph.spec import Spec, as_dtype, broadcast, float32, float64
@@ -171,7 +171,7 @@ def _divide_unless_zero(x: Array, y: Array, out: Array | None = None) -> Array:
 
 
 realdiv = elementwise(
-    "RealDiv", np.divide, lambda g, z, x, y: g / y, lambda g, z, x, y: -g * z / y,
+    "RealDiv", np.divide, lambda g, z, x, y: g / y, lambda g, z, x, y: g * (-z / y),
     accepts="float", rewrite=_without(1), linear=(0,),
     doc="""x / y for floats, elementwise.
 
@@ -195,8 +195,15 @@ truncatediv = elementwise(
     array([ 3, -3], dtype=int32)
     """,
 )  # fmt: skip
+
+
+def _quotient(z: Node, x: Node, y: Node) -> Node:
+    """The whole number in z = x - quotient * y; floor(x / y) may be another, as 10 for 1 / 0.1."""
+    return rint((x - z) / y)
+
+
 floormod = elementwise(
-    "FloorMod", _remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * floor(x / y),
+    "FloorMod", _remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * _quotient(z, x, y),
     inplace=True,
     doc="""x - floor(x / y) y, elementwise, as Python's %: with the sign of y.
 
@@ -207,7 +214,7 @@ floormod = elementwise(
     """,
 )  # fmt: skip
 truncatemod = elementwise(
-    "TruncateMod", _truncate_mod, lambda g, z, x, y: g, lambda g, z, x, y: -g * truncatediv(x, y),
+    "TruncateMod", _truncate_mod, lambda g, z, x, y: g, lambda g, z, x, y: -g * _quotient(z, x, y),
     inplace=True,
     doc="""x - truncatediv(x, y) y, elementwise, as in C: with the sign of x.
 
@@ -314,7 +321,8 @@ pow_ = elementwise(
 )  # fmt: skip
 atan2 = elementwise(
     "Atan2", np.arctan2,
-    lambda g, z, y, x: g * x / (x * x + y * y), lambda g, z, y, x: -g * y / (x * x + y * y),
+    lambda g, z, y, x: g * (x / hypot(x, y)) / hypot(x, y),
+    lambda g, z, y, x: g * (-y / hypot(x, y)) / hypot(x, y),
     accepts="float",
     doc="""The angle of the point (x, y), elementwise, in [-π, π].
 
@@ -354,9 +362,10 @@ def _bounded(*, least: bool) -> Callable[..., Node | None]:
 
 maximum = elementwise(
     "Maximum", np.maximum,
-    lambda g, z, x, y: keep_where(g, x >= y), lambda g, z, x, y: keep_where(g, x < y),
+    lambda g, z, x, y: keep_where(g, x >= y), lambda g, z, x, y: keep_where(g, logical_not(x >= y)),
     rewrite=_bounded(least=True),
-    doc="""The larger of x and y, elementwise; NaN if either is. A tie's gradient goes to x.
+    doc="""The larger of x and y, elementwise; NaN if either is, then with the gradient to
+    y. A tie's gradient goes to x.
 
     >>> tg.maximum([1.0, 2.0], 1.5).eval()
     array([1.5, 2. ], dtype=float32)
@@ -364,9 +373,10 @@ maximum = elementwise(
 )  # fmt: skip
 minimum = elementwise(
     "Minimum", np.minimum,
-    lambda g, z, x, y: keep_where(g, x <= y), lambda g, z, x, y: keep_where(g, x > y),
+    lambda g, z, x, y: keep_where(g, x <= y), lambda g, z, x, y: keep_where(g, logical_not(x <= y)),
     rewrite=_bounded(least=False),
-    doc="""The smaller of x and y, elementwise; NaN if either is. A tie's gradient goes to x.
+    doc="""The smaller of x and y, elementwise; NaN if either is, then with the gradient to
+    y. A tie's gradient goes to x.
 
     >>> tg.minimum([1.0, 2.0], 1.5).eval()
     array([1. , 1.5], dtype=float32)
@@ -375,7 +385,7 @@ minimum = elementwise(
 clip_op = composite(
     "ClipByValue", lambda t, low, high: maximum(minimum(t, high), low),
     lambda g, y, t, low, high: keep_where(g, logical_and(t >= low, t <= high)),
-    lambda g, y, t, low, high: keep_where(g, minimum(t, high) < low),
+    lambda g, y, t, low, high: keep_where(g, logical_not(minimum(t, high) >= low)),
     lambda g, y, t, low, high: keep_where(g, logical_and(t > high, high >= low)),
     params=("t", "clip_value_min", "clip_value_max"), broadcasts=True,
     infer=lambda t, low, high: Spec(

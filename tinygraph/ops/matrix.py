@@ -11,8 +11,9 @@ from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, Shape
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
 from tinygraph.ops.array import as_shape_node, broadcast_to
+from tinygraph.ops.compare import cast, in_float32, keep_where, logical_not
 from tinygraph.ops.diagonals import matrix_band_part, matrix_diag_part
-from tinygraph.ops.elementary import abs_, sign
+from tinygraph.ops.elementary import abs_, is_finite, sign
 from tinygraph.ops.joining import concat
 from tinygraph.ops.linalg import matmul, matrix_transpose
 from tinygraph.ops.math import div_no_nan, multiply_no_nan, pow_
@@ -27,8 +28,14 @@ Array = np.ndarray
 # ---------------------------------------------------------------- norms
 
 
+@in_float32
 def _p_norm_body(x: Node, p: float, axis: Axis, keepdims: bool) -> Node:
-    return pow_(sum_op(pow_(abs_(x), p), axis=axis, keepdims=keepdims), 1 / p)
+    """Of x over its largest element, as the powers of x itself may leave the dtype's range."""
+    top = max_op(abs_(x), axis=axis, keepdims=True)
+    scale = keep_where(top, is_finite(top)) + cast(logical_not(is_finite(top)), x.dtype)
+    ratio = div_no_nan(abs_(x), scale)
+    y = scale * pow_(sum_op(pow_(ratio, p), axis=axis, keepdims=True), 1 / p)
+    return y if keepdims else dropped(y, x, axis)
 
 
 p_norm_op = composite(
@@ -97,7 +104,8 @@ def _spectral_norm(x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
     """The largest singular value: |x v| for the eigenvector v of the largest eigenvalue of xᵀx."""
     others = [i for i in range(len(x.shape.as_list())) if i not in axes]
     x = transpose(x, [*others, *axes])
-    v = self_adjoint_eig(matmul(x, x, transpose_a=True))[1][..., -1:]
+    ratio = div_no_nan(x, max_op(abs_(x), axis=(-2, -1), keepdims=True))
+    v = self_adjoint_eig(matmul(ratio, ratio, transpose_a=True))[1][..., -1:]
     y = euclidean_norm_op(matmul(x, v), axis=(-2, -1), keepdims=False)
     return expand_op(y, axis=tuple(sorted(axes))) if keepdims else y
 

@@ -77,15 +77,24 @@ class Philox:
     """
 
     def __init__(self, seed: int | None = None, seed2: int | None = None) -> None:
-        if seed is None or seed2 is None:
-            seed, seed2 = (int.from_bytes(os.urandom(8), "little") for _ in range(2))
         self.position = 0  # of the next run: the counter's lower half, which never overflows
+        self._lock = threading.Lock()
+        self._process: int | None = None  # that which drew the seeds, where none are given
+        if seed is None or seed2 is None:
+            self._draw_seeds()
+        else:
+            self._set_seeds(seed, seed2)
+
+    def _set_seeds(self, seed: int, seed2: int) -> None:
         self._upper = np.uint64(seed2 & _WORD), np.uint64(seed2 >> 32 & _WORD)
         self._keys = [
             (np.uint64(seed + i * _W0 & _WORD), np.uint64((seed >> 32) + i * _W1 & _WORD))
             for i in range(10)
         ]
-        self._lock = threading.Lock()
+
+    def _draw_seeds(self) -> None:
+        self._set_seeds(*(int.from_bytes(os.urandom(8), "little") for _ in range(2)))
+        self._process = os.getpid()
 
     def uniform(
         self, shape: Shape, dtype: Any = np.float32, out: Array | None = None
@@ -179,6 +188,8 @@ class Philox:
     def _reserve(self, counters: int) -> int:
         """Set the next `counters` counters aside for one run, and give the first one."""
         with self._lock:
+            if self._process not in (None, os.getpid()):  # a fork: it has to differ from its parent
+                self._draw_seeds()
             start = self.position
             self.position += counters
         return start

@@ -15,7 +15,7 @@ import numpy as np
 from tinygraph.arguments import named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, get_default_graph, name_scope
-from tinygraph.op import Op, as_node
+from tinygraph.op import Op, as_node, elementwise
 from tinygraph.ops.array import as_shape_node, identity, shape_from
 from tinygraph.ops.math import add, multiply, subtract
 from tinygraph.ops.philox import Philox, seeds
@@ -95,6 +95,21 @@ def _int_spec(shape: Spec, low: Spec, high: Spec, dtype: DType, seed: Any) -> Sp
 random_uniform_op = Op(
     "RandomUniform", _draw_uniform, _float_spec, (None,), ("shape",), stateful=True, static=(0,),
     state=_stream, doc="Floats from [0, 1).",
+)  # fmt: skip
+
+
+def _add_below(x: Any, low: Any, high: Any, out: Any = None) -> Any:
+    """x + low, but the number next to `high` where the sum is rounded up to `high`."""
+    total, last = np.add(x, low), np.nextafter(high, low)
+    kept = np.where(np.less_equal(low, high), np.minimum(total, last), np.maximum(total, last))
+    return np.positive(kept, out=out)
+
+
+add_below_op = elementwise(
+    "AddBelow", _add_below,
+    lambda g, y, x, low, high: g, lambda g, y, x, low, high: g, None, accepts="float",
+    params=("x", "minval", "maxval"), inplace=True,
+    doc="x + minval, elementwise, and still inside of [minval, maxval) when rounded.",
 )  # fmt: skip
 random_uniform_int_op = Op(
     "RandomUniformInt", _draw_ints, _int_spec, (None, None, None), ("shape", "minval", "maxval"),
@@ -181,7 +196,8 @@ def random_uniform(
         if dtype.is_integer:
             return random_uniform_int_op(shape, low, high, **attrs, name=scope)
         drawn = random_uniform_op(shape, **attrs)
-        return _affine(drawn, subtract(high, low, name="sub"), low, ("max", "min"), scope)
+        scaled = multiply(drawn, subtract(high, low, name="sub"), name="mul")
+        return add_below_op(scaled, low, high, name=scope)
 
 
 def random_normal(

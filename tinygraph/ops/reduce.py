@@ -16,13 +16,15 @@ from tinygraph.op import (
 from tinygraph.ops.array import (
     arguments_of, broadcast_like, either, ones_like, shape_of, size, static_ints, stop_gradient,
 )  # fmt: skip
-from tinygraph.ops.compare import cast, equal, keep_where, not_equal
+from tinygraph.ops.compare import (
+    cast, greater, in_float32, keep_where, less, logical_not, not_equal,
+)  # fmt: skip
 from tinygraph.ops.cumulative import cumprod_op
-from tinygraph.ops.elementary import exp, is_finite, log, sqrt, square
-from tinygraph.ops.math import div_no_nan, maximum, truncatediv
+from tinygraph.ops.elementary import exp, is_nan, log
+from tinygraph.ops.math import div_no_nan, maximum
 from tinygraph.ops.reshaping import expand_op, reshape, squeeze_op
-from tinygraph.ops.summation import DIRECT, ONES, Array, Axis, sum_over
-from tinygraph.spec import DType, Shape, Spec, float16, float32, int64
+from tinygraph.ops.summation import DIRECT, ONES, Array, Axis, int_mean_over, norm_over, sum_over
+from tinygraph.spec import DType, Shape, Spec, int64
 
 # ---------------------------------------------------------------- the arguments
 
@@ -106,12 +108,20 @@ sum_op = reduction(
 )  # fmt: skip
 
 
+@in_float32
 def _mean_body(x: Node, axis: Axis, keepdims: bool) -> Node:
-    if x.dtype is float16:  # the sum may be beyond float16 where the mean is not
-        return cast(mean_op(cast(x, float32), axis=axis, keepdims=keepdims), float16)
+    if x.dtype.is_integer:
+        return int_mean_op(x, axis=axis, keepdims=keepdims)
     total = sum_op(x, axis=axis, keepdims=keepdims)
-    count = group_size(x, total, axis, x.dtype)
-    return total / count if x.dtype.is_floating else truncatediv(total, maximum(count, 1))
+    return total / group_size(x, total, axis, x.dtype)
+
+
+@in_float32
+def _mean_rule(g: Node, y: Node, x: Node, axis: Axis, keepdims: bool) -> Node:
+    return spread(g / group_size(x, y, axis, x.dtype), x, axis, keepdims)
+
+
+int_mean_op = reduction("IntMean", int_mean_over, accepts="int", doc="The mean of ints, as an int.")
 
 
 def _reduced_spec(accepts: str) -> Callable[..., Spec]:
@@ -123,9 +133,7 @@ def _reduced_spec(accepts: str) -> Callable[..., Spec]:
 
 mean_op = composite(
     "Mean", _mean_body,
-    lambda g, y, x, axis, keepdims:
-        spread(g / group_size(x, y, axis, x.dtype), x, axis, keepdims),
-    params=("input_tensor",), infer=_reduced_spec("number"),
+    _mean_rule, params=("input_tensor",), infer=_reduced_spec("number"),
     doc="The mean over axes; of ints an int, cut off towards 0. NaN where there is nothing.",
 )  # fmt: skip
 
@@ -176,20 +184,27 @@ def _extreme(ufunc: np.ufunc, name: str, of_nothing: Callable[[Any], Any]) -> Ca
     return kernel
 
 
-def _extreme_rule(g: Node, y: Node, x: Node, axis: Axis, keepdims: bool) -> Node:
-    """Ties share alike."""
-    ties = equal(x, spread(y, x, axis, keepdims))
-    count = sum_op(cast(ties, x.dtype), axis=axis, keepdims=keepdims)
-    return keep_where(spread(g / count, x, axis, keepdims), ties)
+def _extreme_rule(closer: Callable[[Node, Node], Node]) -> Callable:
+    """Ties, what is not closer to the middle than the extreme, share alike; beside NaN all is NaN.
+    """
+
+    @in_float32
+    def rule(g: Node, y: Node, x: Node, axis: Axis, keepdims: bool) -> Node:
+        ties = logical_not(closer(x, spread(y, x, axis, keepdims)))
+        count = sum_op(cast(ties, x.dtype), axis=axis, keepdims=keepdims)
+        share = g / count + keep_where(y, is_nan(y))
+        return keep_where(spread(share, x, axis, keepdims), ties)
+
+    return rule
 
 
 max_op = reduction(
     "Max", _extreme(np.maximum, "max_over", lambda limit: -limit if limit is np.inf else limit.min),
-    _extreme_rule, doc="The largest element over axes.",
+    _extreme_rule(less), doc="The largest element over axes.",
 )  # fmt: skip
 min_op = reduction(
     "Min", _extreme(np.minimum, "min_over", lambda limit: limit if limit is np.inf else limit.max),
-    _extreme_rule, doc="The smallest element over axes.",
+    _extreme_rule(greater), doc="The smallest element over axes.",
 )  # fmt: skip
 
 
@@ -300,13 +315,17 @@ def reduce_all(
 
 
 def _shifted_exp(x: Node, axis: Axis) -> tuple[Node, Node, Node]:
-    """exp(x - m), its sum over `axis`, and m: the maximum, or 0 where that is not finite."""
+    """exp(x - m), its sum over `axis`, and m: the maximum, or 0 where that is -inf or NaN.
+
+    Beside an infinite maximum the exponentials are 0, but 1 for each x that is infinite too.
+    """
     top = max_op(x, axis=axis, keepdims=True)
-    m = stop_gradient(keep_where(top, is_finite(top)))
-    e = exp(x - m)
+    m = stop_gradient(keep_where(top, top > -math.inf))
+    e = exp(keep_where(x - m, not_equal(x, math.inf)))
     return e, sum_op(e, axis=axis, keepdims=True), m
 
 
+@in_float32
 def _logsumexp_body(x: Node, axis: Axis, keepdims: bool) -> Node:
     _, total, m = _shifted_exp(x, axis)
     y = log(total) + m
@@ -320,6 +339,7 @@ def dropped(y: Node, x: Node, axis: Axis) -> Node:
     return squeeze_op(y, axis=axis) if axis else y
 
 
+@in_float32
 def _logsumexp_rule(g: Node, y: Node, x: Node, axis: Axis, keepdims: bool) -> Node:
     """g softmax(x): exp(x - y) would be 1 for each of two equal numbers too large to add to."""
     e, total, _ = _shifted_exp(x, axis)
@@ -347,12 +367,11 @@ def reduce_logsumexp(
     )  # fmt: skip
 
 
-euclidean_norm_op = composite(
-    "EuclideanNorm",
-    lambda x, axis, keepdims: sqrt(sum_op(square(x), axis=axis, keepdims=keepdims)),
-    lambda g, y, x, axis, keepdims: spread(div_no_nan(g, y), x, axis, keepdims) * x,
-    params=("input_tensor",), infer=_reduced_spec("float"),
-    doc="The square root of the sum of squares over axes; the gradient at 0 is 0.",
+euclidean_norm_op = reduction(
+    "EuclideanNorm", norm_over,
+    lambda g, y, x, axis, keepdims:
+        spread(g, x, axis, keepdims) * div_no_nan(x, spread(y, x, axis, keepdims)),
+    accepts="float", doc="The square root of the sum of squares over axes; the gradient at 0 is 0.",
 )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ _FAR = (
      6.05183413124413191e-2, 2.33520497626869185e-3),
 )  # fmt: skip
 _NEAR_END, _MIDDLE_END = 0.46875, 4.0
+_ZERO_FROM = 32.0  # where erfc is 0: exp(-x²) is so from 28 on
 
 # erf(x) / x as a ratio of polynomials in x², relative error 1.9e-8 for |x| below 3.9192, where the
 # nearest float32 is 1; lowest power first.
@@ -66,6 +67,7 @@ def _exp_of_minus_square(x: np.ndarray) -> np.ndarray:
 
 def _erfc_tail(x: np.ndarray) -> np.ndarray:
     """erfc for x above 15/32."""
+    x = np.minimum(x, _ZERO_FROM)
     result = np.empty_like(x)
     middle = x <= _MIDDLE_END
     result[middle] = _ratio(x[middle], *_MIDDLE)
@@ -73,7 +75,6 @@ def _erfc_tail(x: np.ndarray) -> np.ndarray:
     z = 1.0 / (far * far)
     result[~middle] = (1.0 / math.sqrt(math.pi) - z * _ratio(z, *_FAR)) / far
     result *= _exp_of_minus_square(x)
-    result[np.isposinf(x)] = 0.0
     return result
 
 

@@ -85,3 +85,55 @@ def _sum_middle(x: Array, out: Array | None) -> Array:
     total += np.matmul(ones[: n - whole], x[:, whole:])
     out[...] = total
     return out
+
+
+def int_mean_over(x: Array, axis: Axis = None, keepdims: bool = False, out: Any = None) -> Array:
+    """The mean of ints, cut off towards 0: of their quotients and rests, which don't overflow."""
+    wide = x.astype(np.uint64 if x.dtype == np.uint64 else np.int64)
+    count = wide.dtype.type(max(x.size // max(np.any(x, axis).size, 1), 1))
+    quotient, rest = (
+        np.add.reduce(part, axis=axis, dtype=wide.dtype, keepdims=True)
+        for part in np.divmod(wide, count)
+    )
+    mean = quotient + rest // count
+    mean = (mean + ((mean < 0) & (rest % count != 0))).astype(x.dtype)
+    mean = mean if keepdims else np.squeeze(mean, axis)
+    return mean if out is None else np.positive(mean, out=out)
+
+
+def norm_over(x: Array, axis: Axis = None, keepdims: bool = False, out: Any = None) -> Array:
+    """√(Σ x²) over `axis`; where the squares leave the dtype's range, those of x / max |x|."""
+    if x.dtype == np.float16:
+        norm = norm_over(x.astype(np.float32), axis, keepdims)
+        return np.positive(norm, out=out, dtype=np.float16, casting="same_kind")
+    limits = np.finfo(x.dtype)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        norm = np.asarray(np.sqrt(sum_over(np.square(x), axis, True)))
+        inexact = ~((norm > np.sqrt(limits.tiny / limits.eps)) & (norm < np.inf))
+        if inexact.any():
+            top = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
+            scale = np.where(inexact & (top > 0) & (top < np.inf), top, np.ones((), x.dtype))
+            norm = scale * np.sqrt(sum_over(np.square(x / scale), axis, True))
+    norm = norm if keepdims else np.squeeze(norm, axis)
+    return norm if out is None else np.positive(norm, out=out)
+
+
+def add_at(out: Array, places: Array, values: Array) -> None:
+    """out[..., places[k], :] += values[..., k, :] for each k, where places may repeat.
+
+    `out` is zeros of shape (before, n, after), contiguous. Where more than a block of values meet,
+    floats add up in float64, and those of float16 always: as accurate as `sum_over`.
+    """
+    before, n, after = out.shape
+    flat = places.reshape(-1).astype(np.intp)
+    meet = flat.size > BLOCK and np.bincount(flat).max() > BLOCK
+    if before != 1:
+        flat = (np.arange(before)[:, None] * n + flat).reshape(-1)
+    if after != 1:
+        flat = (flat[:, None] * after + np.arange(after)).reshape(-1)
+    total, values = out.reshape(-1), values.reshape(-1)
+    if out.dtype == np.float16 or meet and out.dtype == np.float32:
+        total, values = np.zeros(total.shape), values.astype(np.float64)
+    np.add.at(total, flat, values)  # NumPy adds fast at the places of a flat array only
+    if total.dtype != out.dtype:
+        out[...] = total.reshape(out.shape)

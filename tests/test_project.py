@@ -23,6 +23,8 @@ LAYERS = """
     console
     arguments
     spec
+    origin
+    known
     graph
     pickling
     op
@@ -217,7 +219,7 @@ def test_no_file_names_a_path_of_one_machine():
 # Modules that are there after an import, but not for users.
 INTERNAL = {
     f"tinygraph.{name}"
-    for name in ("arguments", "compiler", "gradients", "graph", "op", "ops", "session", "spec")
+    for name in "arguments compiler gradients graph known op ops origin session spec".split()
 }
 
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import gc
-import os
 import re
-import sys
 import threading
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from tinygraph.arguments import expect, key as key_of, sequence, shown
+import numpy as np
+
 from tinygraph.errors import (
     DTypeError, FinalizedError, GraphError, NotFoundError, SymbolicError,
 )  # fmt: skip
+from tinygraph.known import BuiltWith
+from tinygraph.origin import close_names, place, user_line
 from tinygraph.spec import DType, Shape, Spec
 
-_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _VALID_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\-/]*\Z")
 _VALID_IN_SCOPE = re.compile(r"[A-Za-z0-9_.\-/]+\Z")
 
@@ -108,10 +108,7 @@ class Node:
     @property
     def where(self) -> str:
         """The user's line that made the node, as `file.py:12`."""
-        if self.origin is None:
-            return "an unknown line"
-        code, line = self.origin
-        return f"{code.co_filename}:{line}"
+        return place(self.origin)
 
     def __repr__(self) -> str:
         return f"<tg.Tensor '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
@@ -241,6 +238,7 @@ class Graph:
         self._scope = ""
         self._controls: tuple[Node, ...] = ()
         self._forward: Node | None = None
+        self.built_with = BuiltWith()
         self._collections: dict[str, list] = {}
 
     def add(self, kind, inputs: tuple[Node, ...], attrs: dict, spec: Spec, name: str) -> Node:
@@ -259,6 +257,10 @@ class Graph:
         node.forward = self._forward
         self._by_name[op_name] = node
         self.nodes.append(node)
+        for x in () if kind.broadcasts else inputs:
+            if x.spec.value is not None:
+                self.built_with.add_inputs(node)
+                break
         return node
 
     # ---------------------------------------------------------------- names
@@ -342,6 +344,31 @@ class Graph:
 
     def get_operations(self) -> list[Operation]:
         return [Operation(node) for node in self.nodes]
+
+    # ---------------------------------------------------------------- what may be fed
+
+    def use_value(self, node: Node, what: str) -> np.ndarray | None:
+        """A node's value, for `what` the user builds, if it is known; then it may not be fed."""
+        value = node.spec.constant
+        if value is not None:
+            self.built_with.add(node, f"{what} at {place(user_line())}")
+        return value
+
+    def prevent_feeding(self, tensor: Node) -> None:
+        """Mark a tensor as one that no run may feed (TF: same name)."""
+        self.as_graph_element(tensor)
+        self.built_with.add(tensor, None)
+
+    def is_feedable(self, tensor: Node) -> bool:
+        """Whether a run may feed the tensor, as the graph was not built with its value (TF: same).
+
+        >>> rows = tg.constant(2)
+        >>> x = tg.zeros([rows, 3])
+        >>> x.graph.is_feedable(rows), x.graph.is_feedable(x)
+        (False, True)
+        """
+        self.as_graph_element(tensor)
+        return tensor not in self.built_with
 
     # ---------------------------------------------------------------- control and gradients
 
@@ -447,25 +474,6 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def user_line() -> tuple[Any, int] | None:
-    """The innermost frame outside of the package, as (code, line)."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        code = frame.f_code
-        if not code.co_filename.startswith(_PACKAGE):
-            return code, frame.f_lineno
-        frame = frame.f_back  # type: ignore[assignment]
-    return None
-
-
-def warn(message: str, category: type[Warning]) -> None:
-    """A warning at the user's line, however deep in the package it is noticed."""
-    level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
-
-
 def ancestors(roots: Iterable[Node], stop: Any = ()) -> list[Node]:
     """The nodes that `roots` need, control inputs included, in topological order.
 
@@ -482,13 +490,6 @@ def ancestors(roots: Iterable[Node], stop: Any = ()) -> list[Node]:
                 seen.add(needed)
                 stack.append(needed)
     return sorted(seen, key=attrgetter("id"))
-
-
-def close_names(name: str, names: Iterable[str], most: int) -> list[str]:
-    """What somebody who wrote `name` may have meant, for an error message."""
-    import difflib
-
-    return difflib.get_close_matches(name, list(names), n=most)
 
 
 class _Stacks(threading.local):

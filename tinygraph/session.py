@@ -20,9 +20,10 @@ from tinygraph.errors import (
     NotFoundError, ShapeError, TinygraphError,
 )  # fmt: skip
 from tinygraph.graph import (
-    Graph, Node, Operation, ancestors, close_names, get_default_graph, pushed, session_stack, warn,
+    Graph, Node, Operation, ancestors, get_default_graph, pushed, session_stack,
 )  # fmt: skip
 from tinygraph.ops.loop import numba
+from tinygraph.origin import close_names, warn
 from tinygraph.spec import Shape, Spec, to_array
 
 if TYPE_CHECKING:  # what only some programs use is imported when they do
@@ -405,6 +406,7 @@ class Session:
     def _plan(self, fetched: Fetched, feeds: dict[Node, np.ndarray], fetches: Any) -> Plan:
         for node, array in feeds.items():
             _check_fed(node, array)
+            self.graph.built_with.check(node)
         needed = ancestors([*fetched.tensors, *fetched.targets], stop=feeds)
         unfed = [node for node in needed if node.kind.fed and node not in feeds]
         if unfed:

@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from tinygraph.errors import InvalidArgumentError, OverwrittenUpdateWarning, TinygraphError
-from tinygraph.graph import Graph, Node, ancestors, new_node, warn
+from tinygraph.graph import Graph, Node, ancestors, new_node
 from tinygraph.op import Op, Rule, argument, const, fits, may_not_fit, repeated
 from tinygraph.ops.array import ensure_shape
+from tinygraph.origin import warn
 from tinygraph.spec import Shape, Spec
 
 PASSES = frozenset({"fold", "merge", "simplify", "scale", "fuse", "inplace"})

@@ -279,7 +279,7 @@ def either(new: Any, old: Any, names: str) -> Any:
 def static_ints(value: Any, what: str) -> tuple[int, ...]:
     """An int or ints that have to be known while building, as a tuple."""
     if isinstance(value, Node):
-        known = value.spec.constant
+        known = value.graph.use_value(value, what)
         if known is None:
             raise ShapeError(
                 f"{what} must be known while building, unlike '{value.name}' (made at "

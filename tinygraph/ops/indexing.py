@@ -252,7 +252,7 @@ def elements_of(value: Any, what: str) -> list:
     """A vector as a list of ints and scalar nodes; its length must be known."""
     if not isinstance(value, Node):
         return list(value)
-    known = value.spec.constant
+    known = value.graph.use_value(value, what)
     if known is not None:
         return [int(x) for x in known]
     dims = value.shape.dims

@@ -325,9 +325,10 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Node:
 def _contracted(axes: Any, rank_a: int, rank_b: int) -> tuple[list[int], list[int]]:
     """The axes of both operands that `axes` pairs."""
     if isinstance(axes, Node):
-        if axes.spec.constant is None:
+        known = axes.graph.use_value(axes, "axes")
+        if known is None:
             raise ShapeError(f"axes must be known while building, unlike '{axes.name}'")
-        axes = axes.spec.constant
+        axes = known
     if not isinstance(axes, list | tuple) and np.ndim(axes) == 0:
         (count,) = static_ints(axes, "axes")
         if not 0 <= count <= min(rank_a, rank_b):

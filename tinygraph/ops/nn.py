@@ -277,8 +277,10 @@ def dropout(
                 f"Got a {x.dtype.name} tensor instead."
             )
         keep, rate = _like(x, keep, "keep_prob"), _like(x, rate, "rate")
-        if keep.spec.constant == 1 or rate.spec.constant == 0:
-            return x
+        for given, nothing in ((keep, 1), (rate, 0)):
+            if given.spec.constant == nothing:
+                given.graph.use_value(given, "dropout")
+                return x
         drawn = random_uniform(_noise_shape(x, noise_shape), seed=seed, dtype=x.dtype)
         return keep_where(x / keep, broadcast_like(drawn >= rate, x), name=scope)
 

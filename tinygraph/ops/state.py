@@ -42,9 +42,9 @@ def _default_spec(input: Spec, shape: Shape) -> Spec:
     return Spec(shape, input.dtype)
 
 
-placeholder_with_default_op = Op(
-    "PlaceholderWithDefault", lambda input, shape: input, _default_spec,
-    (lambda g, y, input, shape: g,), ("input",), view=True, rewrite=lambda input, shape: input,
+placeholder_with_default_op = composite(
+    "PlaceholderWithDefault", lambda input, shape: input, lambda g, y, input, shape: g,
+    params=("input",), infer=_default_spec,
     doc="A value that a run may be fed; made by `tg.placeholder_with_default`.",
 )  # fmt: skip
 

@@ -234,8 +234,15 @@ class Optimizer:
         return [cast(tensor, dtype) for tensor in self._tensors.values()]
 
     def _is(self, name: str, number: float) -> bool:
-        """Whether a hyper-parameter is known to be `number`, so that its formula gets simpler."""
-        return is_constant(self._tensors[name], number)
+        """Whether a hyper-parameter is the Python number `number`, which makes its formula simpler.
+
+        A tensor may be fed another value.
+        """
+        tensor = self._tensors[name]
+        if isinstance(self._given[name], Node) or not is_constant(tensor, number):
+            return False
+        tensor.graph.use_value(tensor, f"a formula of {self._name}")
+        return True
 
     # ---------------------------------------------------------------- slots
 

@@ -37,6 +37,7 @@ LAYERS = """
     gradients
     compiler
     timeline
+    config
     session
     train
     datasets
@@ -49,7 +50,7 @@ LAYERS = """
 OPTIONAL = {"graphviz", "IPython", "matplotlib", "numba", "pooch", "pygraphviz", "tqdm"}
 MAY_IMPORT_LATE = {"datasets", "interop", "ops", "viz"}
 SELDOM = {  # each would be a millisecond of the import, and few programs need it
-    "difflib", "json", "tinygraph.compiler.profile", "tinygraph.timeline",
+    "difflib", "json", "tinygraph.compiler.profile", "tinygraph.config", "tinygraph.timeline",
 }
 
 CODE_LINES = 400

@@ -103,6 +103,7 @@ newaxis = None
 _ON_FIRST_USE = {
     "datasets": "datasets", "test": "testing", "testing": "testing", "timeline": "timeline",
     "train": "train", "viz": "viz",
+    **dict.fromkeys(["ConfigProto", "GPUOptions", "GraphOptions", "OptimizerOptions"], "config"),
     "Profile": "compiler.profile", "RunMetadata": "timeline", "RunOptions": "timeline",
 }
 

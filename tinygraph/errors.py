@@ -86,3 +86,7 @@ class OverwrittenUpdateWarning(UserWarning):
 
 class GraphGrowthWarning(UserWarning):
     """Ops are made between runs: each run compiles anew, and memory grows."""
+
+
+class ThreadsWarning(UserWarning):
+    """Runs wait for cores that other programs keep busy, or BLAS's threads can't be chosen."""

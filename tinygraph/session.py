@@ -15,13 +15,15 @@ import numpy as np
 
 from tinygraph.compiler.plan import Plan, compile_plan
 from tinygraph.compiler.rewrite import OPTIONAL_PASSES, PASSES
+from tinygraph.compiler.threads import Threads
 from tinygraph.errors import (
     DTypeError, FailedPreconditionError, GraphError, GraphGrowthWarning, InvalidArgumentError,
-    NotFoundError, ShapeError, TinygraphError,
+    NotFoundError, ShapeError, ThreadsWarning, TinygraphError,
 )  # fmt: skip
 from tinygraph.graph import (
     Graph, Node, Operation, ancestors, get_default_graph, pushed, session_stack,
 )  # fmt: skip
+from tinygraph.ops import blas
 from tinygraph.ops.loop import numba
 from tinygraph.origin import close_names, warn
 from tinygraph.spec import Shape, Spec, to_array
@@ -33,6 +35,7 @@ if TYPE_CHECKING:  # what only some programs use is imported when they do
 PLANS_KEPT = 64  # at most, the latest used
 BYTES_KEPT = 256 * 2**20  # of all plans' buffers and constants together,
 LATEST_KEPT = 4  # but so many of any size: to train, to evaluate, to predict ...
+MOST_THREADS = 1 << 10
 CLOSED = "Attempted to use a closed Session."
 NESTED = (
     "a run within a run of the same Session, in one thread: the inner one would overwrite what the "
@@ -109,27 +112,36 @@ class Session:
 
     Parameters
     ----------
-    target, config
-        Accepted for TF1 programs; nothing here needs them.
+    target
+        Accepted for TF1 programs; nothing here needs it.
     graph
         The graph to run; the default graph if None.
+    config
+        A `tg.ConfigProto`, of which `intra_op_parallelism_threads` counts, unless it is 0.
     passes
         The compiler's optimisations, by name: `Session.PASSES`, of which some can be left out, as
         in `Session.PASSES - {"fuse"}`, or `Session.PASSES | {"loops"}`, for loops that numba
         compiles. Results differ by rounding at most. GraphError for other names,
         MissingPackageError for "loops" without numba.
+    threads
+        How many threads BLAS takes for products in this session's runs, as far as NumPy's BLAS is
+        OpenBLAS. If None, programs whose products are too small to gain from several take one, and
+        others the process's number (`OPENBLAS_NUM_THREADS`, or the number of cores); `source` shows
+        which. The process's number is put back after each run. While another of Python's threads
+        is in a run, also of another session, both have the number of the run that began last.
     """
 
     PASSES = PASSES
 
     def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None, *,
-                 passes: frozenset[str] = PASSES):  # fmt: skip
+                 passes: frozenset[str] = PASSES, threads: int | None = None):  # fmt: skip
         if not isinstance(target, str):
             raise DTypeError(f"target must be a string, not {target!r}; did you mean graph=?")
         if graph is not None and not isinstance(graph, Graph):
             raise DTypeError(f"graph must be a tg.Graph, not {graph!r}")
         self.graph = graph or get_default_graph()
         self.passes = _checked(passes)
+        self._threads = Threads(_number_of_threads(threads, config))
         self._variables = Variables()
         self._states: dict[Node, Any] = {}
         self._plans: OrderedDict[tuple, Plan] = OrderedDict()
@@ -412,7 +424,9 @@ class Session:
         if unfed:
             raise self._unfed(unfed, fetches, feeds)
         specs = {node: Spec(Shape.of(a.shape), node.spec.dtype) for node, a in feeds.items()}
-        return compile_plan(fetched.tensors, fetched.targets, specs, self._state_of, self.passes)
+        return compile_plan(
+            fetched.tensors, fetched.targets, specs, self._state_of, self.passes, self._threads
+        )
 
     def _state_of(self, node: Node) -> Any:
         """What the session keeps for a node between runs, such as its place in a random stream."""
@@ -524,6 +538,29 @@ def _checked(passes: Iterable[str]) -> frozenset[str]:
     if "loops" in found:
         numba()
     return found
+
+
+def _number_of_threads(threads: Any, config: Any) -> int | None:
+    """The number that `threads`, or else `config`, asks for; None for neither."""
+    if config is not None:
+        from tinygraph.config import ConfigProto
+
+        if not isinstance(config, ConfigProto):
+            raise DTypeError(f"config must be a tg.ConfigProto, not {config!r}")
+        if threads is None:
+            threads = config.intra_op_parallelism_threads or None
+    if threads is None:
+        return None
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
+        raise DTypeError(f"threads must be an int, not {threads!r}")
+    if not 1 <= threads <= MOST_THREADS:
+        raise InvalidArgumentError(f"threads must be 1 to {MOST_THREADS}, not {threads}")
+    if blas.pool() is None:
+        warn(
+            "NumPy's BLAS isn't an OpenBLAS that tinygraph finds: the number of its threads stays "
+            "as it is; the library's own environment variable sets it", ThreadsWarning,
+        )  # fmt: skip
+    return int(threads)
 
 
 class InteractiveSession(Session):

@@ -36,8 +36,11 @@ class Computed(NamedTuple):
 class Code:
     """The source of a program, the objects that it names, and what each line computes."""
 
-    def __init__(self, program: Program, memory: Memory, state_of: Callable[[Node], Any]):
+    def __init__(
+        self, program: Program, memory: Memory, state_of: Callable[[Node], Any], remark: str = ""
+    ):
         self.program = program
+        self.remark = remark
         self.memory = memory
         self.state_of = state_of
         self.namespace: dict[str, Any] = {"np": np, "compiled": compiled}
@@ -63,6 +66,8 @@ class Code:
     # ---------------------------------------------------------------- the parts
 
     def _emit(self) -> None:
+        if self.remark:
+            self._line(comment(self.remark))
         for node in self.program.feeds:
             self._names[node] = self._unique(node.op_name.rpartition("/")[2])
         buffers = [self._unique("b#") for _ in self.memory.specs]

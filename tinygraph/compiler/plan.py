@@ -16,7 +16,8 @@ from tinygraph.compiler.codegen import Code, Computed
 from tinygraph.compiler.fuse import fuse, gather_scales
 from tinygraph.compiler.loops import make_loops
 from tinygraph.compiler.memory import plan_memory
-from tinygraph.compiler.rewrite import PASSES, Program, describe, lower
+from tinygraph.compiler.rewrite import Program, describe, lower
+from tinygraph.compiler.threads import Threads
 from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError,
 )  # fmt: skip
@@ -32,7 +33,7 @@ _serial = itertools.count()
 class Plan:
     """`plan(variables, *feeds)` runs the program and returns the fetched values in order."""
 
-    def __init__(self, program: Program, code: Code):
+    def __init__(self, program: Program, code: Code, around: Callable[[Callable], Callable]):
         self.source = code.source
         self.filename = f"<tinygraph program {next(_serial)}>"
         self.lines = code.lines
@@ -52,7 +53,8 @@ class Plan:
                 exec(compile(piece, filename, "exec"), code.namespace)  # our own source
             except (MemoryError, ValueError) as error:  # of a buffer
                 self._explain(error)
-        self.step = code.namespace.pop("step")  # so that the plan is in no cycle
+        self._namespace, self._around = code.namespace, around
+        self.step = around(code.namespace.pop("step"))  # so that the plan is in no cycle
 
     def __call__(self, variables: Any, *feeds: np.ndarray) -> tuple:
         try:
@@ -65,13 +67,13 @@ class Plan:
     def clocked(self) -> Clocked:
         from tinygraph.compiler.profile import Clocked
 
-        return Clocked(self.source, self.filename, self.step.__globals__, self.lines)
+        return Clocked(self.source, self.filename, self._namespace, self.lines)
 
     def recorded(self, variables: Any, *feeds: np.ndarray) -> tuple[tuple, Recording]:
         """What a call returns, and when each line of the program ran."""
         try:
             with np.errstate(all="ignore"):
-                return self.clocked.run(variables, *feeds)
+                return self._around(self.clocked.run)(variables, *feeds)
         except Exception as error:  # noqa: BLE001  (as in a call)
             self._explain(error)
 
@@ -114,12 +116,15 @@ def compile_plan(
     targets: Iterable[Node],
     feeds: Mapping[Node, Spec],
     state_of: Callable[[Node], Any],
-    passes: frozenset[str] = PASSES,
+    passes: frozenset[str],
+    threads: Threads,
 ) -> Plan:
     """Compile what `fetches` and `targets` need, for feeds of these specs; return the fetches."""
     with collector_paused():
-        program = lower(fetches, targets, feeds, passes)
+        program = threads.fixed(lower)(fetches, targets, feeds, passes)  # it folds products too
         for name, transform in (("scale", gather_scales), ("fuse", fuse), ("loops", make_loops)):
             if name in passes:
                 transform(program)
-        return Plan(program, Code(program, plan_memory(program), state_of))
+        choice = threads.choose(program)
+        code = Code(program, plan_memory(program), state_of, choice.remark)
+        return Plan(program, code, choice.around)

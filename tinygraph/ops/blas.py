@@ -1,4 +1,4 @@
-"""What NumPy's own BLAS can do and NumPy doesn't offer: add to what is there.
+"""What NumPy's own BLAS can do and NumPy doesn't offer: add to what is there, on so many threads.
 
 `np.dot` has no way to add a product to an array, and a ufunc none to scale what it adds; BLAS has
 `gemm` and `axpy`, and most libraries `axpby`, which scales both terms. They are called in the
@@ -11,8 +11,9 @@ from __future__ import annotations
 import ctypes
 import functools
 import sys
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,14 +29,18 @@ class Routines(NamedTuple):
     axpby: Callable | None
 
 
+def _library(kind: Callable[[Any], ctypes.CDLL]) -> ctypes.CDLL | None:
+    """The library that NumPy has loaded, with all that this one needs."""
+    try:
+        return kind(sys.modules["numpy._core._multiarray_umath"].__file__)
+    except (OSError, TypeError):
+        return None
+
+
 @functools.cache
 def routines() -> dict[str, Routines]:
     """The routines by the dtype's character; empty where NumPy's BLAS can't be found."""
-    numpy = sys.modules["numpy._core._multiarray_umath"].__file__
-    try:
-        library = ctypes.CDLL(numpy)
-    except (OSError, TypeError):
-        return {}
+    library = _library(ctypes.CDLL)
     for names, size in (("scipy_cblas_%s64_", ctypes.c_int64), ("cblas_%s", ctypes.c_int32)):
         if hasattr(library, names % "sgemm"):
             found = {
@@ -139,3 +144,40 @@ def _address(x: Array) -> int:
         return ctypes.addressof(ctypes.c_char.from_buffer(x))  # type: ignore[arg-type]  # x.ctypes: 1 us
     except (TypeError, ValueError):  # read-only, or empty
         return x.ctypes.data
+
+
+# ---------------------------------------------------------------- threads
+
+
+class Pool:
+    """The threads of NumPy's OpenBLAS; their number is one for the whole process.
+
+    `exchange(n)` makes it n and returns what it was. `next(pool.taking(n))` makes it n until
+    `next(pool.put_back)`. Each of the two is one call into C, which neither a signal nor another
+    of Python's threads can split. Where runs in several threads overlap, the number is that of the
+    run which began last, until any of them ends; after the last one it is what it was before all.
+    """
+
+    def __init__(self, count: Callable[[], int], exchange: Callable[[int], int], core: str):
+        self.count = count
+        self.exchange = exchange
+        self.core = core
+        self._replaced: list[int] = []  # by the runs that go on, the process's own number first
+        self.put_back = map(exchange, iter(self._replaced.pop, 0))
+
+    def taking(self, threads: int) -> Iterator[None]:
+        return map(self._replaced.append, map(self.exchange, repeat(threads)))
+
+
+@functools.cache
+def pool() -> Pool | None:
+    """The threads of NumPy's BLAS; None where that is no OpenBLAS, or can't be found."""
+    library = _library(ctypes.PyDLL)  # which keeps Python's other threads out
+    for names in ("scipy_openblas_%s64_", "openblas_%s64_", "openblas_%s"):
+        count = getattr(library, names % "get_num_threads", None)
+        core = getattr(library, names % "get_corename", None)
+        for exchange in (names % "set_num_threads_local", "openblas_set_num_threads_local"):
+            if count is not None and core is not None and hasattr(library, exchange):
+                core.restype = ctypes.c_char_p
+                return Pool(count, getattr(library, exchange), core().decode())
+    return None

@@ -1,0 +1,184 @@
+"""How many of BLAS's threads a program runs on: one, where no product gains enough from several.
+
+OpenBLAS's threads wait for each other by spinning. Where another program keeps the cores busy, one
+of them spins until the system lets the other go on, which may take milliseconds for each product:
+what several threads gain has to be worth that. The choice is by shapes alone, and never by a clock,
+for one thread and two round differently.
+
+Products of n x n by n x n in float32, in microseconds, with OpenBLAS 0.3.31 on two cores: alone,
+and in two processes beside one that multiplies all the time.
+
+       n   multiply-adds   alone: one thread, two   beside: one thread, two
+      80         512,000                17     17
+      96         884,736                27     20               28, 29   22, 15600
+     128       2,097,152                58     39               67, 74   60, 61
+     160       4,096,000               107     67             113, 169   73, 227
+     256      16,777,216               410    233             866, 890   7350, 10400
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from tinygraph.compiler.rewrite import Program
+from tinygraph.compiler.text import is_foreign
+from tinygraph.errors import ThreadsWarning
+from tinygraph.graph import Node, warn
+from tinygraph.ops import blas
+
+ALONE = 1 << 19  # multiply-adds below which OpenBLAS takes one thread itself
+GAIN = 1 << 21  # multiply-adds up to which two threads gain 20 us at most
+SLOW, LATE, RUNS = 4, 1e-3, 16  # a slow run takes 4 times the best and 1 ms; so many are told of
+
+# ---------------------------------------------------------------- the work of a product
+
+
+def _size(x: Node, *axes: int) -> float:
+    """How many elements x has, or has along some axes; infinity where only the run knows."""
+    dims = x.spec.shape.dims
+    chosen = dims if dims is None or not axes else [dims[i] for i in axes]
+    return math.inf if chosen is None or None in chosen else math.prod(chosen)  # type: ignore[arg-type]
+
+
+def _product(a: Node, b: Node) -> float:
+    """Of two matrices; those of a batch are multiplied one by one."""
+    return _size(a, -2, -1) * _size(b, -1)
+
+
+def _einsum(node: Node) -> float:
+    terms = node.attrs["equation"].replace("->", ",").split(",")
+    size: dict[str, float] = {}
+    for x, term in zip(node.inputs, terms, strict=False):
+        size.update((letter, _size(x, i)) for i, letter in enumerate(term))
+    return math.prod(n for letter, n in size.items() if not all(letter in t for t in terms))
+
+
+def _decomposition(node: Node) -> float:
+    return max(_size(node.inputs[0], -2), _size(node.inputs[0], -1)) ** 3
+
+
+WORK: dict[str, Callable[[Node], float]] = {
+    "Dot": lambda node: _product(*node.inputs),
+    "BatchDot": lambda node: _product(*node.inputs),
+    "AddProduct": lambda node: _product(*node.inputs[1:3]),
+    "Einsum": _einsum,
+    "Sum": lambda node: _size(node.inputs[0]),
+    "TimesVector": lambda node: max(map(_size, node.inputs)),
+    # OpenBLAS takes several threads for it already from some 10,000 elements on.
+    "AddScaled": lambda node: 8 * _size(node.inputs[0]),
+    "Cholesky": _decomposition,
+    "MatrixDeterminant": _decomposition,
+    "MatrixInverse": _decomposition,
+    "MatrixSolve": _decomposition,
+    "Orthogonalize": _decomposition,
+    "SelfAdjointEigV2": _decomposition,
+}
+"""Multiply-adds of a call of BLAS or LAPACK, for the ops that make such calls."""
+
+
+def largest(program: Program) -> float:
+    """The multiply-adds of the program's largest product; 0 where it has none."""
+    return max([WORK[n.kind.name](n) for n in program.nodes if n.kind.name in WORK], default=0)
+
+
+# ---------------------------------------------------------------- the choice
+
+
+class Choice(NamedTuple):
+    """How a program shall run, and the remark in its source that says so."""
+
+    remark: str = ""
+    around: Callable[[Callable], Callable] = lambda function: function
+
+
+class Threads:
+    """How many threads BLAS takes for the programs of one session; `asked` is the user's word."""
+
+    def __init__(self, asked: int | None = None):
+        self.asked = asked
+        self._told = False
+
+    def fixed(self, function: Callable) -> Callable:
+        """`function` on the threads that were asked for, if any."""
+        pool = None if self.asked is None else blas.pool()
+        return function if pool is None else on(pool, self.asked, function)  # type: ignore[arg-type]
+
+    def choose(self, program: Program) -> Choice:
+        work, threads = largest(program), self.asked
+        if threads is None and work < ALONE or not work and not _has_foreign(program):
+            return Choice()
+        pool = blas.pool()
+        if pool is None:
+            return Choice()
+        if threads is not None:
+            remark = f"BLAS takes {threads} thread{'s' * (threads > 1)}, as the session was told"
+        elif work <= GAIN and not _has_foreign(program):
+            threads, remark = 1, "BLAS takes 1 thread: no product is large enough for several"
+        else:
+            remark = "BLAS takes as many threads as the process has: a product may gain from them"
+        watched = work > GAIN and (threads or pool.count()) > 1
+
+        def around(function: Callable) -> Callable:
+            function = function if threads is None else on(pool, threads, function)
+            return self._watching(function) if watched else function
+
+        return Choice(remark, around)
+
+    def _watching(self, function: Callable) -> Callable:
+        """`function`, which tells the user once in a session where most of its runs are slow.
+
+        A run that the machine slept through, or that found its memory swapped out, is one of many.
+        """
+        best, slow = math.inf, 0
+
+        def call(*arguments: Any) -> Any:
+            nonlocal best, slow
+            start = perf_counter()
+            values = function(*arguments)
+            took = perf_counter() - start
+            if took > SLOW * best + LATE:
+                slow += 1
+                if slow >= RUNS and not self._told:
+                    self._tell(took, best)
+            elif took < best:
+                best = took
+            elif slow:
+                slow -= 1
+            return values
+
+        return call
+
+    def _tell(self, took: float, best: float) -> None:
+        self._told = True
+        warn(
+            f"a run took {took * 1e3:.3g} ms, the program's best one {best * 1e3:.3g} ms. Where "
+            "other programs keep the cores busy, BLAS's threads wait for each other; "
+            "Session(threads=1) is steadier then",
+            ThreadsWarning,
+        )  # fmt: skip
+
+
+def _has_foreign(program: Program) -> bool:
+    """Whether there are users' kernels, which may multiply matrices of any size."""
+    return any(is_foreign(kind.kernel) for kind in {node.kind for node in program.nodes})
+
+
+def on(pool: blas.Pool, threads: int, function: Callable) -> Callable:
+    """`function` on so many of BLAS's threads; their number is put back however the call ends.
+
+    Python handles signals when a call of C has ended, or when a function of Python's begins. So
+    none comes between `try` and the first `next`, or the end of `function` and the second.
+    """
+    taking, put_back = pool.taking(threads), pool.put_back
+
+    def call(*arguments: Any) -> Any:
+        try:
+            next(taking)
+            return function(*arguments)
+        finally:
+            next(put_back)
+
+    return call

@@ -35,9 +35,9 @@ LAYERS = """
     math
     linalg
     gradients
+    config
     compiler
     timeline
-    config
     session
     train
     datasets

@@ -18,12 +18,11 @@ from tinygraph.compiler.rewrite import OPTIONAL_PASSES, PASSES
 from tinygraph.compiler.threads import Threads
 from tinygraph.errors import (
     DTypeError, FailedPreconditionError, GraphError, GraphGrowthWarning, InvalidArgumentError,
-    NotFoundError, ShapeError, ThreadsWarning, TinygraphError,
+    NotFoundError, ShapeError, TinygraphError,
 )  # fmt: skip
 from tinygraph.graph import (
     Graph, Node, Operation, ancestors, get_default_graph, pushed, session_stack,
 )  # fmt: skip
-from tinygraph.ops import blas
 from tinygraph.ops.loop import numba
 from tinygraph.origin import close_names, warn
 from tinygraph.spec import Shape, Spec, to_array
@@ -35,7 +34,6 @@ if TYPE_CHECKING:  # what only some programs use is imported when they do
 PLANS_KEPT = 64  # at most, the latest used
 BYTES_KEPT = 256 * 2**20  # of all plans' buffers and constants together,
 LATEST_KEPT = 4  # but so many of any size: to train, to evaluate, to predict ...
-MOST_THREADS = 1 << 10
 CLOSED = "Attempted to use a closed Session."
 NESTED = (
     "a run within a run of the same Session, in one thread: the inner one would overwrite what the "
@@ -141,7 +139,7 @@ class Session:
             raise DTypeError(f"graph must be a tg.Graph, not {graph!r}")
         self.graph = graph or get_default_graph()
         self.passes = _checked(passes)
-        self._threads = Threads(_number_of_threads(threads, config))
+        self._threads = Threads(threads, config)
         self._variables = Variables()
         self._states: dict[Node, Any] = {}
         self._plans: OrderedDict[tuple, Plan] = OrderedDict()
@@ -538,29 +536,6 @@ def _checked(passes: Iterable[str]) -> frozenset[str]:
     if "loops" in found:
         numba()
     return found
-
-
-def _number_of_threads(threads: Any, config: Any) -> int | None:
-    """The number that `threads`, or else `config`, asks for; None for neither."""
-    if config is not None:
-        from tinygraph.config import ConfigProto
-
-        if not isinstance(config, ConfigProto):
-            raise DTypeError(f"config must be a tg.ConfigProto, not {config!r}")
-        if threads is None:
-            threads = config.intra_op_parallelism_threads or None
-    if threads is None:
-        return None
-    if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
-        raise DTypeError(f"threads must be an int, not {threads!r}")
-    if not 1 <= threads <= MOST_THREADS:
-        raise InvalidArgumentError(f"threads must be 1 to {MOST_THREADS}, not {threads}")
-    if blas.pool() is None:
-        warn(
-            "NumPy's BLAS isn't an OpenBLAS that tinygraph finds: the number of its threads stays "
-            "as it is; the library's own environment variable sets it", ThreadsWarning,
-        )  # fmt: skip
-    return int(threads)
 
 
 class InteractiveSession(Session):

@@ -21,16 +21,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from tinygraph.compiler.rewrite import Program
 from tinygraph.compiler.text import is_foreign
-from tinygraph.errors import ThreadsWarning
+from tinygraph.errors import DTypeError, InvalidArgumentError, ThreadsWarning
 from tinygraph.graph import Node, warn
 from tinygraph.ops import blas
 
+if TYPE_CHECKING:  # what only some programs use is imported when they do
+    from tinygraph.config import ConfigProto
+
 ALONE = 1 << 19  # multiply-adds below which OpenBLAS takes one thread itself
 GAIN = 1 << 21  # multiply-adds up to which two threads gain 20 us at most
+MOST = 1 << 10  # threads; OpenBLAS is built for 64 or 128
 SLOW, LATE, RUNS = 4, 1e-3, 16  # a slow run takes 4 times the best and 1 ms; so many are told of
 
 # ---------------------------------------------------------------- the work of a product
@@ -95,10 +101,16 @@ class Choice(NamedTuple):
 
 
 class Threads:
-    """How many threads BLAS takes for the programs of one session; `asked` is the user's word."""
+    """How many threads BLAS takes for the programs of one session.
 
-    def __init__(self, asked: int | None = None):
-        self.asked = asked
+    The user may have asked for a number, by `Session(threads=)` or else by its `config`.
+    """
+
+    def __init__(self, threads: int | None, config: ConfigProto | None):
+        if config is not None:
+            asked = _configured(config)
+            threads = asked if threads is None else threads
+        self.asked = None if threads is None else _checked(threads)
         self._told = False
 
     def fixed(self, function: Callable) -> Callable:
@@ -159,6 +171,27 @@ class Threads:
             "Session(threads=1) is steadier then",
             ThreadsWarning,
         )  # fmt: skip
+
+
+def _configured(config: Any) -> int | None:
+    from tinygraph.config import ConfigProto
+
+    if not isinstance(config, ConfigProto):
+        raise DTypeError(f"config must be a tg.ConfigProto, not {config!r}")
+    return config.intra_op_parallelism_threads or None
+
+
+def _checked(threads: Any) -> int:
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
+        raise DTypeError(f"threads must be an int, not {threads!r}")
+    if not 1 <= threads <= MOST:
+        raise InvalidArgumentError(f"threads must be 1 to {MOST}, not {threads}")
+    if blas.pool() is None:
+        warn(
+            "NumPy's BLAS isn't an OpenBLAS that tinygraph finds: the number of its threads stays "
+            "as it is; the library's own environment variable sets it", ThreadsWarning,
+        )  # fmt: skip
+    return int(threads)
 
 
 def _has_foreign(program: Program) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tinygraph as tg
+from tinygraph.op import _registry
 
 
 @pytest.fixture(autouse=True)
@@ -127,3 +128,82 @@ def test_aliases_alone_mean_the_same():
     assert tg.convert_to_tensor(1, preferred_dtype=tg.float32).dtype is tg.float32
     with pytest.raises(ValueError, match="expand_dims needs an axis"):
         tg.expand_dims(x)
+
+
+# ---------------------------------------------------------------- accepted nowhere, as in TF 1.15
+
+REFUSED_VALUES = {  # a ValueError
+    "clip_norm that widens": lambda: tg.clip_by_norm(np.ones(3), np.ones((2, 3))),
+    "unconnected_gradients": lambda: tg.gradients(x23(), x23(), unconnected_gradients="nonsense"),
+    "axis of rank 2": lambda: tg.reduce_sum(x23(), [[0], [1]]),
+    "an axis in a list": lambda: tg.cumsum(x23(), [0]),
+    "argmax's axis in a list": lambda: tg.argmax(x23(), [0]),
+    "concat's axis in a list": lambda: tg.concat([x23(), x23()], [0]),
+    "num against the sizes": lambda: tg.split(np.ones(6), [1, 2, 3], num=4),
+    "diag of a scalar": lambda: tg.diag(1.0),
+    "a mask of unknown rank": lambda: tg.boolean_mask(x23(), tensor(None, tg.bool)),
+    "two axes to expand": lambda: tg.expand_dims(x23(), [0, 1]),
+    "a vector of num_segments": lambda: tg.unsorted_segment_sum(x23(), [0, 1], [2]),
+    "num_segments -1": lambda: tg.unsorted_segment_sum(x23(), [0, 1], -1),
+    "eye(-1)": lambda: tg.eye(-1),
+    "eye([2])": lambda: tg.eye([2]),
+    "a vector as depth": lambda: tg.one_hot([1], [3]),
+    "a vector as k": lambda: tg.nn.top_k(x23(), [1]),
+    "zeros([-1])": lambda: tg.zeros([-1]),
+    "range(nan)": lambda: tg.range(float("nan")),
+    "a cyclic list": lambda: tg.constant(cyclic()),
+    "a shape of 2**70": lambda: tg.placeholder(tg.float32, [2**70]),
+}  # fmt: skip
+REFUSED_TYPES = {  # a TypeError
+    "one_hot of two dtypes": lambda: tg.one_hot([1], 3, on_value=1.0, off_value=0),
+    "a float64 rate": lambda: tg.nn.dropout(x23(), rate=tg.constant(0.5, tg.float64)),
+    "keepdims": lambda: tg.reduce_sum(x23(), 0, keepdims="no"),
+    "transpose_a": lambda: tg.matmul(x23(), x23(), transpose_a="no"),
+    "a shape in bytes": lambda: tg.placeholder(tg.float32, b"ab"),
+    "saturate_cast to bool": lambda: tg.saturate_cast(x23(), tg.bool),
+    "einsum(5)": lambda: tg.einsum(5, x23(), x23()),
+    "a seed of 1.5": lambda: tg.random_normal([2], seed=1.5),
+    "a name that is an int": lambda: tg.add(1, 2, name=5),
+    "an array as name": lambda: tg.tanh(x23(), name=np.ones(2)),
+    "a placeholder's name": lambda: tg.placeholder(tg.float32, name=5),
+    "squeeze": lambda: tg.squeeze(np.ones((1, 2)), axis={0}),
+}  # fmt: skip
+
+
+def x23():
+    return tg.constant(np.ones((2, 3), np.float32))
+
+
+def cyclic():
+    items = [1.0]
+    items.append(items)
+    return items
+
+
+@pytest.mark.parametrize("what", REFUSED_VALUES)
+def test_wrong_values_are_refused_while_building(what):
+    with pytest.raises(ValueError) as caught:
+        REFUSED_VALUES[what]()
+    assert isinstance(caught.value, tg.errors.TinygraphError)
+
+
+@pytest.mark.parametrize("what", REFUSED_TYPES)
+def test_wrong_types_are_refused_while_building(what):
+    with pytest.raises(TypeError) as caught:
+        REFUSED_TYPES[what]()
+    assert isinstance(caught.value, tg.errors.TinygraphError)
+
+
+@pytest.mark.parametrize("rule, error", [
+    (lambda g, y, x: tg.ones([7]) * tg.reduce_sum(g), ValueError),
+    (lambda g, y, x: tg.cast(g, tg.float64), TypeError),
+    (lambda g, y, x: "steep", TypeError),
+])  # fmt: skip
+def test_a_rule_that_gives_no_gradient_of_its_input_is_named(rule, error):
+    op = tg.Op("TestRule", lambda x, out=None: x, lambda x: x, (rule,), ("x",))
+    try:
+        x = x23()
+        text = message(error, lambda: tg.gradients(op(x, name="mine"), x))
+    finally:
+        del _registry["TestRule"]
+    assert "the gradient rule of 'mine' (op: 'TestRule'" in text and "float32[2,3]" in text

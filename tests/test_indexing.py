@@ -614,7 +614,7 @@ def test_dtypes_that_do_not_fit_are_type_errors(build):
 
 def test_sizes_that_only_the_run_knows():
     """unstack's num, split's count, a mask's length and ensure_shape are checked again then."""
-    x, m = tg.placeholder(tg.float32), tg.placeholder(tg.bool)
+    x, m = tg.placeholder(tg.float32), tg.placeholder(tg.bool, [None])
     ys = [
         tg.unstack(x, num=2)[0], tg.split(x, 2)[0], tg.split(x, [1, 1])[0], tg.ensure_shape(x, [2]),
         tg.boolean_mask(x, m), tg.pad(x, [[3, 0]], "REFLECT"), tg.slice(x, [2], [2]),

@@ -438,7 +438,7 @@ def test_dropout_of_nothing_is_the_tensor_itself():
 
 
 def test_dropout_with_a_fed_keep_prob():
-    keep = tg.placeholder_with_default(1.0, [])
+    keep = tg.placeholder_with_default(np.float16(1.0), [])
     x = tg.constant(np.ones((20, 5), np.float16))
     y = tg.nn.dropout(x, keep, seed=1)
     assert (run(y) == 1).all()

@@ -48,10 +48,12 @@ def choice(value: Any, what: str, choices: Iterable[str]) -> str:
     return value
 
 
-def flag(value: Any, what: str) -> bool:
-    """A bool; 0 and 1 count as such."""
+def flag(value: Any, what: str, default: bool | None = None) -> bool:
+    """A bool; 0 and 1 count as such. None stands for the default, where there is one."""
     if value is True or value is False:
         return value
+    if value is None and default is not None:
+        return default
     if not isinstance(value, bool | int | np.bool_ | np.integer) or value not in (0, 1):
         raise DTypeError(f"{what} must be True or False, not {shown(value)}")
     return bool(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from tinygraph.arguments import choice, shown
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Graph, Node, Operation, ancestors, collector_paused
 from tinygraph.op import as_node, registry
@@ -60,6 +61,7 @@ def gradients(
     stops = set(_nodes([] if stop_gradients is None else stop_gradients, "stop_gradients"))
     if not ys:
         raise GraphError("gradients needs at least one y")
+    choice(unconnected_gradients, "unconnected_gradients", ("none", "zero"))
     graph = ys[0].graph
     for node in (*ys, *xs):
         graph.as_graph_element(node)
@@ -86,7 +88,7 @@ def _backward(
         with graph.gradient_of(node):
             for x, g in zip(node.inputs, vjp(node, total, between), strict=True):
                 if g is not None:
-                    arriving.setdefault(x, []).append(g)
+                    arriving.setdefault(x, []).append(_fitted(g, x, node))
     return totals
 
 
@@ -121,13 +123,31 @@ def vjp(node: Node, g: Node, wanted: Between | None = None) -> list[Node | None]
     else:
         parts = [
             rule(g, node, *inputs, **node.attrs) if want and rule is not None else None
-            for rule, want in zip(kind.vjps, wants, strict=True)
+            for rule, want in zip(kind.vjps, wants, strict=False)
         ]
+    if len(parts) != len(inputs):
+        raise GraphError(
+            f"'{node.op_name}' (op: '{kind.name}') has {len(inputs)} inputs and {len(parts)} rules"
+        )
     return [
         None if not want or part is None else
         sum_like(part, x) if kind.broadcasts and _may_be_broadcast(x, node) else part
         for part, x, want in zip(parts, inputs, wants, strict=True)
     ]  # fmt: skip
+
+
+def _fitted(g: Any, x: Node, node: Node) -> Node:
+    """What a rule of `node` gives for its input x: a tensor like x, or it is an error."""
+    if not isinstance(g, Node) or g.spec.dtype is not x.spec.dtype:
+        raise DTypeError(f"{_rule_of(node)} gives {shown(g)} for its input '{x.name}' of {x.spec}")
+    ours, theirs = g.spec.shape.dims, x.spec.shape.dims
+    if ours != theirs and not g.shape.is_compatible_with(x.shape):
+        raise ShapeError(f"{_rule_of(node)} gives {shown(g)} for its input '{x.name}' of {x.spec}")
+    return g
+
+
+def _rule_of(node: Node) -> str:
+    return f"the gradient rule of '{node.op_name}' (op: '{node.kind.name}', made at {node.where})"
 
 
 def _may_be_broadcast(x: Node, node: Node) -> bool:

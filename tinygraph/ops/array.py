@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import named
+from tinygraph.arguments import flag, named, sequence, shown
 from tinygraph.errors import (
     DTypeError, GraphError, InvalidArgumentError, ResourceExhaustedError, ShapeError,
     TinygraphError,
 )  # fmt: skip
-from tinygraph.graph import Node, name_scope
+from tinygraph.graph import Node, Operation, name_scope
 from tinygraph.op import Op, as_node, registry
 from tinygraph.op import constant as const_node
 from tinygraph.spec import (
@@ -62,7 +62,7 @@ def constant(
     if shape is not None:
         dims = tuple(int(size) for size in Shape(shape))
         size = math.prod(dims)
-        if verify_shape and array.shape != dims:
+        if flag(verify_shape, "verify_shape") and array.shape != dims:
             raise ShapeError(f"the value has shape {array.shape}, not {dims}")
         if array.size > size or not array.size and size:
             raise ShapeError(f"{array.size} values do not make a constant of shape {dims}")
@@ -186,6 +186,20 @@ def shape_from(spec: Spec) -> Shape:
     return Shape.of(tuple(None if d is None or d < 0 else int(d) for d in spec.value.reshape(-1)))
 
 
+def count_of(spec: Spec, what: str, least: int = 0) -> int | None:
+    """The int that a scalar stands for, where it is known: how many there are of something."""
+    if not spec.dtype.is_integer:
+        raise DTypeError(f"{what} must be an int, not {spec.dtype.name},")
+    if spec.shape.ndims:
+        raise ShapeError(f"{what} must be a scalar, not of shape {spec.shape},")
+    if spec.constant is None:
+        return None
+    count = int(spec.constant)
+    if count < least:
+        raise ShapeError(f"{what} must be at least {least}, not {count},")
+    return count
+
+
 def _full(node: Node) -> bool:
     return node.spec.shape.is_fully_defined()
 
@@ -209,7 +223,9 @@ def as_shape(value: Any) -> Any:
         value = value.as_list()
     elif isinstance(value, int | np.integer | Dimension):
         value = [value]
-    return np.zeros(0, np.int32) if isinstance(value, list | tuple) and not value else value
+    elif not isinstance(value, Node | np.ndarray | Operation):
+        value = sequence(value, "shape")
+    return np.zeros(0, np.int32) if isinstance(value, list) and not value else value
 
 
 def as_shape_node(value: Any) -> Node:
@@ -276,6 +292,14 @@ def either(new: Any, old: Any, names: str) -> Any:
     return old if new is None else new
 
 
+def static_int(value: Any, what: str) -> int:
+    """One int that has to be known while building."""
+    ints = static_ints(value, what)
+    if np.ndim(value.spec.constant if isinstance(value, Node) else value):
+        raise ShapeError(f"{what} must be one int, not {shown(value)}")
+    return ints[0]
+
+
 def static_ints(value: Any, what: str) -> tuple[int, ...]:
     """An int or ints that have to be known while building, as a tuple."""
     if isinstance(value, Node):
@@ -287,9 +311,14 @@ def static_ints(value: Any, what: str) -> tuple[int, ...]:
                 "is computed from"
             )
         value = known
-    array = np.asarray(value)
+    try:
+        array = to_array(value)
+    except TinygraphError as error:
+        raise type(error)(f"{what} must be an int or ints: {error}") from None
     if array.dtype.kind not in "iu" and array.size:
-        raise DTypeError(f"{what} must be an int or ints, not {value!r}")
+        raise DTypeError(f"{what} must be an int or ints, not {shown(value)}")
+    if array.ndim > 1:
+        raise ShapeError(f"{what} must be an int or a list of ints, not {shown(value)}")
     return tuple(int(x) for x in array.reshape(-1))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError
+from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes
 from tinygraph.ops.array import size
@@ -153,7 +153,17 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
             squares = reduce_sum(square(t), axes, keepdims=True)
             least = float(np.finfo(t.dtype.numpy).smallest_subnormal)
             norm = sqrt(maximum(least, squares), name="norm")  # at 0 its gradient would be infinite
-        return multiply(t, _scale(norm, clip_norm), name=scope)
+        return _clipped(t, _scale(norm, clip_norm), scope)
+
+
+def _clipped(t: Node, scale: Node, name: str) -> Node:
+    clipped = multiply(t, scale, name=name)
+    if not clipped.shape.is_compatible_with(t.shape):
+        raise ShapeError(
+            f"clip_norm would widen '{t.name}' of shape {t.shape} to {clipped.shape}; "
+            "give a scalar, or a shape that broadcasts to the tensor's"
+        )
+    return clipped
 
 
 def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Node:
@@ -168,7 +178,7 @@ def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Nod
     with name_scope(name, "clip_by_average_norm", [t]) as scope:
         elements = maximum(cast(size(t), t.dtype), 1.0)
         norm = global_norm_op(t, name="norm") / elements
-        return multiply(t, _scale(norm, clip_norm), name=scope)
+        return _clipped(t, _scale(norm, clip_norm), scope)
 
 
 def _scale(norm: Node, clip_norm: Any) -> Node:

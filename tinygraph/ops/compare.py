@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import named
+from tinygraph.errors import DTypeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, check_dtypes, elementwise, registry
 from tinygraph.spec import DType, Spec, as_dtype, bool_, float16, float32, float64, int32, int64
@@ -252,6 +253,8 @@ def saturate_cast(value: Any, dtype: Any, name: str | None = None) -> Node:
     array([  0,   1, 255], dtype=uint8)
     """
     value, dtype = as_node(value, name="value"), as_dtype(dtype)
+    if dtype.is_bool or value.dtype.is_bool:
+        raise DTypeError(f"bools have no range to saturate: {value.dtype.name} to {dtype.name}")
     wide = dtype.min <= value.dtype.min and value.dtype.max <= dtype.max
     may_be_infinite = value.dtype.is_floating and not dtype.is_floating
     op = cast_op if wide and not may_be_infinite else saturate_cast_op

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import flag
 from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, check_dtypes
-from tinygraph.ops.array import arguments_of, broadcast_like, static_ints
+from tinygraph.ops.array import arguments_of, broadcast_like, count_of, static_int
 from tinygraph.ops.compare import greater_equal, keep_where
 from tinygraph.ops.gathering import gather
 from tinygraph.ops.math import maximum
@@ -124,8 +125,9 @@ shift_op: Op = Op(
 
 def _along(op: Op, x: Any, axis: Any, exclusive: Any, reverse: Any, name: str | None) -> Node:
     with arguments_of(op.name, x, name=name):
-        (at,) = static_ints(axis, "axis")
-    return op(x, axis=at, exclusive=bool(exclusive), reverse=bool(reverse), name=name)
+        at = static_int(axis, "axis")
+        attrs = {"exclusive": flag(exclusive, "exclusive"), "reverse": flag(reverse, "reverse")}
+    return op(x, axis=at, **attrs, name=name)
 
 
 def cumsum(
@@ -189,9 +191,7 @@ def _segments(data: Spec, ids: Spec, count: int | None) -> Spec:
 
 
 def _unsorted_spec(data: Spec, segment_ids: Spec, num_segments: Spec) -> Spec:
-    check_dtypes((num_segments,), "int")
-    count = num_segments.constant
-    return _segments(data, segment_ids, None if count is None else int(count))
+    return _segments(data, segment_ids, count_of(num_segments, "num_segments"))
 
 
 def _segment_rule(g: Node, data: Node, ids: Node) -> Node:

@@ -9,7 +9,7 @@ import numpy as np
 from tinygraph.errors import ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, check_dtypes
-from tinygraph.ops.array import blank, static_ints, zeros_like
+from tinygraph.ops.array import blank, static_int, zeros_like
 from tinygraph.spec import UNKNOWN, Shape, Spec
 
 
@@ -139,7 +139,7 @@ def matrix_band_part(input: Any, num_lower: Any, num_upper: Any, name: str | Non
     array([[1, 0],
            [3, 4]], dtype=int32)
     """
-    (lower,), (upper,) = static_ints(num_lower, "num_lower"), static_ints(num_upper, "num_upper")
+    lower, upper = static_int(num_lower, "num_lower"), static_int(num_upper, "num_upper")
     return band_op(input, lower=lower, upper=upper, name=name)
 
 
@@ -165,8 +165,14 @@ def _diag_part_spec(x: Spec) -> Spec:
     return Spec(Shape.of(dims[:half]).merge_with(dims[half:]), x.dtype)
 
 
+def _diag_spec(x: Spec) -> Spec:
+    if x.shape.ndims == 0:
+        raise ShapeError("Shape must be at least rank 1 but is rank 0")
+    return Spec(x.shape.concatenate(x.shape), x.dtype)
+
+
 diag = Op(
-    "Diag", _diag, lambda x: Spec(x.shape.concatenate(x.shape), x.dtype),
+    "Diag", _diag, _diag_spec,
     (lambda g, y, x: diag_part(g),), ("diagonal",),
     doc="""A tensor of shape s + s with `diagonal`, of shape s, at [i, ..., i, ...], zero elsewhere.
 

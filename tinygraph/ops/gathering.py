@@ -11,7 +11,7 @@ from tinygraph.arguments import named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op
-from tinygraph.ops.array import arguments_of, blank, shape_from, shape_of, static_ints
+from tinygraph.ops.array import arguments_of, blank, shape_from, shape_of, static_int
 from tinygraph.ops.summation import add_at
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 
@@ -90,7 +90,7 @@ def gather(
     if batch_dims:
         raise GraphError("gather does without batch_dims")
     with arguments_of("GatherV2", params, name=name):
-        (at,) = static_ints(0 if axis is None else axis, "axis")
+        at = static_int(0 if axis is None else axis, "axis")
     return gather_op(params, indices, axis=at, name=name)
 
 
@@ -249,9 +249,13 @@ def boolean_mask(
 ) -> Node:
     """The elements, or slices from `axis` on, where `mask` is True; their number a run decides.
 
+    The rank of the mask must be known: ShapeError else.
+
     >>> tg.boolean_mask([1, 2, 3], [True, False, True]).eval()
     array([1, 3], dtype=int32)
     """
     with arguments_of("BooleanMask", tensor, name=name):
-        (at,) = static_ints(0 if axis is None else axis, "axis")
+        at = static_int(0 if axis is None else axis, "axis")
+        if isinstance(mask, Node) and mask.shape.ndims is None:
+            raise ShapeError(f"the mask '{mask.name}' must have a known rank, as [None] tells one")
     return mask_op(tensor, mask, axis=at, name=name)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import named
+from tinygraph.arguments import integer, named
 from tinygraph.errors import DTypeError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, registry
@@ -278,6 +278,10 @@ def strided_slice(
     array([1, 3], dtype=int32)
     """
     x, name = as_node(input_, name="input"), named(name, "StridedSlice")
+    begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask = (
+        integer(mask, "a mask", least=0)
+        for mask in (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
+    )
     with arguments_of(name, x):
         begins, ends = elements_of(begin, "begin"), elements_of(end, "end")
         steps = [1] * len(begins) if strides is None else elements_of(strides, "strides")

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import integer, sequence
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, as_nodes, check_dtypes, first_node
-from tinygraph.ops.array import arguments_of, dim_of, identity, static_ints
+from tinygraph.ops.array import arguments_of, dim_of, identity, static_int, static_ints
 from tinygraph.ops.indexing import along, index_of, placed, slice_op
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 
@@ -65,7 +66,7 @@ def concat(values: Any, axis: Any, name: str = "concat") -> Node:
         raise DTypeError("concat takes the values first, then the axis")
     nodes = as_nodes(values if isinstance(values, list | tuple) else [values])
     with arguments_of(name, *nodes):
-        (at,) = static_ints(axis, "axis")
+        at = static_int(axis, "axis")
     if len(nodes) == 1:
         with name_scope(name, values=nodes):
             return identity(nodes[0], name=name)
@@ -116,8 +117,9 @@ def stack(values: Any, axis: Any = 0, name: str = "stack") -> Node:
     array([[1, 3],
            [2, 4]], dtype=int32)
     """
+    values = sequence(values, "values")
     with arguments_of(name, *values):
-        (at,) = static_ints(axis, "axis")
+        at = static_int(axis, "axis")
     if at == 0 and first_node(values) is None:
         return as_node(values, name=name)
     return pack_op(*as_nodes(values), axis=at, name=name)
@@ -172,8 +174,10 @@ def unstack(value: Any, num: int | None = None, axis: Any = 0, name: str = "unst
     """
     value = as_node(value, name="value")
     with arguments_of(name, value):
-        (at,) = static_ints(axis, "axis")
-        if num is None:
+        at = static_int(axis, "axis")
+        if num is not None:
+            num = integer(num, "num", least=0)
+        else:
             dims = value.shape.dims
             num = None if dims is None else dims[normalize_axis(at, len(dims))]
             if num is None:
@@ -252,11 +256,13 @@ def split(
     """
     value = as_node(value, name="value")
     with arguments_of(name, value):
-        (at,) = static_ints(axis, "axis")
+        at = static_int(axis, "axis")
         given = static_ints(num_or_size_splits, "num_or_size_splits")
         scalar = _is_scalar(num_or_size_splits)
         if scalar and given[0] < 1:
             raise GraphError(f"split makes at least one part, not {given[0]}")
+        if num is not None and integer(num, "num") != len(given) and not scalar:
+            raise ShapeError(f"num is {num}, but there are {len(given)} sizes, {list(given)}")
         if min(given, default=0) < -1 or given.count(-1) > 1:
             raise GraphError(f"sizes are at least 0, and one may be -1, unlike in {given}")
     sizes: Sizes = given[0] if scalar else given

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import named
+from tinygraph.arguments import flag, named, sequence, text
 from tinygraph.errors import GraphError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite
-from tinygraph.ops.array import static_ints
+from tinygraph.ops.array import static_int, static_ints
 from tinygraph.ops.reduce import reduce_sum, sum_like
 from tinygraph.ops.reshaping import transpose, transpose_op
 from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast, normalize_axis
@@ -141,13 +141,19 @@ def matmul(
     array([[3.],
            [7.]], dtype=float32)
     """
+    transpose_a, transpose_b, adjoint_a, adjoint_b = (
+        flag(value, what) for value, what in (
+            (transpose_a, "transpose_a"), (transpose_b, "transpose_b"),
+            (adjoint_a, "adjoint_a"), (adjoint_b, "adjoint_b"),
+        )
+    )  # fmt: skip
     if transpose_a and adjoint_a or transpose_b and adjoint_b:
         raise GraphError("an operand of matmul has either transpose or adjoint, not both")
     a = as_node(a, name="a")
     b = as_node(b, name="b", graph=a.graph)
     op = matmul_op if _is_matrix(a) and _is_matrix(b) else batch_matmul_op
     flags = {"transpose_a": transpose_a or adjoint_a, "transpose_b": transpose_b or adjoint_b}
-    return op(a, b, **{key: bool(flag) for key, flag in flags.items()}, name=named(name, "MatMul"))
+    return op(a, b, **flags, name=named(name, "MatMul"))
 
 
 def _matmul_operator(self: Node, other: Any) -> Node:
@@ -229,7 +235,7 @@ einsum_op = Op(
 
 def _parsed(equation: str, inputs: list[Node]) -> tuple[list[str], str]:
     """The letters of each operand and of the result, ellipses spelled out."""
-    operands, arrow, result = equation.replace(" ", "").partition("->")
+    operands, arrow, result = text(equation, "equation").replace(" ", "").partition("->")
     terms = operands.split(",")
     if len(terms) != len(inputs):
         raise GraphError(f"'{equation}' has {len(terms)} operands, but {len(inputs)} were given")
@@ -330,10 +336,11 @@ def _contracted(axes: Any, rank_a: int, rank_b: int) -> tuple[list[int], list[in
             raise ShapeError(f"axes must be known while building, unlike '{axes.name}'")
         axes = known
     if not isinstance(axes, list | tuple) and np.ndim(axes) == 0:
-        (count,) = static_ints(axes, "axes")
+        count = static_int(axes, "axes")
         if not 0 <= count <= min(rank_a, rank_b):
             raise ShapeError(f"axes {count} is not between 0 and the ranks, {rank_a} and {rank_b}")
         return list(range(rank_a - count, rank_a)), list(range(count))
+    axes = sequence(axes, "axes")
     if len(axes) != 2:
         raise GraphError(f"axes must be an int or have two parts, not {axes!r}")
     over_a = [normalize_axis(i, rank_a) for i in static_ints(axes[0], "axes")]

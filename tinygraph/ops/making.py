@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import named
-from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.arguments import choice, named
+from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, registry
-from tinygraph.ops.array import arguments_of, as_shape, broadcast_to, dim_of, static_ints
+from tinygraph.ops.array import arguments_of, as_shape, broadcast_to, count_of, dim_of, static_int
 from tinygraph.ops.padding import sum_all
 from tinygraph.ops.reshaping import expand_op, reshape
 from tinygraph.spec import (
@@ -26,12 +26,15 @@ def _length(start: Any, limit: Any, delta: Any) -> int:
     """How many numbers range(start, limit, delta) has."""
     if delta == 0:
         raise InvalidArgumentError("Requires delta != 0")
-    if start > limit if delta > 0 else start < limit:
+    if not (start <= limit if delta > 0 else start >= limit):  # so that NaN is refused too
         sign = "<= limit when delta >" if delta > 0 else ">= limit when delta <"
         raise InvalidArgumentError(f"Requires start {sign} 0: {start}/{limit}")
     if np.asarray(start).dtype.kind != "f":
         return len(range(int(start), int(limit), int(delta)))
-    return int(np.ceil(np.abs((limit - start) / delta)))
+    count = np.ceil(np.abs((limit - start) / delta))
+    if not count < 2**63:
+        raise InvalidArgumentError(f"a range has no {count:g} numbers: {start}, {limit}, {delta}")
+    return int(count)
 
 
 def _range(start: np.ndarray, limit: np.ndarray, delta: np.ndarray) -> np.ndarray:
@@ -94,13 +97,9 @@ def _cast(x: Any, dtype: DType, name: str | None = None) -> Node:
 
 
 def _linspace_spec(start: Spec, stop: Spec, num: Spec) -> Spec:
-    if start.shape.ndims or stop.shape.ndims or num.shape.ndims:
-        raise ShapeError("start, stop and num are scalars")
-    if not num.dtype.is_integer:
-        raise DTypeError(f"num must be an int, not {num.dtype.name},")
-    count = None if num.constant is None else int(num.constant)
-    if count is not None and count <= 0:
-        raise ShapeError(f"Requires num > 0: {count}")
+    if start.shape.ndims or stop.shape.ndims:
+        raise ShapeError("start and stop are scalars")
+    count = count_of(num, "num", least=1)
     return Spec(Shape.of((count,)), check_dtypes((start, stop), "float"))
 
 
@@ -134,13 +133,11 @@ lin_space = linspace
 
 
 def _hot_spec(indices: Spec, depth: Spec, on: Spec, off: Spec, axis: int) -> Spec:
-    for what, spec in (("indices", indices), ("depth", depth)):
-        if not spec.dtype.is_integer:
-            raise DTypeError(f"{what} must be ints, not {spec.dtype.name},")
-    dtype = check_dtypes((on, off), "any")
-    count = None if depth.constant is None else int(depth.constant)
-    if count is not None and count < 0:
-        raise ShapeError(f"depth must be at least 0, not {count}")
+    check_dtypes((indices,), "int")
+    dtype, count = check_dtypes((on, off), "any"), count_of(depth, "depth")
+    for what, spec in (("on_value", on), ("off_value", off)):
+        if spec.shape.ndims:
+            raise ShapeError(f"{what} must be a scalar, not of shape {spec.shape},")
     dims = indices.shape.dims
     if dims is None:
         return Spec(UNKNOWN, dtype)
@@ -194,11 +191,13 @@ def one_hot(
            [0., 0., 0.]], dtype=float32)
     """
     with arguments_of(named(name, "one_hot"), indices):
-        (at,) = static_ints(-1 if axis is None else axis, "axis")
+        at = static_int(-1 if axis is None else axis, "axis")
     if dtype is None:
         given = [x for x in (on_value, off_value) if x is not None]
         given.sort(key=lambda x: not isinstance(x, Node))  # a Python number takes a tensor's dtype
         dtype = dtype_of(given[0]) if given else float32
+        if given and not isinstance(given[0], Node) and dtype_of(given[-1]) is not dtype:
+            raise DTypeError(f"on_value {on_value!r} and off_value {off_value!r} differ in dtype")
     wanted = as_dtype(dtype)
     on = np.array(1, wanted.numpy) if on_value is None else on_value
     off = np.array(0, wanted.numpy) if off_value is None else off_value
@@ -239,8 +238,7 @@ def meshgrid(*args: Any, indexing: str = "xy", name: str = "meshgrid") -> list[N
     array([[1, 2, 3],
            [1, 2, 3]], dtype=int32)
     """
-    if indexing not in ("xy", "ij"):
-        raise GraphError(f"indexing is 'xy' or 'ij', not {indexing!r}")
+    choice(indexing, "indexing", ("xy", "ij"))
     with name_scope(name, values=args):
         vectors = [reshape(x, [-1]) for x in args]
         axes = list(range(len(args)))

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import named
+from tinygraph.arguments import flag, named, number
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
-from tinygraph.ops.array import as_shape_node, broadcast_to
+from tinygraph.ops.array import as_shape_node, broadcast_to, count_of
 from tinygraph.ops.compare import cast, in_float32, keep_where, logical_not
 from tinygraph.ops.diagonals import matrix_band_part, matrix_diag_part
 from tinygraph.ops.elementary import abs_, is_finite, sign
@@ -68,11 +68,14 @@ def norm(
     5.0 7.0
     """
     x = as_node(tensor, name="tensor")
-    keep = bool(either(keepdims, keep_dims, "'keep_dims' and 'keepdims'"))
+    keep = either(keepdims, keep_dims, "'keep_dims' and 'keepdims'")
+    keep = flag(keep, "keepdims", default=False)
     axes = axes_of(axis, x)
     name = named(name, "norm")
     if axes is not None and (len(axes) not in (1, 2) or len(set(axes)) < len(axes)):
         raise GraphError(f"axis must be None, an int, or two different ints, not {axis!r}")
+    if not isinstance(ord, str):
+        ord = number(ord, "ord")
     of_matrices = axes is not None and len(axes) == 2
     if ord == "euclidean" or ord == ("fro" if of_matrices else 2):
         return euclidean_norm_op(x, axis=axes, keepdims=keep, name=name)
@@ -166,7 +169,7 @@ def matrix_inverse(input: Any, adjoint: bool = False, name: str | None = None) -
     array([[0.5 , 0.  ],
            [0.  , 0.25]], dtype=float32)
     """
-    return matrix_inverse_op(input, adjoint=bool(adjoint), name=name)
+    return matrix_inverse_op(input, adjoint=flag(adjoint, "adjoint"), name=name)
 
 
 matrix_determinant = Op(
@@ -221,7 +224,7 @@ def matrix_solve(matrix: Any, rhs: Any, adjoint: bool = False, name: str | None 
     array([[1. ],
            [0.5]], dtype=float32)
     """
-    return matrix_solve_op(matrix, rhs, adjoint=bool(adjoint), name=name)
+    return matrix_solve_op(matrix, rhs, adjoint=flag(adjoint, "adjoint"), name=name)
 
 
 # ---------------------------------------------------------------- symmetric matrices
@@ -339,10 +342,7 @@ def _eye(rows: Any, columns: Any, dtype: DType, out: Array | None = None) -> Arr
 
 
 def _eye_spec(rows: Spec, columns: Spec, dtype: DType) -> Spec:
-    check_dtypes((rows,), "int")
-    check_dtypes((columns,), "int")
-    sizes = (rows.constant, columns.constant)
-    return Spec(Shape.of(tuple(None if n is None else int(n) for n in sizes)), dtype)
+    return Spec(Shape.of((count_of(rows, "num_rows"), count_of(columns, "num_columns"))), dtype)
 
 
 eye_op = Op(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
+from tinygraph.arguments import flag, sequence, text
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import as_node, check_dtypes, composite
@@ -193,7 +194,7 @@ def bias_add(
     array([[11., 22.],
            [13., 24.]], dtype=float32)
     """
-    form = data_format or "NHWC"
+    form = "NHWC" if data_format is None else text(data_format, "data_format")
     if not (form.startswith("NC") or form.startswith("N") and form.endswith("C")):
         raise GraphError(f"data_format must be of the form `N...C` or `NC...`, not {form!r}")
     with name_scope(name, "BiasAdd", [value, bias]) as scope:
@@ -249,7 +250,7 @@ def _noise_shape(x: Node, noise_shape: Any) -> Node:
         return shape_of(x)
     if isinstance(noise_shape, Node):
         return noise_shape
-    dims = [getattr(d, "value", d) for d in noise_shape]
+    dims = [getattr(d, "value", d) for d in sequence(noise_shape, "noise_shape")]
     return as_shape_node([dim_of(x, i) if d is None else d for i, d in enumerate(dims)])
 
 
@@ -287,9 +288,8 @@ def dropout(
 
 def _like(x: Node, value: Any, name: str) -> Node:
     """A number or tensor as a tensor of x's dtype."""
-    if isinstance(value, Node):
-        return cast(value, x.dtype)
-    return as_node(float(value), x.dtype, name=name, graph=x.graph)
+    value = value if isinstance(value, Node) else float(value)
+    return as_node(value, x.dtype, name=name, graph=x.graph)
 
 
 # ---------------------------------------------------------------- statistics, normalisation
@@ -326,7 +326,8 @@ def moments(
             reduce_mean(exact, axis, keepdims=True, name="mean"),
             variance_op(exact, axis=axis, name="variance"),
         ]
-        if not either(keepdims, keep_dims, "'keep_dims' and 'keepdims'"):
+        keepdims = either(keepdims, keep_dims, "'keep_dims' and 'keepdims'")
+        if not flag(keepdims, "keepdims", default=False):
             results = [dropped(y, x, axis) for y in results]
         mean, variance = (cast(y, x.dtype) for y in results)
         return mean, variance

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import text
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, registry
@@ -233,7 +234,7 @@ def pad(
     >>> tg.pad([1, 2, 3], [[1, 2]], "REFLECT").eval()
     array([2, 1, 2, 3, 2, 1], dtype=int32)
     """
-    kind = mode.upper()
+    kind = text(mode, "mode").upper()
     if kind in ("REFLECT", "SYMMETRIC"):
         return mirror_pad_op(tensor, paddings, mode=kind, name=name)
     if kind != "CONSTANT":

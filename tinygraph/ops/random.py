@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import named
+from tinygraph.arguments import integer, named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, get_default_graph, name_scope
 from tinygraph.op import Op, as_node, elementwise
-from tinygraph.ops.array import as_shape_node, identity, shape_from
+from tinygraph.ops.array import as_shape_node, count_of, identity, shape_from
 from tinygraph.ops.math import add, multiply, subtract
 from tinygraph.ops.philox import Philox, seeds
 from tinygraph.spec import (
@@ -49,12 +49,7 @@ def _seeds(seed: Any) -> Seeds:
 
 def _checked_seed(seed: Any) -> int | None:
     """A seed as an int, since an op's attributes are static."""
-    if seed is None:
-        return None
-    try:
-        return seed.__index__()
-    except AttributeError:
-        raise DTypeError(f"a seed is an int or None, not {seed!r}") from None
+    return None if seed is None else integer(seed, "seed")
 
 
 # ---------------------------------------------------------------- the ops
@@ -150,12 +145,8 @@ def _multinomial_spec(logits: Spec, num_samples: Spec, output_dtype: DType, seed
         raise DTypeError(f"{output_dtype.name} from {logits.dtype.name}: draws ints from floats,")
     if logits.shape.ndims not in (2, None):
         raise ShapeError(f"logits must be a matrix, not of shape {logits.shape},")
-    if not num_samples.dtype.is_integer or num_samples.shape.ndims not in (0, None):
-        raise DTypeError(f"num_samples must be an int, not {num_samples},")
-    count = num_samples.constant
     rows = logits.shape.dims[0] if logits.shape.dims else None
-    known = count is not None and count >= 0
-    return Spec(Shape.of((rows, int(count) if known else None)), output_dtype)  # type: ignore[arg-type]
+    return Spec(Shape.of((rows, count_of(num_samples, "num_samples"))), output_dtype)
 
 
 multinomial_op = Op(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import named
+from tinygraph.arguments import flag, named
 from tinygraph.graph import Node
 from tinygraph.op import (
     Op, as_node, check_dtypes, composite, constant, reduced_shape, reduction, registry,
@@ -48,7 +48,8 @@ def _reduced(
     x = as_node(x, name="input_tensor")
     with arguments_of(op.name, x, name=name):
         axes = axes_of(either(axis, indices, "'reduction_indices' and 'axis'"), x)
-        keepdims = bool(either(keepdims, keep_dims, "'keep_dims' and 'keepdims'"))
+        keepdims = either(keepdims, keep_dims, "'keep_dims' and 'keepdims'")
+        keepdims = flag(keepdims, "keepdims", default=False)
     return op(x, axis=axes, keepdims=keepdims, name=name)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import shown
 from tinygraph.errors import GraphError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op
@@ -121,8 +122,10 @@ def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any 
         axis = either(axis, dim, "'dim' and 'axis'")
         if axis is None:
             raise GraphError("expand_dims needs an axis")
-        (at,) = static_ints(axis, "axis")
-    return expand_op(input, axis=(at,), name=name)
+        ints = static_ints(axis, "axis")
+        if len(ints) != 1:
+            raise ShapeError(f"axis must be one int, not {shown(axis)}")
+    return expand_op(input, axis=ints, name=name)
 
 
 def squeeze(

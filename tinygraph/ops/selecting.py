@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygraph.arguments import named
+from tinygraph.arguments import flag, named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, as_nodes, check_dtypes, reduced_shape
 from tinygraph.ops.array import (
-    arguments_of, blank, either, shape_from, shape_of, static_ints, zeros_like,
+    arguments_of, blank, count_of, either, shape_from, shape_of, static_int, zeros_like,
 )  # fmt: skip
 from tinygraph.spec import UNKNOWN, DType, Shape, Spec, as_dtype, bool_, int32, int64
 
@@ -130,7 +130,7 @@ argmin_op = Op(
 def _arg_reduced(op: Op, x: Any, axis: Any, dimension: Any, output_type: Any, name: Any) -> Node:
     with arguments_of(op.name, x, name=name):
         axis = either(axis, dimension, "'dimension' and 'axis'")
-        (at,) = static_ints(0 if axis is None else axis, "axis")
+        at = static_int(0 if axis is None else axis, "axis")
     return op(x, axis=at, output_type=as_dtype(output_type), name=name)
 
 
@@ -172,11 +172,9 @@ def _largest(x: np.ndarray, k: Any) -> np.ndarray:
 
 
 def _largest_spec(x: Spec, k: Spec) -> Spec:
-    dims, count = x.shape.dims, None if k.constant is None else int(k.constant)
+    dims, count = x.shape.dims, count_of(k, "k")
     if dims == ():
         raise ShapeError("Shape must be at least rank 1 but is rank 0")
-    if count is not None and count < 0:
-        raise ShapeError(f"k must be at least 0, not {count}")
     if dims is None:
         return Spec(UNKNOWN, int32)
     if count is not None and dims[-1] is not None and count > dims[-1]:
@@ -227,6 +225,7 @@ def top_k(input: Any, k: Any = 1, sorted: bool = True, name: str | None = None) 
     [5. 5.] [1 3]
     """
     x = as_node(input, name="input")
+    flag(sorted, "sorted")  # sorted is as good as unsorted
     indices = top_indices_op(x, k)
     return TopKV2(top_values_op(x, indices, name=name), indices)
 

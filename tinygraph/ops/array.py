@@ -295,7 +295,7 @@ def either(new: Any, old: Any, names: str) -> Any:
 def static_int(value: Any, what: str) -> int:
     """One int that has to be known while building."""
     ints = static_ints(value, what)
-    if np.ndim(value.spec.constant if isinstance(value, Node) else value):
+    if value.shape.ndims if isinstance(value, Node) else np.ndim(value):
         raise ShapeError(f"{what} must be one int, not {shown(value)}")
     return ints[0]
 

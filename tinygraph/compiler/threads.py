@@ -28,8 +28,9 @@ import numpy as np
 from tinygraph.compiler.rewrite import Program
 from tinygraph.compiler.text import is_foreign
 from tinygraph.errors import DTypeError, InvalidArgumentError, ThreadsWarning
-from tinygraph.graph import Node, warn
+from tinygraph.graph import Node
 from tinygraph.ops import blas
+from tinygraph.origin import warn
 
 if TYPE_CHECKING:  # what only some programs use is imported when they do
     from tinygraph.config import ConfigProto

@@ -42,7 +42,7 @@ def load(directory: str | None) -> dict:
     try:
         where = mnist.source(directory)
         return {split: mnist.load(split, where) for split in ("train", "test")}
-    except (tg.errors.NotFoundError, tg.errors.DataLossError) as error:
+    except tg.errors.OpError as error:
         sys.exit(f"MNIST: {error}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import importlib.util
@@ -21,7 +22,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygraph.datasets import fetch, idx, mnist
-from tinygraph.errors import DataLossError, DTypeError, InvalidArgumentError, NotFoundError
+from tinygraph.errors import (
+    DataLossError, DTypeError, FileError, InvalidArgumentError, NotFoundError,
+    PermissionDeniedError,
+)  # fmt: skip
 
 ROOT = Path(__file__).parents[1]
 FULL = ROOT.parent / "shared" / "mnist"
@@ -153,6 +157,81 @@ def test_a_bomb_is_not_unpacked(tmp_path, declared):
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [2**30, 2**40])
+@pytest.mark.parametrize("start", [b"", PLAIN, IMAGE, gzip.compress(PLAIN, 0)])
+def test_the_header_is_checked_before_the_rest_is_read(tmp_path, start, size):
+    path = tmp_path / "large"
+    with open(path, "wb") as file:
+        file.write(start)
+        file.truncate(size)  # takes no room on the disk
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataLossError, match="large: "):
+            idx.read_idx(path, rank=3)
+        assert not mnist._is_there(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+# --- files that cannot be read ---
+
+
+def test_what_is_no_file(tmp_path):
+    with pytest.raises(NotFoundError, match="nowhere: No such file"):
+        idx.read_idx(tmp_path / "nowhere", rank=3)
+    with pytest.raises(FileError, match=f"{tmp_path.name}: ") as caught:
+        idx.read_idx(tmp_path, rank=3)
+    assert isinstance(caught.value, OSError)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for path in (tmp_path / "loop", tmp_path / ("x" * 300)):
+        with pytest.raises(FileError, match=f"{path.name}: "):
+            idx.read_idx(path, rank=3)
+    os.mkfifo(tmp_path / "pipe")  # to which nobody writes
+    with pytest.raises(FileError, match="pipe: no regular file"):
+        idx.read_idx(tmp_path / "pipe", rank=3)
+    with pytest.raises((NotFoundError, FileError), match="loop"):
+        mnist.load("train", tmp_path / "loop")
+    with pytest.raises(FileError, match="x: "):
+        fetch.write_whole(write(tmp_path / "new", {"file": b""}) / "file" / "x", b"data")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (PermissionError(13, "Permission denied"), PermissionDeniedError),
+        (OSError(5, "Input/output error"), FileError),
+        (FileNotFoundError(2, "No such file or directory"), NotFoundError),  # just removed
+    ],
+)
+def test_a_file_that_cannot_be_read(tmp_path, monkeypatch, error, kind):
+    directory = write(tmp_path / "data", files())
+    images = directory / "train-images-idx3-ubyte.gz"
+
+    def refuse(*_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        with pytest.raises(kind, match=f"{images}: {error.strerror}") as caught:
+            mnist.load("train", directory)
+    assert isinstance(caught.value, OSError) or kind is NotFoundError
+    assert caught.value.__cause__ is error
+    if kind is not NotFoundError:
+        monkeypatch.setattr(Path, "is_file", refuse)
+        for read in (mnist.source, mnist.download, lambda path: mnist.load("test", path)):
+            with pytest.raises(kind, match=f"{directory}.*: {error.strerror}"):
+                read(directory)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="the superuser may read all")
+def test_a_file_without_permission(tmp_path):
+    directory = write(tmp_path / "data", files())
+    (directory / "train-images-idx3-ubyte.gz").chmod(0)
+    with pytest.raises(PermissionDeniedError, match=r"ubyte\.gz: Permission"):
+        mnist.load("train", directory)
 
 
 def test_gunzip_takes_memory_up_to_its_limit_only():
@@ -351,13 +430,16 @@ class Mirrors(BaseHTTPRequestHandler):
             "unpacked": gzip.decompress(data),
         }.get(manner, data)
         self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(2**20 if manner == "trickle" else len(body)))
         self.end_headers()
-        if manner in ("drop", "stall"):
+        if manner in ("drop", "stall", "trickle"):
             self.wfile.write(body[:10])
             self.wfile.flush()
             if manner == "stall":
                 self.server.closing.wait()
+            while manner == "trickle" and not self.server.closing.wait(0.1):
+                with contextlib.suppress(OSError):  # the other side has gone
+                    self.wfile.write(b"?")
         else:
             self.wfile.write(body)
 
@@ -411,9 +493,11 @@ def test_download(server, tmp_path, manner):
     assert len(server.asked) == asked == 4  # all there, nothing asked again
 
 
-@pytest.mark.parametrize("manner", ["drop", "html", "wrong", "stall", "absent", "endless"])
+@pytest.mark.parametrize(
+    "manner", ["drop", "html", "wrong", "stall", "trickle", "absent", "endless"]
+)
 def test_a_bad_mirror_is_left_for_the_next(server, tmp_path, monkeypatch, manner):
-    if manner == "stall":
+    if manner in ("stall", "trickle"):
         monkeypatch.setattr(fetch, "PATIENCE", 1.0)
     monkeypatch.setattr(fetch, "MAX_SIZE", 2**17)
     directory = mnist.download(tmp_path / "data", mirrors(server, manner, "good"))

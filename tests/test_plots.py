@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from tinygraph.errors import InvalidArgumentError
+from tinygraph.errors import FileError, InvalidArgumentError
 from tinygraph.viz import plots
 
 ROOT = Path(__file__).parents[1]
@@ -261,6 +261,9 @@ def test_save_takes_odd_file_names_and_refuses_other_suffixes(tmp_path):
         with pytest.raises(InvalidArgumentError, match=r"ends in one of .*\.png.*, not 'filters"):
             plots.save(figure, tmp_path / "new" / name)
     assert not (tmp_path / "new").exists()
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FileError, match=r"filters\.png: "):
+        plots.save(figure, tmp_path / "file" / "filters.png")
 
 
 @pytest.mark.parametrize("kind", FIGURES)

@@ -16,7 +16,7 @@ from test_viz import Drawn, in_little_stack
 import tinygraph as tg
 from tinygraph.compiler.codegen import Computed
 from tinygraph.compiler.profile import Clocked, Part, Recording
-from tinygraph.errors import DTypeError, InvalidArgumentError
+from tinygraph.errors import DTypeError, FileError, InvalidArgumentError
 from tinygraph.session import Variables
 from tinygraph.viz.heat import STOPS, colour
 
@@ -356,6 +356,8 @@ def test_the_trace_is_ordered_and_names_nodes_and_lines(tmp_path):
     profile = sess.profile(fetches, feeds)
     path = tmp_path / "new" / "trace.json"
     profile.save(path)
+    with pytest.raises(FileError, match=r"trace\.json/below: "):
+        profile.save(path / "below")
     trace = json.loads(path.read_text(encoding="utf-8"))
     assert trace == json.loads(json.dumps(profile.chrome_trace()))
     assert [event["ph"] for event in trace["traceEvents"][:2]] == ["M", "M"]

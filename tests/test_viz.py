@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 
 import tinygraph as tg
-from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, NotFoundError
+from tinygraph.errors import (
+    DTypeError, FileError, GraphError, InvalidArgumentError, NotFoundError,
+)  # fmt: skip
 from tinygraph.graph import Graph
 from tinygraph.viz import picture as picture_module
 from tinygraph.viz.dot import LOOKS
@@ -563,6 +565,8 @@ def test_the_text_needs_no_graphviz(small, tmp_path, name, monkeypatch):
     monkeypatch.setitem(sys.modules, "graphviz", None)
     path = small.render(str(tmp_path / name))
     assert path.read_text(encoding="utf-8") == small.source
+    with pytest.raises(FileError, match=rf"below/{name}: "):
+        small.render(path / "below" / name)
 
 
 @pytest.mark.parametrize("name", ["g", "g.jpg", "g.svg.txt", ".svg"])

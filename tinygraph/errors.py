@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class TinygraphError(Exception):
     """Base of every exception that tinygraph raises on purpose."""
@@ -72,6 +76,14 @@ class DataLossError(OpError, ValueError):
     """A file whose contents are damaged."""
 
 
+class FileError(OpError, OSError):
+    """A file that the operating system does not let us read or write."""
+
+
+class PermissionDeniedError(FileError, PermissionError):
+    """A file that this user may not read or write."""
+
+
 class ResourceExhaustedError(OpError, MemoryError):
     """No memory for an op's result."""
 
@@ -90,3 +102,23 @@ class GraphGrowthWarning(UserWarning):
 
 class ThreadsWarning(UserWarning):
     """Runs wait for cores that other programs keep busy, or BLAS's threads can't be chosen."""
+
+
+@contextmanager
+def about_file(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Raise what the operating system says about a file as an error of ours that names it.
+
+    >>> from tinygraph.errors import about_file
+    >>> with about_file("notes.txt"):
+    ...     raise PermissionError(13, "Permission denied")
+    Traceback (most recent call last):
+    tinygraph.errors.PermissionDeniedError: notes.txt: Permission denied
+    """
+    kinds = {FileNotFoundError: NotFoundError, PermissionError: PermissionDeniedError}
+    try:
+        yield
+    except TinygraphError:
+        raise
+    except OSError as error:
+        kind = kinds.get(type(error), FileError)
+        raise kind(f"{path}: {error.strerror or error}") from error

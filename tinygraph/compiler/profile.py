@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from tinygraph.compiler.codegen import Computed
 from tinygraph.console import printable
-from tinygraph.errors import DTypeError
+from tinygraph.errors import DTypeError, about_file
 
 SHOWN_ROWS, LONGEST_NAME = 30, 60
 READINGS = 200
@@ -330,10 +330,11 @@ class Profile:
         import json
 
         folder = os.path.dirname(path)
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(self.chrome_trace(), file)
+        with about_file(path):
+            if folder:
+                os.makedirs(folder, exist_ok=True)
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump(self.chrome_trace(), file)
 
 
 def check_profile(profile: Any) -> Profile:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tinygraph.errors import TinygraphError
+from tinygraph.errors import TinygraphError, about_file
 
 __all__ = ["DownloadError", "fetch", "get", "load_pooch", "write_whole"]
 
 PATIENCE = 5.0  # seconds without a byte after which a mirror counts as dead
+LEAST = 64 << 10  # bytes in so many seconds, once it has begun to send; a slower one is given up
 MAX_SIZE = 16 << 20  # bytes; no file that is fetched here is larger
 
 
@@ -68,7 +69,7 @@ def fetch(name: str, mirrors: list[str], is_good: Callable[[bytes], bool]) -> by
 
 
 def get(url: str) -> bytes:
-    """Return what `url` sends; TimeoutError when it sends nothing for `PATIENCE` seconds.
+    """Return what `url` sends; TimeoutError when for `PATIENCE` seconds it sends next to nothing.
 
     A timeout of the socket alone would not do: looking up a name has none, and connecting tries
     every address of a host in turn. So the download runs in a thread and this one looks on.
@@ -97,12 +98,14 @@ def get(url: str) -> bytes:
     pooch.get_logger().info("Downloading %s", url)
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
-    arrived = -1
+    arrived = 0
+    worker.join(PATIENCE)
     while worker.is_alive():
-        if body.tell() == arrived:
+        new = body.tell() - arrived
+        if new < (LEAST if arrived else 1):
             body.close()  # ends the thread when it next wakes up
-            raise TimeoutError(f"{url}: nothing arrived for {PATIENCE} s")
-        arrived = body.tell()
+            raise TimeoutError(f"{url}: only {new} bytes arrived in {PATIENCE} s")
+        arrived += new
         worker.join(PATIENCE)
     if errors:
         raise errors[0]
@@ -120,13 +123,14 @@ def write_whole(path: Path, data: bytes) -> None:
     >>> path.read_bytes()
     b'whole'
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        partial.write_bytes(data)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with about_file(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_bytes(data)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 class _Body(io.BytesIO):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 import struct
 import zlib
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from tinygraph.errors import DataLossError
+from tinygraph import arguments
+from tinygraph.errors import DataLossError, FileError, about_file
 
 __all__ = ["gunzip", "read_idx"]
 
@@ -19,6 +20,7 @@ __all__ = ["gunzip", "read_idx"]
 # fill the memory of whoever unpacks it. Small files may be as empty as they like.
 MAX_RATIO = 100
 SMALL = 1 << 20
+HEAD = 1 << 16  # bytes read first: gzip's header, which may hold a name, and the IDX header
 
 
 def read_idx(path: str | os.PathLike[str], rank: int) -> np.ndarray:
@@ -40,32 +42,59 @@ def read_idx(path: str | os.PathLike[str], rank: int) -> np.ndarray:
     ------
     DataLossError
         If the file is anything but one whole, undamaged IDX array of that rank.
+    NotFoundError, PermissionDeniedError, FileError
+        If there is no such file, or it cannot be read.
 
     Examples
     --------
     >>> tg.datasets.idx.read_idx(tg.datasets.mnist.SAMPLE, rank=2).shape
     (5000, 785)
     """
-    data = Path(path).read_bytes()
+    path = arguments.path(path)
+    with about_file(path), open(path, "rb", opener=_without_waiting) as file:
+        return _read_array(file, rank, path)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file, also a pipe that nobody writes to."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _read_array(file: BinaryIO, rank: int, path: str) -> np.ndarray:
+    """The array of an open file; no more is read, or unpacked, than its header accounts for."""
+    info = os.fstat(file.fileno())
+    if not stat.S_ISREG(info.st_mode):
+        raise FileError(f"{path}: no regular file")
     start = 4 + 4 * rank
-    if data.startswith(b"\x1f\x8b"):
-        # The header comes first and alone: its size bounds what is then unpacked.
-        header = _inflate(data, start, path)[0]
-        expected = start + math.prod(_read_shape(header, rank, path))
-        if expected > max(SMALL, MAX_RATIO * len(data)):
-            raise DataLossError(
-                f"{path}: {len(data)} gzipped bytes claim to hold {expected}, more than "
-                f"{MAX_RATIO} to 1; unpack the file by hand if you trust it"
-            )
-        data = gunzip(data, expected, path)
-    shape = _read_shape(data[:start], rank, path)
+    head = file.read(HEAD)
+    packed = head.startswith(b"\x1f\x8b")
+    shape = _read_shape(_inflate(head, start, path)[0] if packed else head[:start], rank, path)
     expected = start + math.prod(shape)
-    if len(data) != expected:
+    file.seek(0)
+    data, size = b"", info.st_size
+    if packed:
+        _check_packed_size(size, expected, path)
+        data = gunzip(file.read(size), expected, path)
+    elif size == expected:
+        data = file.read(size)
+    found = len(data) or size
+    if found != expected:
         raise DataLossError(
-            f"{path}: {len(data)} bytes found, {expected} expected for a uint8 array of shape "
+            f"{path}: {found} bytes found, {expected} expected for a uint8 array of shape "
             f"{list(shape)}"
         )
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+
+
+def _check_packed_size(size: int, expected: int, path: str) -> None:
+    """Whether a gzipped file can hold what its header claims; deflate adds 1 % at most."""
+    if expected > max(SMALL, MAX_RATIO * size):
+        raise DataLossError(
+            f"{path}: {size} gzipped bytes claim to hold {expected}, more than {MAX_RATIO} to 1; "
+            "unpack the file by hand if you trust it"
+        )
+    if size > HEAD + expected + expected // 100:
+        raise DataLossError(f"{path}: {size} gzipped bytes claim to hold only {expected}")
 
 
 def gunzip(packed: bytes, limit: int, path: str | os.PathLike[str]) -> bytes:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import itertools
@@ -22,7 +23,9 @@ import numpy as np
 from tinygraph.console import say
 from tinygraph.datasets.fetch import fetch, load_pooch, write_whole
 from tinygraph.datasets.idx import gunzip, read_idx
-from tinygraph.errors import DataLossError, DTypeError, InvalidArgumentError, NotFoundError
+from tinygraph.errors import (
+    DataLossError, DTypeError, InvalidArgumentError, NotFoundError, about_file,
+)  # fmt: skip
 
 __all__ = ["SAMPLE", "batches", "download", "load", "one_hot", "source"]
 
@@ -86,6 +89,8 @@ def load(split: str = "train", path: PathLike | None = None) -> tuple[np.ndarray
         If a file is missing; it names all that are.
     DataLossError
         If a file is damaged, or images and labels do not belong together.
+    PermissionDeniedError, FileError
+        If a file cannot be read.
 
     Examples
     --------
@@ -100,7 +105,7 @@ def load(split: str = "train", path: PathLike | None = None) -> tuple[np.ndarray
     if path is None:
         path, line = _choose()
         _print_once(line)
-    if Path(path).resolve() == SAMPLE:
+    if _is_sample(path):
         rows = read_idx(SAMPLE, rank=2)[SAMPLE_SPLITS[split]]
         images, labels = rows[:, 1:], rows[:, 0]
     else:
@@ -148,6 +153,8 @@ def download(path: PathLike | None = None, mirrors: Sequence[str] = MIRRORS) -> 
     ------
     DownloadError
         If no mirror has a good copy of a file; it tells how each one failed.
+    PermissionDeniedError, FileError
+        If a file there cannot be read, or none can be written.
     ImportError
         If pooch is missing.
 
@@ -259,15 +266,22 @@ def _read_pair(images_path: Path, labels_path: Path) -> tuple[np.ndarray, np.nda
 def _find(directory: Path, names: Sequence[str]) -> list[Path]:
     """The path of each file, gzipped or else plain."""
     candidates = [(directory / name, directory / name.removesuffix(".gz")) for name in names]
-    missing = [
-        plain.name for packed, plain in candidates if not (packed.is_file() or plain.is_file())
-    ]
-    if missing:
+    with about_file(directory):
+        found = [next(filter(Path.is_file, pair), None) for pair in candidates]
         there = "" if directory.is_dir() else " is no directory"
+    missing = [plain.name for path, (_, plain) in zip(found, candidates, strict=True) if not path]
+    if missing:
         raise NotFoundError(
             f"{directory}{there}: expected the files {', '.join(missing)}, with .gz or without"
         )
-    return [packed if packed.is_file() else plain for packed, plain in candidates]
+    return [path for path in found if path]
+
+
+def _is_sample(path: PathLike) -> bool:
+    try:
+        return os.path.samefile(path, SAMPLE)
+    except (OSError, ValueError):  # no file, or no path to one
+        return False
 
 
 def _choose(path: PathLike | None = None) -> tuple[Path, str]:
@@ -278,7 +292,7 @@ def _choose(path: PathLike | None = None) -> tuple[Path, str]:
         path, named_by = os.environ.get("TINYGRAPH_MNIST") or None, " ($TINYGRAPH_MNIST)"
     if path is not None:
         path = Path(path)
-        if path.resolve() == SAMPLE:
+        if _is_sample(path):
             return SAMPLE, sample
         try:
             _find(path, list(FILES))
@@ -315,7 +329,10 @@ def _cache() -> Path:
 
 
 def _is_there(path: Path) -> bool:
-    return path.is_file() and _is_genuine(path.name, path.read_bytes())
+    with about_file(path), contextlib.suppress(FileNotFoundError):
+        if path.is_file() and path.stat().st_size <= MAX_CONTENTS:
+            return _is_genuine(path.name, path.read_bytes())
+    return False
 
 
 def _is_genuine(name: str, data: bytes) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tinygraph.console import say
-from tinygraph.errors import InvalidArgumentError
+from tinygraph.errors import InvalidArgumentError, about_file
 
 TEXT_FORMATS, IMAGE_FORMATS = (".dot", ".gv"), (".svg", ".png", ".pdf")
 LAYOUT_LIMIT = 600  # nodes; beyond, Graphviz takes minutes for what nobody can read
@@ -68,20 +68,17 @@ class Picture:
         if suffix not in TEXT_FORMATS + IMAGE_FORMATS:
             known = ", ".join(IMAGE_FORMATS + TEXT_FORMATS)
             raise InvalidArgumentError(f"a picture ends in one of {known}, not '{path.name}'")
-        path.parent.mkdir(parents=True, exist_ok=True)
         if suffix in IMAGE_FORMATS:
             image, reason = self._image(suffix[1:])
             if image is not None:
-                path.write_bytes(image)
-                return path
+                return _written(path, image)
             text = path.with_suffix(".dot")
             say(
                 f"No picture: {reason}. Wrote {text} instead; where Graphviz is installed, "
                 f"`dot -T{suffix[1:]} {text.name} -o {path.name}` draws it."
             )
             path = text
-        path.write_text(self.source, encoding="utf-8")
-        return path
+        return _written(path, self.source.encode())
 
     def _image(self, format: str) -> tuple[bytes | None, str]:
         """The drawn picture, or None and the reason why there is none."""
@@ -116,6 +113,13 @@ class Picture:
 
     def __repr__(self) -> str:
         return f"<tg.viz.Picture of {self.nodes:,} nodes, {self.parameters:,} parameters>"
+
+
+def _written(path: Path, data: bytes) -> Path:
+    with about_file(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return path
 
 
 def _unaligned(source: str) -> str:

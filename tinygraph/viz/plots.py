@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import numpy as np
 
 from tinygraph.console import say
-from tinygraph.errors import InvalidArgumentError
+from tinygraph.errors import InvalidArgumentError, about_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -268,9 +268,9 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
     if suffix[1:] not in known:
         endings = ", ".join(f".{name}" for name in known)
         raise InvalidArgumentError(f"a picture ends in one of {endings}, not '{path.name}'")
-    path.parent.mkdir(parents=True, exist_ok=True)
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix)
-    with _matplotlib().rc_context(STYLE):
+    with about_file(path), _matplotlib().rc_context(STYLE):
+        path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150, bbox_inches="tight", pad_inches=0.1, metadata=undated)
     return path
 

@@ -290,7 +290,7 @@ def test_errors_when_it_runs():
     with tg.Session() as sess:
         with pytest.raises(tg.errors.InvalidArgumentError, match="minval must be less than maxval"):
             sess.run(tg.random_uniform([2], 5, n, tg.int32), {n: 5})
-        with pytest.raises(tg.errors.InvalidArgumentError, match="num_samples should be nonneg"):
+        with pytest.raises(tg.errors.InvalidArgumentError, match="num_samples must be at least 0"):
             sess.run(tg.multinomial([[1.0]], n), {n: -1})
 
 
@@ -405,8 +405,8 @@ def test_constants():
     "error, message, build",
     [
         (ValueError, "`scale` must be positive", lambda: tg.variance_scaling_initializer(0.0)),
-        (ValueError, "Invalid `mode`", lambda: tg.variance_scaling_initializer(mode="fan")),
-        (ValueError, "Invalid `distribution`",
+        (ValueError, "mode must be one of", lambda: tg.variance_scaling_initializer(mode="fan")),
+        (ValueError, "distribution must be one of",
          lambda: tg.variance_scaling_initializer(distribution="flat")),
         (TypeError, "Expected floating point type, got int32",
          lambda: tg.random_normal_initializer()([2], tg.int32)),

@@ -94,6 +94,15 @@ def sequence(values: Any, what: str) -> list:
     raise DTypeError(f"{what} must be a list or a tuple, not {shown(values)}")
 
 
+def flat(items: Any, what: str, depth: int = 64) -> list:
+    """The items of lists and tuples within one another, or one item by itself."""
+    if not isinstance(items, list | tuple):
+        return [items]
+    if not depth:
+        raise InvalidArgumentError(f"{what} are lists nested too deep")
+    return [x for item in items for x in flat(item, what, depth - 1)]
+
+
 def mapping(values: Any, what: str) -> Mapping:
     """A dict, or what else maps keys to values."""
     return expect(values, Mapping, what, "a dict")

@@ -189,14 +189,14 @@ def shape_from(spec: Spec) -> Shape:
 def count_of(spec: Spec, what: str, least: int = 0) -> int | None:
     """The int that a scalar stands for, where it is known: how many there are of something."""
     if not spec.dtype.is_integer:
-        raise DTypeError(f"{what} must be an int, not {spec.dtype.name},")
+        raise DTypeError(f"{what} must be an int, not {spec.dtype.name}")
     if spec.shape.ndims:
-        raise ShapeError(f"{what} must be a scalar, not of shape {spec.shape},")
+        raise ShapeError(f"{what} must be a scalar, not of shape {spec.shape}")
     if spec.constant is None:
         return None
     count = int(spec.constant)
     if count < least:
-        raise ShapeError(f"{what} must be at least {least}, not {count},")
+        raise ShapeError(f"{what} must be at least {least}, not {count}")
     return count
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import choice, flag, number, text
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, check_dtypes
@@ -44,7 +45,7 @@ class Initializer:
     dtype: Any = float32
 
     def __init__(self, dtype: Any = float32):
-        self.dtype = dtype
+        self.dtype = as_dtype(dtype)
 
     def __repr__(self) -> str:
         given = ", ".join(f"{key}={value!r}" for key, value in vars(self).items())
@@ -71,6 +72,13 @@ def _float(dtype: DType) -> DType:
     if not dtype.is_floating:
         raise DTypeError(f"Expected floating point type, got {dtype.name}.")
     return dtype
+
+
+def _own(dtype: Any) -> DType:
+    """The dtype of an initializer that makes floats; a ValueError for ints, as in TF1."""
+    if not as_dtype(dtype).is_floating:
+        raise GraphError(f"Expected floating point type, got {as_dtype(dtype).name}.")
+    return as_dtype(dtype)
 
 
 # ---------------------------------------------------------------- constants
@@ -113,7 +121,8 @@ class constant_initializer(Initializer):
                 f"Invalid type for initial value: {type(value)} (expected a Python number, a "
                 "list or tuple of them, or numpy.ndarray)."
             )
-        self.value, self.dtype, self.verify_shape = value, dtype, verify_shape
+        self.value, self.dtype = value, as_dtype(dtype)
+        self.verify_shape = flag(verify_shape, "verify_shape")
 
     def make(self, shape: Any, dtype: DType) -> Node:
         if self.verify_shape and tuple(_ints(shape)) != np.shape(self.value):
@@ -132,7 +141,7 @@ class identity_initializer(Initializer):
     """
 
     def __init__(self, gain: float = 1.0, dtype: Any = float32):
-        self.gain, self.dtype = gain, dtype
+        self.gain, self.dtype = number(gain, "gain"), _own(dtype)
 
     def make(self, shape: Any, dtype: DType) -> Node:
         dims = _ints(shape)
@@ -154,7 +163,7 @@ class random_uniform_initializer(Initializer):
     def __init__(
         self, minval: Any = 0, maxval: Any = None, seed: int | None = None, dtype: Any = float32
     ):
-        self.minval, self.maxval, self.seed, self.dtype = minval, maxval, seed, dtype
+        self.minval, self.maxval, self.seed, self.dtype = minval, maxval, seed, as_dtype(dtype)
 
     def make(self, shape: Any, dtype: DType) -> Node:
         return random_uniform(shape, self.minval, self.maxval, dtype, self.seed)
@@ -170,7 +179,7 @@ class random_normal_initializer(Initializer):
     def __init__(
         self, mean: Any = 0.0, stddev: Any = 1.0, seed: int | None = None, dtype: Any = float32
     ):
-        self.mean, self.stddev, self.seed, self.dtype = mean, stddev, seed, dtype
+        self.mean, self.stddev, self.seed, self.dtype = mean, stddev, seed, _own(dtype)
 
     def make(self, shape: Any, dtype: DType) -> Node:
         return random_normal(shape, self.mean, self.stddev, _float(dtype), self.seed)
@@ -186,7 +195,7 @@ class truncated_normal_initializer(Initializer):
     def __init__(
         self, mean: Any = 0.0, stddev: Any = 1.0, seed: int | None = None, dtype: Any = float32
     ):
-        self.mean, self.stddev, self.seed, self.dtype = mean, stddev, seed, dtype
+        self.mean, self.stddev, self.seed, self.dtype = mean, stddev, seed, _own(dtype)
 
     def make(self, shape: Any, dtype: DType) -> Node:
         return truncated_normal(shape, self.mean, self.stddev, _float(dtype), self.seed)
@@ -198,6 +207,9 @@ def _fans(dims: list[int]) -> tuple[int, int]:
         return (dims[0], dims[0]) if dims else (1, 1)
     window = math.prod(dims[:-2])
     return dims[-2] * window, dims[-1] * window
+
+
+DISTRIBUTIONS = "normal", "uniform", "truncated_normal", "untruncated_normal"
 
 
 class variance_scaling_initializer(Initializer):
@@ -214,15 +226,12 @@ class variance_scaling_initializer(Initializer):
     def __init__(self, scale: float = 1.0, mode: str = "fan_in",
                  distribution: str = "truncated_normal", seed: int | None = None,
                  dtype: Any = float32):  # fmt: skip
-        distribution = distribution.lower()
-        if scale <= 0:
+        if number(scale, "scale") <= 0:
             raise GraphError(f"`scale` must be positive, not {scale}")
-        if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise GraphError(f"Invalid `mode` argument: {mode!r}")
-        if distribution not in ("normal", "uniform", "truncated_normal", "untruncated_normal"):
-            raise GraphError(f"Invalid `distribution` argument: {distribution!r}")
-        self.scale, self.mode, self.distribution = scale, mode, distribution
-        self.seed, self.dtype = seed, dtype
+        self.scale, self.mode = scale, choice(mode, "mode", ("fan_in", "fan_out", "fan_avg"))
+        distribution = text(distribution, "distribution").lower()
+        self.distribution = choice(distribution, "distribution", DISTRIBUTIONS)
+        self.seed, self.dtype = seed, _own(dtype)
 
     def make(self, shape: Any, dtype: DType) -> Node:
         fan_in, fan_out = _fans(_ints(shape))
@@ -303,7 +312,7 @@ class uniform_unit_scaling_initializer(Initializer):
     """
 
     def __init__(self, factor: float = 1.0, seed: int | None = None, dtype: Any = float32):
-        self.factor, self.seed, self.dtype = factor, seed, dtype
+        self.factor, self.seed, self.dtype = number(factor, "factor"), seed, _own(dtype)
 
     def make(self, shape: Any, dtype: DType) -> Node:
         limit = math.sqrt(3 / max(math.prod(_ints(shape)[:-1]), 1.0)) * self.factor
@@ -335,7 +344,7 @@ class orthogonal_initializer(Initializer):
     """
 
     def __init__(self, gain: float = 1.0, seed: int | None = None, dtype: Any = float32):
-        self.gain, self.seed, self.dtype = gain, seed, dtype
+        self.gain, self.seed, self.dtype = number(gain, "gain"), seed, _own(dtype)
 
     def make(self, shape: Any, dtype: DType) -> Node:
         dims = _ints(shape)

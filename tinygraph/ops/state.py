@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tinygraph.arguments import named
+from tinygraph.arguments import called, flag, flat, named, sequence, shown
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import (
     GraphKeys, Node, Operation, ancestors, control_dependencies as control_dependencies_of,
@@ -76,10 +76,6 @@ def no_op(name: str | None = None) -> Operation:
     return no_op_op(name=name)
 
 
-def _flat(items: Iterable) -> list:
-    return [x for i in items for x in (_flat(i) if isinstance(i, list | tuple) else [i])]
-
-
 def group(*inputs: Any, name: str | None = None) -> Operation:
     """An operation that runs all of `inputs`, which are tensors or operations.
 
@@ -87,7 +83,7 @@ def group(*inputs: Any, name: str | None = None) -> Operation:
     >>> sess = tg.Session()
     >>> sess.run(tg.group(v.initializer, w.initializer))
     """
-    with control_dependencies_of([x for x in _flat(inputs) if x is not None]):
+    with control_dependencies_of([x for x in flat(inputs, "inputs") if x is not None]):
         return no_op_op(name=named(name, "group_deps"))
 
 
@@ -98,8 +94,10 @@ def tuple_(tensors: Any, name: str | None = None, control_inputs: Any = None) ->
     >>> print(b.eval())
     2.0
     """
+    tensors = sequence(tensors, "tensors")
+    controls = [] if control_inputs is None else sequence(control_inputs, "control_inputs")
     with name_scope(named(name, "tuple")):
-        gate = group([t for t in tensors if t is not None], list(control_inputs or ()))
+        gate = group([t for t in tensors if t is not None], controls)
         with control_dependencies_of([gate]):
             return [None if t is None else identity(t) for t in tensors]
 
@@ -150,13 +148,21 @@ class Variable(Node):
     ) -> Variable:  # fmt: skip
         if initial_value is None:
             raise GraphError("initial_value must be specified.")
+        if constraint is not None and not callable(constraint):
+            raise GraphError(f"constraint must be a function of the variable, not {constraint!r}")
+        trainable = flag(trainable, "trainable", default=True)
+        validate_shape = flag(validate_shape, "validate_shape")
+        if collections is None:
+            keys = [GraphKeys.GLOBAL_VARIABLES]
+        else:
+            keys = sequence(collections, "collections")
         graph = initial_value.graph if isinstance(initial_value, Node) else get_default_graph()
         dtype = None if dtype is None else as_dtype(dtype)
         with graph.control_dependencies(None), graph.name_scope(named(name, "Variable")) as scope:
             value = initial_value
             if callable(initial_value):
                 with graph.name_scope("Initializer"):
-                    value = initial_value()
+                    value = called(initial_value, "initial_value")
             value = _guarded(as_node(value, dtype, name="initial_value", graph=graph))
             shape = value.shape if validate_shape else UNKNOWN
             if validate_shape and not shape.is_fully_defined():
@@ -169,11 +175,10 @@ class Variable(Node):
                 Spec(shape, value.dtype), scope,
             )  # fmt: skip
             variable.initial_value = value
-            variable.trainable = trainable is None or trainable
+            variable.trainable = trainable
             variable.constraint = constraint
             variable.initializer = assign(variable, value).op
-        keys = [GraphKeys.GLOBAL_VARIABLES] if collections is None else list(collections)
-        if variable.trainable:
+        if trainable:
             keys.append(GraphKeys.TRAINABLE_VARIABLES)
         graph.add_to_collections(keys, variable)
         return variable
@@ -195,21 +200,21 @@ class Variable(Node):
     ) -> Node | Operation:
         """An update to `value`; see `tg.assign`."""
         node = assign(self, value, name=name)
-        return node if read_value else node.op
+        return node if flag(read_value, "read_value") else node.op
 
     def assign_add(
         self, delta: Any, use_locking: Any = None, name: str | None = None, read_value: bool = True
     ) -> Node | Operation:
         """An update by adding `delta`; see `tg.assign_add`."""
         node = assign_add(self, delta, name=name)
-        return node if read_value else node.op
+        return node if flag(read_value, "read_value") else node.op
 
     def assign_sub(
         self, delta: Any, use_locking: Any = None, name: str | None = None, read_value: bool = True
     ) -> Node | Operation:
         """An update by subtracting `delta`; see `tg.assign_sub`."""
         node = assign_sub(self, delta, name=name)
-        return node if read_value else node.op
+        return node if flag(read_value, "read_value") else node.op
 
     def load(self, value: Any, session=None) -> None:
         """Set the value in `session`, or the default one, to an array."""
@@ -325,9 +330,9 @@ assign_sub_op = composite(
 )  # fmt: skip
 
 
-def _reference(ref: Any) -> Node:
+def _reference(ref: Any) -> Any:
     if not isinstance(ref, Node) or not ref.kind.reads:
-        raise DTypeError(f"only a Variable can be assigned to, not {ref!r}")
+        raise DTypeError(f"only a Variable can be assigned to, not {shown(ref)}")
     return ref
 
 
@@ -412,7 +417,8 @@ def variables_initializer(var_list: Iterable[Variable], name: str = "init") -> O
     >>> print(v.eval())
     1.0
     """
-    return group(*[variable.initializer for variable in var_list], name=name)
+    variables = [_reference(variable) for variable in sequence(var_list, "var_list")]
+    return group(*[variable.initializer for variable in variables], name=name)
 
 
 def global_variables_initializer() -> Operation:

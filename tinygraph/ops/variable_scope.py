@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from tinygraph.arguments import called, expect, flag, function, shown, text
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Graph, GraphKeys, Node, get_default_graph
 from tinygraph.ops.initializers import glorot_uniform_initializer, zeros_initializer
@@ -127,7 +128,7 @@ def variable_scope(
     ...     print(tg.get_variable("w", [2]) is w)
     True
     """
-    if caching_device or partitioner or custom_getter:
+    if any(x is not None for x in (caching_device, partitioner, custom_getter)):
         raise GraphError("caching_device, partitioner and custom_getter are not supported")
     graph = get_default_graph()
     store = _store(graph)
@@ -135,6 +136,9 @@ def variable_scope(
     prefix = f"{outer.name}/" if outer.name else ""
     if name_or_scope is None and default_name is None:
         raise GraphError("variable_scope needs a name_or_scope or a default_name")
+    expect(default_name, str | None, "default_name", "a string")
+    if not (reuse is None or isinstance(reuse, bool | Reuse)):
+        raise GraphError(f"reuse must be True, False, None or tg.AUTO_REUSE, not {shown(reuse)}")
     is_scope = isinstance(name_or_scope, VariableScope)
     if is_scope:
         name, inherited = name_or_scope.name, name_or_scope
@@ -150,7 +154,7 @@ def variable_scope(
     given = {key: value for key, value in defaults.items() if value is not None}
     store.opened[name] = store.opened.get(name, 0) + 1
     opened_before = dict(store.opened)
-    has_names = auxiliary_name_scope and label
+    has_names = flag(auxiliary_name_scope, "auxiliary_name_scope") and label
     with graph.name_scope(label) if has_names else nullcontext(_within(graph)) as names:
         reuse = inherited.reuse if reuse in (None, False) else reuse
         original = inherited.original_name_scope if is_scope else names
@@ -185,12 +189,12 @@ def get_variable(
     >>> w.name
     'layer/w:0'
     """
-    if caching_device or partitioner or custom_getter:
+    if any(x is not None for x in (caching_device, partitioner, custom_getter)):
         raise GraphError("caching_device, partitioner and custom_getter are not supported")
     graph = get_default_graph()
     store = _store(graph)
     scope = store.scope
-    full = f"{scope.name}/{name}" if scope.name else name
+    full = f"{scope.name}/{text(name, 'name')}" if scope.name else text(name, "name")
     dtype = as_dtype(scope.defaults.get("dtype", float32) if dtype is None else dtype)
     known = store.variables.get(full)
     if known is not None:
@@ -202,7 +206,8 @@ def get_variable(
         )
     if initializer is None:
         initializer = scope.defaults.get("initializer")
-    constraint = constraint or scope.defaults.get("constraint")
+    if constraint is None:
+        constraint = scope.defaults.get("constraint")
     value, dtype = _initial_value(full, initializer, shape, dtype)
     with graph.name_scope(None):
         variable = Variable(
@@ -210,10 +215,11 @@ def get_variable(
             constraint=constraint,
         )  # fmt: skip
         store.variables[full] = variable
-        regularizer = regularizer or scope.defaults.get("regularizer")
+        if regularizer is None:
+            regularizer = scope.defaults.get("regularizer")
         if regularizer is not None:
             with graph.name_scope(f"{full}/Regularizer/"):
-                loss = regularizer(variable)
+                loss = called(function(regularizer, "regularizer"), "regularizer", variable)
             if loss is not None:
                 graph.add_to_collection(GraphKeys.REGULARIZATION_LOSSES, loss)
     return variable
@@ -253,7 +259,7 @@ def _initial_value(full: str, initializer: Any, shape: Any, dtype: Any) -> tuple
     if initializer is None:
         initializer = glorot_uniform_initializer if dtype.is_floating else zeros_initializer
     if isinstance(initializer, type):
-        initializer = initializer()
+        initializer = called(initializer, "initializer")
     if not callable(initializer):
         if shape is not None:
             raise GraphError("If initializer is a constant, do not specify shape.")
@@ -265,7 +271,8 @@ def _initial_value(full: str, initializer: Any, shape: Any, dtype: Any) -> tuple
             f"Shape of a new variable ({full}) must be fully defined, but instead was "
             f"{Shape(shape)}."
         )
-    return lambda: initializer(Shape(shape).as_list(), dtype=dtype), dtype
+    dims = Shape(shape).as_list()
+    return lambda: called(initializer, "initializer", dims, dtype=dtype), dtype
 
 
 def _takes_nothing(function: Callable) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from tinygraph.arguments import expect, flag, sequence, text
 from tinygraph.errors import DTypeError
 from tinygraph.graph import GraphKeys, Node, Operation, get_default_graph, name_scope
 from tinygraph.op import as_node
@@ -48,8 +49,8 @@ class ExponentialMovingAverage:
     ):  # fmt: skip
         self._decay = decay
         self._num_updates = num_updates
-        self._zero_debias = zero_debias
-        self._name = name
+        self._zero_debias = flag(zero_debias, "zero_debias")
+        self._name = text(name, "name")
         self._averages: dict[Node, Variable] = {}
         self._debiased: dict[Node, tuple[Variable, Variable]] = {}
 
@@ -67,8 +68,9 @@ class ExponentialMovingAverage:
         graph = get_default_graph()
         if var_list is None:
             var_list = graph.get_collection(GraphKeys.TRAINABLE_VARIABLES)
+        var_list = sequence(var_list, "var_list")
         for value in var_list:
-            if not value.dtype.is_floating:
+            if not _tensor(value).dtype.is_floating:
                 raise DTypeError(f"The variables must be half, float, or double: {value!r}")
             if value not in self._averages:
                 self._averages[value] = self._shadow(value)
@@ -103,11 +105,11 @@ class ExponentialMovingAverage:
 
     def average(self, var: Node) -> Variable | None:
         """The variable that holds the average of `var`, or None."""
-        return self._averages.get(var)
+        return self._averages.get(_tensor(var))
 
     def average_name(self, var: Node) -> str:
         """The name of the variable that holds, or would hold, the average of `var`."""
-        if var in self._averages:
+        if _tensor(var) in self._averages:
             return self._averages[var].op_name
         return var.graph.unique_name(f"{var.op_name}/{self.name}", mark_as_used=False)
 
@@ -125,9 +127,14 @@ class ExponentialMovingAverage:
                 *graph.get_collection(GraphKeys.TRAINABLE_VARIABLES),
                 *graph.get_collection(GraphKeys.MOVING_AVERAGE_VARIABLES),
             ]
-        averaged = dict.fromkeys(moving_avg_variables)
+        listed = sequence(moving_avg_variables, "moving_avg_variables")
+        averaged = dict.fromkeys(_tensor(variable) for variable in listed)
         restored = {self.average_name(variable): variable for variable in averaged}
         for variable in graph.get_collection(GraphKeys.GLOBAL_VARIABLES):
             if variable not in averaged:
                 restored.setdefault(variable.op_name, variable)
         return restored
+
+
+def _tensor(value: Any) -> Any:
+    return expect(value, Node, "a variable", "a tg.Variable or a tensor")

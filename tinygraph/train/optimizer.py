@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tinygraph.arguments import called, flat, named, sequence, shown, text
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.gradients import gradients
 from tinygraph.graph import Graph, GraphKeys, Node, Operation, get_default_graph, name_scope
@@ -48,7 +49,7 @@ class Optimizer:
     GATE_NONE, GATE_OP, GATE_GRAPH = 0, 1, 2
 
     def __init__(self, use_locking: bool, name: str):
-        if not name:
+        if name is None or not text(name, "name"):
             raise GraphError("Must specify the optimizer name")
         self._use_locking = use_locking
         self._name = name
@@ -126,17 +127,18 @@ class Optimizer:
         >>> print(dv.eval(), dw)
         6.0 None
         """
-        if gate_gradients not in (self.GATE_NONE, self.GATE_OP, self.GATE_GRAPH):
+        if gate_gradients not in [self.GATE_NONE, self.GATE_OP, self.GATE_GRAPH]:
             raise GraphError(
                 "gate_gradients must be one of: Optimizer.GATE_NONE, Optimizer.GATE_OP, "
                 f"Optimizer.GATE_GRAPH.  Not {gate_gradients!r}"
             )
         if not isinstance(loss, Node):
-            raise DTypeError(f"loss must be a tensor, not {loss!r}")
+            raise DTypeError(f"loss must be a tensor, not {shown(loss)}")
         if var_list is None:
             variables = loss.graph.get_collection(GraphKeys.TRAINABLE_VARIABLES)
         else:
-            variables = _flat(var_list)
+            listed = [var_list] if isinstance(var_list, Node) else sequence(var_list, "var_list")
+            variables = [_variable(var) for var in flat(listed, "var_list")]
         if not variables:
             raise GraphError("No variables to optimize.")
         return list(zip(gradients(loss, variables, [grad_loss]), variables, strict=True))
@@ -159,7 +161,7 @@ class Optimizer:
         >>> w.eval()
         array([2.7, 3.6], dtype=float32)
         """
-        pairs = [_checked(grad, var) for grad, var in grads_and_vars]
+        pairs = [_checked(pair) for pair in sequence(grads_and_vars, "grads_and_vars")]
         if not pairs:
             raise GraphError("No variables provided.")
         given = [(grad, var) for grad, var in pairs if grad is not None]
@@ -171,7 +173,7 @@ class Optimizer:
         with graph.as_default():
             with graph.control_dependencies(None):
                 self._create_slots([var for _, var in given])
-            with graph.name_scope(name or self._name) as scope:
+            with graph.name_scope(named(name, self._name)) as scope:
                 self._scope = scope
                 self._prepare()
                 updates = [self._update(grad, var) for grad, var in given]
@@ -216,7 +218,7 @@ class Optimizer:
     def _prepare(self) -> None:
         """Make tensors of the hyper-parameters."""
         for name, value in self._given.items():
-            tensor = as_node(value() if callable(value) else value, name=name)
+            tensor = as_node(called(value, name) if callable(value) else value, name=name)
             if not tensor.shape.is_compatible_with(SCALAR):
                 raise ShapeError(f"{name} must be a scalar, not of shape {tensor.shape}")
             self._tensors[name] = tensor
@@ -255,7 +257,7 @@ class Optimizer:
         >>> optimizer.get_slot(w, "momentum").name
         'w/Momentum:0'
         """
-        return self._slots.get(name, {}).get(var)
+        return self._slots.get(text(name, "name"), {}).get(_variable(var))
 
     def get_slot_names(self) -> list[str]:
         """The names of the slots that the optimizer has made.
@@ -307,10 +309,17 @@ class Optimizer:
         return self._non_slots[graph, name]
 
 
-def _checked(grad: Any, var: Any) -> tuple[Node | None, Any]:
-    """A pair with the gradient as a tensor that fits the variable."""
+def _variable(var: Any) -> Node:
     if not isinstance(var, Node) or not var.kind.reads:
-        raise DTypeError(f"only a Variable can be updated, not {var!r}")
+        raise DTypeError(f"only a Variable can be updated, not {shown(var)}")
+    return var
+
+
+def _checked(pair: Any) -> tuple[Node | None, Any]:
+    """A pair with the gradient as a tensor that fits the variable."""
+    if not isinstance(pair, list | tuple) or len(pair) != 2:
+        raise DTypeError(f"grads_and_vars are pairs of gradient and variable, not {shown(pair)}")
+    grad, var = pair[0], _variable(pair[1])
     if grad is None:
         return None, var
     grad = as_node(grad, var.dtype, "grad", var.graph)
@@ -319,13 +328,6 @@ def _checked(grad: Any, var: Any) -> tuple[Node | None, Any]:
             f"the gradient '{grad.name}' has shape {grad.shape}, but '{var.name}' {var.shape}"
         )
     return grad, var
-
-
-def _flat(items: Any) -> list:
-    """The tensors in nested lists and tuples, or a single one."""
-    if isinstance(items, Node) or not isinstance(items, Iterable):
-        return [items]
-    return [x for item in items for x in _flat(item)]
 
 
 def _names(variables: Iterable[Node]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinygraph.arguments import flag, number
 from tinygraph.errors import GraphError
 from tinygraph.graph import Graph, Node, Operation
 from tinygraph.ops.elementary import sqrt, square
@@ -58,7 +59,7 @@ class MomentumOptimizer(Optimizer):
     ):  # fmt: skip
         super().__init__(use_locking, name)
         self._define(learning_rate=learning_rate, momentum=momentum)
-        self._use_nesterov = use_nesterov
+        self._use_nesterov = flag(use_nesterov, "use_nesterov")
 
     def _create_slots(self, var_list: list[Variable]) -> None:
         for var in var_list:
@@ -89,7 +90,7 @@ class AdagradOptimizer(Optimizer):
         self, learning_rate: Number, initial_accumulator_value: float = 0.1,
         use_locking: bool = False, name: str = "Adagrad",
     ):  # fmt: skip
-        if initial_accumulator_value <= 0.0:
+        if number(initial_accumulator_value, "initial_accumulator_value") <= 0.0:
             raise GraphError(
                 f"initial_accumulator_value must be positive: {initial_accumulator_value}"
             )
@@ -175,7 +176,7 @@ class RMSPropOptimizer(Optimizer):
             learning_rate=learning_rate, decay=decay, momentum=momentum,
             epsilon=epsilon,
         )  # fmt: skip
-        self._centered = centered
+        self._centered = flag(centered, "centered")
 
     def _create_slots(self, var_list: list[Variable]) -> None:
         for var in var_list:

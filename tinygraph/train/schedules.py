@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from tinygraph.arguments import flag, sequence
 from tinygraph.errors import GraphError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import as_node
@@ -86,7 +87,7 @@ def polynomial_decay(
     with name_scope(name, "PolynomialDecay") as scope:
         lr, step = _rate_and_step(learning_rate, global_step)
         steps, end = cast(decay_steps, lr.dtype), cast(end_learning_rate, lr.dtype)
-        if cycle:
+        if flag(cycle, "cycle"):
             steps = steps * maximum(ceil(step / steps), 1.0)
         else:
             step = minimum(step, steps)
@@ -127,8 +128,8 @@ def piecewise_constant(
     """
     with name_scope(name, "PiecewiseConstant") as scope:
         x = as_node(x, name="x")
-        rates = [as_node(value, name="value") for value in values]
-        bounds = [_boundary(bound, x) for bound in boundaries]
+        rates = [as_node(value, name="value") for value in sequence(values, "values")]
+        bounds = [_boundary(bound, x) for bound in sequence(boundaries, "boundaries")]
         if len(bounds) != len(rates) - 1:
             raise GraphError(
                 "The length of boundaries should be 1 less than the length of values, but they "
@@ -170,4 +171,4 @@ def _start(lr: Any, global_step: Any, decay_steps: Any, staircase: bool) -> tupl
     """The initial learning rate and step / decay_steps, rounded down for a staircase."""
     lr, step = _rate_and_step(lr, global_step)
     periods = step / cast(decay_steps, lr.dtype)
-    return lr, floor(periods) if staircase else periods
+    return lr, floor(periods) if flag(staircase, "staircase") else periods

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinygraph.arguments import expect
 from tinygraph.errors import DTypeError, GraphError, NotFoundError, ShapeError
 from tinygraph.graph import Graph, GraphKeys, Node, get_default_graph
 from tinygraph.ops.initializers import zeros_initializer
 from tinygraph.ops.state import Variable
 from tinygraph.ops.variable_scope import get_variable
+from tinygraph.session import Session
 from tinygraph.spec import SCALAR, int64
+
+
+def _graph(graph: Any) -> Graph:
+    if graph is None:
+        return get_default_graph()
+    return expect(graph, Graph, "graph", "a tg.Graph")
 
 
 def get_global_step(graph: Graph | None = None) -> Node | None:
@@ -20,7 +28,7 @@ def get_global_step(graph: Graph | None = None) -> Node | None:
     >>> print(tg.train.get_global_step())
     None
     """
-    graph = graph or get_default_graph()
+    graph = _graph(graph)
     steps = graph.get_collection(GraphKeys.GLOBAL_STEP)
     if len(steps) > 1:
         raise GraphError(f"the collection '{GraphKeys.GLOBAL_STEP}' holds several: {steps}")
@@ -40,7 +48,7 @@ def create_global_step(graph: Graph | None = None) -> Variable:
     >>> tg.train.create_global_step()
     <tg.Variable 'global_step:0' shape=() dtype=int64>
     """
-    graph = graph or get_default_graph()
+    graph = _graph(graph)
     if get_global_step(graph) is not None:
         raise GraphError('"global_step" already exists.')
     with graph.as_default():
@@ -73,6 +81,8 @@ def global_step(sess: Any, global_step_tensor: Node) -> int:
     >>> tg.train.global_step(sess, step)
     0
     """
+    expect(sess, Session, "sess", "a tg.Session")
+    assert_global_step(global_step_tensor)
     return int(sess.run(global_step_tensor))
 
 

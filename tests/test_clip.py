@@ -152,6 +152,60 @@ def test_a_norm_that_is_not_finite_is_reported(clip, bad):
     assert "test_clip.py" in str(info.value)  # the user's line
 
 
+CLIPS = [
+    lambda x, limit: tg.clip_by_norm(x, limit),
+    lambda x, limit: tg.clip_by_norm(x, limit, axes=0),
+    lambda x, limit: tg.clip_by_average_norm(x, limit),
+    lambda x, limit: tg.clip_by_global_norm([x], limit)[0][0],
+]
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_an_infinite_limit_changes_nothing(clip, dtype):
+    x = tg.constant(np.array([3.0, 4.0], dtype))
+    clipped = clip(x, np.inf)
+    np.testing.assert_array_equal(clipped.eval(), [3.0, 4.0])
+    np.testing.assert_array_equal(tg.gradients(clipped, x)[0].eval(), [1.0, 1.0])
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+def test_a_negative_limit_is_an_error_also_when_fed(clip):
+    limit = tg.placeholder(tg.float32, [])
+    clipped = clip([3.0, 4.0], limit)
+    assert np.isfinite(clipped.eval({limit: 0.0})).all()
+    for bad in (-1.0, np.nan):
+        with pytest.raises(ValueError, match="must not be negative"):
+            clipped.eval({limit: bad})
+        with pytest.raises(ValueError, match="must not be negative"):
+            clip([3.0, 4.0], bad)
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+@pytest.mark.parametrize(
+    ("dtype", "x"),
+    [
+        ("float32", [3e20, 4e20]), ("float32", [3e-25, 4e-25]), ("float16", [300.0, 400.0]),
+        ("float16", [60000.0, 45000.0]),
+    ],
+)  # fmt: skip
+def test_a_norm_may_be_out_of_its_squares_range(clip, dtype, x):
+    x = np.array(x, dtype)
+    direction = x.astype(np.float64) / np.hypot(*x.astype(np.float64))
+    limit = 1e-30 if x[0] < 1 else 2.0
+    got = clip(x, limit).eval()
+    factor = 2.0 if clip is CLIPS[2] else 1.0  # the average's limit is one for each element
+    np.testing.assert_allclose(got, factor * limit * direction, rtol=4 * np.finfo(dtype).eps)
+    assert got.dtype == dtype
+
+
+def test_many_float16():
+    """Their number is no float16."""
+    x = tg.constant(np.ones(70_000, np.float16))
+    clipped = tg.clip_by_average_norm(x, 1e-3).eval()  # the norm is 264.6, of each 0.00378
+    np.testing.assert_allclose(clipped, 1e-3 * 70_000**0.5, rtol=1e-3)
+
+
 def test_the_global_norm_itself_may_be_watched():
     x = tg.placeholder(tg.float32, [2])
     _, norm = tg.clip_by_global_norm([x], 1.0)

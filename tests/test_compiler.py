@@ -429,6 +429,30 @@ def test_an_odd_weight_is_a_factor_as_ever(beta, sess):
     assert np.array_equal(sess.run(average), expected, equal_nan=True)
 
 
+@pytest.mark.parametrize("size", [4, 300])
+@pytest.mark.parametrize("form", ["k * w + g", "g + k * w", "w - k * g", "w - k * (x @ g)"])
+def test_a_factor_fed_as_zero_hides_no_nan(form, size, sess):
+    """In large arrays neither, where BLAS adds what is scaled; such as a learning rate of 0."""
+    k, x = tg.placeholder(tg.float32, []), tg.placeholder(tg.float32, [size, size])
+    sick = np.eye(size, dtype=np.float32)
+    sick[0] = np.nan
+    healthy = np.ones((size, size), np.float32)
+    start, fed = (sick, healthy) if form.endswith("k * w") or "w +" in form else (healthy, sick)
+    w = tg.Variable(start)
+    g = x * x  # nobody else's
+    sums = {
+        "k * w + g": lambda: w.assign(k * w + g), "g + k * w": lambda: w.assign(g + k * w),
+        "w - k * g": lambda: w.assign_sub(k * g),
+        "w - k * (x @ g)": lambda: w.assign_sub(k * (x @ g)),
+    }  # fmt: skip
+    update = sums[form]()
+    sess.run(w.initializer)
+    made = sess.run(update, {k: 0.0, x: fed})
+    healthy_rows = 0 if "@" in form else size - 1
+    assert np.isnan(made[0]).all() and np.isnan(sess.run(w)[0]).all()
+    assert np.isfinite(made).all(axis=1).sum() == healthy_rows
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_blas_takes_any_layout(dtype):
     rng = np.random.default_rng(3)

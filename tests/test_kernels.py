@@ -117,6 +117,19 @@ class Color(enum.IntEnum):
     RED = 3
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, [1.5, np.nan, -np.inf]])
+def test_a_static_value_may_be_nan_or_infinite(value):
+    name = f"Shifted{np.size(value)}{np.sum(value)}ForTest"
+    op = Op(
+        name, lambda x, by, out=None: np.add(x, by, out=out), lambda x, by: x, params=("x", "by"),
+        static=(1,),
+    )  # fmt: skip
+    x = tg.placeholder(tg.float32, [3])
+    (found,) = {v.tobytes() for v in everywhere(op(x, value), {x: [0.0, 0.0, 0.0]})}
+    by = np.broadcast_to(np.float32(value), 3)
+    assert np.array_equal(np.frombuffer(found, np.float32), by, equal_nan=True)
+
+
 Point = collections.namedtuple("Point", "x y")
 
 

@@ -196,6 +196,51 @@ def test_all_optimizers_are_tried():
     assert tried == {name for name in tg.train.__all__ if name[1:].endswith("Optimizer")}
 
 
+OPTIMIZERS = {
+    "GradientDescent": lambda: tg.train.GradientDescentOptimizer(0.25),
+    "Momentum": lambda: tg.train.MomentumOptimizer(0.25, 0.5),
+    "Nesterov": lambda: tg.train.MomentumOptimizer(0.25, 0.5, use_nesterov=True),
+    "Adagrad": lambda: tg.train.AdagradOptimizer(0.25),
+    "Adadelta": lambda: tg.train.AdadeltaOptimizer(0.25),
+    "RMSProp": lambda: tg.train.RMSPropOptimizer(0.25, momentum=0.5),
+    "centered": lambda: tg.train.RMSPropOptimizer(0.25, centered=True),
+    "Adam": lambda: tg.train.AdamOptimizer(0.25),
+    "Ftrl": lambda: tg.train.FtrlOptimizer(0.25, l1_regularization_strength=0.125),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_float16_is_updated_as_float32(name):
+    """A zero gradient, one whose square is no float16, one whose square is 0: TF gives NaN, inf."""
+    g = np.array([0.0, 300.0, 1e-4, -1.0], np.float16)
+    trained = []
+    for dtype in (tg.float16, tg.float32):
+        w = tg.Variable(np.ones(4), dtype=dtype)
+        train = OPTIMIZERS[name]().apply_gradients([(tg.constant(g, dtype), w)])
+        sess = initialized()
+        for _ in range(3):
+            sess.run(train)
+        trained.append(sess.run(w))
+    half, single = trained
+    assert half.dtype == np.float16 and np.isfinite(half).all()
+    np.testing.assert_allclose(half, single, rtol=4e-3, atol=2e-3)
+
+
+def test_an_average_of_float16_counts_beyond_2048():
+    x = tg.placeholder(tg.float16, [])
+    averages = tg.train.ExponentialMovingAverage(0.9999, zero_debias=True)
+    update = averages.apply([x])
+    sess = initialized()
+    steps = next(v for v in tg.global_variables() if v.op_name.endswith("local_step"))
+    steps.load(5000.0, sess)
+    biased = next(v for v in tg.global_variables() if v.op_name.endswith("biased"))
+    biased.load(3.0 * (1 - 0.9999**5000), sess)
+    sess.run(update, {x: 3.0})
+    assert sess.run(steps) == 5001
+    average = sess.run(averages.average(x))
+    assert average == 3.0 and average.dtype == np.float16
+
+
 def test_float16():
     w = tg.Variable([1.0, -2.0], dtype=tg.float16)
     train = tg.train.MomentumOptimizer(0.125, 0.5).minimize(tg.reduce_sum(w * w))

@@ -176,3 +176,17 @@ def test_errors():
         tg.train.piecewise_constant(1, [1.0, 2.0], [1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="elements all with the same dtype"):
         tg.train.piecewise_constant(1, [1, 2], [1, 2.0, 3.0])
+
+
+@pytest.mark.parametrize(("schedule", "kwargs"), [(name, kwargs) for name, kwargs, _ in TF115])
+def test_a_float16_rate_counts_beyond_65504(schedule, kwargs):
+    if "decay_steps" not in kwargs:
+        pytest.skip("no step is divided")
+    kwargs = {**kwargs, "decay_steps": 100_000}
+    steps = [70_000, 90_000, 250_000]
+    half, single = (
+        rates(schedule, tg.constant(0.5, dtype), steps=steps, **kwargs)
+        for dtype in (tg.float16, tg.float32)
+    )
+    assert {rate.dtype for rate in half} == {np.dtype(np.float16)}
+    np.testing.assert_allclose(half, single, rtol=1e-3)

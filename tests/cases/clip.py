@@ -48,6 +48,13 @@ CASES = [
         note="clip_by_global_norm",
     ),
     Case(
+        "CheckClipNorm",
+        lambda x, limit: tg.clip_by_norm(x, limit),
+        [f64(3, 4), np.array(1.5)],
+        lambda x, limit: clipped(x, limit),
+        note="a fed limit",
+    ),
+    Case(
         "CheckNumerics",
         lambda x: tg.check_numerics(x, "x"),
         [f64(3, 4)],

@@ -96,12 +96,21 @@ def _works(found: dict[str, Routines]) -> bool:
 
 def adding_product(c: Array, a: Array, b: Array, alpha: float) -> functools.partial:
     """The call that adds alpha * a @ b to the contiguous matrix c."""
+    if alpha == 0:
+        return _replacing(c, c + alpha * np.dot(a, b))
     return _product_call(routines()[c.dtype.char].gemm, c, a, b, alpha)
 
 
 def adding_scaled(y: Array, x: Array, alpha: float, beta: float) -> functools.partial:
     """The call that makes beta * y + alpha * x of the contiguous array y."""
+    if alpha == 0 or beta == 0:
+        return _replacing(y, beta * y + alpha * x)
     return _scaled_call(routines()[y.dtype.char], y, x, alpha, beta)
+
+
+def _replacing(y: Array, value: Array) -> functools.partial:
+    """The call that makes `value` of y, for a factor of 0: BLAS skips what is times 0, even NaN."""
+    return functools.partial(np.positive, value, out=y)
 
 
 def _product_call(gemm: Callable, c: Array, a: Array, b: Array, alpha: float) -> functools.partial:

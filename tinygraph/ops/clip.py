@@ -11,9 +11,9 @@ from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, Shape
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes
 from tinygraph.ops.array import size
-from tinygraph.ops.elementary import sqrt, square
-from tinygraph.ops.math import cast, div_no_nan, maximum, multiply
-from tinygraph.ops.reduce import reduce_sum
+from tinygraph.ops.compare import cast, exact, exact_dtype
+from tinygraph.ops.math import div_no_nan, maximum, minimum, multiply
+from tinygraph.ops.reduce import reduce_euclidean_norm
 from tinygraph.spec import SCALAR, Spec
 
 # ---------------------------------------------------------------- the norm of several tensors
@@ -53,7 +53,7 @@ def _global_norm_spec(*specs: Spec) -> Spec:
 
 global_norm_op = Op(
     "GlobalNorm", _global_norm, _global_norm_spec,
-    lambda g, y, *tensors: [div_no_nan(g, y) * x for x in tensors],
+    lambda g, y, *tensors: [g * div_no_nan(x, y) for x in tensors],
     doc="sqrt(sum of the squares of all elements of all inputs); its gradient at 0 is 0.",
 )  # fmt: skip
 
@@ -91,6 +91,20 @@ def check_numerics(tensor: Any, message: str, name: str | None = None) -> Node:
     return check_numerics_op(tensor, message=message, name=name)
 
 
+
+
+def _check_limit(clip_norm: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    if not np.all(clip_norm >= 0):
+        raise InvalidArgumentError(f"clip_norm must not be negative, but it is {clip_norm}")
+    return np.positive(clip_norm, out=out)
+
+
+check_limit_op = Op(
+    "CheckClipNorm", _check_limit, lambda clip_norm: clip_norm, (lambda g, y, clip_norm: g,),
+    ("clip_norm",), inplace=(0,),
+    doc="The same tensor, or an InvalidArgumentError where it is negative or NaN.",
+)  # fmt: skip
+
 # ---------------------------------------------------------------- clipping
 
 
@@ -109,14 +123,18 @@ def global_norm(t_list: Sequence, name: str | None = None) -> Node:
         return global_norm_op(*tensors, name="global_norm")
 
 
+def _exact_norm(*tensors: Node) -> Node:
+    return global_norm_op(*map(exact, tensors), name="norm")
+
+
 def clip_by_global_norm(
     t_list: Sequence, clip_norm: Any, use_norm: Any = None, name: str | None = None
 ) -> tuple[list[Node | None], Node]:
     """All tensors times clip_norm / max(norm, clip_norm), for a global norm of at most `clip_norm`.
 
     Returns the list, with Nones where it had them, and the norm: `use_norm`, or that of all tensors
-    together. A run that needs a clipped tensor raises InvalidArgumentError where the norm is not
-    finite.
+    together. A clip_norm of inf changes nothing. A run that needs a clipped tensor raises
+    InvalidArgumentError where the norm is not finite or clip_norm negative.
 
     >>> clipped, norm = tg.clip_by_global_norm([[3.0], [4.0]], 2.5)
     >>> [c.eval() for c in clipped], float(norm.eval())
@@ -128,10 +146,10 @@ def clip_by_global_norm(
     if not tensors:
         return list(values), norm
     with name_scope(name, "clip_by_global_norm", tensors) as scope:
-        scale = _scale(norm, clip_norm)
+        wide = tensors[0].dtype is not exact_dtype(tensors[0].dtype) and use_norm is None
+        scale = _scale(_exact_norm(*tensors) if wide else norm, clip_norm, tensors[0])
         clipped = [
-            None if t is None else multiply(t, scale, name=f"{scope}_{i}")
-            for i, t in enumerate(values)
+            None if t is None else _scaled(t, scale, f"{scope}_{i}") for i, t in enumerate(values)
         ]
     return clipped, norm
 
@@ -139,8 +157,9 @@ def clip_by_global_norm(
 def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Node:
     """t * clip_norm / max(norm, clip_norm), which has a norm of at most `clip_norm`.
 
-    The norm is that of all of `t`, or one over `axes`. A run raises InvalidArgumentError where it
-    is not finite; where it is 0, the result is 0.
+    The norm is that of all of `t`, or one over `axes`. Where it is 0, the result is 0; a clip_norm
+    of inf changes nothing. A run raises InvalidArgumentError where the norm is not finite or
+    clip_norm negative.
 
     >>> tg.clip_by_norm([3.0, 4.0], 2.5).eval()
     array([1.5, 2. ], dtype=float32)
@@ -148,47 +167,51 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
     t = as_node(t, name="t")
     with name_scope(name, "clip_by_norm", [t]) as scope:
         if axes is None:
-            norm = global_norm_op(t, name="norm")
+            norm = _exact_norm(t)
         else:
-            squares = reduce_sum(square(t), axes, keepdims=True)
-            least = float(np.finfo(t.dtype.numpy).smallest_subnormal)
-            norm = sqrt(maximum(least, squares), name="norm")  # at 0 its gradient would be infinite
-        return _clipped(t, _scale(norm, clip_norm), scope)
-
-
-def _clipped(t: Node, scale: Node, name: str) -> Node:
-    clipped = multiply(t, scale, name=name)
-    if not clipped.shape.is_compatible_with(t.shape):
-        raise ShapeError(
-            f"clip_norm would widen '{t.name}' of shape {t.shape} to {clipped.shape}; "
-            "give a scalar, or a shape that broadcasts to the tensor's"
-        )
-    return clipped
+            norm = reduce_euclidean_norm(exact(t), axes, keepdims=True, name="norm")
+        return _scaled(t, _scale(norm, clip_norm, t), scope)
 
 
 def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Node:
     """t * clip_norm / max(norm / size, clip_norm): its norm per element is at most `clip_norm`.
 
-    A run raises InvalidArgumentError where the norm is not finite.
+    A run raises InvalidArgumentError where the norm is not finite or clip_norm negative.
 
     >>> tg.clip_by_average_norm([3.0, 4.0], 1.25).eval()
     array([1.5, 2. ], dtype=float32)
     """
     t = as_node(t, name="t")
     with name_scope(name, "clip_by_average_norm", [t]) as scope:
-        elements = maximum(cast(size(t), t.dtype), 1.0)
-        norm = global_norm_op(t, name="norm") / elements
-        return _clipped(t, _scale(norm, clip_norm), scope)
+        elements = maximum(cast(size(t), exact_dtype(t.dtype)), 1.0)
+        return _scaled(t, _scale(_exact_norm(t) / elements, clip_norm, t), scope)
 
 
-def _scale(norm: Node, clip_norm: Any) -> Node:
+def _scale(norm: Node, clip_norm: Any, t: Node) -> Node:
     """clip_norm / max(norm, clip_norm), for a finite norm; 0 where both are 0."""
-    limit = as_node(clip_norm, norm.dtype, "clip_norm", norm.graph)
+    norm = exact(norm)
+    dtype = t.dtype if isinstance(clip_norm, Node) else norm.dtype
+    limit = exact(as_node(clip_norm, dtype, "clip_norm", norm.graph))
     known = limit.spec.constant
     if known is not None and not np.all(known >= 0):
         raise GraphError(f"clip_norm must not be negative, but it is {known}")
+    limit = minimum(check_limit_op(limit), limit.dtype.max)  # inf / inf would be NaN
     norm = check_numerics(norm, "Cannot clip by a norm that is not finite", name="finite_norm")
     return div_no_nan(limit, maximum(norm, limit), name="scale")
+
+
+def _scaled(t: Node, scale: Node, name: str) -> Node:
+    """t * scale, for float16 computed in float32."""
+    if t.dtype is scale.dtype:
+        scaled = multiply(t, scale, name=name)
+    else:
+        scaled = cast(exact(t) * scale, t.dtype, name=name)
+    if not scaled.shape.is_compatible_with(t.shape):
+        raise ShapeError(
+            f"clip_norm would widen '{t.name}' of shape {t.shape} to {scaled.shape}; "
+            "give a scalar, or a shape that broadcasts to the tensor's"
+        )
+    return scaled
 
 
 def _sequence(t_list: Any) -> Sequence:

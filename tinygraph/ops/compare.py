@@ -172,16 +172,23 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Node:
     return x if x.dtype is dtype else cast_op(x, dtype=dtype, name=name)
 
 
-def in_float32(function: Callable) -> Callable:
-    """A composite's body or rule, which for float16 computes in float32: sums, counts and epsilons
-    leave float16's range, 65,504 to 6e-8, where the result does not.
+def exact_dtype(dtype: DType) -> DType:
+    """The dtype to compute in: float32 for float16, whose range, 6e-8 to 65,504, sums, counts and
+    epsilons leave where the result does not.
     """
+    return float32 if dtype is float16 else dtype
 
-    def widened(x: Node, *nodes: Node, **attrs: Any) -> Node:
-        if x.dtype is not float16:
-            return function(x, *nodes, **attrs)
-        wide = [cast(node, float32) if node.dtype is float16 else node for node in (x, *nodes)]
-        return cast(function(*wide, **attrs), float16)
+
+def exact(x: Node) -> Node:
+    """`x` in the dtype to compute in."""
+    return cast(x, exact_dtype(x.dtype))
+
+
+def in_float32(function: Callable) -> Callable:
+    """A composite's body or rule, which for float16 computes in float32."""
+
+    def widened(*nodes: Node, **attrs: Any) -> Node:
+        return cast(function(*map(exact, nodes), **attrs), nodes[0].dtype)
 
     return widened
 

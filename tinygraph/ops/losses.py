@@ -17,14 +17,14 @@ from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, Shape
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
 from tinygraph.ops.array import either, shape_of, static_ints, stop_gradient
-from tinygraph.ops.compare import in_float32
+from tinygraph.ops.compare import exact, in_float32
 from tinygraph.ops.elementary import sigmoid_slope, tail
 from tinygraph.ops.math import cast, exp, log, log1p, maximum, multiply_no_nan
 from tinygraph.ops.nn import sigmoid, softplus
 from tinygraph.ops.reduce import reduce_max, reduce_sum
 from tinygraph.ops.reshaping import expand_op, reshape, squeeze_op
 from tinygraph.spec import (
-    UNKNOWN, Shape, Spec, broadcast, float16, float32, int32, int64, normalize_axis,
+    UNKNOWN, Shape, Spec, broadcast, int32, int64, normalize_axis,
 )  # fmt: skip
 
 # ---------------------------------------------------------------- softmax
@@ -152,13 +152,13 @@ def softmax_cross_entropy_with_logits_v2(
     at = _one_axis(axis, dim)
     with name_scope(name, "softmax_cross_entropy_with_logits", [logits, labels]) as scope:
         logits = as_node(logits, name="logits")
-        exact = _exact(logits)
-        labels = cast(as_node(labels, name="labels", graph=logits.graph), exact.dtype)
-        if at == -1 and (labels.shape.ndims is None or labels.shape.ndims != exact.shape.ndims):
-            labels = row_for_row(labels, exact)
-        if exact is logits:
+        wide = exact(logits)  # as in TF1
+        labels = cast(as_node(labels, name="labels", graph=logits.graph), wide.dtype)
+        if at == -1 and (labels.shape.ndims is None or labels.shape.ndims != wide.shape.ndims):
+            labels = row_for_row(labels, wide)
+        if wide is logits:
             return softmax_cross_entropy(logits, labels, axis=at, name=scope)
-        return cast(softmax_cross_entropy(exact, labels, axis=at), logits.dtype, name=scope)
+        return cast(softmax_cross_entropy(wide, labels, axis=at), logits.dtype, name=scope)
 
 
 def softmax_cross_entropy_with_logits(
@@ -176,11 +176,6 @@ def softmax_cross_entropy_with_logits(
     with name_scope(name, "softmax_cross_entropy_with_logits_sg", [logits, labels]) as scope:
         labels = stop_gradient(as_node(labels, name="labels"), name="labels_stop_gradient")
     return softmax_cross_entropy_with_logits_v2(labels, logits, axis, scope, dim)
-
-
-def _exact(logits: Node) -> Node:
-    """The logits in the dtype to compute in: as in TF1, float16 is too coarse."""
-    return cast(logits, float32) if logits.dtype is float16 else logits
 
 
 def _check_named(function: str, sentinel: Any, labels: Any, logits: Any) -> None:
@@ -287,10 +282,10 @@ def sparse_softmax_cross_entropy_with_logits(
     name = named(name, "SparseSoftmaxCrossEntropyWithLogits")
     with name_scope(name, None, [labels, logits]) as scope:
         labels, logits = as_node(labels, name="labels"), as_node(logits, name="logits")
-        exact = _exact(logits)
-        if exact is logits:
+        wide = exact(logits)  # as in TF1
+        if wide is logits:
             return sparse_softmax_cross_entropy(logits, labels, name=scope)
-        return cast(sparse_softmax_cross_entropy(exact, labels), logits.dtype, name=scope)
+        return cast(sparse_softmax_cross_entropy(wide, labels), logits.dtype, name=scope)
 
 
 # ---------------------------------------------------------------- sigmoid cross-entropy

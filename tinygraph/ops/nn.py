@@ -10,7 +10,7 @@ from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import as_node, check_dtypes, composite
 from tinygraph.ops.array import as_shape_node, broadcast_like, dim_of, shape_of
-from tinygraph.ops.compare import in_float32
+from tinygraph.ops.compare import exact, in_float32
 from tinygraph.ops.elementary import sigmoid_slope, tail
 from tinygraph.ops.linalg import matmul
 from tinygraph.ops.math import (
@@ -22,7 +22,7 @@ from tinygraph.ops.reduce import (
     axes_of, dropped, either, group_size, reduce_euclidean_norm, reduce_mean, reduce_sum,
 )  # fmt: skip
 from tinygraph.ops.reshaping import reshape
-from tinygraph.spec import SCALAR, Spec, float16, float32
+from tinygraph.spec import SCALAR, Spec, float32
 
 # ---------------------------------------------------------------- piecewise linear
 # Where a slope jumps, the rules make TF1's choice: 0 for relu at 0 and for relu6 at 6, alpha for
@@ -320,11 +320,11 @@ def moments(
     """
     with name_scope(name, "moments", [x]):
         x = as_node(x, name="x")
-        exact = cast(x, float32) if x.dtype is float16 else x
+        wide = exact(x)
         axis = axes_of(axes, x)
         results = [
-            reduce_mean(exact, axis, keepdims=True, name="mean"),
-            variance_op(exact, axis=axis, name="variance"),
+            reduce_mean(wide, axis, keepdims=True, name="mean"),
+            variance_op(wide, axis=axis, name="variance"),
         ]
         keepdims = either(keepdims, keep_dims, "'keep_dims' and 'keepdims'")
         if not flag(keepdims, "keepdims", default=False):
@@ -347,9 +347,8 @@ def batch_normalization(
     with name_scope(name, "batchnorm", [x, mean, variance, scale, offset]):
         x = as_node(x, name="x")
         variance = as_node(variance, None if isinstance(variance, Node) else x.dtype)
-        exact, variance, mean, offset, scale = (
-            cast(v, float32) if isinstance(v, Node) and v.dtype is float16 else v
-            for v in (x, variance, mean, offset, scale)
+        wide, variance, mean, offset, scale = (
+            exact(v) if isinstance(v, Node) else v for v in (x, variance, mean, offset, scale)
         )
         inverse = rsqrt(variance + variance_epsilon)
         if scale is not None:
@@ -357,7 +356,7 @@ def batch_normalization(
         shift = -inverse * mean
         if offset is not None:
             shift = shift + offset
-        return cast(exact * cast(inverse, exact.dtype) + cast(shift, exact.dtype), x.dtype)
+        return cast(wide * cast(inverse, wide.dtype) + cast(shift, wide.dtype), x.dtype)
 
 
 l2_loss = composite(
@@ -384,11 +383,13 @@ def l2_normalize(
     """
     with name_scope(name, "l2_normalize", [x]) as scope:
         x = as_node(x, name="x")
-        exact = cast(x, float32) if x.dtype is float16 else x
-        size = reduce_euclidean_norm(exact, either(axis, dim, "'axis' and 'dim'"), keepdims=True)
-        least = as_node(epsilon, exact.dtype, "epsilon", x.graph)
-        y = realdiv(exact, maximum(size, sqrt(maximum(least, 0))), name=scope)
-        return y if exact is x else cast(y, x.dtype)
+        wide = exact(x)
+        size = reduce_euclidean_norm(wide, either(axis, dim, "'axis' and 'dim'"), keepdims=True)
+        epsilon = exact(epsilon) if isinstance(epsilon, Node) else epsilon
+        least = sqrt(maximum(as_node(epsilon, wide.dtype, "epsilon", x.graph), 0))
+        if wide is x:
+            return realdiv(x, maximum(size, least), name=scope)
+        return cast(wide / maximum(size, least), x.dtype, name=scope)
 
 
 def zero_fraction(value: Any, name: str | None = None) -> Node:

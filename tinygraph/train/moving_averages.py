@@ -10,7 +10,8 @@ from tinygraph.errors import DTypeError
 from tinygraph.graph import GraphKeys, Node, Operation, get_default_graph, name_scope
 from tinygraph.op import as_node
 from tinygraph.ops.array import zeros
-from tinygraph.ops.math import cast, minimum
+from tinygraph.ops.compare import cast, exact, exact_dtype
+from tinygraph.ops.math import minimum
 from tinygraph.ops.state import Variable, group, initialized_value, latest_value, replace_op
 from tinygraph.spec import float32
 from tinygraph.train.slots import filled_slot, slot_variable
@@ -87,21 +88,25 @@ class ExponentialMovingAverage:
             return slot_variable(value, lambda: initialized_value(value), self.name)
         average = filled_slot(value, 0.0, self.name)
         if self._zero_debias:
-            biased = filled_slot(average, 0.0, "biased")
-            start = functools.partial(zeros, [], value.dtype, name="zeros")
+            dtype = exact_dtype(value.dtype)  # float16 counts to 2,048
+            biased = filled_slot(average, 0.0, "biased", dtype)
+            start = functools.partial(zeros, [], dtype, name="zeros")
             self._debiased[value] = biased, slot_variable(average, start, "local_step")
         return average
 
     def _update(self, value: Node, decay: Node) -> Node:
         average: Any = self._averages[value]
         with name_scope("AssignMovingAvg") as scope:
-            rest = cast(1.0 - decay, value.dtype)
+            new = exact(value)
+            rest = cast(1.0 - decay, new.dtype)
             if value not in self._debiased:
-                return average.assign_sub((latest_value(average) - value) * rest, name=scope)
+                step = (exact(latest_value(average)) - new) * rest
+                return average.assign_sub(cast(step, value.dtype), name=scope)
             biased, local_step = self._debiased[value]
-            total: Any = biased.assign_sub((latest_value(biased) - value) * rest)
-            step: Any = local_step.assign_add(1.0)
-            return replace_op(average, total / (1.0 - (1.0 - rest) ** step), name=scope)
+            total: Any = biased.assign_sub((latest_value(biased) - new) * rest)
+            count: Any = local_step.assign_add(1.0)
+            debiased = total / (1.0 - (1.0 - rest) ** count)
+            return replace_op(average, cast(debiased, value.dtype), name=scope)
 
     def average(self, var: Node) -> Variable | None:
         """The variable that holds the average of `var`, or None."""

@@ -7,16 +7,39 @@ from typing import Any
 from tinygraph.arguments import flag, number
 from tinygraph.errors import GraphError
 from tinygraph.graph import Graph, Node, Operation
+from tinygraph.ops.compare import cast, exact, exact_dtype
 from tinygraph.ops.elementary import sqrt, square
-from tinygraph.ops.math import cast, clip_by_value, div_no_nan, divide, maximum
+from tinygraph.ops.math import clip_by_value, div_no_nan, divide, maximum
 from tinygraph.ops.state import Variable, group, latest_value, replace_op
 from tinygraph.spec import DType
 from tinygraph.train.optimizer import Optimizer
+from tinygraph.train.slots import filled_slot
 
 Number = Any  # a Python number, a scalar tensor or a function that returns one
 
 
-class GradientDescentOptimizer(Optimizer):
+class ExactOptimizer(Optimizer):
+    """One whose formula computes with float16s in float32, which holds 1e-8 and squares of 300.
+
+    So are its slots, where in TF they are float16s, and the formula's gradient; `_descend` takes
+    the step in the variable's own dtype.
+    """
+
+    def _update(self, grad: Node, var: Any) -> Node | Operation:
+        return super()._update(exact(grad), var)
+
+    def _hypers(self, dtype: DType) -> list[Node]:
+        return super()._hypers(exact_dtype(dtype))
+
+    def _filled_slot(self, var: Variable, value: float, slot_name: str, op_name: str) -> Variable:
+        dtype = exact_dtype(var.dtype)
+        return self._made_once(var, slot_name, lambda: filled_slot(var, value, op_name, dtype))
+
+    def _descend(self, var: Any, step: Node, name: str) -> Node:
+        return var.assign_sub(cast(step, var.dtype), name=name)
+
+
+class GradientDescentOptimizer(ExactOptimizer):
     """Plain gradient descent: w -= lr * g (TF: `tf.train.GradientDescentOptimizer`).
 
     >>> w = tg.Variable([3.0, 4.0])
@@ -35,10 +58,10 @@ class GradientDescentOptimizer(Optimizer):
 
     def _apply_dense(self, grad: Node, var: Any) -> Node:
         (lr,) = self._hypers(var.dtype)
-        return var.assign_sub(lr * grad, name="ApplyGradientDescent")
+        return self._descend(var, lr * grad, "ApplyGradientDescent")
 
 
-class MomentumOptimizer(Optimizer):
+class MomentumOptimizer(ExactOptimizer):
     """Gradient descent with momentum (TF: `tf.train.MomentumOptimizer`).
 
     m = momentum * m + g, then w -= lr * m; with `use_nesterov` w -= lr * (g + momentum * m).
@@ -70,10 +93,10 @@ class MomentumOptimizer(Optimizer):
         m: Any = self.get_slot(var, "momentum")
         m = m.assign(momentum * latest_value(m) + grad, name="momentum")
         step = grad + momentum * m if self._use_nesterov else m
-        return var.assign_sub(lr * step, name="ApplyMomentum")
+        return self._descend(var, lr * step, "ApplyMomentum")
 
 
-class AdagradOptimizer(Optimizer):
+class AdagradOptimizer(ExactOptimizer):
     """Adagrad (TF: `tf.train.AdagradOptimizer`; Duchi et al. 2011).
 
     a += g², then w -= lr * g / sqrt(a).
@@ -106,10 +129,10 @@ class AdagradOptimizer(Optimizer):
         (lr,) = self._hypers(var.dtype)
         a: Any = self.get_slot(var, "accumulator")
         a = a.assign_add(square(grad), name="accumulator")
-        return var.assign_sub(lr * grad / sqrt(a), name="ApplyAdagrad")
+        return self._descend(var, lr * grad / sqrt(a), "ApplyAdagrad")
 
 
-class AdadeltaOptimizer(Optimizer):
+class AdadeltaOptimizer(ExactOptimizer):
     """Adadelta (TF: `tf.train.AdadeltaOptimizer`; Zeiler 2012).
 
     a = rho * a + (1 - rho) * g², u = sqrt((d + epsilon) / (a + epsilon)) * g,
@@ -147,11 +170,11 @@ class AdadeltaOptimizer(Optimizer):
         old = latest_value(d)
         step = sqrt((old + epsilon) / (a + epsilon)) * grad
         d = d.assign_add((square(step) - old) * gain, name="accum_update")
-        update = var.assign_sub(lr * step, name="ApplyAdadelta")
+        update = self._descend(var, lr * step, "ApplyAdadelta")
         return group(d, update, name="update")
 
 
-class RMSPropOptimizer(Optimizer):
+class RMSPropOptimizer(ExactOptimizer):
     """RMSProp (TF: `tf.train.RMSPropOptimizer`; Tieleman and Hinton 2012).
 
     s = decay * s + (1 - decay) * g², from s = 1 on; m = momentum * m + lr * g / sqrt(s + epsilon),
@@ -203,10 +226,10 @@ class RMSPropOptimizer(Optimizer):
         decayed = step if self._is("momentum", 0) else momentum * latest_value(m) + step
         m = replace_op(m, decayed, name="momentum")
         kind = "ApplyCenteredRMSProp" if self._centered else "ApplyRMSProp"
-        return var.assign_sub(m, name=kind)
+        return self._descend(var, m, kind)
 
 
-class AdamOptimizer(Optimizer):
+class AdamOptimizer(ExactOptimizer):
     """Adam (TF: `tf.train.AdamOptimizer`; Kingma and Ba 2015).
 
     m = beta1 * m + (1 - beta1) * g and v = beta2 * v + (1 - beta2) * g², then in step t
@@ -254,7 +277,7 @@ class AdamOptimizer(Optimizer):
         new_v = beta2 * latest_value(v) + gain2 * square(grad)
         m = m.assign(beta1 * latest_value(m) + gain1 * grad, name="m")
         v = v.assign(new_v, name="v")
-        return var.assign_sub(rate * m / (sqrt(v) + epsilon), name="ApplyAdam")
+        return self._descend(var, rate * m / (sqrt(v) + epsilon), "ApplyAdam")
 
     def _finish(self, update_ops: list, name_scope: str) -> Operation:
         power1, power2 = self._powers(update_ops[0].graph)
@@ -265,7 +288,7 @@ class AdamOptimizer(Optimizer):
         return group(*update_ops, *powers, name=name_scope)
 
 
-class FtrlOptimizer(Optimizer):
+class FtrlOptimizer(ExactOptimizer):
     """Follow the regularized leader (TF: `tf.train.FtrlOptimizer`; McMahan et al. 2013).
 
     With p = -learning_rate_power and the gradient h = g + 2 * l2_shrinkage * w:
@@ -327,7 +350,7 @@ class FtrlOptimizer(Optimizer):
 
         a: Any = self.get_slot(var, "accum")
         z: Any = self.get_slot(var, "linear")
-        old, w = root(latest_value(a)), latest_value(var)
+        old, w = root(latest_value(a)), exact(latest_value(var))
         new = root(a.assign_add(square(grad), name="accum"))
         shrunk = grad if self._is("l2_shrinkage", 0) else grad + 2.0 * shrinkage * w
         z = z.assign_add(shrunk - (new - old) / lr * w, name="linear")
@@ -335,4 +358,4 @@ class FtrlOptimizer(Optimizer):
         curvature = new / lr if self._is("l2", 0) else new / lr + 2.0 * l2
         may_be_zero = self._initial_accumulator_value == 0  # then w is 0 until a gradient comes
         quotient = div_no_nan(kept, curvature) if may_be_zero else kept / curvature
-        return replace_op(var, quotient, name="ApplyFtrl")
+        return replace_op(var, cast(quotient, var.dtype), name="ApplyFtrl")

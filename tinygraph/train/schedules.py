@@ -7,20 +7,20 @@ step before its update.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tinygraph.arguments import flag, sequence
 from tinygraph.errors import GraphError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import as_node
-from tinygraph.ops.compare import greater
+from tinygraph.ops.compare import cast, exact, exact_dtype, greater
 from tinygraph.ops.elementary import ceil, cos, exp, floor
 from tinygraph.ops.gathering import gather
 from tinygraph.ops.joining import stack
-from tinygraph.ops.math import add, cast, divide, maximum, minimum, multiply
+from tinygraph.ops.math import add, divide, maximum, minimum, multiply
 from tinygraph.ops.reduce import reduce_sum
-from tinygraph.spec import float32, int32, int64
+from tinygraph.spec import DType, float32, int32, int64
 
 
 def exponential_decay(
@@ -35,8 +35,8 @@ def exponential_decay(
     0.125
     """
     with name_scope(name, "ExponentialDecay") as scope:
-        lr, periods = _start(learning_rate, global_step, decay_steps, staircase)
-        return multiply(lr, cast(decay_rate, lr.dtype) ** periods, name=scope)
+        dtype, lr, periods = _start(learning_rate, global_step, decay_steps, staircase)
+        return _rate(multiply, lr, cast(decay_rate, lr.dtype) ** periods, dtype, scope)
 
 
 def natural_exp_decay(
@@ -52,8 +52,8 @@ def natural_exp_decay(
     0.3679
     """
     with name_scope(name, "ExponentialDecay") as scope:
-        lr, periods = _start(learning_rate, global_step, decay_steps, staircase)
-        return multiply(lr, exp(-cast(decay_rate, lr.dtype) * periods), name=scope)
+        dtype, lr, periods = _start(learning_rate, global_step, decay_steps, staircase)
+        return _rate(multiply, lr, exp(-cast(decay_rate, lr.dtype) * periods), dtype, scope)
 
 
 def inverse_time_decay(
@@ -68,8 +68,8 @@ def inverse_time_decay(
     0.25
     """
     with name_scope(name, "InverseTimeDecay") as scope:
-        lr, periods = _start(learning_rate, global_step, decay_steps, staircase)
-        return divide(lr, 1.0 + cast(decay_rate, lr.dtype) * periods, name=scope)
+        dtype, lr, periods = _start(learning_rate, global_step, decay_steps, staircase)
+        return _rate(divide, lr, 1.0 + cast(decay_rate, lr.dtype) * periods, dtype, scope)
 
 
 def polynomial_decay(
@@ -85,14 +85,14 @@ def polynomial_decay(
     0.75
     """
     with name_scope(name, "PolynomialDecay") as scope:
-        lr, step = _rate_and_step(learning_rate, global_step)
+        dtype, lr, step = _rate_and_step(learning_rate, global_step)
         steps, end = cast(decay_steps, lr.dtype), cast(end_learning_rate, lr.dtype)
         if flag(cycle, "cycle"):
             steps = steps * maximum(ceil(step / steps), 1.0)
         else:
             step = minimum(step, steps)
         left = (1.0 - step / steps) ** cast(power, lr.dtype)
-        return add((lr - end) * left, end, name=scope)
+        return _rate(add, (lr - end) * left, end, dtype, scope)
 
 
 def cosine_decay(
@@ -108,10 +108,10 @@ def cosine_decay(
     0.25
     """
     with name_scope(name, "CosineDecay") as scope:
-        lr, step = _rate_and_step(learning_rate, global_step)
+        dtype, lr, step = _rate_and_step(learning_rate, global_step)
         steps, alpha = cast(decay_steps, lr.dtype), cast(alpha, lr.dtype)
         wave = 0.5 * (1.0 + cos(math.pi * (minimum(step, steps) / steps)))
-        return multiply(lr, (1.0 - alpha) * wave + alpha, name=scope)
+        return _rate(multiply, lr, (1.0 - alpha) * wave + alpha, dtype, scope)
 
 
 def piecewise_constant(
@@ -158,17 +158,24 @@ def _boundary(bound: Any, x: Node) -> Node:
     return bound
 
 
-def _rate_and_step(learning_rate: Any, global_step: Any) -> tuple[Node, Node]:
-    """Both as floats of the dtype of `learning_rate`."""
+def _rate_and_step(learning_rate: Any, global_step: Any) -> tuple[DType, Node, Node]:
+    """The dtype of `learning_rate`, and both as floats to compute with: no float16 counts on."""
     if global_step is None:
         raise GraphError("global_step is required for a learning rate that changes with it")
     lr = as_node(learning_rate, name="learning_rate")
     lr = lr if lr.dtype.is_floating else cast(lr, float32)
-    return lr, cast(global_step, lr.dtype)
+    return lr.dtype, exact(lr), cast(global_step, exact_dtype(lr.dtype))
 
 
-def _start(lr: Any, global_step: Any, decay_steps: Any, staircase: bool) -> tuple[Node, Node]:
-    """The initial learning rate and step / decay_steps, rounded down for a staircase."""
-    lr, step = _rate_and_step(lr, global_step)
+def _start(
+    learning_rate: Any, global_step: Any, decay_steps: Any, staircase: bool
+) -> tuple[DType, Node, Node]:
+    """The dtype, the initial learning rate and step / decay_steps, whole for a staircase."""
+    dtype, lr, step = _rate_and_step(learning_rate, global_step)
     periods = step / cast(decay_steps, lr.dtype)
-    return lr, floor(periods) if flag(staircase, "staircase") else periods
+    return dtype, lr, floor(periods) if flag(staircase, "staircase") else periods
+
+
+def _rate(op: Callable[..., Node], x: Node, y: Node, dtype: DType, scope: str) -> Node:
+    """op(x, y) in a dtype, called `scope`."""
+    return op(x, y, name=scope) if x.dtype is dtype else cast(op(x, y), dtype, name=scope)

@@ -9,6 +9,7 @@ from tinygraph.op import as_node
 from tinygraph.ops.array import fill, shape_of
 from tinygraph.ops.state import Variable
 from tinygraph.ops.variable_scope import get_variable_scope
+from tinygraph.spec import DType
 
 _NAMES = {0.0: "zeros", 1.0: "ones"}
 
@@ -29,11 +30,13 @@ def slot_variable(primary: Node, initial_value: Any, name: str) -> Variable:
         )
 
 
-def filled_slot(primary: Node, value: float, name: str) -> Variable:
-    """A slot of the shape and dtype of `primary`, that starts with `value` in each element."""
+def filled_slot(
+    primary: Node, value: float, name: str, dtype: DType | None = None
+) -> Variable:
+    """A slot of the shape of `primary`, and of its dtype by default, that starts with `value`."""
 
     def initial_value() -> Node:
-        start = as_node(value, primary.dtype, "value", primary.graph)
+        start = as_node(value, dtype or primary.dtype, "value", primary.graph)
         return fill(shape_of(primary), start, name=_NAMES.get(value, "Const"))
 
     return slot_variable(primary, initial_value, name)

@@ -210,6 +210,74 @@ def test_unknown_shapes_print_as_in_tf1():
         x.set_shape([6, 784])
 
 
+def test_arithmetic_of_dimensions():
+    n, unknown = tg.Dimension(9), tg.Dimension(None)
+    assert [(4 % n).value, (20 % n).value, (n % 4).value, (20 // n).value] == [4, 2, 1, 2]
+    assert (4 % unknown).value is None and (n * 2.0).value == 18
+    assert tg.placeholder(tg.float32, [784 / 2, 3]).shape == [392, 3]
+    assert tg.zeros([4 / 2]).shape == [2]
+    with pytest.raises(TypeError):
+        tg.placeholder(tg.float32, [1.5])
+    assert n.is_compatible_with(None) and not n.is_compatible_with(8)
+    assert unknown.merge_with(9) == 9 and n.merge_with(unknown) == 9
+    with pytest.raises(ValueError, match="Dimensions 9 and 4 are not compatible"):
+        n.merge_with(4)
+
+
+def test_shapes_as_tensors():
+    for dims, dtype in (([], tg.int32), ([2, 3], tg.int32), ([2**40], tg.int64)):
+        node = tg.convert_to_tensor(tg.TensorShape(dims))
+        assert node.dtype == dtype and node.eval(session=tg.Session()).tolist() == dims
+    assert tg.convert_to_tensor(tg.TensorShape([]), tg.int64).dtype == tg.int64
+    with pytest.raises(TypeError, match="Cannot convert a TensorShape to dtype float32"):
+        tg.convert_to_tensor(tg.TensorShape([2]), tg.float32)
+    with pytest.raises(ValueError, match="partially known"):
+        tg.convert_to_tensor(tg.TensorShape([None]))
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda: tg.reduce_all([]), True),
+        (lambda: tg.reduce_any([]), False),
+        (lambda: tg.logical_not([]), []),
+        (lambda: tg.logical_or([], True), []),
+        (lambda: tg.where([], [], []), []),
+        (lambda: tg.boolean_mask([], []), []),
+        (lambda: tg.logical_and(np.array([0, 1]), True), [False, True]),
+        (lambda: tg.where(np.array([0, 1]), [1, 2], [3, 4]), [3, 2]),
+        (lambda: tg.reduce_all(np.array([0.0, 1.0])), False),
+        (lambda: tg.boolean_mask([1, 2], np.array([0, 1])), [2]),
+    ],
+)
+def test_what_becomes_bools_where_bools_are_wanted(call, expected):
+    assert tg.Session().run(call()).tolist() == expected
+
+
+def test_numbers_are_no_bools():
+    for bad in ([0, 1], 1.0, tg.constant([1])):
+        with pytest.raises(TypeError):
+            tg.reduce_all(bad)
+    with pytest.raises(ValueError, match=r"2.* is not bool without loss"):
+        tg.logical_not(np.array([0, 2]))
+
+
+def test_operands_that_share_a_dtype_take_it():
+    double = np.array([1.0, 0.0, 0.0])
+    for node in (
+        tg.linspace(np.float64(0), 0.1, 3),
+        tg.linspace(0.0, tg.constant(0.1, tg.float64), 3),
+        tg.linspace(tg.constant(0.0, tg.float64), np.float32(0.1), 3),
+        tg.cross(double, [0.0, 1.0, 0.0]),
+        tg.cross([0.0, 1.0, 0.0], tg.constant(double)),
+        tg.matrix_solve(np.eye(2), [[1.0], [2.0]]),
+        tg.where(True, double, [0.0, 1.0, 0.0]),
+    ):
+        assert node.dtype == tg.float64
+    exact = tg.Session().run(tg.linspace(np.float64(0), 0.1, 3))
+    np.testing.assert_array_equal(exact, [0.0, 0.05, 0.1])
+
+
 def test_a_dropped_graph_is_collected():
     with tg.Graph().as_default() as graph:
         x = tg.placeholder(tg.float32)

@@ -182,6 +182,16 @@ def test_a_known_tensor_as_a_bound_costs_nothing_at_run_time():
     assert "index=np.s_[2, :2, ...]" in tg.Session().source(y, {x: np.zeros((3, 4))})
 
 
+def test_sizes_of_parts_as_tensors_and_dimensions():
+    x = tg.constant(np.arange(5))
+    for sizes in ([tg.constant(2), tg.constant(3)], [2, tg.constant(3)], [tg.Dimension(2), 3],
+                  tg.constant([2, 3]), (np.int64(2), tg.Dimension(3))):  # fmt: skip
+        parts = tg.split(x, sizes)
+        assert [part.shape.as_list() for part in parts] == [[2], [3]]
+        assert [part.tolist() for part in tg.Session().run(parts)] == [[0, 1], [2, 3, 4]]
+    assert [part.shape for part in tg.split(tg.zeros([4]), tg.Dimension(2))] == [[2], [2]]
+
+
 @pytest.mark.parametrize(
     "key, error, message",
     [

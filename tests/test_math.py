@@ -274,6 +274,17 @@ def test_einsum_spelled_in_other_ways():
         assert tg.einsum(equation, a, b).shape == (2, 4)
 
 
+def test_einsum_of_one_letter_twice_is_the_trace():
+    x = tg.constant(np.arange(9.0).reshape(3, 3))
+    for equation in ("ii", "i i", "AA"):
+        y = tg.einsum(equation, x)
+        value, gradient = tg.Session().run([y, tg.gradients(y, x)[0]])
+        assert value == 12.0 and np.array_equal(gradient, np.eye(3))
+    assert tg.Session().run(tg.einsum("ii", [[1, 2], [3, 4]])) == 5
+    with pytest.raises(ValueError, match="square"):
+        tg.einsum("ii", tg.zeros([2, 3]))
+
+
 def test_einsum_of_unknown_dims():
     a = tg.placeholder(tg.float32, [None, 3])
     y = tg.einsum("ij,jk->ki", a, np.ones((3, 2), np.float32))

@@ -198,6 +198,17 @@ def test_the_shape_and_name_of_such_a_loss():
         V2(labels=t, logits=tg.ones([3, 6]))
 
 
+@pytest.mark.parametrize("op", [tg.nn.relu, tg.nn.relu6, tg.nn.leaky_relu, tg.abs])
+def test_the_second_derivative_of_what_is_piecewise_linear_is_zero(op):
+    """As in TF 1.15, and not None."""
+    x = tg.constant([1.0, -1.0, 0.0, 7.0])
+    (first,) = tg.gradients(op(x), x)
+    second = tg.gradients(first, x)
+    assert run(*second).tolist() == [0, 0, 0, 0]
+    third = tg.gradients(second[0] + first * x, x)
+    np.testing.assert_array_equal(*run(*third, first))
+
+
 def test_the_gradient_to_the_labels():
     t, z = tg.constant([[0.25, 0.75]]), tg.constant([[1.0, 3.0]])
     (to_labels,) = tg.gradients(V2(labels=t, logits=z), t)

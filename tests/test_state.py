@@ -1,5 +1,7 @@
 """Variables: initialisation, updates, and what a read sees within one run."""
 
+import types
+
 import numpy as np
 import pytest
 
@@ -152,7 +154,7 @@ def test_only_variables_are_assigned_to_and_only_what_fits():
     with pytest.raises(TypeError, match="only a Variable"):
         tg.assign(tg.constant(1.0), 2.0)
     with pytest.raises(ValueError, match="keeps it, unless made with validate_shape=False"):
-        tg.assign(w, [1.0], validate_shape=False)
+        tg.assign(w, [1.0])
     with pytest.raises(ValueError):
         w.assign_add(tg.zeros([2, 2]))
     with pytest.raises(TypeError):
@@ -176,6 +178,36 @@ def test_a_variable_without_validated_shape_may_change_it(sess):
     initialised(sess)
     assert sess.run(w.assign([[5.0]])).tolist() == [[5.0]]
     assert sess.run(w + 1.0).tolist() == [[6.0]]
+
+
+def test_an_assign_that_validates_no_shape(sess):
+    w = tg.Variable([1.0, 2.0])
+    before = w * 10.0
+    sess.run(w.initializer)
+    assert sess.run(before).tolist() == [10, 20]
+    update = tg.assign(w, [1, 2, 3], validate_shape=False)
+    assert update.shape.as_list() == [3] and w.shape.as_list() == [None]
+    assert sess.run(update).tolist() == sess.run(w).tolist() == [1, 2, 3]
+    assert sess.run(w + 0.5).tolist() == [1.5, 2.5, 3.5]
+    with pytest.raises(ValueError, match="incompatible"):  # built when the shape was (2,)
+        sess.run(tg.sqrt(before))
+    with pytest.raises(ValueError):
+        sess.run(w.assign_add([1.0, 2.0]))
+    tg.assign(w, tg.placeholder(tg.float32), validate_shape=False)
+    assert w.shape.ndims is None
+    sess.run(w.assign([[1.0]]))
+    assert sess.run(w * 2.0).tolist() == [[2.0]]
+
+
+def test_updates_outside_of_their_graph():
+    with tg.Graph().as_default() as graph:
+        w = tg.Variable([1.0, 2.0])
+        sess = tg.Session()
+    updates = [w.initializer, w.assign([3.0, 4.0]), w.assign_add([1, 1]), w.assign_sub(np.ones(2))]
+    for update in [*updates, tg.assign(w, [3.0, 4.0])]:
+        assert update.graph is graph
+        sess.run(update)
+    assert sess.run(w).tolist() == [3.0, 4.0]
 
 
 # ---------------------------------------------------------------- order within a run
@@ -419,3 +451,44 @@ def test_default_names_of_scopes_that_are_entered_again():
     with tg.variable_scope("a"), tg.name_scope("block"):
         assert default("block") == ("a/block", "a/block/block/c:0")
         assert default("block") == ("a/block_1", "a/block/block_1/c:0")
+
+
+def test_the_dtype_of_a_constant_initializer():
+    for dtype, value in [(tg.float32, tg.constant([1, 2])), (tg.float32, np.array([1, 2])),
+                         (tg.int32, 5.0), (tg.float64, [1.0]), (tg.float32, 5)]:  # fmt: skip
+        with pytest.raises(ValueError, match=r"Initializer type '.*' and explicit dtype"):
+            tg.get_variable("w", dtype=dtype, initializer=value)
+    assert tg.get_variable("a", initializer=[1, 2]).dtype == tg.int32
+    assert tg.get_variable("b", initializer=np.ones(2)).dtype == tg.float64
+    assert tg.get_variable("c", dtype=tg.int64, initializer=tg.constant(1, tg.int64)).shape == []
+    made = tg.get_variable("d", initializer=lambda: tg.constant(1), dtype=tg.float32)
+    assert made.dtype == tg.int32  # as in TF
+    with tg.variable_scope("s", dtype=tg.float64, reuse=tg.AUTO_REUSE):
+        e = tg.get_variable("e", initializer=[1, 2])
+        assert e.dtype == tg.int32 and tg.get_variable("e", initializer=[3, 4]) is e
+
+
+def test_initializers_that_are_told_of_partitions(sess):
+    def init(shape, dtype, partition_info):
+        assert partition_info is None
+        return tg.ones(shape, dtype)
+
+    assert tg.get_variable("v", [2], initializer=init).initial_value.shape == [2]
+    part = types.SimpleNamespace(full_shape=[4, 2], var_offset=[1, 0])
+    for kind, numbers in {  # TF 1.15.5's
+        tg.glorot_uniform_initializer: [-0.5219252109527588, 0.84079909324646],
+        tg.uniform_unit_scaling_initializer: [-0.4520004689693451, 0.7281534075737],
+    }.items():
+        value = kind(seed=1)([2, 2], partition_info=part)
+        np.testing.assert_allclose(sess.run(value)[0], numbers, rtol=1e-6)
+    identity = tg.initializers.identity()([2, 2], partition_info=part)
+    assert sess.run(identity).tolist() == [[0, 1], [0, 0]]
+    assert tg.zeros_initializer()([2], partition_info=part).shape == [2]
+
+
+def test_local_variables_stay_local():
+    for i, arguments in enumerate([{}, {"collections": ["mine"]}, {"trainable": True}]):
+        v = tg.get_local_variable(f"v{i}", [1], tg.int32, tg.zeros_initializer(), **arguments)
+        assert v in tg.local_variables() and v not in tg.global_variables()
+        assert v.dtype == tg.int32 and not v.trainable and tg.trainable_variables() == []
+    assert len(tg.get_collection("mine")) == 1

@@ -571,6 +571,8 @@ def session_for(node: Node, session, verb: str):
 def name_scope(name: str | None, default_name: str | None = None, values: Iterable = ()):
     """Prefix the names made inside a `with` block (TF: `tf.name_scope`).
 
+    Within the block, the graph of the tensors among `values` is the default one.
+
     >>> with tg.name_scope("encoder"):
     ...     print(tg.constant(1.0, name="c").name)
     encoder/c:0
@@ -579,7 +581,15 @@ def name_scope(name: str | None, default_name: str | None = None, values: Iterab
     if name is None and default_name is None and values:
         raise GraphError("name_scope needs a name or a default_name")
     graph = next((v.graph for v in values if isinstance(v, Node)), get_default_graph())
-    return graph.name_scope(default_name if name is None else name)
+    scope = graph.name_scope(default_name if name is None else name)
+    return scope if graph is get_default_graph() else _within(graph, scope)
+
+
+@contextmanager
+def _within(graph: Graph, scope: Any) -> Iterator[str]:
+    """`scope` of a graph that is the default one meanwhile."""
+    with graph.as_default(), scope as name:
+        yield name
 
 
 def control_dependencies(control_inputs: Iterable | None):

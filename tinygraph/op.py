@@ -17,8 +17,8 @@ from tinygraph.errors import (
 )  # fmt: skip
 from tinygraph.graph import Graph, Node, Operation, get_default_graph
 from tinygraph.spec import (
-    MAX_RANK, SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, broadcast, float32,
-    no_memory, normalize_axis, to_array,
+    MAX_RANK, SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, bool_, broadcast, float32,
+    no_memory, normalize_axis, shape_array, to_array,
 )  # fmt: skip
 
 _registry: dict[str, Op] = {}
@@ -48,6 +48,9 @@ class Op:
         An op with any number of inputs has one function that returns the list of all gradients.
     params
         The inputs' names, so that they can be given by keyword.
+    dtypes
+        For each input the dtype that what is no tensor converts to, or a letter that inputs of one
+        dtype share: that of the first tensor among them, or of the first. None leaves it open.
     broadcasts
         The inputs share a dtype and broadcast; `gradients` then sums each gradient to its input.
     view
@@ -106,6 +109,7 @@ class Op:
     infer: Callable[..., Spec]
     vjps: tuple[Callable | None, ...] | Callable[..., list] = ()
     params: tuple[str, ...] = ()
+    dtypes: tuple[DType | str | None, ...] = ()
     broadcasts: bool = False
     view: bool = False
     repeats: bool = False
@@ -135,6 +139,8 @@ class Op:
             raise GraphError(f"an op called {self.name!r} exists already")
         if not (self.view or self.dynamic or self.effect or _takes_out(self.kernel)):
             raise DTypeError(f"the kernel of {self.name} takes no `out`; it needs dynamic=True")
+        if self.broadcasts and not self.dtypes:
+            object.__setattr__(self, "dtypes", ("T",) * len(self.params))
         object.__setattr__(self, "__doc__", self.doc)
         _registry[self.name] = self
 
@@ -182,19 +188,26 @@ class Op:
         return inputs, name
 
     def _nodes(self, inputs: tuple, graph: Graph, name: str) -> tuple[Node, ...]:
-        """The inputs as nodes; of an op that broadcasts, of the tensors' dtype or the first's."""
-        dtype = None
-        if self.broadcasts:
-            dtype = next((x.spec.dtype for x in inputs if isinstance(x, Node)), None)
-        nodes = []
-        for x, key in zip(inputs, self.params or ("values",) * len(inputs), strict=True):
+        """The inputs as nodes of the dtypes that the op prescribes."""
+        kinds = self.dtypes or (None,) * len(inputs)
+        shared: dict[str, DType] = {}
+        for x, kind in zip(inputs, kinds, strict=True):
+            if isinstance(kind, str) and isinstance(x, Node):
+                shared.setdefault(kind, x.spec.dtype)
+        nodes: list[Node] = []
+        keys = self.params or ("values",) * len(inputs)
+        for x, kind, key in zip(inputs, kinds, keys, strict=True):
+            if isinstance(kind, str):
+                dtype = shared.get(kind)
+            else:
+                dtype = None if isinstance(x, Node) else kind
             try:
                 nodes.append(as_node(x, dtype, name=key, graph=graph))
             except TinygraphError as error:
                 place = f"as {key!r} of '{name.rstrip('/')}' (op: '{self.name}')"
                 raise type(error)(f"{error}, {place}", error.node) from None
-            if self.broadcasts and dtype is None:
-                dtype = nodes[0].spec.dtype
+            if isinstance(kind, str):
+                shared.setdefault(kind, nodes[-1].spec.dtype)
         return tuple(nodes)
 
     def spec_of(self, nodes: tuple[Node, ...], attrs: dict, name: str) -> Spec:
@@ -302,7 +315,7 @@ def as_node(value: Any, dtype: DType | None = None, name: str = "Const", graph=N
     if isinstance(value, Dimension):
         value = int(value)
     elif isinstance(value, Shape):
-        value = value.as_list()
+        value = shape_array(value, dtype)
     elif isinstance(value, list | tuple) and first_node(value) is not None:
         return registry["Pack"](*as_nodes(value, dtype), axis=0, name="packed")
     elif isinstance(value, list | tuple) and any(isinstance(x, Dimension) for x in value):
@@ -435,6 +448,7 @@ def elementwise(
         inplace = isinstance(kernel, np.ufunc)
     op = Op(
         name, kernel, infer, vjps, params or _inputs_of(vjps), broadcasts=True, rewrite=simpler,
+        dtypes=(bool_,) * len(vjps) if accepts == "bool" else (),
         inplace=tuple(range(len(vjps))) if inplace and dtype is None else (), dynamic=dynamic,
         linear=linear, fuse=fuse, doc=doc,
     )  # fmt: skip
@@ -504,7 +518,8 @@ def reduction(
         return Spec(reduced_shape(x.shape, axis, keepdims), dtype or given)
 
     return Op(
-        name, kernel, infer, (vjp,), ("input_tensor",), rewrite=rewrite, linear=linear, doc=doc
+        name, kernel, infer, (vjp,), ("input_tensor",), rewrite=rewrite, linear=linear, doc=doc,
+        dtypes=(bool_,) if accepts == "bool" else (),
     )
 
 

@@ -169,6 +169,21 @@ class Dimension:
     __floordiv__ = _operator(operator.floordiv, lambda value: Dimension(value))
     __rfloordiv__ = _operator(lambda a, b: b // a, lambda value: Dimension(value))
     __mod__ = _operator(operator.mod, lambda value: Dimension(value))
+    __rmod__ = _operator(lambda a, b: b % a, lambda value: Dimension(value))
+
+    def is_compatible_with(self, other: Any) -> bool:
+        """Whether both may be the same size."""
+        other = _dim(other)
+        return self.value is None or other is None or self.value == other
+
+    def assert_is_compatible_with(self, other: Any) -> None:
+        if not self.is_compatible_with(other):
+            raise ShapeError(f"Dimensions {self} and {other} are not compatible")
+
+    def merge_with(self, other: Any) -> Dimension:
+        """What both know together; ShapeError when they contradict each other."""
+        self.assert_is_compatible_with(other)
+        return Dimension(other) if self.value is None else self
 
 
 def _dim(value: Any) -> int | None:
@@ -177,6 +192,8 @@ def _dim(value: Any) -> int | None:
         return None
     if isinstance(value, Dimension):
         return value.value
+    if isinstance(value, float) and value.is_integer():  # as of 784 / 2, which TF takes too
+        value = int(value)
     try:
         size = value.__index__()
         if not isinstance(size, int):
@@ -468,6 +485,19 @@ def _default_dtype(array: np.ndarray) -> DType:
         not array.size or (-(2**31) <= array.min() and array.max() < 2**31)
     )
     return int32 if fits else as_dtype(array.dtype)
+
+
+def shape_array(shape: Shape, dtype: DType | None = None) -> np.ndarray:
+    """A known shape as a vector of int32, or of int64 where its numbers need that."""
+    if not shape.is_fully_defined():
+        raise ShapeError(
+            f"Cannot convert a partially known TensorShape to a Tensor: {shape}; "
+            "tg.shape(x) is the shape that a run knows"
+        )
+    if dtype is not None and not dtype.is_integer:
+        raise DTypeError(f"Cannot convert a TensorShape to dtype {dtype.name}")
+    dims = np.array(shape.dims, np.int64)
+    return to_array(dims, dtype or (int32 if (dims < 2**31).all() else int64))
 
 
 def _of_numbers(value: Any, dtype: DType | None, by_value: bool) -> np.ndarray:

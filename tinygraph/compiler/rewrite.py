@@ -294,8 +294,9 @@ class _Replay:
                 for i, x in enumerate(node.inputs)
             ]
         )
-        if kind.reads:
-            value = self.trace.add(kind, inputs, node.attrs, node.spec, "")
+        if kind.reads:  # a copy of a vague spec: what was built with a better one is inferred anew
+            spec = node.spec if node.spec.shape.is_fully_defined() else Spec(*node.spec)
+            value = self.trace.add(kind, inputs, node.attrs, spec, "")
         elif node.spec.shape.is_fully_defined() and _known_before(inputs, node.inputs):
             value = self.trace.add(kind, inputs, node.attrs, node.spec, "")
         else:

@@ -19,7 +19,7 @@ from tinygraph.op import Op, as_node, registry
 from tinygraph.op import constant as const_node
 from tinygraph.spec import (
     SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, broadcast, float32, int32, no_memory,
-    to_array,
+    shape_array, to_array,
 )  # fmt: skip
 
 
@@ -215,13 +215,8 @@ def shape_of(x: Node) -> Node:
 def as_shape(value: Any) -> Any:
     """A shape, given as numbers, Dimensions or nodes, as what an op takes for an int vector."""
     if isinstance(value, Shape):
-        if not value.is_fully_defined():
-            raise ShapeError(
-                f"Cannot convert a partially known TensorShape to a Tensor: {value}; "
-                "tg.shape(x) is the shape that a run knows"
-            )
-        value = value.as_list()
-    elif isinstance(value, int | np.integer | Dimension):
+        return shape_array(value)
+    if isinstance(value, int | np.integer | Dimension):
         value = [value]
     elif not isinstance(value, Node | np.ndarray | Operation):
         value = sequence(value, "shape")
@@ -311,6 +306,10 @@ def static_ints(value: Any, what: str) -> tuple[int, ...]:
                 "is computed from"
             )
         value = known
+    elif isinstance(value, list | tuple) and any(isinstance(x, Node | Dimension) for x in value):
+        value = [static_int(x, what) for x in value]
+    elif isinstance(value, Dimension):
+        value = int(value)
     try:
         array = to_array(value)
     except TinygraphError as error:
@@ -385,6 +384,8 @@ SMALL = 1000  # elements; as in TF, zeros and ones of fewer are plain constants
 
 def _constant_if_small(shape: Any, number: int, dtype: Any, name: str) -> Node:
     dims = as_shape(shape)
+    if isinstance(dims, list | tuple):  # TF takes 784 / 2 here, which is a float
+        dims = [int(d) if isinstance(d, float) and d.is_integer() else d for d in dims]
     if not isinstance(dims, Node) and all(isinstance(d, int | np.integer) for d in dims):
         if math.prod(map(int, dims)) < SMALL and min(dims, default=0) >= 0:
             return const_node(np.full(dims, number, as_dtype(dtype).numpy), name=name)

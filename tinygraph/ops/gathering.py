@@ -13,7 +13,7 @@ from tinygraph.graph import Node
 from tinygraph.op import Op
 from tinygraph.ops.array import arguments_of, blank, shape_from, shape_of, static_int
 from tinygraph.ops.summation import add_at
-from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
+from tinygraph.spec import UNKNOWN, Shape, Spec, bool_, normalize_axis
 
 # ---------------------------------------------------------------- gather
 
@@ -235,7 +235,8 @@ def _mask_grad(g: np.ndarray, mask: Any, shape: Any, axis: int, out: Any = None)
 mask_op = Op(
     "BooleanMask", _mask, _masked,
     (lambda g, y, x, mask, axis: mask_grad_op(g, mask, shape_of(x), axis=axis), None),
-    ("tensor", "mask"), dynamic=True, doc="The elements where the mask is True.",
+    ("tensor", "mask"), dtypes=(None, bool_), dynamic=True,
+    doc="The elements where the mask is True.",
 )  # fmt: skip
 mask_grad_op: Op = Op(
     "BooleanMaskGrad", _mask_grad, lambda g, mask, shape, axis: Spec(shape_from(shape), g.dtype),

@@ -52,12 +52,17 @@ class Initializer:
         return f"{type(self).__name__}({given})"
 
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Node:
+        found = as_dtype(self.dtype if dtype is None else dtype)
         if partition_info is not None:
-            raise GraphError("partitioned variables are not supported")
-        return self.make(shape, as_dtype(self.dtype if dtype is None else dtype))
+            return self.part(shape, found, partition_info)
+        return self.make(shape, found)
 
     def make(self, shape: Any, dtype: DType) -> Node:
         raise NotImplementedError
+
+    def part(self, shape: Any, dtype: DType, info: Any) -> Node:
+        """A part of `shape` of a variable of shape `info.full_shape`, from `info.var_offset` on."""
+        return self.make(shape, dtype)
 
 
 def _ints(shape: Any) -> list[int]:
@@ -149,6 +154,10 @@ class identity_initializer(Initializer):
             raise ShapeError("Identity matrix initializer can only be used for 2D matrices.")
         return constant(np.eye(*dims, dtype=_float(dtype).numpy) * dtype.numpy.type(self.gain))
 
+    def part(self, shape: Any, dtype: DType, info: Any) -> Node:
+        starts = zip(info.var_offset, _ints(shape), strict=True)
+        return self.make(info.full_shape, dtype)[tuple(slice(at, at + n) for at, n in starts)]
+
 
 # ---------------------------------------------------------------- random numbers
 
@@ -234,7 +243,14 @@ class variance_scaling_initializer(Initializer):
         self.seed, self.dtype = seed, _own(dtype)
 
     def make(self, shape: Any, dtype: DType) -> Node:
-        fan_in, fan_out = _fans(_ints(shape))
+        return self._scaled(shape, dtype, shape)
+
+    def part(self, shape: Any, dtype: DType, info: Any) -> Node:
+        return self._scaled(shape, dtype, info.full_shape)
+
+    def _scaled(self, shape: Any, dtype: DType, whole: Any) -> Node:
+        """Weights of `shape` with the variance of weights of shape `whole`."""
+        fan_in, fan_out = _fans(_ints(whole))
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, n)
         if self.distribution == "uniform":
@@ -315,7 +331,13 @@ class uniform_unit_scaling_initializer(Initializer):
         self.factor, self.seed, self.dtype = number(factor, "factor"), seed, _own(dtype)
 
     def make(self, shape: Any, dtype: DType) -> Node:
-        limit = math.sqrt(3 / max(math.prod(_ints(shape)[:-1]), 1.0)) * self.factor
+        return self._scaled(shape, dtype, shape)
+
+    def part(self, shape: Any, dtype: DType, info: Any) -> Node:
+        return self._scaled(shape, dtype, info.full_shape)
+
+    def _scaled(self, shape: Any, dtype: DType, whole: Any) -> Node:
+        limit = math.sqrt(3 / max(math.prod(_ints(whole)[:-1]), 1.0)) * self.factor
         return random_uniform(shape, -limit, limit, _float(dtype), self.seed)
 
 

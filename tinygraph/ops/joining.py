@@ -271,4 +271,6 @@ def split(
 
 
 def _is_scalar(value: Any) -> bool:
-    return value.shape.ndims == 0 if isinstance(value, Node) else np.ndim(value) == 0
+    if isinstance(value, Node):
+        return value.shape.ndims == 0
+    return not isinstance(value, list | tuple) and np.ndim(value) == 0

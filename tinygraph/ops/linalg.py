@@ -11,7 +11,8 @@ from tinygraph.arguments import flag, named, sequence, text
 from tinygraph.errors import GraphError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite
-from tinygraph.ops.array import static_int, static_ints
+from tinygraph.ops.array import ensure_shape, static_int, static_ints
+from tinygraph.ops.diagonals import matrix_diag_part
 from tinygraph.ops.reduce import reduce_sum, sum_like
 from tinygraph.ops.reshaping import transpose, transpose_op
 from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast, normalize_axis
@@ -268,6 +269,14 @@ def _check_term(term: str, equation: str) -> None:
         raise GraphError(f"Subscript not supported: an axis appears more than once: {term}")
 
 
+def _square(x: Node, term: str) -> Node:
+    """`x`, which must be a square matrix."""
+    n, m = x.shape.with_rank(2).as_list()
+    if None not in (n, m) and n != m:
+        raise ShapeError(f"'{term}' needs a square matrix, not one of shape {x.shape}")
+    return ensure_shape(x, [m if n is None else n, n if m is None else m])
+
+
 def _summed(x: Node, term: str, kept: set[str]) -> tuple[Node, str]:
     """x summed over the letters that are in no other term."""
     alone = tuple(i for i, letter in enumerate(term) if letter not in kept)
@@ -282,7 +291,7 @@ def einsum(equation: str, *inputs: Any, name: str | None = None) -> Node:
     Each letter names an axis; those that the result lacks are summed over. Without "->" the result
     has the letters that occur once, in alphabetical order. "..." stands for further axes, of equal
     sizes in all operands. GraphError for an equation that does not fit, such as one with a letter
-    twice in an operand; ShapeError where sizes differ.
+    twice in an operand; ShapeError where sizes differ. As in TF1, "ii" by itself is the trace.
 
     >>> tg.einsum("ij,j->i", [[1.0, 2.0], [3.0, 4.0]], [1.0, 10.0]).eval()
     array([21., 43.], dtype=float32)
@@ -290,6 +299,9 @@ def einsum(equation: str, *inputs: Any, name: str | None = None) -> Node:
     dtype = next((x.dtype for x in inputs if isinstance(x, Node)), None)
     with name_scope(name, "einsum", inputs):
         nodes = [as_node(x, dtype) for x in inputs]
+        letters = text(equation, "equation").replace(" ", "")
+        if len(nodes) == 1 and len(letters) == 2 and letters == letters[0] * 2:
+            return reduce_sum(matrix_diag_part(_square(nodes[0], letters)))
         terms, result = _parsed(equation, nodes)
         x, term = nodes[0], terms[0]
         for i in range(1, len(nodes)):

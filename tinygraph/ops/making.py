@@ -120,7 +120,7 @@ linspace = Op(
         lambda g, y, start, stop, num: sum_all(g * _ramp(stop, 0, 1, num)),
         None,
     ),
-    ("start", "stop", "num"), dynamic=True, static=(2,),
+    ("start", "stop", "num"), dtypes=("T", "T", None), dynamic=True, static=(2,),
     doc="""`num` numbers from `start` to `stop`, both included, at equal distances.
 
     >>> tg.linspace(0.0, 1.0, 5).eval()

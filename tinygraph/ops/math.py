@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygraph.arguments import named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
-from tinygraph.graph import Node
+from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, constant, composite, elementwise
 from tinygraph.ops.accumulate import sum_fusion
 from tinygraph.ops.compare import (  # noqa: F401 (all of elementwise is here too)
@@ -245,11 +245,12 @@ def truediv(x: Any, y: Any, name: str | None = None) -> Node:
     """
     name = named(name, "truediv")
     dtype = _common_dtype(x, y)
-    if dtype.is_integer:
-        to = float32 if dtype.size < 4 else float64
-        x = cast(as_node(x, dtype, name=f"{name}/x"), to)
-        y = cast(as_node(y, dtype, name=f"{name}/y"), to)
-    return realdiv(x, y, name=name)
+    if not dtype.is_integer:
+        return realdiv(x, y, name=name)
+    to = float32 if dtype.size < 4 else float64
+    with name_scope(name, values=[x, y]) as scope:
+        x, y = (cast(as_node(value, dtype, name=key), to) for value, key in ((x, "x"), (y, "y")))
+        return realdiv(x, y, name=scope)
 
 
 divide = truediv
@@ -475,7 +476,7 @@ def scalar_mul(scalar: Any, x: Any, name: str | None = None) -> Node:
     array([2., 4.], dtype=float32)
     """
     x = as_node(x, name="x")
-    scalar = as_node(scalar, x.dtype, name="scalar")
+    scalar = as_node(scalar, x.dtype, name="scalar", graph=x.graph)
     if scalar.shape.ndims not in (0, None):
         raise ShapeError(f"Only scalar multiply works, not shape {scalar.shape}")
     return multiply(scalar, x, name=name)

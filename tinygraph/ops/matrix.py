@@ -205,7 +205,7 @@ matrix_solve_op = Op(
     "MatrixSolve", _solve, _solve_spec,
     (lambda g, y, a, b, adjoint: _solve_rule(g, y, a, adjoint),
      lambda g, y, a, b, adjoint: matrix_solve(a, g, adjoint=not adjoint)), ("matrix", "rhs"),
-    dynamic=True, doc="The solutions of systems of linear equations.",
+    dtypes=("T", "T"), dynamic=True, doc="The solutions of systems of linear equations.",
 )  # fmt: skip
 
 
@@ -381,7 +381,7 @@ def _cross_spec(a: Spec, b: Spec) -> Spec:
 cross: Op = Op(
     "Cross", np.cross, _cross_spec,
     (lambda g, y, a, b: cross(b, g), lambda g, y, a, b: cross(g, a)),
-    ("a", "b"), dynamic=True,
+    ("a", "b"), dtypes=("T", "T"), dynamic=True,
     doc="""The cross product of vectors of length 3, the last dimension of tensors of one shape.
 
     >>> tg.cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]).eval()

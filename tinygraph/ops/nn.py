@@ -8,8 +8,8 @@ from typing import Any
 from tinygraph.arguments import flag, sequence, text
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Node, name_scope
-from tinygraph.op import as_node, check_dtypes, composite
-from tinygraph.ops.array import as_shape_node, broadcast_like, dim_of, shape_of
+from tinygraph.op import Op, as_node, check_dtypes, composite
+from tinygraph.ops.array import as_shape_node, broadcast_like, dim_of, shape_of, zeros_like
 from tinygraph.ops.compare import exact, in_float32
 from tinygraph.ops.elementary import sigmoid_slope, tail
 from tinygraph.ops.linalg import matmul
@@ -33,9 +33,29 @@ def _unary(*, accepts: str = "float") -> Any:
     return lambda x, **attrs: Spec(x.shape, check_dtypes((x,), accepts))
 
 
+def _slope(name: str, body: Any) -> Op:
+    """The gradient of a piecewise linear op: linear in g, and with a gradient of 0 at x, as in TF1.
+
+    By its parts alone it would have no gradient at x, whose comparisons have none.
+    """
+    slope: Op = composite(
+        name, body,
+        lambda h, y, g, x, **attrs: slope(h, x, **attrs),
+        lambda h, y, g, x, **attrs: zeros_like(x),
+        params=("gradients", "features"), infer=lambda g, x, **attrs: g,
+        doc="What arrives at the input of a piecewise linear op.",
+    )  # fmt: skip
+    return slope
+
+
+relu_grad = _slope("ReluGrad", lambda g, x: keep_where(g, x > 0))
+relu6_grad = _slope("Relu6Grad", lambda g, x: keep_where(g, logical_and(x > 0, x < 6)))
+leaky_relu_grad = _slope(
+    "LeakyReluGrad",
+    lambda g, x, alpha: keep_where(g, x > 0) + alpha * keep_where(g, logical_not(x > 0)),
+)
 relu = composite(
-    "Relu", lambda features: maximum(features, 0),
-    lambda g, y, features: keep_where(g, y > 0),
+    "Relu", lambda features: maximum(features, 0), lambda g, y, features: relu_grad(g, y),
     infer=_unary(accepts="number"),
     doc="""max(x, 0), elementwise.
 
@@ -45,7 +65,7 @@ relu = composite(
 )  # fmt: skip
 relu6 = composite(
     "Relu6", lambda features: minimum(maximum(features, 0), 6),
-    lambda g, y, features: keep_where(g, logical_and(y > 0, y < 6)),
+    lambda g, y, features: relu6_grad(g, y),
     infer=_unary(accepts="number"),
     doc="""min(max(x, 0), 6), elementwise.
 
@@ -56,7 +76,7 @@ relu6 = composite(
 leaky_relu_op = composite(
     "LeakyRelu",
     lambda x, alpha: (maximum if alpha <= 1 else minimum)(x, x * alpha),
-    lambda g, y, x, alpha: keep_where(g, x > 0) + alpha * keep_where(g, logical_not(x > 0)),
+    lambda g, y, x, alpha: leaky_relu_grad(g, x, alpha=alpha),
     infer=_unary(),
     doc="x for x > 0, else alpha * x, elementwise.",
 )  # fmt: skip

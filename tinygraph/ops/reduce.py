@@ -45,7 +45,8 @@ def _reduced(
     keep_dims: bool | None,
 ) -> Node:  # fmt: skip
     """`op` on TF's arguments, deprecated aliases included."""
-    x = as_node(x, name="input_tensor")
+    fixed: Any = op.dtypes[0] if op.dtypes and not isinstance(x, Node) else None
+    x = as_node(x, fixed, name="input_tensor")
     with arguments_of(op.name, x, name=name):
         axes = axes_of(either(axis, indices, "'reduction_indices' and 'axis'"), x)
         keepdims = either(keepdims, keep_dims, "'keep_dims' and 'keepdims'")

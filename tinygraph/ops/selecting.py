@@ -51,7 +51,8 @@ select_op: Op = Op(
         lambda g, z, c, x, y: select_op(c, g, zeros_like(g)),
         lambda g, z, c, x, y: select_op(c, zeros_like(g), g),
     ),
-    ("condition", "x", "y"), inplace=(2,), doc="x where the condition is True, y elsewhere.",
+    ("condition", "x", "y"), dtypes=(bool_, "T", "T"), inplace=(2,),
+    doc="x where the condition is True, y elsewhere.",
 )  # fmt: skip
 
 

@@ -342,7 +342,8 @@ def assign(
 ) -> Node:  # fmt: skip
     """Give the variable `ref` a new value, and be that value.
 
-    The value's shape must be the variable's, unless that was made with `validate_shape=False`.
+    The value's shape must be the variable's, unless that was made with `validate_shape=False`. With
+    it here, the variable's static shape forgets what is not also the value's.
 
     >>> w = tg.Variable(1.0)
     >>> update = tg.assign(w, 5.0)
@@ -350,7 +351,18 @@ def assign(
     >>> print(sess.run(update), sess.run(w))
     5.0 5.0
     """
-    return assign_op(_reference(ref), as_node(value, ref.dtype, "value"), name=name)
+    ref = _reference(ref)
+    value = as_node(value, ref.dtype, "value", ref.graph)
+    if validate_shape is False and value.shape != ref.shape:
+        ref.spec = ref.spec._replace(shape=_common(ref.shape, value.shape))
+    return assign_op(ref, value, name=name)
+
+
+def _common(a: Shape, b: Shape) -> Shape:
+    """What holds for arrays of either shape."""
+    if a.dims is None or b.dims is None or len(a.dims) != len(b.dims):
+        return UNKNOWN
+    return Shape.of(tuple(x if x == y else None for x, y in zip(a.dims, b.dims, strict=True)))
 
 
 def assign_add(ref: Node, value: Any, use_locking: Any = None, name: str | None = None) -> Node:
@@ -362,7 +374,8 @@ def assign_add(ref: Node, value: Any, use_locking: Any = None, name: str | None 
     >>> print(sess.run(tg.assign_add(w, 2.0)))
     3.0
     """
-    return assign_add_op(_reference(ref), as_node(value, ref.dtype, "value"), name=name)
+    value = as_node(value, _reference(ref).dtype, "value", ref.graph)
+    return assign_add_op(ref, value, name=name)
 
 
 def assign_sub(ref: Node, value: Any, use_locking: Any = None, name: str | None = None) -> Node:
@@ -374,7 +387,8 @@ def assign_sub(ref: Node, value: Any, use_locking: Any = None, name: str | None 
     >>> print(sess.run(tg.assign_sub(w, 2.0)))
     -1.0
     """
-    return assign_sub_op(_reference(ref), as_node(value, ref.dtype, "value"), name=name)
+    value = as_node(value, _reference(ref).dtype, "value", ref.graph)
+    return assign_sub_op(ref, value, name=name)
 
 
 # ---------------------------------------------------------------- collections of variables

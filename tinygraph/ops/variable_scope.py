@@ -9,10 +9,11 @@ from typing import Any
 
 from tinygraph.arguments import called, expect, flag, function, shown, text
 from tinygraph.errors import DTypeError, GraphError, ShapeError
-from tinygraph.graph import Graph, GraphKeys, Node, get_default_graph
+from tinygraph.graph import Graph, GraphKeys, get_default_graph
+from tinygraph.op import first_node
 from tinygraph.ops.initializers import glorot_uniform_initializer, zeros_initializer
 from tinygraph.ops.state import Variable
-from tinygraph.spec import Shape, as_dtype, float32
+from tinygraph.spec import DType, Shape, as_dtype, float32, to_array
 
 
 class Reuse(enum.Enum):
@@ -182,7 +183,7 @@ def get_variable(
     Name scopes don't count. The default initializer is glorot_uniform, zeros for ints and bools.
 
     Raises GraphError (a ValueError) where a variable exists but may not be reused, does not exist
-    but should, or has another shape or dtype.
+    but should, or has another shape or dtype, and where a constant `initializer` has another dtype.
 
     >>> with tg.variable_scope("layer", reuse=tg.AUTO_REUSE):
     ...     w = tg.get_variable("w", [3, 2])
@@ -195,6 +196,8 @@ def get_variable(
     store = _store(graph)
     scope = store.scope
     full = f"{scope.name}/{text(name, 'name')}" if scope.name else text(name, "name")
+    if initializer is not None and not callable(initializer):
+        dtype = _same_dtype(initializer, dtype)
     dtype = as_dtype(scope.defaults.get("dtype", float32) if dtype is None else dtype)
     known = store.variables.get(full)
     if known is not None:
@@ -225,14 +228,34 @@ def get_variable(
     return variable
 
 
-def get_local_variable(name: str, shape: Any = None, **arguments: Any) -> Variable:
-    """`get_variable` for a variable that is local and not trainable (TF: same name).
+def get_local_variable(
+    name: str, shape: Any = None, dtype: Any = None, initializer: Any = None,
+    regularizer: Callable | None = None, trainable: bool = False, collections: Any = None,
+    **arguments: Any,
+) -> Variable:  # fmt: skip
+    """`get_variable` for a variable that is local and never trainable (TF: same name).
+
+    The collection LOCAL_VARIABLES lists it besides `collections`.
 
     >>> tg.get_local_variable("count", [], dtype=tg.int32) in tg.local_variables()
     True
     """
-    arguments.setdefault("collections", [GraphKeys.LOCAL_VARIABLES])
-    return get_variable(name, shape, trainable=False, **arguments)
+    keys = [*([] if collections is None else collections), GraphKeys.LOCAL_VARIABLES]
+    return get_variable(
+        name, shape, dtype, initializer, regularizer, trainable=False, collections=keys, **arguments
+    )
+
+
+def _same_dtype(value: Any, dtype: Any) -> DType:
+    """The dtype of a constant initializer, which must be the one that was asked for, if any."""
+    node = first_node([value])
+    found = as_dtype(to_array(value).dtype) if node is None else node.dtype
+    if dtype is not None and as_dtype(dtype) is not found:
+        raise GraphError(
+            f"Initializer type '{found.name}' and explicit dtype '{as_dtype(dtype).name}' don't "
+            "match."
+        )
+    return found
 
 
 def _shared(known: Variable, full: str, reuse: Any, shape: Shape, dtype: Any) -> Variable:
@@ -263,16 +286,23 @@ def _initial_value(full: str, initializer: Any, shape: Any, dtype: Any) -> tuple
     if not callable(initializer):
         if shape is not None:
             raise GraphError("If initializer is a constant, do not specify shape.")
-        return initializer, initializer.dtype if isinstance(initializer, Node) else None
+        return initializer, None
     if not Shape(shape).is_fully_defined():
         if shape is None and _takes_nothing(initializer):
-            return initializer, dtype
+            return initializer, None  # as in TF, of whatever dtype it makes
         raise GraphError(
             f"Shape of a new variable ({full}) must be fully defined, but instead was "
             f"{Shape(shape)}."
         )
     dims = Shape(shape).as_list()
-    return lambda: called(initializer, "initializer", dims, dtype=dtype), dtype
+    more = {"partition_info": None} if _takes(initializer, "partition_info") else {}
+    return lambda: called(initializer, "initializer", dims, dtype=dtype, **more), dtype
+
+
+def _takes(function: Callable, key: str) -> bool:
+    """Whether a function asks for an argument of that name."""
+    code = getattr(function, "__code__", None)
+    return code is not None and key in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def _takes_nothing(function: Callable) -> bool:

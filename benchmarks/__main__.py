@@ -24,14 +24,17 @@ from pathlib import Path
 import numpy as np
 
 import tinygraph as tg
-from benchmarks import cores, growth, memory, overhead, problems, starting, steps
+from benchmarks import beside, cores, growth, memory, overhead, problems, starting, steps
 from benchmarks.lab import FRAMEWORKS, Lab, find_peers
 from tinygraph.console import say
+from tinygraph.ops import blas
 
 GROUPS = {
     "overhead": overhead, "growth": growth, "memory": memory, "import": starting,
-    "cores": cores,
+    "cores": cores, "beside": beside,
 }  # fmt: skip
+# What makes OpenBLAS run other kernels than those that it finds for the processor.
+FORCING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
 def main() -> None:
@@ -96,12 +99,25 @@ def head(args: argparse.Namespace, lab: Lab) -> str:
         f"tinygraph {tg.__version__}, NumPy {np.__version__}, Python {platform.python_version()}; "
         f"{os.cpu_count()} cores; fresh processes of each: {lab.processes}"
     ]
+    lines += kernels()
     lines += [f"{peer.title}: {peer.python}" for peer in lab.peers]
     taken = {peer.framework for peer in lab.peers}
     missing = [FRAMEWORKS[name] for name in args.peers if name not in taken]
     if missing:
         lines.append(f"not compared with {', '.join(missing)}: not found (see --with)")
     return "\n".join(lines)
+
+
+def kernels() -> list[str]:
+    """Which kernels BLAS runs, on how many threads, and what has a hand in that."""
+    pool = blas.pool()
+    if pool is None:
+        return ["BLAS is no OpenBLAS, or not found: its kernels are unknown"]
+    lines = [f"BLAS: OpenBLAS's kernels for {pool.core}; threads of the process: {pool.count()}"]
+    forced = [f"{name}={os.environ[name]}" for name in FORCING if name in os.environ]
+    if forced:
+        lines.append(f"forced by {', '.join(forced)}: not what NumPy's BLAS chooses by itself")
+    return lines
 
 
 if __name__ == "__main__":

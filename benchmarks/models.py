@@ -27,15 +27,15 @@ class Training(NamedTuple):
 
 
 def step(
-    model: str, batch: int, optimizer: str = "sgd", loops: bool = False
+    model: str, batch: int, optimizer: str = "sgd", loops: bool = False, threads: int | None = None
 ) -> Callable[[], np.float32]:
     """One training step, feeds and loss included."""
-    sess, fetches, feeds = training(model, batch, optimizer, loops)
+    sess, fetches, feeds = training(model, batch, optimizer, loops, threads)
     return lambda: sess.run(fetches, feeds)[1]
 
 
 def training(
-    model: str, batch: int, optimizer: str = "sgd", loops: bool = False
+    model: str, batch: int, optimizer: str = "sgd", loops: bool = False, threads: int | None = None
 ) -> Training:
     sizes = problems.SIZES[model]
     with tg.Graph().as_default():
@@ -52,7 +52,8 @@ def training(
             feeds[labels] = targets
         loss = tg.reduce_mean(losses)
         train = OPTIMIZERS[optimizer](problems.RATES[optimizer][model]).minimize(loss)
-        sess = tg.Session(passes=tg.Session.PASSES | ({"loops"} if loops else set()))
+        passes = tg.Session.PASSES | ({"loops"} if loops else set())
+        sess = tg.Session(passes=passes, threads=threads)
         sess.run(tg.global_variables_initializer())
         return Training(sess, [train, loss], feeds)
 

@@ -1,7 +1,11 @@
 """Sphinx configuration: `python -m sphinx -W docs docs/_build`."""
 
+import os
 import sys
 from pathlib import Path
+
+# Several threads wait for each other where other programs compute too.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 here = Path(__file__).parent
 sys.path[:0] = [str(here / "ext"), str(here.parent)]

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import child, cores, lab, measure, memory, models, problems, steps
+from benchmarks import (
+    __main__ as main, beside, child, cores, lab, measure, memory, models, problems, steps,
+)  # fmt: skip
 from benchmarks.lab import Failed, Lab, Peer, Target, Task
 
 BENCHMARKS = Path(child.__file__).parent
@@ -207,6 +209,44 @@ def test_rounds_of_all_processes_are_told_apart_by_their_handover(monkeypatch, c
     lines = capsys.readouterr().out.splitlines()
     assert lines[-2].split()[-2:] == ["1", "900"]
     assert lines[-1].split()[-2:] == ["9", "1300"]
+
+
+def test_what_is_measured_beside_another_program_is_held_against_its_time_alone(
+    monkeypatch, capsys
+):
+    times = [[100.0, 130.0], [110.0, 115.0]]
+    answers = iter([dict.fromkeys(beside.TARGETS, process) for process in times])
+    monkeypatch.setattr(lab, "ask", lambda task: next(answers))
+    work = Lab(2, 0.1, False)
+    beside.report(work)
+    assert [verdict["value"] for verdict in work.verdicts] == [1.15, 1.15]
+    assert [verdict["title"] for verdict in work.verdicts] == [
+        "28 products of 128 x 128, by alone", "wide, 100, threads=1, by alone",
+    ]  # fmt: skip
+
+
+def test_the_other_program_lives_as_long_as_it_is_needed(monkeypatch):
+    made = []
+    popen = beside.subprocess.Popen
+    monkeypatch.setattr(
+        beside.subprocess, "Popen", lambda *a, **b: made.append(popen(*a, **b)) or made[-1]
+    )
+    with pytest.raises(KeyError), beside.other_program():
+        assert made[0].poll() is None
+        raise KeyError
+    assert made[0].poll() is not None
+
+
+@pytest.mark.parametrize("name", main.FORCING)
+def test_what_forces_blas_is_said(monkeypatch, name):
+    for other in main.FORCING:
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setattr(main.blas, "pool", lambda: main.blas.Pool(lambda: 2, int, "Zen"))
+    assert main.kernels() == ["BLAS: OpenBLAS's kernels for Zen; threads of the process: 2"]
+    monkeypatch.setenv(name, "Sandybridge")
+    assert f"forced by {name}=Sandybridge: not what" in main.kernels()[-1]
+    monkeypatch.setattr(main.blas, "pool", lambda: None)
+    assert main.kernels() == ["BLAS is no OpenBLAS, or not found: its kernels are unknown"]
 
 
 # ---------------------------------------------------------------- verdicts

@@ -38,8 +38,11 @@ OPS = {name: op for name, op in registry.items() if not name.startswith("_")}
 # Modules that are there after an import, but not for users.
 INTERNAL = {
     f"tinygraph.{name}"
-    for name in ("compiler", "gradients", "graph", "op", "ops", "session", "spec")
-}
+    for name in (
+        "arguments", "compiler", "console", "gradients", "graph", "known", "op", "ops", "origin",
+        "session", "spec",
+    )
+}  # fmt: skip
 TRAITS = ("broadcasts", "view", "stateful", "dynamic", "effect")
 
 

@@ -269,7 +269,8 @@ class Profile:
         for row in self.rows[:rows]:
             made = f"{row.calls:,}", *share(row.time), f"{row.bytes:,}"
             place = "yes" if row.in_place else ""
-            cells.append((_short(row.node), printable(os.path.basename(row.where)), *made, place))
+            where = _line(os.path.basename(row.where))
+            cells.append((_short(_line(row.node)), where, *made, place))
         rest = self.rows[len(cells) - 1 :]
         if rest:
             calls, time = sum(row.calls for row in rest), sum(row.time for row in rest)
@@ -346,6 +347,11 @@ def check_profile(profile: Any) -> Profile:
 
 def _share(total: float, time: float) -> tuple[str, str]:
     return f"{time:,.1f}", f"{time / total:.1%}"
+
+
+def _line(text: str) -> str:
+    """A text on one line, with escapes for what the console cannot show."""
+    return printable("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
 
 
 def _short(name: str) -> str:

@@ -72,10 +72,10 @@ class Trace(Graph):
         if kind is const:
             value = attrs["value"]
             return (kind, value.dtype, value.shape, value.tobytes()) if value.size <= 1024 else None
-        key = (kind, inputs, tuple(attrs.items()), repr(attrs) if attrs else "")
         try:
+            key = (kind, inputs, tuple(attrs.items()), repr(attrs) if attrs else "")
             hash(key)
-        except TypeError:  # an attribute of a user's op that has no hash
+        except Exception:  # noqa: BLE001  (of a user's op, an attribute without a hash or a text)
             return None
         return key
 

@@ -8,7 +8,6 @@ Ito's palette, which the colour-blind tell apart; borders and shapes say the sam
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -18,7 +17,9 @@ from tinygraph.graph import Graph, Node, Operation, ancestors, get_default_graph
 from tinygraph.viz.heat import paint
 from tinygraph.viz.picture import Picture
 from tinygraph.viz.view import Box, Edge, Options, View
-from tinygraph.viz.words import count_text, is_trainable, parameters_of
+from tinygraph.viz.words import (
+    allowed, count_text, is_trainable, parameters_of, shortened,
+)  # fmt: skip
 
 DIRECTIONS = ("TB", "BT", "LR", "RL")
 LARGE = 150  # boxes; from here on Graphviz is told to stop polishing after a few seconds
@@ -385,19 +386,15 @@ def _alignments(view: View) -> Iterator[str]:
 
 # ---------------------------------------------------------------- escaping
 
-_FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML
-
 
 def _line(text: Any) -> str:
     """Text on one line, of characters that XML allows."""
-    return " ".join(_FORBIDDEN.sub("\ufffd", str(text)).split())
+    return " ".join(allowed(str(text)).split())
 
 
 def _text(text: Any, longest: int = LONGEST) -> str:
     """Text in a label, which is a kind of HTML; its middle left out where it would not fit."""
-    line, half = _line(text), longest // 2
-    if len(line) > longest:
-        line = f"{line[:half]}…{line[-half + 1 :]}"
+    line = shortened(_line(text), longest)
     # Graphviz puts the graph's name for \G, whatever is before it; a space of no width parts them.
     return html.escape(line).replace("\\", "\\\u200b") or "&nbsp;"
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from tinygraph.console import say
 from tinygraph.errors import InvalidArgumentError, about_file
+from tinygraph.viz.words import allowed, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,6 +48,7 @@ STYLE = {
     "axes.formatter.use_mathtext": False,
     "svg.hashsalt": "tinygraph",  # the same figure gives the same bytes
 }
+LONGEST = 60  # characters of a name
 GAP = 2  # pixels between the tiles of a mosaic
 
 P = ParamSpec("P")
@@ -117,14 +119,15 @@ def curves(
     ]
     if not quantities:
         raise InvalidArgumentError(f"no losses and no accuracies in the runs {list(runs)}")
-    panel = max(5.8, 4.8 + 0.165 * max(map(len, runs)))  # inches: room for the legend's names
+    longest = min(max(map(len, runs)), LONGEST)
+    panel = max(5.8, 4.8 + 0.165 * longest)  # inches: room for the legend's names
     figure = _figure(0.8 + panel * len(quantities), 4.2 + 0.2 * len(runs), title)
     panels = figure.subplots(1, len(quantities), squeeze=False)[0]
     for axes, quantity in zip(panels, quantities, strict=True):
         labels = _draw_lines(axes, runs, quantity)
-        axes.set_xlabel(iteration_label)
+        axes.set_xlabel(_words(iteration_label))
         if quantity == "loss":
-            axes.set_ylabel(loss_label)
+            axes.set_ylabel(_words(loss_label))
             _scale_loss(axes)
         else:
             axes.set_ylabel("Accuracy (%)")
@@ -238,7 +241,7 @@ def autoencoders(
         rows = {label: _tiles(images[:count]) for label, images in variant["rows"].items()}
         _draw_rows(left, rows, _common_length(rows))
         loss = f": test loss {variant['loss']:.1f} {loss_unit}" if "loss" in variant else ""
-        left.set_title(name + loss, loc="left")
+        left.set_title(_words(name) + _words(loss), loc="left")
         tiles = _tiles(np.transpose(variant["weights"])[: 2 * count])
         _draw_filters(right, tiles, count, lines)
         right.set_title(f"first {len(tiles)} filters", loc="left")
@@ -295,8 +298,13 @@ def _figure(width: float, height: float, title: str | None) -> Figure:
     figure = _matplotlib().figure.Figure(figsize=(width, height), layout="compressed")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)  # inches
     if title:
-        figure.suptitle(title)
+        figure.suptitle(_words(title, 3 * LONGEST))
     return figure
+
+
+def _words(text: str, longest: int = LONGEST) -> str:
+    """Text as a figure can show it."""
+    return shortened(allowed(text), longest)
 
 
 def _check_runs(runs: Mapping[str, Run]) -> None:
@@ -331,7 +339,7 @@ def _draw_lines(axes: Axes, runs: Mapping[str, Run], quantity: str) -> list[str]
                 linestyle=dashes,
                 linewidth=1.6,
             )
-            labels.append(f"{name}, {label} (last {last})")
+            labels.append(f"{_words(name)}, {label} (last {last})")
     return labels
 
 
@@ -408,7 +416,7 @@ def _draw_rows(axes: Axes, rows: Mapping[str, np.ndarray], columns: int) -> None
     height = tiles.shape[1]
     centres = [i * (height + GAP) + height / 2 for i in range(len(rows))]
     _hide_frame(axes)
-    axes.set_yticks(centres, labels=list(rows))
+    axes.set_yticks(centres, labels=[_words(label) for label in rows])
 
 
 def _draw_filters(axes: Axes, tiles: np.ndarray, columns: int, lines: int | None = None) -> None:

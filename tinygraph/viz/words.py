@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,19 @@ from tinygraph.graph import Node
 from tinygraph.spec import Spec
 
 SHOWN_SIZE = 6  # elements of a value that is spelt out
+SHOWN_TYPES = (bool, int, float, str, np.float64)  # a user's subclass may write itself as anything
+FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML
+
+
+def allowed(text: str) -> str:
+    """`text` of characters that XML allows; no picture can hold another."""
+    return FORBIDDEN.sub("\ufffd", text)
+
+
+def shortened(text: str, longest: int) -> str:
+    """`text` with its middle left out where it is longer."""
+    half = longest // 2
+    return text if len(text) <= longest else f"{text[:half]}…{text[-half + 1 :]}"
 
 
 def count_text(count: int, noun: str) -> str:
@@ -58,8 +72,8 @@ def attribute_texts(node: Node) -> list[str]:
             continue
         if value is True:
             found.append(key)
-        elif value is not False and all(isinstance(x, int | float | str) for x in parts):
-            found.append(f"{key} = {value if len(parts) != 1 else parts[0]}")
+        elif value is not False and all(type(x) in SHOWN_TYPES for x in parts):
+            found.append(f"{key} = {tuple(parts) if len(parts) != 1 else parts[0]}")
     return found
 
 

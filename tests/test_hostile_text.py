@@ -33,7 +33,8 @@ TEXTS = [
     f"x\u2028{CODE}", f"x\u2029{CODE}", f"'); {CODE}; ('", f'"""; {CODE}; """', f"\\\n{CODE}",
     f"{{{CODE}}}", "\\", "'", '"', "#", "%s %n", "</td></table><evil/>", "]]><evil/>", "--><evil/>",
     '"]; evil [label="', "\\G\\N\\E", "&evil;", "<script>evil()</script>", "$\\evil{x}$",
-    "\x00\x1b[2J", "\ud800", "\ufffe", "é 中 \N{GRINNING FACE}", "x" * 3000, "\t", " ", "_", "ﬁ", "²", "１",
+    "\x00\x1b[2J",
+    "\ud800", "\ufffe", "é 中 \N{GRINNING FACE}", "x" * 3000, "\t", " ", "_", "ﬁ", "²", "１",
 ]  # fmt: skip
 VALID = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\-/]*\Z")
 TRACED = {"trace_level": tg.RunOptions.FULL_TRACE}
@@ -101,7 +102,8 @@ def test_no_public_function_lets_a_hostile_name_into_a_graph():
 
 WORDS = [
     *keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "tg", "step", "variables", "inf",
-    "compiled", "nan", "b0", "r0", "v0", "d0", "k2", "c0", "m0", "s0", "part0", "update0", "t_clock",
+    "compiled", "nan", "b0", "r0", "v0", "d0", "k2", "c0", "m0", "s0", "part0", "update0",
+    "t_clock",
     "x_new", "loop0", "self", "math", "x.y", "x-y", "0", "1e3", "0x1f", "..", "a/b/c", "x_1",
     "getitem", "slice",
 ]  # fmt: skip

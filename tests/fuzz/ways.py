@@ -13,7 +13,7 @@ from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError, TinygraphError,
 )  # fmt: skip
 from tinygraph.graph import Node, Operation
-from tinygraph.session import Fetched, Variables
+from tinygraph.session import Fetched, Variables, _check_fed
 from tinygraph.spec import Shape, Spec
 
 from .draft import state_of
@@ -84,8 +84,8 @@ class Interpreted:
         structure = self.session._flatten(fetches, fetched, fetches)
         fed = self.session._feeds(feeds)
         for node, array in fed.items():
-            if not node.spec.shape.is_compatible_with(array.shape):
-                return self.session.run(fetches, feeds)  # raises
+            _check_fed(node, array)
+            self.session.graph.built_with.check(node)
         specs = {node: Spec(Shape.of(a.shape), node.spec.dtype) for node, a in fed.items()}
         program = lower(fetched.tensors, fetched.targets, specs, self.passes)
         self.kinds |= {node.kind.name for node in program.nodes}

@@ -33,11 +33,10 @@ class BuiltWith(dict):
     def add_inputs(self, node: Node) -> None:
         """Add the inputs of a node with whose values it was built: it would know less without."""
         known = [x for x in node.inputs if x.spec.value is not None]
-        used = [x for x in known if _needs(node, [x])]
-        if not used and len(known) > 1 and _needs(node, known):
-            used = known
-        for x in used:
-            self.add(x, node)
+        if _needs(node, known):
+            alone = [x for x in known if _needs(node, [x])] if len(known) > 1 else known
+            for x in alone or known:
+                self.add(x, node)
 
     def check(self, node: Node) -> None:
         """Raise GraphError (a ValueError) for a node that may not be fed, and say why."""

@@ -288,6 +288,9 @@ class _Replay:
         self._inherit(node)
         if kind.effect and kind.kernel is None:
             return
+        if kind.latest:
+            self.value[node] = self._read(node, 0, node.inputs[0])
+            return
         inputs = tuple(
             [
                 self._read(node, i, x) if x.kind.reads else self.value[x]

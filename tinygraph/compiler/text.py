@@ -26,13 +26,16 @@ def identifier(name: str) -> str:
 
     Python reads other letters as what they are compatible to, so that a name would change.
     """
+    if name.isidentifier() and name.isascii() and not keyword.iskeyword(name):
+        return name
     name = re.sub(r"[^A-Za-z0-9_]", "_", name)
     return f"_{name}" if name[:1].isdigit() or keyword.iskeyword(name) else name or "_"
 
 
 def comment(text: str) -> str:
     """`text` as it can stand behind a "#": on one line, with Python's escapes for all but ASCII."""
-    return "# " + ascii(text)[1:-1]
+    is_plain = text.isascii() and text.isprintable()
+    return "# " + (text if is_plain else ascii(text)[1:-1])
 
 
 def literal(value: Any) -> str | None:

@@ -151,6 +151,8 @@ REFUSED_VALUES = {  # a ValueError
     "a vector as k": lambda: tg.nn.top_k(x23(), [1]),
     "zeros([-1])": lambda: tg.zeros([-1]),
     "range(nan)": lambda: tg.range(float("nan")),
+    "a constraint of 0": lambda: tg.Variable(1.0, constraint=0),
+    "ints of random_normal": lambda: tg.random_normal_initializer(dtype=tg.int32),
     "a cyclic list": lambda: tg.constant(cyclic()),
     "a shape of 2**70": lambda: tg.placeholder(tg.float32, [2**70]),
 }  # fmt: skip
@@ -166,6 +168,12 @@ REFUSED_TYPES = {  # a TypeError
     "a name that is an int": lambda: tg.add(1, 2, name=5),
     "an array as name": lambda: tg.tanh(x23(), name=np.ones(2)),
     "a placeholder's name": lambda: tg.placeholder(tg.float32, name=5),
+    "an initializer's signature": lambda: tg.get_variable("v", [2], initializer=lambda a: 1.0),
+    "a variable's collections": lambda: tg.Variable(1.0, collections=5),
+    "an optimizer's name": lambda: tg.train.AdamOptimizer(name=5),
+    "pairs of one": lambda: tg.train.AdamOptimizer().apply_gradients([(x23(),)]),
+    "a variable of an average": lambda: tg.train.ExponentialMovingAverage(0.9).average("w"),
+    "a graph": lambda: tg.train.get_global_step("graph"),
     "squeeze": lambda: tg.squeeze(np.ones((1, 2)), axis={0}),
 }  # fmt: skip
 

@@ -295,7 +295,7 @@ def test_load_rejects_files_that_do_not_belong_together(tmp_path):
 
 
 def test_load_rejects_another_split():
-    with pytest.raises(InvalidArgumentError, match="'validation' found"):
+    with pytest.raises(InvalidArgumentError, match="not 'validation'"):
         mnist.load("validation", mnist.SAMPLE)
 
 
@@ -367,9 +367,11 @@ def test_one_hot():
         mnist.one_hot([3, 10])
     with pytest.raises(InvalidArgumentError, match="-1 found"):
         mnist.one_hot([-1])
-    for wrong in ([1.0], [True], ["1"]):
+    for wrong in ([1.0], [True]):
         with pytest.raises(DTypeError, match="must be integers"):
             mnist.one_hot(wrong)
+    with pytest.raises(DTypeError, match="not made of numbers"):
+        mnist.one_hot(["1"])
 
 
 @given(st.integers(1, 12), st.integers(1, 30), st.integers(0, 2**32))
@@ -405,7 +407,7 @@ def test_batches_check_their_arguments_at_once():
         mnist.batches(images, labels[:3], 2)
     with pytest.raises(InvalidArgumentError, match="0 images"):
         mnist.batches(images[:0], labels[:0], 2)
-    with pytest.raises(InvalidArgumentError, match="batch_size must be at least 1, 0 found"):
+    with pytest.raises(InvalidArgumentError, match="batch_size must be at least 1, not 0"):
         mnist.batches(images, labels, 0)
 
 

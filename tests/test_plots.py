@@ -184,7 +184,7 @@ def test_filters_few_or_zero():
     figure.draw_without_rendering()
     with pytest.raises(InvalidArgumentError, match=r"images of shape \(16, 783\)"):
         plots.filters(np.zeros((783, 40)))
-    with pytest.raises(InvalidArgumentError, match="images of shape"):
+    with pytest.raises(InvalidArgumentError, match="count must be at least 1, not 0"):
         plots.filters(np.zeros((784, 40)), count=0)
 
 

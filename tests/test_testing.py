@@ -172,7 +172,7 @@ def test_shapes_that_are_unknown_while_building(shape):
 
 
 def test_arguments():
-    with pytest.raises(TypeError, match="kinks"):
+    with pytest.raises(ValueError, match="kinks"):
         check_grads(tg.exp, [ROW], kinks="ignore")
     with pytest.raises(TypeError, match="dict"):
         check_grads(tg.constant(1.0), [ROW])

@@ -82,6 +82,13 @@ def number(value: Any, what: str) -> float:
     return value
 
 
+def positive(value: Any, what: str) -> float:
+    """A finite number above 0."""
+    if not 0 < number(value, what) < float("inf"):
+        raise InvalidArgumentError(f"{what} must be a positive number, not {value!r}")
+    return value
+
+
 def sequence(values: Any, what: str) -> list:
     """The items of a list, a tuple or what else can be iterated over, text excepted."""
     if type(values) in (list, tuple):

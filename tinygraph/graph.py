@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from tinygraph.arguments import expect, key as key_of, sequence, shown
+from tinygraph.arguments import expect, flag, key as key_of, sequence, shown
 import numpy as np
 
 from tinygraph.errors import (
@@ -276,6 +276,7 @@ class Graph:
             return _checked_name(name, _VALID_NAME)[:-1]
         _checked_name(name, _VALID_IN_SCOPE if self._scope else _VALID_NAME)
         full = f"{self._scope}/{name}" if self._scope else name
+        mark_as_used = mark_as_used is True or flag(mark_as_used, "mark_as_used")
         key = full.lower()  # TF1 treats names as equal that differ in case only
         count = self._names_in_use.get(key, 0)
         if mark_as_used:

@@ -319,7 +319,7 @@ def as_node(value: Any, dtype: DType | None = None, name: str = "Const", graph=N
     elif isinstance(value, list | tuple) and first_node(value) is not None:
         return registry["Pack"](*as_nodes(value, dtype), axis=0, name="packed")
     elif isinstance(value, list | tuple) and any(isinstance(x, Dimension) for x in value):
-        value = [int(x) for x in value]
+        value = [int(x) if isinstance(x, Dimension) else x for x in value]
     return constant(to_array(value, dtype), name=name, graph=graph)
 
 
@@ -549,7 +549,7 @@ def composite(
             return body(*inputs, **attrs).spec
 
     return Op(
-        name, None, infer or traced, vjps, params or _inputs_of(vjps),
+        name, None, traced if infer is None else infer, vjps, params or _inputs_of(vjps),
         broadcasts=broadcasts, updates=updates, rewrite=body, doc=doc,
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinygraph.arguments import sequence
 from tinygraph.compiler.plan import Plan, compile_plan
 from tinygraph.compiler.rewrite import OPTIONAL_PASSES, PASSES
 from tinygraph.compiler.threads import Threads
@@ -287,7 +288,8 @@ class Session:
         >>> print(add(1.0, 2.0))
         3.0
         """
-        nodes = [self._node(item, "feed") for item in feed_list or ()]
+        items = () if feed_list is None else sequence(feed_list, "feed_list")
+        nodes = [self._node(item, "feed") for item in items]
 
         def call(*values: Any):
             if len(values) != len(nodes):

@@ -36,6 +36,8 @@ LEFT_OUT = {
     "tg.VariableScope": "is made by variable_scope",
 }  # fmt: skip
 
+UNCHECKED = {"add", "of"}  # of Graph and of TensorShape: for those who write ops
+
 
 @dataclass(frozen=True)
 class Call:
@@ -376,7 +378,7 @@ METHODS: dict[str, dict[str, tuple[Callable, Callable]]] = {
     "TensorShape": _owned(
         lambda: tg.TensorShape([2, None]), as_list=NONE, concatenate=lambda: ([2],),
         assert_is_compatible_with=lambda: ([2, 3],), is_compatible_with=lambda: ([2, 3],),
-        is_fully_defined=NONE, merge_with=lambda: ([2, 3],), num_elements=NONE, of=lambda: ((2,),),
+        is_fully_defined=NONE, merge_with=lambda: ([2, 3],), num_elements=NONE,
         with_rank=lambda: (2,), __getitem__=lambda: (0,), __eq__=lambda: ([2, 3],),
     ),
     "VariableScope": _owned(
@@ -482,7 +484,7 @@ def without_a_call() -> Iterator[str]:
                 yield name
     for name, item in public_names().items():
         if isinstance(item, type) and item.__name__ in METHODS:
-            known = {*METHODS[item.__name__], *METHODS["Tensor"], "add"}
+            known = {*METHODS[item.__name__], *METHODS["Tensor"], *UNCHECKED}
             for method in dir(item):
                 if callable(getattr(item, method)) and method[0] != "_" and method not in known:
                     yield f"{name}.{method}"

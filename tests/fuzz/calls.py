@@ -37,6 +37,7 @@ from tinygraph.op import _registry
 
 SECONDS = 5.0  # for one call, before it counts as hanging
 MEMORY = 2 << 30  # bytes that all calls together may add
+PACKAGE = os.path.dirname(os.path.abspath(tg.__file__)) + os.sep
 HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
@@ -52,8 +53,8 @@ class Finding:
     def place(self) -> str:
         """The innermost line of tinygraph that the error went through, and its type."""
         frames = traceback.extract_tb(self.error.__traceback__)
-        inner = [f for f in frames if f"{os.sep}tinygraph{os.sep}" in f.filename]
-        at = f"{inner[-1].filename.rpartition('tinygraph/')[2]}:{inner[-1].lineno}" if inner else ""
+        inner = list(filter(_is_ours, frames))
+        at = f"{inner[-1].filename.removeprefix(PACKAGE)}:{inner[-1].lineno}" if inner else ""
         return f"{type(self.error).__name__} at {at or 'the call'}"
 
     def __str__(self) -> str:
@@ -66,13 +67,23 @@ class Hangs(BaseException):
 
 
 def is_documented(error: BaseException) -> bool:
-    """Whether `error` may come out: tinygraph's own, or Python's about the call as such."""
+    """Whether `error` may come out: tinygraph's own, or one that never reached tinygraph.
+
+    Of the latter kind is Python's TypeError for a call with too few arguments, or NumPy's where
+    both operands are NumPy's; and what a function raises that the call was given.
+    """
     if isinstance(error, tg.errors.InternalError):
         return False
     if isinstance(error, tg.errors.TinygraphError):
         return True
     frames = traceback.extract_tb(error.__traceback__)
-    return isinstance(error, TypeError) and frames[-1].filename.startswith(HERE)
+    return isinstance(error, Exception) and (
+        frames[-1].filename.startswith(HERE) or not any(map(_is_ours, frames))
+    )
+
+
+def _is_ours(frame: traceback.FrameSummary) -> bool:
+    return frame.filename.startswith(PACKAGE)
 
 
 # ---------------------------------------------------------------- one call

@@ -50,7 +50,7 @@ def read_idx(path: str | os.PathLike[str], rank: int) -> np.ndarray:
     >>> tg.datasets.idx.read_idx(tg.datasets.mnist.SAMPLE, rank=2).shape
     (5000, 785)
     """
-    path = arguments.path(path)
+    path, rank = arguments.path(path), arguments.integer(rank, "rank", least=0, most=255)
     with about_file(path), open(path, "rb", opener=_without_waiting) as file:
         return _read_array(file, rank, path)
 
@@ -108,7 +108,8 @@ def gunzip(packed: bytes, limit: int, path: str | os.PathLike[str]) -> bytes:
     >>> tg.datasets.idx.gunzip(gzip.compress(b"digits"), limit=6, path="example.gz")
     b'digits'
     """
-    data, unpacker = _inflate(packed, limit + 1, path)
+    arguments.expect(packed, bytes | bytearray | memoryview, "packed", "bytes")
+    data, unpacker = _inflate(packed, arguments.integer(limit, "limit", 0, 2**62) + 1, path)
     if len(data) > limit:
         raise DataLossError(f"{path}: unpacks to more than the {limit} bytes expected")
     if not unpacker.eof:

@@ -20,12 +20,14 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph import arguments
 from tinygraph.console import say
 from tinygraph.datasets.fetch import fetch, load_pooch, write_whole
 from tinygraph.datasets.idx import gunzip, read_idx
 from tinygraph.errors import (
     DataLossError, DTypeError, InvalidArgumentError, NotFoundError, about_file,
 )  # fmt: skip
+from tinygraph.spec import to_array
 
 __all__ = ["SAMPLE", "batches", "download", "load", "one_hot", "source"]
 
@@ -60,6 +62,8 @@ SPLITS = {
 SAMPLE = Path(__file__).with_name("mnist_5k.idx.gz").resolve()
 SAMPLE_SPLITS = {"train": slice(0, 4000), "test": slice(4000, 5000)}
 
+MAX_DEPTH = 1 << 20  # classes
+MAX_BATCH = 1 << 24  # images; more than 50 GB
 MAX_CONTENTS = 64 << 20  # bytes; no file of MNIST unpacks to more
 
 PathLike = str | os.PathLike[str]
@@ -100,11 +104,11 @@ def load(split: str = "train", path: PathLike | None = None) -> tuple[np.ndarray
     >>> np.bincount(labels)
     array([100, 100, 100, 100, 100, 100, 100, 100, 100, 100])
     """
-    if split not in SPLITS:
-        raise InvalidArgumentError(f"split must be 'train' or 'test', {split!r} found")
+    arguments.choice(split, "split", SPLITS)
     if path is None:
         path, line = _choose()
         _print_once(line)
+    path = arguments.path(path)
     if _is_sample(path):
         rows = read_idx(SAMPLE, rank=2)[SAMPLE_SPLITS[split]]
         images, labels = rows[:, 1:], rows[:, 0]
@@ -188,13 +192,13 @@ def one_hot(labels: Any, depth: int = 10) -> np.ndarray:
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    labels = np.asarray(labels)
+    labels, depth = to_array(labels), arguments.integer(depth, "depth", least=0, most=MAX_DEPTH)
     if not np.issubdtype(labels.dtype, np.integer):
         raise DTypeError(f"labels must be integers, {labels.dtype} found")
     wrong = labels[(labels < 0) | (labels >= depth)]
     if wrong.size:
         raise InvalidArgumentError(f"labels must be in [0, {depth}), {wrong[0]} found")
-    return np.eye(depth, dtype=np.float32)[labels]
+    return (labels[..., None] == np.arange(depth)).astype(np.float32)
 
 
 def batches(
@@ -227,14 +231,21 @@ def batches(
     >>> [t.tolist() for x, t in drawn]  # two epochs of three labels
     [[2, 0], [1, 2], [1, 0]]
     """
-    images, labels = np.asarray(images), np.asarray(labels)
+    images, labels = (
+        x if isinstance(x, np.ndarray) else to_array(x) for x in (images, labels)
+    )
+    if not images.ndim or not labels.ndim:
+        raise InvalidArgumentError(f"images and labels must have rows, not {images!r}, {labels!r}")
     if len(images) != len(labels) or not len(images):
         raise InvalidArgumentError(
             f"images and labels must be as many, and at least one: {len(images)} images and "
             f"{len(labels)} labels found"
         )
-    if batch_size < 1:
-        raise InvalidArgumentError(f"batch_size must be at least 1, {batch_size} found")
+    arguments.integer(batch_size, "batch_size", least=1, most=MAX_BATCH)
+    if iterations is not None:
+        arguments.integer(iterations, "iterations", least=0)
+    if not isinstance(seed, np.random.Generator | None):
+        arguments.integer(seed, "seed", least=0)
     rng = np.random.default_rng(seed)
 
     def draw():
@@ -291,7 +302,7 @@ def _choose(path: PathLike | None = None) -> tuple[Path, str]:
     if path is None:
         path, named_by = os.environ.get("TINYGRAPH_MNIST") or None, " ($TINYGRAPH_MNIST)"
     if path is not None:
-        path = Path(path)
+        path = Path(arguments.path(path))
         if _is_sample(path):
             return SAMPLE, sample
         try:

@@ -14,7 +14,7 @@ from tinygraph.errors import (
     DTypeError, GraphError, InvalidArgumentError, ResourceExhaustedError, ShapeError,
     TinygraphError,
 )  # fmt: skip
-from tinygraph.graph import Node, Operation, name_scope
+from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, registry
 from tinygraph.op import constant as const_node
 from tinygraph.spec import (
@@ -105,10 +105,20 @@ stop_gradient = Op(
 # ---------------------------------------------------------------- shapes
 
 
+def _fitting(sizes: Any, out_type: Any) -> np.ndarray:
+    """Sizes as an array of ints of a dtype that they fit."""
+    dtype = as_dtype(out_type)
+    if any(size is not None and size > dtype.max for size in np.reshape(sizes, -1).tolist()):
+        raise InvalidArgumentError(
+            f"{dtype.name} is too small for a size of {sizes}; give out_type=tg.int64"
+        )
+    return np.array(sizes, dtype.numpy)
+
+
 def _dims_value(dims: tuple[int | None, ...] | None, dtype: DType) -> np.ndarray | None:
     if dims is None:
         return None
-    return np.array(dims, dtype=object if None in dims else dtype.numpy)
+    return np.array(dims, dtype=object) if None in dims else _fitting(dims, dtype)
 
 
 def _shape_spec(x: Spec, out_type: DType) -> Spec:
@@ -116,15 +126,15 @@ def _shape_spec(x: Spec, out_type: DType) -> Spec:
 
 
 def _number_spec(number: int | None, dtype: DType) -> Spec:
-    return Spec(SCALAR, dtype, None if number is None else np.array(number, dtype.numpy))
+    return Spec(SCALAR, dtype, None if number is None else _fitting(number, dtype))
 
 
 shape_op = Op(
-    "Shape", lambda x, out_type: np.array(np.shape(x), as_dtype(out_type).numpy), _shape_spec,
+    "Shape", lambda x, out_type: _fitting(np.shape(x), out_type), _shape_spec,
     (None,), ("input",), dynamic=True, doc="The shape, as a vector.",
 )  # fmt: skip
 size_op = Op(
-    "Size", lambda x, out_type: np.array(np.size(x), as_dtype(out_type).numpy),
+    "Size", lambda x, out_type: _fitting(np.size(x), out_type),
     lambda x, out_type: _number_spec(x.shape.num_elements(), out_type),
     (None,), ("input",), dynamic=True, doc="The number of elements.",
 )  # fmt: skip
@@ -206,9 +216,10 @@ def _full(node: Node) -> bool:
 
 def shape_of(x: Node) -> Node:
     """The shape of `x` for gradient rules: a constant where it is known while building."""
-    dims = x.spec.shape.dims
+    dims: Any = x.spec.shape.dims
     if dims is not None and None not in dims:
-        return const_node(np.array(dims, np.int32), name="Shape", graph=x.graph)
+        dtype = np.int32 if max(dims, default=0) <= int32.max else np.int64
+        return const_node(np.array(dims, dtype), name="Shape", graph=x.graph)
     return shape_op(x, out_type=int32)
 
 
@@ -218,7 +229,7 @@ def as_shape(value: Any) -> Any:
         return shape_array(value)
     if isinstance(value, int | np.integer | Dimension):
         value = [value]
-    elif not isinstance(value, Node | np.ndarray | Operation):
+    elif not isinstance(value, Node | np.ndarray):
         value = sequence(value, "shape")
     return np.zeros(0, np.int32) if isinstance(value, list) and not value else value
 
@@ -274,7 +285,7 @@ def arguments_of(op: str, *inputs: Any, name: str | None = None) -> Iterator[Non
     try:
         yield
     except TinygraphError as error:
-        label = f"'{name}' (op: '{op}')" if name else f"'{op}'"
+        label = f"'{name}' (op: '{op}')" if isinstance(name, str) and name else f"'{op}'"
         nodes = dict.fromkeys(x for x in inputs if isinstance(x, Node))
         made = ", ".join(f"'{x.name}' (made at {x.where})" for x in nodes)
         raise type(error)(f"{label}{' of ' + made if made else ''}: {error}") from error
@@ -376,7 +387,7 @@ def _filled(shape: Any, number: int, dtype: Any, name: str) -> Node:
 def _filled_like(tensor: Any, number: int, dtype: Any, name: str) -> Node:
     with name_scope(name, values=[tensor]) as scope:
         tensor = as_node(tensor, name="tensor")
-        return _filled(shape_of(tensor), number, dtype or tensor.dtype, scope)
+        return _filled(shape_of(tensor), number, tensor.dtype if dtype is None else dtype, scope)
 
 
 SMALL = 1000  # elements; as in TF, zeros and ones of fewer are plain constants

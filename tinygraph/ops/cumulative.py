@@ -237,6 +237,7 @@ def _segment_sum(data: Array, ids: Array) -> Array:
 def _segment_spec(data: Spec, segment_ids: Spec) -> Spec:
     if segment_ids.shape.ndims not in (1, None):
         raise ShapeError(f"segment_ids must be a vector, not of shape {segment_ids.shape}")
+    check_dtypes((segment_ids,), "int")
     ids = segment_ids.constant
     count = None if ids is None else int(ids[-1]) + 1 if ids.size else 0
     return _segments(data, segment_ids, count)

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import integer, named
+from tinygraph.arguments import integer, named, sequence
 from tinygraph.errors import DTypeError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, registry
 from tinygraph.ops.array import arguments_of, blank, shape_from, shape_of
-from tinygraph.spec import UNKNOWN, Dimension, Shape, Spec
+from tinygraph.spec import MAX_RANK, UNKNOWN, Dimension, Shape, Spec
 
 newaxis = None
 
@@ -237,6 +237,8 @@ Node.__getitem__ = getitem  # type: ignore[attr-defined]
 
 def along(axis: int, item: Any) -> tuple:
     """The key that takes `item` along one axis, which may be negative, and all of the others."""
+    if not -MAX_RANK <= axis < MAX_RANK:
+        raise ShapeError(f"axis {axis} is out of range for a tensor of any rank")
     if axis >= 0:
         return (*[slice(None)] * axis, item)
     return (Ellipsis, item, *[slice(None)] * (-axis - 1))
@@ -251,9 +253,9 @@ def placed(g: Node, x: Node, key: Any) -> Node:
 def elements_of(value: Any, what: str) -> list:
     """A vector as a list of ints and scalar nodes; its length must be known."""
     if not isinstance(value, Node):
-        return list(value)
+        return sequence(value, what)
     known = value.graph.use_value(value, what)
-    if known is not None:
+    if known is not None and known.ndim == 1:
         return [int(x) for x in known]
     dims = value.shape.dims
     if dims is None or len(dims) != 1 or dims[0] is None:

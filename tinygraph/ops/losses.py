@@ -16,7 +16,7 @@ from tinygraph.arguments import named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
-from tinygraph.ops.array import either, shape_of, static_ints, stop_gradient
+from tinygraph.ops.array import either, shape_of, static_int, stop_gradient
 from tinygraph.ops.compare import exact, in_float32
 from tinygraph.ops.elementary import sigmoid_slope, tail
 from tinygraph.ops.math import cast, exp, log, log1p, maximum, multiply_no_nan
@@ -64,7 +64,7 @@ log_softmax_op = composite(
 def _one_axis(axis: Any, dim: Any) -> int:
     """The `axis` argument, of which `dim` is the old name; -1 by default."""
     given = either(axis, dim, "'axis' and 'dim'")
-    return -1 if given is None else static_ints(given, "axis")[0]
+    return -1 if given is None else static_int(given, "axis")
 
 
 def softmax(logits: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Node:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tinygraph.arguments import choice, flag, integer, positive
 from tinygraph.compiler.plan import describe
 from tinygraph.errors import DTypeError, GraphError, TinygraphError
 from tinygraph.gradients import gradients
@@ -116,13 +117,14 @@ def check_grads(
     ...     print(error.findings[0].likely)
     a constant factor: the rule gives 0.5 times the derivative
     """
-    if kinks not in ("error", "report"):
-        raise DTypeError(f"kinks is 'error' or 'report', not {kinks!r}")
+    choice(kinks, "kinks", ("error", "report"))
+    order, seed = integer(order, "order", least=1), integer(seed, "seed", least=0)
+    positive(rtol, "rtol")
     twin, as_it_is = twin_of(y, inputs, session)
     check = _Check(twin, rtol, step, kinks, seed)
     for level in check.levels(order):
         check.judge(level)
-    if twin.narrow and precision:
+    if twin.narrow and flag(precision, "precision"):
         wrong, findings = lost_digits(twin, as_it_is(), seed)
         if wrong:
             raise _error([wrong], findings)

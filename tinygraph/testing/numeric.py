@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import positive
 from tinygraph.compiler.rewrite import call_kernel, lower
-from tinygraph.errors import TinygraphError
+from tinygraph.errors import ShapeError, TinygraphError
 from tinygraph.graph import Node
 from tinygraph.session import Session
-from tinygraph.spec import Shape, Spec
+from tinygraph.spec import Shape, Spec, float64, to_array
 from tinygraph.testing.twin import Function, twin_of
 
 STEP = 1e-3  # four points then err by about 1e-14 from curvature, 1e-13 from rounding
@@ -61,7 +62,7 @@ class Curve:
         self._call = session.make_callable(list(outputs), list(feeds))
         self._outputs = list(outputs)
         self.feeds = dict(feeds)
-        self.step = step
+        self.step = positive(step, "step")
         self.base = self(self.feeds)
         self.weights = np.ones(self.base.size) if weights is None else np.abs(weights)
         self._complex: Callable | None = None
@@ -222,7 +223,10 @@ def numeric_gradient(
     5.0 2.0
     """
     shape, jacobians = _jacobians(y, inputs, session, step)
-    g = np.broadcast_to(1.0 if grad_y is None else np.asarray(grad_y, np.float64), shape)
+    g = to_array(1.0 if grad_y is None else grad_y, float64)
+    if not Shape(g.shape).is_compatible_with(shape) and g.ndim:
+        raise ShapeError(f"grad_y has shape {g.shape}, but y {shape}")
+    g = np.broadcast_to(g, shape)
     return [None if j is None else np.tensordot(g, j, axes=g.ndim) for j in jacobians]
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import expect, mapping, positive, sequence
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.gradients import gradients
 from tinygraph.graph import Node, Operation, get_default_session
 from tinygraph.ops.state import placeholder
-from tinygraph.spec import Shape
+from tinygraph.spec import Shape, to_array
 
 
 def compute_gradient(
@@ -60,14 +61,19 @@ def compute_gradient(
     """
     if get_default_session() is None:
         raise GraphError("compute_gradient needs a default session: `with tg.Session():`")
-    for target in init_targets or ():
-        target.run()
+    targets = [] if init_targets is None else sequence(init_targets, "init_targets")
+    for target in targets:
+        expect(target, Operation, "an init_target", "an operation").run()
+    extra_feed_dict = {} if extra_feed_dict is None else mapping(extra_feed_dict, "extra_feed_dict")
     if not isinstance(x, list):
-        return _jacobians(x, x_shape, y, y_shape, x_init_value, delta, extra_feed_dict or {})
-    starts = [None] * len(x) if x_init_value is None else x_init_value
+        return _jacobians(x, x_shape, y, y_shape, x_init_value, delta, extra_feed_dict)
+    starts = [None] * len(x) if x_init_value is None else sequence(x_init_value, "x_init_value")
+    shapes = sequence(x_shape, "x_shape")
+    if not len(x) == len(shapes) == len(starts):
+        raise GraphError(f"{len(x)} xs, {len(shapes)} shapes and {len(starts)} initial values")
     return [
-        _jacobians(node, shape, y, y_shape, start, delta, extra_feed_dict or {})
-        for node, shape, start in zip(x, x_shape, starts, strict=True)
+        _jacobians(node, shape, y, y_shape, start, delta, extra_feed_dict)
+        for node, shape, start in zip(x, shapes, starts, strict=True)
     ]
 
 
@@ -93,14 +99,16 @@ def _jacobians(
     x: Node, x_shape: Any, y: Node, y_shape: Any, start: Any, delta: float, extra: Mapping
 ) -> tuple[np.ndarray, np.ndarray]:
     dims, y_dims = [[int(size) for size in Shape(shape)] for shape in (x_shape, y_shape)]
+    positive(delta, "delta")
     for node in (x, y):
-        if not node.dtype.is_floating:
+        if not expect(node, Node, "x and y", "tensors").dtype.is_floating:
             raise DTypeError(f"'{node.name}' is {node.dtype.name}; gradients need floats")
     if start is None:
         start = np.random.random_sample(dims)  # noqa: NPY002 (TF1 programs seed np.random)
-    elif list(np.shape(start)) != dims:
-        raise ShapeError(f"x_shape is {dims}, but x_init_value has shape {np.shape(start)}")
-    feeds = {**extra, x: np.array(start, x.dtype.numpy)}
+    start = to_array(start, x.dtype)
+    if list(start.shape) != dims:
+        raise ShapeError(f"x_shape is {dims}, but x_init_value has shape {start.shape}")
+    feeds = {**extra, x: start}
     return _by_gradients(x, y, y_dims, feeds), _by_differences(x, y, y_dims, feeds, delta)
 
 

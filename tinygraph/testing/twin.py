@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import called
 from tinygraph.errors import DTypeError
 from tinygraph.graph import Graph, Node, get_default_session
 from tinygraph.op import const, constant
@@ -134,7 +135,7 @@ def _built(function: Function, inputs: Any) -> tuple[list[Node], dict[Node, np.n
     graph = Graph()
     with graph.as_default():
         xs = [placeholder(x.dtype, x.shape, name=f"x{i}") for i, x in enumerate(arrays)]
-        made = function(*xs)
+        made = called(function, "the function", *xs)
         ys = list(made) if isinstance(made, list | tuple) else [made]
         if not ys or not all(isinstance(y, Node) for y in ys):
             raise DTypeError(f"the function must give a tensor or a list of them, not {made!r}")

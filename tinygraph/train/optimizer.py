@@ -127,7 +127,8 @@ class Optimizer:
         >>> print(dv.eval(), dw)
         6.0 None
         """
-        if gate_gradients not in [self.GATE_NONE, self.GATE_OP, self.GATE_GRAPH]:
+        gates = (self.GATE_NONE, self.GATE_OP, self.GATE_GRAPH)
+        if not isinstance(gate_gradients, int) or gate_gradients not in gates:
             raise GraphError(
                 "gate_gradients must be one of: Optimizer.GATE_NONE, Optimizer.GATE_OP, "
                 f"Optimizer.GATE_GRAPH.  Not {gate_gradients!r}"

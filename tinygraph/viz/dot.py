@@ -11,8 +11,9 @@ import html
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from tinygraph.arguments import choice, expect, integer, sequence, text
 from tinygraph.compiler.profile import Profile
-from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError
+from tinygraph.errors import DTypeError, GraphError
 from tinygraph.graph import Graph, Node, Operation, ancestors, get_default_graph
 from tinygraph.viz.heat import paint
 from tinygraph.viz.picture import Picture
@@ -128,11 +129,11 @@ def to_dot(
     >>> "784×10 = 7,840 parameters" in picture.source, "float32[?,784]" in picture.source
     (True, True)
     """
-    if direction not in DIRECTIONS:
-        known = ", ".join(DIRECTIONS)
-        raise InvalidArgumentError(f"direction is one of {known}, not {direction!r}")
-    if depth is not None and depth < 1:
-        raise InvalidArgumentError(f"depth is at least 1, or None for all levels, not {depth!r}")
+    choice(direction, "direction", DIRECTIONS)
+    if depth is not None:
+        integer(depth, "depth", least=1)
+    if title is not None:
+        text(title, "title")
     graph, roots = _roots(graph)
     nodes = ancestors(roots) if roots else graph.nodes
     view = View(graph, nodes, roots, Options(backward, constants, initializers, updates, depth))
@@ -158,9 +159,9 @@ def count_parameters(variables: Any = None) -> int:
     (7850, 10)
     """
     if variables is None or isinstance(variables, Graph):
-        graph = variables or get_default_graph()
+        graph = get_default_graph() if variables is None else variables
         return parameters_of(filter(is_trainable, graph.nodes))
-    items = [variables] if isinstance(variables, Node) else list(variables)
+    items = [variables] if isinstance(variables, Node) else sequence(variables, "variables")
     for item in items:
         if not isinstance(item, Node) or not item.kind.reads:
             raise DTypeError(f"only variables have parameters, not {item!r}")
@@ -177,7 +178,8 @@ def summary(graph: Graph | None = None) -> str:
     b         float32[10]             10
     total                          7,850
     """
-    nodes = (graph or get_default_graph()).nodes
+    graph = get_default_graph() if graph is None else expect(graph, Graph, "graph", "a tg.Graph")
+    nodes = graph.nodes
     rows = [("variable", "shape", "parameters", "")]
     for x in nodes:
         if x.kind.reads:

@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
+from tinygraph import arguments
 from tinygraph.console import say
 from tinygraph.errors import InvalidArgumentError, about_file
 
@@ -39,9 +40,9 @@ class Picture:
     """
 
     def __init__(self, source: str, nodes: int, parameters: int):
-        self.source = source
-        self.nodes = nodes
-        self.parameters = parameters
+        self.source = arguments.text(source, "source")
+        self.nodes = arguments.integer(nodes, "nodes", least=0)
+        self.parameters = arguments.integer(parameters, "parameters", least=0)
 
     def render(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture as the suffix says: .svg, .png, .pdf, or .dot (.gv) for the DOT text.
@@ -63,7 +64,7 @@ class Picture:
         >>> picture.render(tempfile.mkdtemp() + "/sum.dot").name
         'sum.dot'
         """
-        path = Path(path)
+        path = Path(arguments.path(path))
         suffix = path.suffix.lower()
         if suffix not in TEXT_FORMATS + IMAGE_FORMATS:
             known = ", ".join(IMAGE_FORMATS + TEXT_FORMATS)

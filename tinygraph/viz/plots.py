@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 
+from tinygraph import arguments
+from tinygraph.arguments import expect, integer, mapping, number, text
 from tinygraph.console import say
 from tinygraph.errors import InvalidArgumentError, about_file
+from tinygraph.spec import to_array
 from tinygraph.viz.words import allowed, shortened
 
 if TYPE_CHECKING:
@@ -49,6 +52,7 @@ STYLE = {
     "svg.hashsalt": "tinygraph",  # the same figure gives the same bytes
 }
 LONGEST = 60  # characters of a name
+MOST = 1000  # images in a figure
 GAP = 2  # pixels between the tiles of a mosaic
 
 P = ParamSpec("P")
@@ -112,6 +116,8 @@ def curves(
     ['Cross-entropy loss (nats)', 'Accuracy (%)']
     """
     _check_runs(runs)
+    for what, label in (("loss_label", loss_label), ("iteration_label", iteration_label)):
+        text(label, what)
     quantities = [
         quantity
         for quantity in ("loss", "accuracy")
@@ -158,7 +164,7 @@ def filters(weights: np.ndarray, count: int = 16, title: str | None = None) -> F
     >>> figure.get_suptitle()
     'The first 16 of 128 filters'
     """
-    tiles = _tiles(np.transpose(weights)[:count])
+    tiles = _filters_of(weights, integer(count, "count", least=1, most=MOST))
     columns = math.ceil(math.sqrt(len(tiles)))
     default = f"The first {len(tiles)} of {np.shape(weights)[1]} filters"
     figure = _figure(5.6, 5.0, default if title is None else title)
@@ -195,7 +201,8 @@ def reconstructions(
     >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
     ['original', 'reconstruction']
     """
-    tiles = {label: _tiles(images[:count]) for label, images in rows.items()}
+    count = integer(count, "count", least=1, most=MOST)
+    tiles = {label: _tiles(images)[:count] for label, images in mapping(rows, "rows").items()}
     columns = _common_length(tiles)
     figure = _figure(1.6 + 0.85 * columns, 0.35 + 0.9 * len(rows), title)
     _draw_rows(figure.subplots(), tiles, columns)
@@ -232,17 +239,24 @@ def autoencoders(
     >>> figure.axes[0].get_title(loc="left")
     'plain: test loss 90.0 nats per image'
     """
-    if not variants:
+    if not mapping(variants, "variants"):
         raise InvalidArgumentError("no variants to draw")
+    count = integer(count, "count", least=1, most=MOST)
+    for name, variant in variants.items():
+        lacking = {"rows", "weights"} - set(mapping(variant, f"variants[{name!r}]"))
+        if lacking:
+            raise InvalidArgumentError(f"the variant {name!r} has no {' and no '.join(lacking)}")
+        mapping(variant["rows"], f"the rows of {name!r}")
+        number(variant.get("loss", 0.0), f"the loss of {name!r}")
     heights = [max(2, len(variant["rows"])) for variant in variants.values()]
     figure = _figure(1.6 + 1.3 * count, 0.4 + 0.62 * sum(heights) + 0.45 * len(variants), title)
     grid = figure.subplots(len(variants), 2, squeeze=False, height_ratios=heights)
     for (left, right), lines, (name, variant) in zip(grid, heights, variants.items(), strict=True):
-        rows = {label: _tiles(images[:count]) for label, images in variant["rows"].items()}
+        rows = {label: _tiles(images)[:count] for label, images in variant["rows"].items()}
         _draw_rows(left, rows, _common_length(rows))
         loss = f": test loss {variant['loss']:.1f} {loss_unit}" if "loss" in variant else ""
-        left.set_title(_words(name) + _words(loss), loc="left")
-        tiles = _tiles(np.transpose(variant["weights"])[: 2 * count])
+        left.set_title(_words(str(name)) + _words(loss), loc="left")
+        tiles = _filters_of(variant["weights"], 2 * count)
         _draw_filters(right, tiles, count, lines)
         right.set_title(f"first {len(tiles)} filters", loc="left")
     return figure
@@ -265,8 +279,9 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
     >>> tg.viz.plots.save(figure, tempfile.mkdtemp() + "/new/filters.png").name
     'filters.png'
     """
-    path = Path(path)
+    path = Path(arguments.path(path))
     suffix = path.suffix.lower()
+    expect(figure, _matplotlib().figure.Figure, "figure", "a figure of matplotlib")
     known = figure.canvas.get_supported_filetypes()
     if suffix[1:] not in known:
         endings = ", ".join(f".{name}" for name in known)
@@ -297,8 +312,8 @@ def optional() -> Iterator[None]:
 def _figure(width: float, height: float, title: str | None) -> Figure:
     figure = _matplotlib().figure.Figure(figsize=(width, height), layout="compressed")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)  # inches
-    if title:
-        figure.suptitle(_words(title, 3 * LONGEST))
+    if title is not None:
+        figure.suptitle(_words(text(title, "title"), 3 * LONGEST))
     return figure
 
 
@@ -308,10 +323,12 @@ def _words(text: str, longest: int = LONGEST) -> str:
 
 
 def _check_runs(runs: Mapping[str, Run]) -> None:
-    for name, run in runs.items():
-        if not len(run.get("iteration", ())):
+    for name, run in mapping(runs, "runs").items():
+        if not to_array(mapping(run, f"runs[{name!r}]").get("iteration", ())).size:
             raise InvalidArgumentError(f"run {name!r} has nothing under 'iteration'")
         for key, values in run.items():
+            if to_array(values).ndim != 1:
+                raise InvalidArgumentError(f"run {name!r}: {key!r} must be a list of numbers")
             if len(values) != len(run["iteration"]):
                 raise InvalidArgumentError(
                     f"run {name!r}: {len(values)} values of {key!r} found, "
@@ -348,8 +365,8 @@ def _add_legend(axes: Axes, labels: Sequence[str]) -> None:
     numbers = [str(i) for i in range(len(labels))]
     place: Any = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
     legend = axes.legend(axes.lines, numbers, **place, ncols=2, columnspacing=1)
-    for text, label in zip(legend.get_texts(), labels, strict=True):
-        text.set_text(label)  # only now: matplotlib leaves out labels that start with "_"
+    for entry, label in zip(legend.get_texts(), labels, strict=True):
+        entry.set_text(label)  # only now: matplotlib leaves out labels that start with "_"
 
 
 def _drawn(axes: Axes) -> np.ndarray:
@@ -380,7 +397,7 @@ def _scale_accuracy(axes: Axes) -> None:
 
 def _tiles(images: Any) -> np.ndarray:
     """Images as an array of shape (n, height, width); flat ones must be square."""
-    images = np.asarray(images, float)
+    images = to_array(images).astype(float)
     if images.ndim == 2 and math.isqrt(images.shape[1]) ** 2 == images.shape[1]:
         side = math.isqrt(images.shape[1])
         images = images.reshape(-1, side, side)
@@ -389,6 +406,14 @@ def _tiles(images: Any) -> np.ndarray:
             f"images of shape {images.shape} found, (n, height, width) or (n, side * side) expected"
         )
     return images
+
+
+def _filters_of(weights: Any, count: int) -> np.ndarray:
+    """The first `count` columns of a matrix of weights, as images."""
+    weights = to_array(weights)
+    if weights.ndim != 2:
+        raise InvalidArgumentError(f"weights of shape {weights.shape} found, a matrix expected")
+    return _tiles(weights.T[:count])
 
 
 def _common_length(rows: Mapping[str, np.ndarray]) -> int:

@@ -547,6 +547,95 @@ def test_without_a_wrong_op_the_fault_is_in_their_combination(monkeypatch):
     assert "how they are combined" in str(error)
 
 
+# ---------------------------------------------------------------- where a wrong rule is right
+
+# op, its rules, and inputs at which these are right, whatever the order
+DEGENERATE = {
+    "5gx of squares of zeros": ("Square", (lambda g, y, x: 5.0 * g * x,), [np.zeros(3)]),
+    "5gx of a square of 0": ("Square", (lambda g, y, x: 5.0 * g * x,), [np.float64(0)]),
+    "5gx of many zeros": ("Square", (lambda g, y, x: 5.0 * g * x,), [np.zeros((20, 30))]),
+    "y of a product of ones": ("Mul", (lambda g, z, *_: g * z,) * 2, [np.ones(3), np.ones(3)]),
+    "y of a product of -1": ("Mul", (lambda g, z, *_: -g * z,) * 2, [-np.ones(3), -np.ones(3)]),
+    "a product of equals": (
+        "Mul", (lambda g, z, x, y: g * x, lambda g, z, x, y: g * y), [ROW, ROW],
+    ),
+    "a quotient by ones": (
+        "RealDiv", (lambda g, z, x, y: g * y, lambda g, z, x, y: -g * x * y), [ROW[:3], np.ones(3)],
+    ),
+    "exp at 0": ("Exp", (lambda g, y, x: g * y * y,), [np.zeros(3)]),
+    "tanh at 0": ("Tanh", (lambda g, y, x: g * (1 - 3.0 * y),), [np.zeros(3)]),
+    "a missing transpose": (
+        "TestProduct", (MATRIX_MUTANTS["b"][0], MATRIX_MUTANTS["a"][0]),
+        [np.eye(3), np.ones((3, 3))],
+    ),
+    "float32": ("Square", (lambda g, y, x: 5.0 * g * x,), [np.zeros(3, np.float32)]),
+}  # fmt: skip
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("case", DEGENERATE)
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_wrong_rule_that_is_right_at_the_given_point(case, order, planted):
+    name, wrong, inputs = DEGENERATE[case]
+    op = registry[name]
+    assert check_grads(lambda *xs: op(*xs), inputs, order=order).beside
+    with planted(op, wrong):
+        error = failure(lambda *xs: op(*xs), inputs, order=order)
+    assert {finding.kind for finding in error.findings} == {op}
+
+
+def test_where_the_ops_on_the_path_are_right_by_chance(planted):
+    with planted(registry["Square"], (lambda g, y, x: 5.0 * g * x,)):
+        error = failure(lambda x: tg.exp(tg.square(x - 3.0)), [np.full(4, 3.0)], order=1)
+    (finding,) = error.findings
+    assert finding.likely == "a constant factor: the rule gives 2.5 times the derivative"
+    assert "is wrong beside the given point, where it is right by chance" in str(error)
+
+
+def test_variables_are_moved_too(planted):
+    """As the scale of a layer, which begins at one."""
+    x, scale = tg.placeholder(tg.float32), tg.Variable(tg.ones([4]))
+    with tg.Session() as sess:
+        sess.run(scale.initializer)
+        with planted(registry["Mul"], (lambda g, z, x, y: g, registry["Mul"].vjps[1])):
+            error = failure(x * scale, {x: ROW.astype(np.float32)})
+        assert [f.position for f in error.findings] == [0]
+        np.testing.assert_array_equal(sess.run(scale), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("function", "x"),
+    [
+        (tg.log, [1e-4, 1e-3, 1.0]),
+        (tg.asin, [0.999, -0.999, 0.0]),
+        (lambda x: tg.sqrt(x - 1.0), [1.01, 1.5]),
+        (lambda x: tg.sqrt(1.0 - x), [0.99, -2.0]),
+        (lambda x: tg.log(x) + tg.log1p(-x), [1e-3, 0.5, 0.999]),
+        (lambda x: tg.cholesky(x), [[1.0, 0.99], [0.99, 1.0]]),
+        (lambda x: tg.reduce_logsumexp(x), [1000.0, 1000.0, 0.0]),
+        (lambda x: tg.exp(-1e8 * tg.square(x)), [0.0]),
+        (lambda x: tg.gather(x, tg.cast(x[2] * 0.0, tg.int32)), [1.0, 0.5, 2.0]),
+        (lambda x: tg.where(x > 0.5, x * x, x), [0.49, 0.51]),
+        (lambda x: tg.boolean_mask(x * x, x > 0.5), [0.495, 0.3, 2.0]),
+    ],
+)
+def test_the_point_beside_is_one_where_the_function_is_finite(function, x):
+    assert check_grads(function, [np.array(x)]).beside
+
+
+def test_where_there_is_no_point_beside_the_report_says_so():
+    def island(x):
+        return tg.sqrt(1e-14 - tg.square(x - 1.0))
+
+    assert not check_grads(island, [np.ones(2)], order=1, step=1e-8).beside
+
+
+def test_kinks_beside_the_point_are_passed_over():
+    x = np.array([0.96, 0.3])
+    x = x / (1 + 0.05 * np.random.default_rng(0).uniform(0.5, 1.5, 2))  # moved to a kink
+    assert check_grads(lambda x: tg.abs(x - [0.96, 5.0]), [x]).kinks == []
+
+
 # ---------------------------------------------------------------- kinks
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -70,22 +70,24 @@ class Judge:
     def __init__(
         self, session: Session, outputs: Sequence[Node], feeds: Mapping[Node, np.ndarray],
         weights: np.ndarray, rtol: float = RTOL, step: float = STEP, seed: int = 0,
+        exhaustive: int = EXHAUSTIVE, count: int = 16,
     ):  # fmt: skip
         self.curve = Curve(session, outputs, feeds, weights, step)
         self.weights = weights
         self.rtol = rtol
         self.seed = seed
+        self.exhaustive, self.count = exhaustive, count
 
     def compare(self, x: Node, given: np.ndarray) -> Verdict:
         """Whether `given` is the gradient with respect to x."""
         verdict = Verdict()
         off = largest = 0.0
         array = self.curve.feeds[x]
-        for direction in directions(array, np.random.default_rng(self.seed)):
+        for direction in self._directions(array):
             verdict.tried += 1
             value = float(np.vdot(given, direction))
             slope, error, smooth = self._slope(x, direction, value)
-            place, unit = _place(direction, array)
+            place, unit = self._place(direction, array)
             if not smooth:
                 verdict.kinks.append(place)
             elif not abs(value - slope) <= self.rtol * abs(slope) + error:  # so that NaN is wrong
@@ -98,10 +100,10 @@ class Judge:
     def gradient(self, x: Node) -> np.ndarray | None:
         """The whole numeric gradient; None if x is too large for that."""
         array = self.curve.feeds[x]
-        if array.size > EXHAUSTIVE:
+        if array.size > self.exhaustive:
             return None
         found = np.zeros(array.size)
-        for i, direction in enumerate(directions(array, np.random.default_rng(self.seed))):
+        for i, direction in enumerate(self._directions(array)):
             found[i] = self.curve.slope(x, direction) @ self.weights / np.max(direction)
         return found.reshape(array.shape)
 
@@ -109,38 +111,52 @@ class Judge:
         """The directions in which a gradient is compared, and the derivative along each."""
         return [
             (direction, float(self.curve.slope(x, direction) @ self.weights))
-            for direction in directions(self.curve.feeds[x], np.random.default_rng(self.seed))
+            for direction in self._directions(self.curve.feeds[x])
         ]
+
+    def _directions(self, array: np.ndarray) -> Iterator[np.ndarray]:
+        rng = np.random.default_rng(self.seed)
+        return directions(array, rng, self.exhaustive, self.count)
+
+    def _place(self, direction: np.ndarray, array: np.ndarray) -> tuple[str, float]:
+        """A direction in words, and the length of its step."""
+        if array.size > self.exhaustive:
+            return "a random direction", 1.0
+        index = np.unravel_index(int(np.argmax(direction)), array.shape) if array.shape else ()
+        return f"[{', '.join(map(str, map(int, index)))}]", float(np.max(direction))
 
     def _slope(self, x: Node, direction: np.ndarray, given: float) -> tuple[float, float, bool]:
         """The derivative, how far it may be off, and whether there is one."""
         first = self.curve.along(x, direction)
         slope = float(first.slope @ self.weights)
         exact = self.curve.exact_along(x, direction)
-        if exact is not None and np.isfinite(first.slope).all():
-            if agree(exact, first, self.weights):
-                value = float(exact @ self.weights)
-                rounding = 64 * EPS * (first.scale + float(np.abs(exact) @ np.abs(self.weights)))
-                return value, rounding, True
+        if exact is not None and self._confirms(first, exact):
+            return self._exact(exact, first)
         if first.smooth and abs(given - slope) <= self.rtol * abs(slope) + first.error:
             return slope, first.error, True
-        return self._settled(x, direction, first)
+        return self._settled(x, direction, first, exact)
 
-    def _settled(self, x: Node, direction: np.ndarray, wide: Estimate) -> tuple[float, float, bool]:
-        """The first estimate that a smaller step confirms, else the last if that is smooth."""
+    def _confirms(self, estimate: Estimate, exact: np.ndarray) -> bool:
+        return bool(np.isfinite(estimate.slope).all()) and agree(exact, estimate, self.weights)
+
+    def _exact(self, exact: np.ndarray, estimate: Estimate) -> tuple[float, float, bool]:
+        rounding = 64 * EPS * (estimate.scale + float(np.abs(exact) @ np.abs(self.weights)))
+        return float(exact @ self.weights), rounding, True
+
+    def _settled(
+        self, x: Node, direction: np.ndarray, wide: Estimate, exact: np.ndarray | None
+    ) -> tuple[float, float, bool]:
+        """The first estimate that a smaller step or the complex step confirms.
+
+        Else the last one, if that is smooth.
+        """
         slope = float(wide.slope @ self.weights)
         for rung in range(1, len(LADDER)):
             narrow = self.curve.along(x, direction, rung)
             below = float(narrow.slope @ self.weights)
+            if exact is not None and self._confirms(narrow, exact):
+                return self._exact(exact, narrow)
             if wide.smooth and narrow.smooth and abs(slope - below) <= wide.error + narrow.error:
                 return slope, abs(slope - below) + wide.error, True
             wide, slope = narrow, below
         return slope, max(wide.error, wide.rest), wide.smooth
-
-
-def _place(direction: np.ndarray, array: np.ndarray) -> tuple[str, float]:
-    """A direction in words, and the length of its step."""
-    if array.size > EXHAUSTIVE:
-        return "a random direction", 1.0
-    index = np.unravel_index(int(np.argmax(direction)), array.shape) if array.shape else ()
-    return f"[{', '.join(map(str, map(int, index)))}]", float(np.max(direction))

@@ -24,6 +24,7 @@ ROUNDING = 32 * EPS  # the rounding error of an output, relative to its size: a 
 TINY = 1e-30  # the complex step; its square vanishes
 SMOOTH = 1e-4, 1e-5  # what a parabola may leave of a curve, on the first rung and below
 EXHAUSTIVE = 256  # inputs up to this size are tried element by element
+MOVES = tuple(sign * 0.05 / 10**i for i in range(5) for sign in (1, -1))  # the first that will do
 
 # Values at -2h .. 2h minus the parabola that fits them best; and the four-point derivative.
 _T = np.arange(-2.0, 3.0)
@@ -179,6 +180,15 @@ def directions(
     else:
         for _ in range(count):
             yield rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1.0, x.shape) * size
+
+
+def moved(x: np.ndarray, by: float, rng: np.random.Generator) -> np.ndarray:
+    """Each element a little farther from 0, or nearer for a negative `by`, each by another share.
+
+    So no zeros and ones are left, no equal or symmetric values; the signs stay, and zeros get one.
+    """
+    share = by * rng.uniform(0.5, 1.5, x.shape)
+    return x + share * np.where(x == 0.0, 1.0, np.clip(x, -1.0, 1.0))
 
 
 def numeric_jacobian(

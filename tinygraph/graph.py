@@ -220,6 +220,8 @@ class GraphKeys:
 class Graph:
     """Nodes in the order of their making, which is a topological order: inputs come first.
 
+    A graph can be pickled, and copied by `copy.deepcopy`; a node of it brings all of it along.
+
     >>> graph = tg.Graph()
     >>> with graph.as_default():
     ...     with tg.name_scope("layer"):

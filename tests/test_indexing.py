@@ -707,3 +707,117 @@ def test_the_gradient_of_many_slices_is_linear_in_their_number():
 
 def test_the_index_of_an_op_is_an_index():
     assert tg.constant([1, 2])[0].op.get_attr("index") == Index((0, ...))
+
+
+# ---------------------------------------------------------------- axes that only a run knows
+
+ONE_AXIS = {
+    "sum": tg.reduce_sum,
+    "mean": lambda x, axis: tg.reduce_mean(x, axis, keepdims=True),
+    "max": tg.reduce_max,
+    "logsumexp": tg.reduce_logsumexp,
+    "any": lambda x, axis: tg.reduce_any(x > 1.0, axis),
+    "argmax": tg.argmax,
+    "argmin": lambda x, axis: tg.argmin(x, dimension=axis, output_type=tg.int32),
+    "cumsum": lambda x, axis: tg.cumsum(x, axis, exclusive=True, reverse=True),
+    "cumprod": tg.cumprod,
+    "concat": lambda x, axis: tg.concat([x, 2.0 * x], axis),
+    "gather": lambda x, axis: tg.gather(x, [[0, 1], [1, 0]], axis=axis),
+    "gather one": lambda x, axis: tg.gather(x, 1, axis=axis),
+    "split": lambda x, axis: tg.split(x, [1, -1], axis)[1],
+    "expand_dims": tg.expand_dims,
+    "reverse": lambda x, axis: tg.reverse(x, [axis]),
+    "softmax": tg.nn.softmax,
+}
+SEVERAL_AXES = {
+    "sum": tg.reduce_sum,
+    "mean": lambda x, axis: tg.reduce_mean(x, axis, keepdims=True),
+    "prod": tg.reduce_prod,
+    "max": lambda x, axis: tg.reduce_max(x, axis, keepdims=True),
+    "count": tg.count_nonzero,
+}
+
+
+def check_late(function, static, shape, values):
+    """The same values and gradients as with the axis written down."""
+    data = np.random.default_rng(5).normal(size=(2, 3, 4))
+    x = tg.placeholder(tg.float64, static)
+    axis = tg.placeholder(tg.int32, shape)
+    late = function(x, axis)
+    sess = tg.Session()
+    for value in values:
+        known = function(x, value)
+        assert late.shape.is_compatible_with(known.shape) and late.dtype == known.dtype
+        fetches = [[late], [known]]
+        if known.dtype.is_floating:
+            fetches = [[y, tg.gradients(y * y * y, x)[0]] for y in (late, known)]
+        for got, expected in zip(*sess.run(fetches, {x: data, axis: value}), strict=True):
+            assert got.shape == expected.shape
+            np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("static", [[2, 3, 4], [None] * 3, None])
+@pytest.mark.parametrize("name", ONE_AXIS)
+def test_an_axis_that_only_a_run_knows(name, static):
+    check_late(ONE_AXIS[name], static, [], [0, 1, -1])
+
+
+@pytest.mark.parametrize("static", [[2, 3, 4], None])
+@pytest.mark.parametrize("name", SEVERAL_AXES)
+def test_axes_that_only_a_run_knows(name, static):
+    check_late(SEVERAL_AXES[name], static, [None], [[0], [2, 0], [1, -1, 0], []])
+    check_late(SEVERAL_AXES[name], static, [2], [[1, -1]])
+
+
+def test_an_order_of_axes_that_only_a_run_knows():
+    for shape in ([3], [None]):
+        check_late(tg.transpose, [2, 3, 4], shape, [[0, 1, 2], [2, 0, 1]])
+
+
+@pytest.mark.parametrize("static", [[2, 3, 4], None])
+def test_sizes_of_parts_that_only_a_run_knows(static):
+    for i in range(2):
+        sizes = [[1, 3], [4, 0], [-1, 1]]
+        check_late(lambda x, sizes, i=i: tg.split(x, sizes, 2)[i], static, [2], sizes)
+        check_late(lambda x, sizes, i=i: tg.split(x, sizes, -1, num=2)[i], static, [None], sizes)
+        check_late(lambda x, size, i=i: tg.split(x, [2, size], 2)[i], static, [], [2, -1])
+
+
+@pytest.mark.parametrize(
+    ("function", "shape", "value"),
+    [
+        (tg.reduce_sum, [], 3),
+        (tg.reduce_sum, [None], [0, -3]),
+        (tg.argmax, [], -4),
+        (tg.argmax, None, [1]),
+        (tg.cumsum, [], 3),
+        (tg.expand_dims, [], 4),
+        (lambda x, axis: tg.concat([x, tg.zeros([5, 3, 4], tg.float64)], axis), [], 1),
+        (tg.transpose, [3], [0, 1, 1]),
+        (tg.transpose, [None], [0, 1]),
+        (lambda x, sizes: tg.split(x, sizes, 2), [2], [1, 2]),
+        (lambda x, sizes: tg.split(x, sizes, 2, num=2), [None], [1, 2, 1]),
+    ],
+)
+def test_late_axes_that_do_not_fit(function, shape, value):
+    x, axis = tg.placeholder(tg.float64, [2, 3, 4]), tg.placeholder(tg.int32, shape, name="late")
+    result = function(x, axis)
+    with pytest.raises(ValueError, match=r"test_indexing\.py"):
+        tg.Session().run(result, {x: np.ones((2, 3, 4)), axis: value})
+
+
+def test_late_axes_from_elsewhere():
+    x = tg.placeholder(tg.float32)
+    last = tg.placeholder_with_default(-1, [])
+    v = tg.Variable(0)
+    sess = tg.Session()
+    sess.run(v.initializer)
+    rows = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
+    assert sess.run(tg.reduce_sum(x, last), {x: rows}).tolist() == [3, 7]
+    assert sess.run(tg.reduce_sum(x, last), {x: rows, last: 0}).tolist() == [4, 6]
+    assert sess.run(tg.reduce_max(x, v), {x: rows}).tolist() == [3, 4]
+    assert sess.run(tg.reduce_sum(x, tg.rank(x) - 1), {x: rows}).tolist() == [3, 7]
+    assert sess.run(tg.reduce_sum(x, tg.range(tg.rank(x))), {x: rows}) == 10
+    assert sess.run(tg.argmax(x, tg.constant(1, tg.int64)), {x: rows}).tolist() == [1, 1]
+    with pytest.raises(TypeError, match="ints"):
+        tg.reduce_sum(x, tg.placeholder(tg.float32, []))

@@ -9,9 +9,10 @@ import numpy as np
 
 from tinygraph.arguments import flag
 from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
-from tinygraph.graph import Node
-from tinygraph.op import Op, check_dtypes
+from tinygraph.graph import Node, name_scope
+from tinygraph.op import Op, as_node, check_dtypes
 from tinygraph.ops.array import arguments_of, broadcast_like, count_of, static_int
+from tinygraph.ops.axes import along_front, late_axis
 from tinygraph.ops.compare import greater_equal, keep_where
 from tinygraph.ops.gathering import gather
 from tinygraph.ops.math import maximum
@@ -125,8 +126,14 @@ shift_op: Op = Op(
 
 def _along(op: Op, x: Any, axis: Any, exclusive: Any, reverse: Any, name: str | None) -> Node:
     with arguments_of(op.name, x, name=name):
-        at = static_int(axis, "axis")
-        attrs = {"exclusive": flag(exclusive, "exclusive"), "reverse": flag(reverse, "reverse")}
+        late = late_axis(axis)
+        at = 0 if late is not None else static_int(axis, "axis")
+        attrs: Any = {"exclusive": flag(exclusive, "exclusive")}
+        attrs["reverse"] = flag(reverse, "reverse")
+    if late is not None:
+        with name_scope(name, op.name, [x, late]):
+            x = as_node(x, name="x")
+            return along_front(x, late, lambda front: op(front, axis=0, **attrs))
     return op(x, axis=at, **attrs, name=name)
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from tinygraph.arguments import named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
-from tinygraph.graph import Node
-from tinygraph.op import Op
-from tinygraph.ops.array import arguments_of, blank, shape_from, shape_of, static_int
+from tinygraph.graph import Node, name_scope
+from tinygraph.op import Op, as_node
+from tinygraph.ops.array import arguments_of, blank, rank, shape_from, shape_of, static_int
+from tinygraph.ops.axes import in_front, late_axis, put_back
 from tinygraph.ops.summation import add_at
 from tinygraph.spec import UNKNOWN, Shape, Spec, bool_, normalize_axis
 
@@ -90,7 +91,13 @@ def gather(
     if batch_dims:
         raise GraphError("gather does without batch_dims")
     with arguments_of("GatherV2", params, name=name):
-        at = static_int(0 if axis is None else axis, "axis")
+        late = late_axis(axis)
+        at = 0 if axis is None or late is not None else static_int(axis, "axis")
+    if late is not None:
+        with name_scope(name, "GatherV2", [params, indices, late]):
+            front, _ = in_front(as_node(params, name="params"), late)
+            indices = as_node(indices, name="indices", graph=front.graph)
+            return put_back(gather_op(front, indices, axis=0), late, rank(indices))
     return gather_op(params, indices, axis=at, name=name)
 
 

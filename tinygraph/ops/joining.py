@@ -10,9 +10,12 @@ from tinygraph.arguments import integer, sequence
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, as_nodes, check_dtypes, first_node
-from tinygraph.ops.array import arguments_of, dim_of, identity, static_int, static_ints
+from tinygraph.ops.array import (
+    arguments_of, dim_of, ensure_shape, identity, static_int, static_ints,
+)  # fmt: skip
+from tinygraph.ops.axes import in_front, late_axes, late_axis, put_back
 from tinygraph.ops.indexing import along, index_of, placed, slice_op
-from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
+from tinygraph.spec import UNKNOWN, Shape, Spec, int32, normalize_axis
 
 # ---------------------------------------------------------------- concat
 
@@ -66,7 +69,11 @@ def concat(values: Any, axis: Any, name: str = "concat") -> Node:
         raise DTypeError("concat takes the values first, then the axis")
     nodes = as_nodes(values if isinstance(values, list | tuple) else [values])
     with arguments_of(name, *nodes):
-        at = static_int(axis, "axis")
+        late = late_axis(axis)
+        at = 0 if late is not None else static_int(axis, "axis")
+    if late is not None:
+        with name_scope(name, values=[*nodes, late]):
+            return put_back(concat_op(*[in_front(x, late)[0] for x in nodes], axis=0), late)
     if len(nodes) == 1:
         with name_scope(name, values=nodes):
             return identity(nodes[0], name=name)
@@ -243,6 +250,23 @@ split_op = Op(
 )  # fmt: skip
 
 
+def _split_ends(sizes: np.ndarray, dim: Any) -> np.ndarray:
+    spans = [_span(tuple(sizes.tolist()), i, int(dim)) for i in range(len(sizes))]
+    return np.array([0, *[stop for _, stop in spans]], np.int32)
+
+
+def _split_ends_spec(sizes: Spec, dim: Spec) -> Spec:
+    check_dtypes((sizes,), "int")
+    (count,) = sizes.shape.with_rank(1).as_list()
+    return Spec(Shape.of((None if count is None else count + 1,)), int32)
+
+
+split_ends = Op(
+    "SplitEnds", _split_ends, _split_ends_spec, (None, None), ("sizes", "dim"), dynamic=True,
+    doc="Where parts of these sizes begin and end along a dimension, of which they take all.",
+)  # fmt: skip
+
+
 def split(
     value: Any, num_or_size_splits: Any, axis: Any = 0, num: int | None = None, name: str = "split"
 ) -> list[Node]:
@@ -256,7 +280,15 @@ def split(
     """
     value = as_node(value, name="value")
     with arguments_of(name, value):
+        late = late_axis(axis)
+        if late is not None:
+            with name_scope(name, values=[value, late]):
+                parts = split(in_front(value, late)[0], num_or_size_splits, 0, num)
+                return [put_back(part, late) for part in parts]
         at = static_int(axis, "axis")
+        sizes = late_axes(num_or_size_splits)
+        if sizes is not None and sizes.shape.ndims != 0:
+            return _split_late(value, sizes, at, num, name)
         given = static_ints(num_or_size_splits, "num_or_size_splits")
         scalar = _is_scalar(num_or_size_splits)
         if scalar and given[0] < 1:
@@ -265,9 +297,22 @@ def split(
             raise ShapeError(f"num is {num}, but there are {len(given)} sizes, {list(given)}")
         if min(given, default=0) < -1 or given.count(-1) > 1:
             raise GraphError(f"sizes are at least 0, and one may be -1, unlike in {given}")
-    sizes: Sizes = given[0] if scalar else given
+    widths: Sizes = given[0] if scalar else given
     count = given[0] if scalar else len(given)
-    return [split_op(value, sizes=sizes, axis=at, i=i, name=name) for i in range(count)]
+    return [split_op(value, sizes=widths, axis=at, i=i, name=name) for i in range(count)]
+
+
+def _split_late(x: Node, sizes: Node, axis: int, num: Any, name: str) -> list[Node]:
+    """Parts of sizes that only a run knows, as slices."""
+    dims = sizes.shape.dims
+    if dims is None or dims[0] is None:
+        if num is None:
+            raise ShapeError(f"Cannot infer num from shape {sizes.shape}; give num")
+        sizes = ensure_shape(sizes, [integer(num, "num", least=0)])
+    count = sizes.shape.as_list()[0]
+    with name_scope(name, values=[x, sizes]):
+        ends = split_ends(sizes, dim_of(x, axis))
+        return [x[along(axis, slice(ends[i], ends[i + 1]))] for i in range(count)]  # type: ignore
 
 
 def _is_scalar(value: Any) -> bool:

@@ -17,6 +17,7 @@ from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, Shape
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
 from tinygraph.ops.array import either, shape_of, static_int, stop_gradient
+from tinygraph.ops.axes import along_front, late_axis
 from tinygraph.ops.compare import exact, in_float32
 from tinygraph.ops.elementary import sigmoid_slope, tail
 from tinygraph.ops.math import cast, exp, log, log1p, maximum, multiply_no_nan
@@ -67,6 +68,14 @@ def _one_axis(axis: Any, dim: Any) -> int:
     return -1 if given is None else static_int(given, "axis")
 
 
+def _along_one(op: Op, logits: Any, axis: Any, dim: Any, name: str | None) -> Node:
+    z, late = as_node(logits, name="logits"), late_axis(either(axis, dim, "'axis' and 'dim'"))
+    if late is None:
+        return op(z, axis=_one_axis(axis, dim), name=name)
+    with name_scope(name, op.name, [z, late]):
+        return along_front(z, late, lambda front: op(front, axis=0))
+
+
 def softmax(logits: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Node:
     """exp(logits) / sum(exp(logits)) along `axis`, the last one by default.
 
@@ -74,7 +83,7 @@ def softmax(logits: Any, axis: Any = None, name: str | None = None, dim: Any = N
     array([[0.5, 0.5],
            [1. , 0. ]], dtype=float32)
     """
-    return softmax_op(as_node(logits, name="logits"), axis=_one_axis(axis, dim), name=name)
+    return _along_one(softmax_op, logits, axis, dim, name)
 
 
 def log_softmax(logits: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Node:
@@ -83,7 +92,7 @@ def log_softmax(logits: Any, axis: Any = None, name: str | None = None, dim: Any
     >>> tg.nn.log_softmax([0.0, 1e4]).eval()
     array([-10000.,      0.], dtype=float32)
     """
-    return log_softmax_op(as_node(logits, name="logits"), axis=_one_axis(axis, dim), name=name)
+    return _along_one(log_softmax_op, logits, axis, dim, name)
 
 
 # ---------------------------------------------------------------- softmax cross-entropy

@@ -9,11 +9,12 @@ import numpy as np
 
 from tinygraph.arguments import text
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
-from tinygraph.graph import Node
+from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, registry
 from tinygraph.ops.array import (
     ones_like, shape, shape_from, shape_of, static_ints, zeros_like,
 )  # fmt: skip
+from tinygraph.ops.axes import along_front, late_axes
 from tinygraph.ops.joining import stack
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 
@@ -325,6 +326,12 @@ def reverse(tensor: Any, axis: Any, name: str | None = None) -> Node:
     array([[2, 1],
            [4, 3]], dtype=int32)
     """
+    late = late_axes(axis)
+    if late is not None and late.shape.is_fully_defined():
+        with name_scope(name, "ReverseV2", [tensor, late]):
+            first = tuple(range(late.shape.num_elements() or 0))
+            tensor = as_node(tensor, name="tensor")
+            return along_front(tensor, late, lambda front: reverse_op(front, axis=first))
     return reverse_op(tensor, axis=static_ints(axis, "axis"), name=name)
 
 

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import flag, named
-from tinygraph.graph import Node
+from tinygraph.graph import Node, name_scope
 from tinygraph.op import (
     Op, as_node, check_dtypes, composite, constant, reduced_shape, reduction, registry,
 )  # fmt: skip
 from tinygraph.ops.array import (
     arguments_of, broadcast_like, either, ones_like, shape_of, size, static_ints, stop_gradient,
 )  # fmt: skip
+from tinygraph.ops.axes import axes_kept, in_front, late_axes
 from tinygraph.ops.compare import (
     cast, greater, in_float32, keep_where, less, logical_not, not_equal,
 )  # fmt: skip
@@ -48,10 +49,28 @@ def _reduced(
     fixed: Any = op.dtypes[0] if op.dtypes and not isinstance(x, Node) else None
     x = as_node(x, fixed, name="input_tensor")
     with arguments_of(op.name, x, name=name):
-        axes = axes_of(either(axis, indices, "'reduction_indices' and 'axis'"), x)
+        axis = either(axis, indices, "'reduction_indices' and 'axis'")
         keepdims = either(keepdims, keep_dims, "'keep_dims' and 'keepdims'")
         keepdims = flag(keepdims, "keepdims", default=False)
+        late = late_axes(axis)
+        axes = () if late is not None else axes_of(axis, x)
+    if late is not None:
+        return _reduced_late(op, x, late, keepdims, name)
     return op(x, axis=axes, keepdims=keepdims, name=name)
+
+
+def _reduced_late(op: Op, x: Node, axes: Node, keepdims: bool, name: str | None) -> Node:
+    """`op` over axes that only a run knows: over the first one, which they all become."""
+    with name_scope(name, op.name, [x, axes]) as scope:
+        front, _ = in_front(x, axes)
+        dims, count = shape_of(front), size(axes)
+        group = prod_op(dims[:count], axis=None, keepdims=True)  # type: ignore[index]
+        rest = dims[count:]  # type: ignore[index]
+        flat = reshape(front, registry["ConcatV2"](group, rest, axis=0))
+        if not keepdims:
+            return op(flat, axis=(0,), keepdims=False, name=scope)
+        y = op(flat, axis=(0,), keepdims=False)
+        return reshape(y, axes_kept(shape_of(x), axes), name=scope)
 
 
 def spread(g: Node, x: Node, axis: Axis, keepdims: bool) -> Node:

@@ -9,11 +9,12 @@ import numpy as np
 
 from tinygraph.arguments import shown
 from tinygraph.errors import GraphError, ShapeError
-from tinygraph.graph import Node
+from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op
 from tinygraph.ops.array import (
     arguments_of, as_shape, either, shape_from, shape_of, static_ints,
 )  # fmt: skip
+from tinygraph.ops.axes import in_order, late_axes, late_axis, put_back
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 
 # ---------------------------------------------------------------- reshape
@@ -122,6 +123,10 @@ def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any 
         axis = either(axis, dim, "'dim' and 'axis'")
         if axis is None:
             raise GraphError("expand_dims needs an axis")
+        late = late_axis(axis)
+        if late is not None:
+            with name_scope(name, "ExpandDims", [input, late]):
+                return put_back(expand_op(input, axis=(0,)), late)
         ints = static_ints(axis, "axis")
         if len(ints) != 1:
             raise ShapeError(f"axis must be one int, not {shown(axis)}")
@@ -176,5 +181,8 @@ def transpose(a: Any, perm: Any = None, name: str = "transpose", conjugate: bool
            [2, 4]], dtype=int32)
     """
     with arguments_of("Transpose", a, name=name):
+        late = late_axes(perm)
+        if late is not None:
+            return in_order(a, late, name=name)
         axes = None if perm is None else static_ints(perm, "perm")
     return transpose_op(a, perm=axes, name=name)

@@ -14,6 +14,7 @@ from tinygraph.op import Op, as_node, as_nodes, check_dtypes, reduced_shape
 from tinygraph.ops.array import (
     arguments_of, blank, count_of, either, shape_from, shape_of, static_int, zeros_like,
 )  # fmt: skip
+from tinygraph.ops.axes import in_front, late_axis
 from tinygraph.spec import UNKNOWN, DType, Shape, Spec, as_dtype, bool_, int32, int64
 
 # ---------------------------------------------------------------- where
@@ -131,7 +132,12 @@ argmin_op = Op(
 def _arg_reduced(op: Op, x: Any, axis: Any, dimension: Any, output_type: Any, name: Any) -> Node:
     with arguments_of(op.name, x, name=name):
         axis = either(axis, dimension, "'dimension' and 'axis'")
-        at = static_int(0 if axis is None else axis, "axis")
+        late = late_axis(axis)
+        at = 0 if axis is None or late is not None else static_int(axis, "axis")
+    if late is not None:
+        with name_scope(name, op.name, [x, late]) as scope:
+            front, _ = in_front(as_node(x, name="input"), late)
+            return op(front, axis=0, output_type=as_dtype(output_type), name=scope)
     return op(x, axis=at, output_type=as_dtype(output_type), name=name)
 
 

@@ -1,0 +1,141 @@
+"""Axes that only a run knows: what an op does along them, it does along the first of a transpose.
+
+A rule needs its axes to be written down. So the axes come to the front, where they are known:
+`argmax(x, axis)` is `argmax(in_front(x, axis), 0)`, and what keeps its axis is put back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinygraph.errors import InvalidArgumentError, ShapeError
+from tinygraph.graph import Node
+from tinygraph.op import Op, as_node, check_dtypes, registry
+from tinygraph.ops.array import ensure_shape, rank
+from tinygraph.spec import UNKNOWN, Shape, Spec, int32
+
+# ---------------------------------------------------------------- the arguments
+
+
+def late_axes(value: Any) -> Node | None:
+    """The axes as a tensor if only a run knows them; None if they are known while building."""
+    if isinstance(value, list | tuple) and any(map(_is_late, value)):
+        value = as_node(value, name="axis")
+    return value if _is_late(value) else None
+
+
+def _is_late(value: Any) -> bool:
+    return isinstance(value, Node) and value.spec.constant is None
+
+
+def late_axis(value: Any) -> Node | None:
+    """One axis as a tensor if only a run knows it; None if it is known while building."""
+    if not _is_late(value):
+        return None
+    if value.shape.ndims not in (None, 0):
+        raise ShapeError(f"axis must be one int, unlike '{value.name}' of shape {value.shape}")
+    return value if value.shape.ndims == 0 else ensure_shape(value, [])
+
+
+# ---------------------------------------------------------------- the order of axes
+
+
+def _places(axes: np.ndarray, count: Any) -> list[int]:
+    """The axes of a tensor with `count` of them as different ints from 0 on."""
+    places = [int(axis) for axis in np.reshape(axes, -1)]
+    for axis in places:
+        if not -count <= axis < count:
+            raise InvalidArgumentError(f"axis {axis} is out of range for a tensor of rank {count}")
+    places = [axis % int(count) for axis in places]
+    if len(set(places)) < len(places):
+        raise InvalidArgumentError(f"axis {np.asarray(axes).tolist()} names an axis twice")
+    return places
+
+
+def _axes_first(axes: np.ndarray, count: Any) -> np.ndarray:
+    first = _places(axes, count)
+    return np.array([*first, *[i for i in range(int(count)) if i not in first]], np.int32)
+
+
+def _axes_back(axis: np.ndarray, count: Any, moved: Any) -> np.ndarray:
+    at, moved = _places(axis, count - moved + 1)[0], int(moved)
+    others = list(range(moved, int(count)))
+    return np.array([*others[:at], *range(moved), *others[at:]], np.int32)
+
+
+def _axes_kept(shape: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    kept = np.array(shape, np.int32)
+    kept[_places(axes, len(kept))] = 1
+    return kept
+
+
+def _order_spec(axes: Spec, count: Spec, *moved: Spec) -> Spec:
+    check_dtypes((axes,), "int")
+    return Spec(Shape.of((None if count.constant is None else int(count.constant),)), int32)
+
+
+def _kept_spec(shape: Spec, axes: Spec) -> Spec:
+    check_dtypes((axes,), "int")
+    return Spec(shape.shape, int32)
+
+
+axes_first = Op(
+    "AxesFirst", _axes_first, _order_spec, (None, None), ("axes", "rank"), dynamic=True,
+    doc="The order of a tensor's axes in which `axes` come first, as a permutation.",
+)  # fmt: skip
+axes_back = Op(
+    "AxesBack", _axes_back, _order_spec, (None, None, None), ("axis", "rank", "moved"),
+    dynamic=True, doc="The order of axes that puts the first `moved` of them where `axis` was.",
+)  # fmt: skip
+axes_kept = Op(
+    "AxesKept", _axes_kept, _kept_spec, (None, None), ("shape", "axes"), dynamic=True,
+    doc="A shape with a dimension of 1 for each of `axes`.",
+)  # fmt: skip
+
+# ---------------------------------------------------------------- the transpose
+
+
+def _ordered_spec(x: Spec, order: Spec) -> Spec:
+    check_dtypes((order,), "int")
+    dims = x.shape.dims
+    if dims is not None:
+        order.shape.merge_with([len(dims)])
+        return Spec(Shape.of((None,) * len(dims)), x.dtype)
+    sizes = order.shape.dims
+    known = sizes is not None and len(sizes) == 1 and sizes[0] is not None
+    return Spec(Shape.of((None,) * sizes[0]) if known else UNKNOWN, x.dtype)  # type: ignore
+
+
+def _in_order(x: Node, order: Node) -> Node | None:
+    known = order.spec.constant
+    if known is None:
+        return None
+    return registry["Transpose"](x, perm=tuple(int(i) for i in known))
+
+
+in_order: Op = Op(
+    "TransposeBy", lambda x, order: x.transpose(tuple(int(i) for i in order)), _ordered_spec,
+    (lambda g, y, x, order: in_order(g, registry["InvertPermutation"](order)), None),
+    ("a", "perm"), view=True, dynamic=True, rewrite=_in_order,
+    doc="The axes in an order that only a run knows.",
+)  # fmt: skip
+
+
+def in_front(x: Node, axes: Node) -> tuple[Node, Node]:
+    """`x` with `axes` as its first ones, and the order that this is."""
+    order = axes_first(axes, rank(x))
+    return in_order(x, order), order
+
+
+def along_front(x: Node, axes: Node, function: Callable[[Node], Node]) -> Node:
+    """`function` of `x` with `axes` as its first ones, all of which the result has again."""
+    front, order = in_front(x, axes)
+    return in_order(function(front), registry["InvertPermutation"](order))
+
+
+def put_back(y: Node, axis: Node, moved: Any = 1) -> Node:
+    """`y` with its first `moved` axes where `axis` of the tensor was that it comes from."""
+    return in_order(y, axes_back(axis, rank(y), moved))

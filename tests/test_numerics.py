@@ -637,6 +637,12 @@ def test_sums_at_indices_of_float16():
     equals(tg.gradients(tg.gather(x, ids), x)[0].eval(), [4096, 0])
     assert tg.cumsum(ones).eval()[-1] == 4096
     assert tg.gradients(tg.cumprod(ones), ones)[0].eval()[0] == 4096
+    assert tg.add_n([np.float16(2048), *[x[0]] * 4]).eval() == 2052
+
+
+def test_linspace_of_float16_counts_beyond_2048():
+    got = tg.linspace(np.float16(0), np.float16(1), 70_000).eval()
+    equals(got, np.linspace(0, 1, 70_000).astype(np.float16))
 
 
 # ---------------------------------------------------------------- accuracy of the error function

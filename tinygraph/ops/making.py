@@ -106,6 +106,8 @@ def _linspace_spec(start: Spec, stop: Spec, num: Spec) -> Spec:
 def _linspace(start: np.ndarray, stop: np.ndarray, num: Any) -> np.ndarray:
     if num <= 0:
         raise InvalidArgumentError(f"Requires num > 0: {num}")
+    if start.dtype == np.float16:  # which has no numbers to count with
+        return np.linspace(float(start), float(stop), int(num)).astype(np.float16)
     return np.linspace(start, stop, int(num), dtype=start.dtype)
 
 

@@ -25,7 +25,7 @@ from tinygraph.ops.elementary import (  # noqa: F401
     sin, sinh, sqrt, square, tan, tanh,
 )  # fmt: skip
 from tinygraph.ops.indexing import add_slice
-from tinygraph.spec import Spec, as_dtype, broadcast, float32, float64
+from tinygraph.spec import Spec, as_dtype, broadcast, float16, float32, float64
 
 Array = np.ndarray
 
@@ -416,6 +416,9 @@ def clip_by_value(
 def _add_n(*inputs: Array, out: Array | None = None) -> Array:
     if len(inputs) == 1:
         return np.positive(inputs[0], out=out)
+    if inputs[0].dtype == np.float16:
+        total = _add_n(inputs[0].astype(np.float32), *inputs[1:])
+        return np.positive(total, out=out, dtype=np.float16, casting="same_kind")
     out = np.asarray(np.add(inputs[0], inputs[1], out=out))
     for x in inputs[2:]:
         np.add(out, x, out=out)
@@ -430,14 +433,14 @@ def _add_n_spec(*inputs: Spec) -> Spec:
 
 
 def _add_n_rewrite(*inputs: Node) -> Node | None:
-    if not all(x.shape.is_fully_defined() for x in inputs):
+    if not all(x.shape.is_fully_defined() for x in inputs) or inputs[0].dtype is float16:
         return None
     return functools.reduce(add, inputs)
 
 
 add_n_op = Op(
     "AddN", _add_n, _add_n_spec, lambda g, y, *inputs: [g] * len(inputs), rewrite=_add_n_rewrite,
-    doc="The sum of tensors of one shape.",
+    doc="The sum of tensors of one shape; float16 adds in float32.",
 )  # fmt: skip
 
 

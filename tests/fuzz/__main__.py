@@ -1,10 +1,15 @@
-"""`python -m tests.fuzz --graphs N --seed S`: random graphs by hand, any number of them."""
+"""`python -m tests.fuzz --graphs N --seed S`: random graphs by hand, any number of them.
+
+`python -m tests.fuzz calls --calls N --seed S`: calls with hostile arguments.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 
+from . import calls
 from .graphs import KINDS, attack
 
 
@@ -28,4 +33,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(calls.main(sys.argv[2:]) if sys.argv[1:2] == ["calls"] else main())

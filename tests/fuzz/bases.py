@@ -28,6 +28,7 @@ LEFT_OUT = {
     "tg.datasets.mnist.download": "reaches for the network",
     "tg.Profile": "is made by Session.profile",
     "tg.viz.plots.optional": "has no arguments",
+    "tg.errors.about_file": "is for those who write files",
     "tg.GraphKeys": "names only",
     "tg.UnconnectedGradients": "names only",
     "tg.testing.Finding": "is made by check_grads",
@@ -36,7 +37,7 @@ LEFT_OUT = {
     "tg.VariableScope": "is made by variable_scope",
 }  # fmt: skip
 
-UNCHECKED = {"add", "of"}  # of Graph and of TensorShape: for those who write ops
+UNCHECKED = {"add", "use_value", "of"}  # of Graph and of TensorShape: for those who write ops
 
 
 @dataclass(frozen=True)
@@ -282,6 +283,14 @@ BY_HAND: dict[str, Callable[[], tuple]] = {
 }  # fmt: skip
 
 
+BY_KEY: dict[str, dict] = {
+    "tg.ConfigProto": {"intra_op_parallelism_threads": 1, "allow_soft_placement": True},
+    "tg.GPUOptions": {"allow_growth": True, "per_process_gpu_memory_fraction": 0.5},
+    "tg.GraphOptions": {"build_cost_model": 1},
+    "tg.OptimizerOptions": {"global_jit_level": 1},
+}
+
+
 def _two(arguments: Callable) -> tuple:
     """Arguments made of x and x * x, with a session for what looks for one."""
     tg.Session().__enter__()
@@ -355,7 +364,8 @@ METHODS: dict[str, dict[str, tuple[Callable, Callable]]] = {
         get_all_collection_keys=NONE, get_collection=lambda: ("mine", "a"), get_name_scope=NONE,
         get_collection_ref=lambda: ("mine",), get_operation_by_name=lambda: ("c",),
         get_operations=NONE, get_tensor_by_name=lambda: ("c:0",), name_scope=lambda: ("scope",),
-        unique_name=lambda: ("c", True), gradient_of=lambda: (x(2),),
+        prevent_feeding=lambda: (x(2),), is_feedable=lambda: (x(2),), gradient_of=lambda: (x(2),),
+        unique_name=lambda: ("c", True),
     ),
     "Session": _owned(
         session, run=_fed, source=_fed, profile=lambda: (*_fed(), ), as_default=NONE, close=NONE,
@@ -397,6 +407,7 @@ METHODS: dict[str, dict[str, tuple[Callable, Callable]]] = {
     "Initializer": _owned(
         lambda: tg.zeros_initializer(), __call__=lambda: ([2, 3], tg.float32, None),
         make=lambda: ([2, 3], tg.float32),
+        part=lambda: ([2, 3], tg.float32, types.SimpleNamespace(full_shape=[2, 3])),
     ),
     "Picture": _owned(lambda: tg.viz.to_dot(graph()), render=lambda: (path() + ".dot",)),
     "Timeline": _owned(
@@ -442,6 +453,8 @@ def every_call() -> dict[str, list[Call]]:
     for name, arguments in BY_HAND.items():
         made = Call(name, functools.partial(_by_hand, public[name], arguments))
         calls.setdefault(name, []).extend([made] * 4)
+    for name, arguments in BY_KEY.items():
+        calls[name] = [Call(name, functools.partial(_by_key, public[name], arguments))]
     for owner, methods in METHODS.items():
         for method, (make, arguments) in methods.items():
             calls[f"{owner}.{method}"] = [_method(owner, make, method, arguments)] * 4
@@ -472,6 +485,10 @@ def _replay(function: Callable, args: list, kwargs: dict, kind: int) -> tuple[Ca
 
 def _by_hand(function: Callable, arguments: Callable) -> tuple[Callable, list, dict]:
     return function, list(arguments()), {}
+
+
+def _by_key(function: Callable, arguments: dict) -> tuple[Callable, list, dict]:
+    return function, [], dict(arguments)
 
 
 def without_a_call() -> Iterator[str]:

@@ -25,15 +25,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import numpy as np
 
 import tinygraph as tg
-from fuzz.bases import Call, every_call
-from fuzz.hostile import hostile
+from tinygraph.graph import _stacks
 from tinygraph.op import _registry
+
+from .bases import Call, every_call
+from .hostile import hostile
 
 SECONDS = 5.0  # for one call, before it counts as hanging
 MEMORY = 2 << 30  # bytes that all calls together may add
@@ -165,7 +164,7 @@ def finding(number: int, seed: int = 0) -> Finding | None:
     same = calls[number % len(calls)]
     call = same[rng.integers(len(same))]
     ops, text = set(_registry), call.name
-    with tg.Graph().as_default(), warnings.catch_warnings(), _silent(), _Caught() as caught:
+    with in_a_graph(), warnings.catch_warnings(), _silent(), _Caught() as caught:
         warnings.simplefilter("error")
         text, function, args, kwargs = _mutated(call, rng)
         with _at_most(SECONDS):
@@ -174,6 +173,19 @@ def finding(number: int, seed: int = 0) -> Finding | None:
         del _registry[name]
     error = caught.error
     return None if error is None or is_documented(error) else Finding(number, text, error)
+
+
+@contextlib.contextmanager
+def in_a_graph() -> Iterator[None]:
+    """A default graph of its own; sessions and graphs that stay open within are left out."""
+    stacks = (_stacks.graphs, _stacks.sessions)
+    depths = [len(stack) for stack in stacks]
+    try:
+        with tg.Graph().as_default():
+            yield
+    finally:
+        for stack, depth in zip(stacks, depths, strict=True):
+            del stack[depth:]
 
 
 class _Caught:
@@ -214,6 +226,7 @@ def confined() -> Iterator[None]:
     """Work in a folder that goes away, with a bound on memory, and leave the sessions as found."""
     import resource
 
+    os.environ["TINYGRAPH_MNIST"] = str(tg.datasets.mnist.SAMPLE)  # not the network
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     folder = os.getcwd()

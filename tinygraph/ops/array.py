@@ -231,6 +231,8 @@ def as_shape(value: Any) -> Any:
         value = [value]
     elif not isinstance(value, Node | np.ndarray):
         value = sequence(value, "shape")
+    elif isinstance(value, np.ndarray) and value.ndim != 1:
+        raise ShapeError(f"a shape is a vector of ints, not of rank {value.ndim}")
     return np.zeros(0, np.int32) if isinstance(value, list) and not value else value
 
 
@@ -398,8 +400,9 @@ def _constant_if_small(shape: Any, number: int, dtype: Any, name: str) -> Node:
     if isinstance(dims, list | tuple):  # TF takes 784 / 2 here, which is a float
         dims = [int(d) if isinstance(d, float) and d.is_integer() else d for d in dims]
     if not isinstance(dims, Node) and all(isinstance(d, int | np.integer) for d in dims):
-        if math.prod(map(int, dims)) < SMALL and min(dims, default=0) >= 0:
-            return const_node(np.full(dims, number, as_dtype(dtype).numpy), name=name)
+        sizes: Any = Shape(dims).as_list()
+        if math.prod(sizes) < SMALL:
+            return const_node(np.full(sizes, number, as_dtype(dtype).numpy), name=name)
     return _filled(dims, number, dtype, name)
 
 

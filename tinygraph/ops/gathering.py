@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import named
+from tinygraph.arguments import integer, named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node
@@ -88,7 +88,7 @@ def gather(
     >>> tg.gather([10, 20, 30], [2, 0, 2]).eval()
     array([30, 10, 30], dtype=int32)
     """
-    if batch_dims:
+    if integer(batch_dims, "batch_dims"):
         raise GraphError("gather does without batch_dims")
     with arguments_of("GatherV2", params, name=name):
         late = late_axis(axis)
@@ -174,7 +174,7 @@ def gather_nd(params: Any, indices: Any, name: str | None = None, batch_dims: in
     >>> tg.gather_nd([[1, 2], [3, 4]], [[0, 1], [1, 0]]).eval()
     array([2, 3], dtype=int32)
     """
-    if batch_dims:
+    if integer(batch_dims, "batch_dims"):
         raise GraphError("gather_nd does without batch_dims")
     return gather_nd_op(params, indices, name=name)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import choice, flag, number, text
+from tinygraph.arguments import choice, flag, number, shown, text
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, check_dtypes
@@ -54,6 +54,8 @@ class Initializer:
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Node:
         found = as_dtype(self.dtype if dtype is None else dtype)
         if partition_info is not None:
+            if not hasattr(partition_info, "full_shape"):
+                raise DTypeError(f"partition_info has no full_shape: {shown(partition_info)}")
             return self.part(shape, found, partition_info)
         return self.make(shape, found)
 

@@ -143,6 +143,8 @@ def parallel_stack(values: Any, name: str = "parallel_stack") -> Node:
 
 # ---------------------------------------------------------------- unstack and split
 
+MOST_PARTS = 1 << 20  # each is a node
+
 
 def _unstacked(x: Spec, num: int, axis: int, i: int) -> Spec:
     dims = x.shape.dims
@@ -183,7 +185,7 @@ def unstack(value: Any, num: int | None = None, axis: Any = 0, name: str = "unst
     with arguments_of(name, value):
         at = static_int(axis, "axis")
         if num is not None:
-            num = integer(num, "num", least=0)
+            num = integer(num, "num", least=0, most=MOST_PARTS)
         else:
             dims = value.shape.dims
             num = None if dims is None else dims[normalize_axis(at, len(dims))]
@@ -291,8 +293,8 @@ def split(
             return _split_late(value, sizes, at, num, name)
         given = static_ints(num_or_size_splits, "num_or_size_splits")
         scalar = _is_scalar(num_or_size_splits)
-        if scalar and given[0] < 1:
-            raise GraphError(f"split makes at least one part, not {given[0]}")
+        if scalar and not 1 <= given[0] <= MOST_PARTS:
+            raise GraphError(f"split makes 1 to {MOST_PARTS} parts, not {given[0]}")
         if num is not None and integer(num, "num") != len(given) and not scalar:
             raise ShapeError(f"num is {num}, but there are {len(given)} sizes, {list(given)}")
         if min(given, default=0) < -1 or given.count(-1) > 1:

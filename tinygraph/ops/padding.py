@@ -240,7 +240,7 @@ def pad(
         return mirror_pad_op(tensor, paddings, mode=kind, name=name)
     if kind != "CONSTANT":
         raise GraphError(f"Unknown padding mode: {mode}; known are CONSTANT, REFLECT, SYMMETRIC")
-    if not isinstance(constant_values, Node) and constant_values == 0:
+    if isinstance(constant_values, int | float | np.number) and constant_values == 0:
         return pad_op(tensor, paddings, name=name)
     tensor = as_node(tensor, name="tensor")
     value = as_node(constant_values, tensor.dtype, name="constant_values", graph=tensor.graph)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from tinygraph.arguments import called, expect, flag, function, shown, text
+from tinygraph.arguments import called, expect, flag, function, sequence, shown, text
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Graph, GraphKeys, get_default_graph
 from tinygraph.op import first_node
@@ -240,7 +240,8 @@ def get_local_variable(
     >>> tg.get_local_variable("count", [], dtype=tg.int32) in tg.local_variables()
     True
     """
-    keys = [*([] if collections is None else collections), GraphKeys.LOCAL_VARIABLES]
+    keys = [] if collections is None else sequence(collections, "collections")
+    keys.append(GraphKeys.LOCAL_VARIABLES)
     return get_variable(
         name, shape, dtype, initializer, regularizer, trainable=False, collections=keys, **arguments
     )

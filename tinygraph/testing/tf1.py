@@ -103,6 +103,8 @@ def _jacobians(
     for node in (x, y):
         if not expect(node, Node, "x and y", "tensors").dtype.is_floating:
             raise DTypeError(f"'{node.name}' is {node.dtype.name}; gradients need floats")
+    x.shape.assert_is_compatible_with(dims)
+    y.shape.assert_is_compatible_with(y_dims)
     if start is None:
         start = np.random.random_sample(dims)  # noqa: NPY002 (TF1 programs seed np.random)
     start = to_array(start, x.dtype)

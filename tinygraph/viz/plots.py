@@ -317,9 +317,9 @@ def _figure(width: float, height: float, title: str | None) -> Figure:
     return figure
 
 
-def _words(text: str, longest: int = LONGEST) -> str:
+def _words(text: Any, longest: int = LONGEST) -> str:
     """Text as a figure can show it."""
-    return shortened(allowed(text), longest)
+    return shortened(allowed(str(text)), longest)
 
 
 def _check_runs(runs: Mapping[str, Run]) -> None:

@@ -556,6 +556,32 @@ def test_an_interrupt_at_any_bytecode_leaves_variables_whole(sizes):
     assert seen == {0, 1}
 
 
+def test_compiling_prints_no_array():
+    """NumPy keeps book of the arrays that it prints, in which an interrupt leaves an entry."""
+    x = tg.placeholder(tg.float32, [None, 2])
+    y = tg.reduce_sum(x * [0.1, 0.2] + 0.3, axis=0) / 7.0
+    printed = []
+
+    def profile(frame, event, _):
+        if event == "call" and frame.f_code.co_filename.endswith("arrayprint.py"):
+            printed.append(frame.f_code.co_name)
+
+    sys.setprofile(profile)
+    try:
+        tg.Session().run([y, tg.gradients(y, x)], {x: [[1.0, 2.0]]})
+    finally:
+        sys.setprofile(None)
+    assert not {"wrapper", "array2string"} & set(printed)
+
+
+def test_numpys_legacy_printing_changes_no_number():
+    x = tg.placeholder(tg.float64, [])
+    third = np.float64(1.0) / 3.0
+    y = tg.pad(tg.stack([x * third]), [[1, 0]], constant_values=third)
+    with np.printoptions(legacy="1.13", precision=2):
+        assert tg.Session().run(y, {x: 1.0}).tolist() == [third, third]
+
+
 # ---------------------------------------------------------------- long programs
 
 

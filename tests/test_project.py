@@ -22,6 +22,7 @@ LAYERS = """
     errors
     console
     arguments
+    interrupts
     spec
     origin
     known

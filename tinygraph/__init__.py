@@ -9,14 +9,16 @@ Build a graph of placeholders, variables and ops, ask for gradients as more grap
 [np.float32(9.0), np.float32(6.0)]
 """
 
+import gc as _gc
 import importlib
 
 from tinygraph import pickling as _pickling
-from tinygraph.graph import collector_paused as _collector_paused
 
 __version__ = "0.1.0"
 
-with _collector_paused():  # all that the imports make stays
+_collecting = _gc.isenabled()
+try:
+    _gc.disable()  # all that the imports make stays
     from tinygraph import errors
     from tinygraph.spec import (
         DType, Dimension, Shape as TensorShape, as_dtype, bool_ as bool,
@@ -97,6 +99,9 @@ with _collector_paused():  # all that the imports make stays
     from tinygraph.gradients import UnconnectedGradients, gradients
     from tinygraph.session import InteractiveSession, Session
     from tinygraph import initializers, linalg, math, nn, random
+finally:
+    if _collecting:
+        _gc.enable()
 
 newaxis = None
 

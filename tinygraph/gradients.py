@@ -7,7 +7,8 @@ from typing import Any
 
 from tinygraph.arguments import choice, shown
 from tinygraph.errors import DTypeError, GraphError, ShapeError
-from tinygraph.graph import Graph, Node, Operation, ancestors, collector_paused
+from tinygraph.graph import Graph, Node, Operation, ancestors
+from tinygraph.interrupts import collector_paused
 from tinygraph.op import as_node, registry
 from tinygraph.ops.array import ones_like, zeros_like
 from tinygraph.ops.reduce import sum_like
@@ -65,12 +66,15 @@ def gradients(
     graph = ys[0].graph
     for node in (*ys, *xs):
         graph.as_graph_element(node)
-    with collector_paused(), graph.as_default(), graph.name_scope(name):
-        arriving = _initial(ys, grad_ys)
-        totals = _backward(graph, arriving, xs, stops)
-        if unconnected_gradients == UnconnectedGradients.ZERO:
-            return [zeros_like(x) if totals.get(x) is None else totals[x] for x in xs]
-        return [totals.get(x) for x in xs]
+
+    def build() -> list[Node | None]:
+        with graph.as_default(), graph.name_scope(name):
+            totals = _backward(graph, _initial(ys, grad_ys), xs, stops)
+            if unconnected_gradients == UnconnectedGradients.ZERO:
+                return [zeros_like(x) if totals.get(x) is None else totals[x] for x in xs]
+            return [totals.get(x) for x in xs]
+
+    return collector_paused(build)
 
 
 def _backward(

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import gc
 import re
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tinygraph.arguments import expect, flag, key as key_of, sequence, shown
 import numpy as np
 
+from tinygraph.arguments import expect, flag, key as key_of, sequence, shown
+from tinygraph.arguments import expect, key as key_of, sequence, shown
 from tinygraph.errors import (
     DTypeError, FinalizedError, GraphError, NotFoundError, SymbolicError,
 )  # fmt: skip
+from tinygraph.interrupts import Block, Places, Stack, block
 from tinygraph.known import BuiltWith
 from tinygraph.origin import close_names, place, user_line
 from tinygraph.spec import DType, Shape, Spec
@@ -217,6 +218,18 @@ class GraphKeys:
     BIASES = "biases"
 
 
+class Context(NamedTuple):
+    """What `with` blocks say about the nodes that are made within them."""
+
+    scope: str = ""
+    controls: tuple[Node, ...] = ()
+    forward: Node | None = None  # the node whose gradient is built
+    variable_scope: Any = None  # ops/variable_scope.py's; None is the outermost
+
+
+_OUTSIDE = Context()
+
+
 class Graph:
     """Nodes in the order of their making, which is a topological order: inputs come first.
 
@@ -233,13 +246,11 @@ class Graph:
     def __init__(self):
         self.nodes: list[Node] = []
         self.seed: int | None = None
-        self.variable_scope: Any = None  # ops/variable_scope.py keeps get_variable's scope here
+        self.variable_store: Any = None  # ops/variable_scope.py keeps get_variable's variables here
         self.finalized = False
         self._by_name: dict[str, Node] = {}
         self._names_in_use: dict[str, int] = {}
-        self._scope = ""
-        self._controls: tuple[Node, ...] = ()
-        self._forward: Node | None = None
+        self._blocks = Stack(_OUTSIDE)
         self.built_with = BuiltWith()
         self._collections: dict[str, list] = {}
 
@@ -250,13 +261,12 @@ class Graph:
         node = new_node(kind, inputs, attrs, spec)
         node.graph = self
         node.id = len(self.nodes)
-        node.op_name = op_name = self.unique_name(name)
+        scope, node.control_inputs, node.forward, _ = self._blocks.current()
+        node.op_name = op_name = self._unique(name, scope, True)
         if op_name in self._by_name:  # which only a name that ends with "/" can lead to
             there = self._by_name[op_name].where
             raise GraphError(f"Duplicate node name in graph: '{op_name}' (first made at {there})")
-        node.control_inputs = self._controls
         node.origin = user_line()
-        node.forward = self._forward
         self._by_name[op_name] = node
         self.nodes.append(node)
         for x in () if kind.broadcasts else inputs:
@@ -267,17 +277,25 @@ class Graph:
 
     # ---------------------------------------------------------------- names
 
+    @property
+    def context(self) -> Context:
+        """What the open `with` blocks say about the nodes that are made now."""
+        return self._blocks.current()
+
     def unique_name(self, name: str, mark_as_used: bool = True) -> str:
         """`name` in the current scope, made unique as TF1 does: `a`, `a_1`, `a_2`.
 
         A name that ends with "/" is a scope's own and stays as it is.
         """
+        return self._unique(name, self.context.scope, mark_as_used)
+
+    def _unique(self, name: str, scope: str, mark_as_used: bool) -> str:
         if not isinstance(name, str):
             raise DTypeError(f"name must be a string, not {shown(name)}")
         if name.endswith("/"):
             return _checked_name(name, _VALID_NAME)[:-1]
-        _checked_name(name, _VALID_IN_SCOPE if self._scope else _VALID_NAME)
-        full = f"{self._scope}/{name}" if self._scope else name
+        _checked_name(name, _VALID_IN_SCOPE if scope else _VALID_NAME)
+        full = f"{scope}/{name}" if scope else name
         mark_as_used = mark_as_used is True or flag(mark_as_used, "mark_as_used")
         key = full.lower()  # TF1 treats names as equal that differ in case only
         count = self._names_in_use.get(key, 0)
@@ -294,19 +312,23 @@ class Graph:
             full = f"{full}_{count - 1}"
         return full
 
-    @contextmanager
-    def name_scope(self, name: str | None) -> Iterator[str]:
+    def name_scope(self, name: str | None) -> Block:
         """Prefix the names made inside; "a/" re-enters scope a, None or "" goes to the top."""
-        before = self._scope
+        return block(partial(self.begin_scope, name))
+
+    def begin_scope(self, name: str | None) -> tuple[str, Places]:
         expect(name, str | None, "name", "a string or None")
-        self._scope = self.unique_name(name) if name else ""
-        try:
-            yield self._scope + "/" if self._scope else ""
-        finally:
-            self._scope = before
+        outer, controls, forward, variables = self._blocks.current()
+        scope = self._unique(name, outer, True) if name else ""
+        context = Context(scope, controls, forward, variables)
+        return scope + "/" if scope else "", self.places(context)
 
     def get_name_scope(self) -> str:
-        return self._scope
+        return self.context.scope
+
+    def places(self, context: Context, undo: Callable | None = None) -> Places:
+        """For a block in which that is the context, and after which `undo` is called."""
+        return ((self._blocks, context, undo),)
 
     def get_operation_by_name(self, name: str) -> Operation:
         """The operation called `name`; KeyError when there is none."""
@@ -375,34 +397,32 @@ class Graph:
 
     # ---------------------------------------------------------------- control and gradients
 
-    @contextmanager
-    def control_dependencies(self, control_inputs: Iterable | None) -> Iterator[None]:
+    def control_dependencies(self, control_inputs: Iterable | None) -> Block:
         """Make the nodes made inside run after `control_inputs`; None lifts the outer blocks."""
-        before = self._controls
+        return block(partial(self._begin_dependencies, control_inputs))
+
+    def _begin_dependencies(self, control_inputs: Iterable | None) -> tuple[None, Places]:
         if isinstance(control_inputs, Node | Operation):
             raise DTypeError(f"control_inputs is a list, such as [x], not {control_inputs!r}")
+        scope, controls, forward, variables = self._blocks.current()
         if control_inputs is None:
-            self._controls = ()
+            controls = ()
         else:
             items = sequence(control_inputs, "control_inputs")
             added = [self.as_graph_element(item) for item in items]
             nodes = [item.node if isinstance(item, Operation) else item for item in added]
-            self._controls = tuple(dict.fromkeys((*before, *nodes)))
-        try:
-            yield
-        finally:
-            self._controls = before
+            controls = tuple(dict.fromkeys((*controls, *nodes)))
+        return None, self.places(Context(scope, controls, forward, variables))
 
-    @contextmanager
-    def gradient_of(self, node: Node) -> Iterator[None]:
+    def gradient_of(self, node: Node) -> Block:
         """Mark the nodes made inside as the gradient of `node`, under its name."""
+        return block(partial(self._begin_gradient, node))
+
+    def _begin_gradient(self, node: Node) -> tuple[None, Places]:
         expect(node, Node, "node", "a tensor")
-        before, self._forward = self._forward, node
-        try:
-            with self.name_scope(node.op_name + "_grad"):
-                yield
-        finally:
-            self._forward = before
+        outer, controls, _, variables = self._blocks.current()
+        scope = self._unique(node.op_name + "_grad", outer, True)
+        return None, self.places(Context(scope, controls, node, variables))
 
     # ---------------------------------------------------------------- collections
 
@@ -436,9 +456,9 @@ class Graph:
 
     # ---------------------------------------------------------------- the default graph
 
-    def as_default(self):
+    def as_default(self) -> Block:
         """Make this the default graph within a `with` block."""
-        return pushed(_stacks.graphs, self)
+        return _stacks.graphs.pushed(self)
 
     def finalize(self) -> None:
         """Forbid further nodes: what makes nodes in a training loop then fails at its line."""
@@ -462,19 +482,6 @@ def new_node(kind, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:
     return node
 
 
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Without Python's cyclic garbage collector, for work that makes many objects to keep.
-
-    It would look at all of them again and again: half of the time for a graph of 100,000 nodes.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def ancestors(roots: Iterable[Node], stop: Any = ()) -> list[Node]:
@@ -499,25 +506,12 @@ class _Stacks(threading.local):
     """The default graphs and sessions of each thread: the only mutable module state."""
 
     def __init__(self):
-        self.graphs: list[Graph] = []
-        self.sessions: list = []
+        self.graphs = Stack()
+        self.sessions = Stack()
 
 
 _stacks = _Stacks()
 _global_graph = [Graph()]
-
-
-@contextmanager
-def pushed(stack: list, item: Any) -> Iterator[Any]:
-    """`item` on top of `stack` within a `with` block, also when blocks are left out of order."""
-    stack.append(item)
-    try:
-        yield item
-    finally:
-        for i in reversed(range(len(stack))):
-            if stack[i] is item:
-                del stack[i]
-                break
 
 
 def get_default_graph() -> Graph:
@@ -526,7 +520,7 @@ def get_default_graph() -> Graph:
     >>> tg.constant(1.0).graph is tg.get_default_graph()
     True
     """
-    return _stacks.graphs[-1] if _stacks.graphs else _global_graph[0]
+    return _stacks.graphs.current() or _global_graph[0]
 
 
 def reset_default_graph() -> None:
@@ -536,7 +530,7 @@ def reset_default_graph() -> None:
     ...     tg.reset_default_graph()
     ...     return len(tg.get_default_graph().nodes)
     """
-    if _stacks.graphs:
+    if _stacks.graphs.current() is not None:
         raise GraphError("reset_default_graph() does not work inside a `with graph.as_default()`")
     _global_graph[0] = Graph()
 
@@ -548,10 +542,14 @@ def get_default_session():
     ...     tg.get_default_session() is sess
     True
     """
-    return _stacks.sessions[-1] if _stacks.sessions else None
+    return _stacks.sessions.current()
 
 
-def session_stack() -> list:
+def graph_stack() -> Stack:
+    return _stacks.graphs
+
+
+def session_stack() -> Stack:
     return _stacks.sessions
 
 
@@ -584,15 +582,15 @@ def name_scope(name: str | None, default_name: str | None = None, values: Iterab
     if name is None and default_name is None and values:
         raise GraphError("name_scope needs a name or a default_name")
     graph = next((v.graph for v in values if isinstance(v, Node)), get_default_graph())
-    scope = graph.name_scope(default_name if name is None else name)
-    return scope if graph is get_default_graph() else _within(graph, scope)
+    name = default_name if name is None else name
+    if graph is get_default_graph():
+        return graph.name_scope(name)
 
+    def begin() -> tuple[str, Places]:
+        scope, places = graph.begin_scope(name)
+        return scope, ((_stacks.graphs, graph, None), *places)
 
-@contextmanager
-def _within(graph: Graph, scope: Any) -> Iterator[str]:
-    """`scope` of a graph that is the default one meanwhile."""
-    with graph.as_default(), scope as name:
-        yield name
+    return block(begin)
 
 
 def control_dependencies(control_inputs: Iterable | None):

@@ -16,6 +16,7 @@ from tinygraph.errors import (
     TinygraphError,
 )  # fmt: skip
 from tinygraph.graph import Graph, Node, Operation, get_default_graph
+from tinygraph.interrupts import quietly
 from tinygraph.spec import (
     MAX_RANK, SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, bool_, broadcast, float32,
     no_memory, normalize_axis, shape_array, to_array,
@@ -238,8 +239,7 @@ class Op:
         partial = any(s.constant is None for s in specs)
         arrays = [s.value.astype(object) if partial else s.value for s in specs]  # type: ignore
         try:
-            with np.errstate(all="ignore"):
-                value = np.asarray(self.kernel(*arrays, **attrs))
+            value = np.asarray(quietly(self.kernel, *arrays, **attrs))
         except (TypeError, ValueError, IndexError, ArithmeticError, TinygraphError):
             return None  # None has no arithmetic: the unknown stays unknown
         if value.dtype == object and None not in value.flat:

@@ -13,9 +13,6 @@ import numpy as np
 from tinygraph.errors import GraphError
 from tinygraph.graph import Graph, Node, Operation
 
-BLOCKS = {"_scope", "_controls", "_forward"}  # what open `with` blocks set; a copy starts outside
-
-
 def _slots(graph: Graph) -> dict[type[Node], list[str]]:
     """By class what there is to keep of a node; its place in the graph is that of its row."""
     left_out = ("graph", "id", "origin", "__weakref__")
@@ -43,7 +40,8 @@ def _blank_graph(node_classes: list[type[Node]]) -> Graph:
 
 
 def _reduce_graph(graph: Graph) -> tuple:
-    fields = {k: v for k, v in vars(graph).items() if k != "nodes" and k not in BLOCKS}
+    left_out = ("nodes", "_blocks")  # a copy starts outside of all `with` blocks
+    fields = {k: v for k, v in vars(graph).items() if k not in left_out}
     slots = _slots(graph)
     rows = [_row(node, slots[type(node)]) for node in graph.nodes]
     return _blank_graph, ([type(node) for node in graph.nodes],), (fields, rows)

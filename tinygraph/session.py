@@ -22,8 +22,9 @@ from tinygraph.errors import (
     NotFoundError, ShapeError, TinygraphError,
 )  # fmt: skip
 from tinygraph.graph import (
-    Graph, Node, Operation, ancestors, get_default_graph, pushed, session_stack,
+    Graph, Node, Operation, ancestors, get_default_graph, graph_stack, session_stack,
 )  # fmt: skip
+from tinygraph.interrupts import Block, block
 from tinygraph.ops.loop import numba
 from tinygraph.origin import close_names, warn
 from tinygraph.spec import Shape, Spec, to_array
@@ -147,7 +148,7 @@ class Session:
         self._orders: dict[tuple, tuple] = {}  # fetches and feeds in any order -> a plan's key
         self._lock = threading.RLock()
         self._is_held = self._lock._is_owned  # type: ignore[attr-defined]  # by this thread
-        self._contexts: list = []
+        self._blocks: list[Block] = []  # as which the session was entered
         self._closed = False
         self._graph_size = len(self.graph.nodes)
         self._growths, self._grown_at, self._warned = 0, "", False
@@ -473,19 +474,26 @@ class Session:
 
     def as_default(self):
         """Make this the default session, for `eval` and `run`, within a `with` block."""
-        return pushed(session_stack(), self)
+        return session_stack().pushed(self)
 
     def __enter__(self) -> Session:
-        context = [self.graph.as_default(), self.as_default()]
-        for manager in context:
-            manager.__enter__()
-        self._contexts.append(context)
-        return self
+        places = (graph_stack(), self.graph, None), (session_stack(), self, None)
+        entered = block(lambda: (self, places))
+        entered.__enter__()
+        try:
+            self._blocks.append(entered)
+            return self
+        except BaseException:
+            entered.release()
+            raise
 
     def __exit__(self, *exc_info: Any) -> None:
-        for manager in reversed(self._contexts.pop()):
-            manager.__exit__(*exc_info)
-        self.close()
+        try:
+            self.close()
+        finally:
+            entered = self._blocks[-1]
+            del self._blocks[-1]
+            entered.release()
 
     def _load(self, variable: Any, value: Any) -> None:
         """Give a variable a value: `variable.load(value, session)`."""
@@ -551,12 +559,16 @@ class InteractiveSession(Session):
 
     def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None, **options):
         super().__init__(target, graph, config, **options)
-        self._context = self.as_default()
-        self._context.__enter__()
+        self._block: Block | None = self.as_default()
+        self._block.__enter__()
 
     def close(self) -> None:
-        super().close()
-        self._context.__exit__(None, None, None)
+        try:
+            super().close()
+        finally:
+            if self._block is not None and self._block._is_owned():
+                self._block.release()
+            self._block = None  # in another thread the block is left because nothing holds it
 
 
 def _mapping(fetch: Mapping, items: list, values) -> Mapping:

@@ -13,6 +13,7 @@ from tinygraph.arguments import integer, sequence, shown, text
 from tinygraph.errors import (
     DTypeError, InvalidArgumentError, OutOfRangeError, ResourceExhaustedError, ShapeError,
 )  # fmt: skip
+from tinygraph.interrupts import quietly
 
 
 def _limits(dtype: np.dtype) -> tuple[Any, Any]:
@@ -532,8 +533,7 @@ def _checked_cast(array: np.ndarray, dtype: DType) -> np.ndarray:
         if low < dtype.min or high > dtype.max:
             bad = low if low < dtype.min else high
             raise InvalidArgumentError(f"{bad} is out of the range of {dtype.name}")
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        cast = np.ascontiguousarray(array, dtype=target).reshape(array.shape)
+    cast = quietly(np.ascontiguousarray, array, dtype=target).reshape(array.shape)
     if target.kind == "b" or source.kind == "f" and target.kind != "f":
         changed = array[cast != array]
         if changed.size:

@@ -46,14 +46,14 @@ FEED = np.arange(6.0, dtype=np.float32).reshape(2, 3) - 2.5
 
 def state(graph: tg.Graph) -> dict[str, Any]:
     """What building and running may change for a while, by what to call it."""
-    store = graph.variable_scope
+    context = graph.context
     return {
-        "the default graphs": [id(g) for g in (*_stacks.graphs, *_global_graph)],
-        "the default sessions": [id(s) for s in session_stack()],
-        "the name scope": graph.get_name_scope(),
-        "the variable scope": "" if store is None else store.scope.name,
-        "the control dependencies": [node.name for node in graph._controls],
-        "whose gradient is built": None if graph._forward is None else graph._forward.name,
+        "the default graphs": [*map(id, (*_stacks.graphs.open_items(), *_global_graph))],
+        "the default sessions": [*map(id, session_stack().open_items())],
+        "the name scope": context.scope,
+        "the variable scope": context.variable_scope,
+        "the control dependencies": context.controls,
+        "whose gradient is built": context.forward,
         "np.errstate": (np.geterr(), np.geterrcall()),
         "NumPy's printing options": np.get_printoptions(),
         "the arrays that NumPy is printing": [set(cell) for cell in _being_printed()],
@@ -367,8 +367,7 @@ def _reset(before: dict[str, Any], graph: tg.Graph) -> None:
     np.set_printoptions(**before["NumPy's printing options"])
     for running in _being_printed():
         running.clear()
-    _stacks.graphs.clear()
-    session_stack().clear()
+    _stacks.__init__()
 
 
 def attack(name: str, moments: int, signals: int, seed: int, **options: Any) -> Attack:

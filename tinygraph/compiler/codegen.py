@@ -240,12 +240,15 @@ class Code:
         if value is not self.program.trace.user_node[node].attrs.get("value"):
             self.bytes += value.nbytes
         is_number = value.ndim == 0 and value.dtype.kind in "iuf"
-        number, dtype = str(value), numpy_name(node.spec.dtype)
-        wish = "k" + number.removesuffix(".0").replace("-", "_minus_").replace("+", "")
-        name = self._bind(wish if is_number else "c#", value)
+        dtype = numpy_name(node.spec.dtype)
         if is_number:
-            spelled = number.replace("inf", "np.inf").replace("nan", "np.nan")
-            text = f"{name} = np.array({spelled}, {dtype})"
+            number = array_literal(value)
+            wish = number.removesuffix(".0").replace("-", "_minus_").replace("np.", "")
+            name = self._bind("k" + wish.replace("+", ""), value)
+        else:
+            name = self._bind("c#", value)
+        if is_number:
+            text = f"{name} = np.array({number}, {dtype})"
         elif 0 < value.size <= SPELLED_OUT and np.isfinite(value).all():
             text = f"{name} = np.array({value.tolist()}, {dtype})"
         elif value.size and (value == 1).all():

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygraph.compiler.rewrite import Program
 from tinygraph.graph import Node
+from tinygraph.interrupts import quietly
 from tinygraph.op import constant
 from tinygraph.ops.accumulate import is_moderate
 from tinygraph.spec import float32, float64
@@ -84,8 +85,7 @@ def _multiple(node: Node) -> tuple[float, Node] | None:
             if number is not None and number.ndim == 0:
                 of_one = [number, number]
                 of_one[i] = np.ones_like(number)
-                with np.errstate(all="ignore"):
-                    factor = float(node.kind.kernel(*of_one))  # type: ignore[misc]
+                factor = float(quietly(node.kind.kernel, *of_one))
                 return (factor, node.inputs[i]) if is_moderate(factor) else None
     return None
 

@@ -21,7 +21,8 @@ from tinygraph.compiler.threads import Threads
 from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError,
 )  # fmt: skip
-from tinygraph.graph import Node, collector_paused
+from tinygraph.graph import Node
+from tinygraph.interrupts import ERROR_STATE, IGNORE, collector_paused, quietly
 from tinygraph.spec import Spec, no_memory
 
 if TYPE_CHECKING:
@@ -57,11 +58,14 @@ class Plan:
         self.step = around(code.namespace.pop("step"))  # so that the plan is in no cycle
 
     def __call__(self, variables: Any, *feeds: np.ndarray) -> tuple:
+        before = ERROR_STATE.get()
         try:
-            with np.errstate(all="ignore"):  # as in TF, 1/0 is inf without a warning
-                return self.step(variables, *feeds)
+            ERROR_STATE.set(IGNORE)  # as in TF, 1/0 is inf without a warning
+            return self.step(variables, *feeds)
         except Exception as error:  # noqa: BLE001  (raised again, with the node that it was)
             self._explain(error)
+        finally:
+            ERROR_STATE.set(before)
 
     @cached_property
     def clocked(self) -> Clocked:
@@ -72,8 +76,7 @@ class Plan:
     def recorded(self, variables: Any, *feeds: np.ndarray) -> tuple[tuple, Recording]:
         """What a call returns, and when each line of the program ran."""
         try:
-            with np.errstate(all="ignore"):
-                return self._around(self.clocked.run)(variables, *feeds)
+            return quietly(self._around(self.clocked.run), variables, *feeds)
         except Exception as error:  # noqa: BLE001  (as in a call)
             self._explain(error)
 
@@ -120,7 +123,8 @@ def compile_plan(
     threads: Threads,
 ) -> Plan:
     """Compile what `fetches` and `targets` need, for feeds of these specs; return the fetches."""
-    with collector_paused():
+
+    def build() -> Plan:
         program = threads.fixed(lower)(fetches, targets, feeds, passes)  # it folds products too
         for name, transform in (("scale", gather_scales), ("fuse", fuse), ("loops", make_loops)):
             if name in passes:
@@ -128,3 +132,5 @@ def compile_plan(
         choice = threads.choose(program)
         code = Code(program, plan_memory(program), state_of, choice.remark)
         return Plan(program, code, choice.around)
+
+    return collector_paused(build)

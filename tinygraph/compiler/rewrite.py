@@ -20,6 +20,7 @@ import numpy as np
 
 from tinygraph.errors import InvalidArgumentError, OverwrittenUpdateWarning, TinygraphError
 from tinygraph.graph import Graph, Node, ancestors, new_node
+from tinygraph.interrupts import quietly
 from tinygraph.op import Op, Rule, argument, const, fits, may_not_fit, repeated
 from tinygraph.ops.array import ensure_shape
 from tinygraph.origin import warn
@@ -72,12 +73,13 @@ class Trace(Graph):
         if kind is const:
             value = attrs["value"]
             return (kind, value.dtype, value.shape, value.tobytes()) if value.size <= 1024 else None
+        items = tuple(attrs.items())
         try:
-            key = (kind, inputs, tuple(attrs.items()), repr(attrs) if attrs else "")
-            hash(key)
+            hash(items)
+            text = repr(attrs) if attrs else ""
         except Exception:  # noqa: BLE001  (of a user's op, an attribute without a hash or a text)
             return None
-        return key
+        return kind, inputs, items, text
 
     def _simpler(self, kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node | None:
         if kind is const or kind.stateful:
@@ -109,8 +111,7 @@ class Trace(Graph):
         if size is None or size * spec.dtype.size > FOLD_LIMIT or kind.repeats:
             return None
         try:
-            with np.errstate(all="ignore"):
-                value = kind.kernel(*arrays, **attrs)  # type: ignore[misc]
+            value = quietly(kind.kernel, *arrays, **attrs)  # type: ignore[arg-type]
         except Exception:  # noqa: BLE001  (the run will raise it, and name the node)
             return None
         value = np.array(value)
@@ -132,8 +133,7 @@ def call_kernel(node: Node, arrays: list[Any], **options: Any) -> np.ndarray:
     """What the node's kernel makes of `arrays`; `options` are its `out` and `state`."""
     static = node.kind.static
     operands = [as_static(x) if i in static else x for i, x in enumerate(arrays)]
-    with np.errstate(all="ignore"):
-        result = node.kind.kernel(*operands, **options, **node.attrs)
+    result = quietly(node.kind.kernel, *operands, **options, **node.attrs)
     return np.asarray(result, order="K" if node.kind.view else "C")  # as an `out` would be
 
 

@@ -64,14 +64,24 @@ def literal(value: Any) -> str | None:
 
 def array_literal(value: np.ndarray) -> str:
     """A known value, with the digits of its own type: 0.9 for the float32 that is next to it."""
-    own = value.astype(str).astype(float) if value.dtype.kind == "f" else value
-    text = literal(_tuples(own.tolist()))
+    text = literal(_own_digits(value.tolist(), value.dtype))
     assert text is not None, value
     return text
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(x) for x in value) if isinstance(value, list) else value
+def _own_digits(value: Any, dtype: np.dtype) -> Any:
+    if isinstance(value, list):
+        return tuple(_own_digits(x, dtype) for x in value)
+    return own_digits(value, dtype) if dtype.kind == "f" else value
+
+
+def own_digits(number: float, dtype: np.dtype) -> float:
+    """The float with the fewest digits that is `number` in this dtype.
+
+    NumPy's `str` would give them too. But it keeps book of the arrays that it prints, in which an
+    interrupt leaves an entry, and it leaves out digits where a user has set its legacy mode.
+    """
+    return float(np.format_float_scientific(dtype.type(number)))
 
 
 def numpy_name(dtype: DType) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tinygraph.arguments import called, expect, flag, function, sequence, shown, text
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Graph, GraphKeys, get_default_graph
+from tinygraph.interrupts import Block, Places, block
 from tinygraph.op import first_node
 from tinygraph.ops.initializers import glorot_uniform_initializer, zeros_initializer
 from tinygraph.ops.state import Variable
@@ -68,10 +69,7 @@ class VariableStore:
     def __init__(self):
         self.variables: dict[str, Variable] = {}
         self.opened: dict[str, int] = {}
-        self.scope = VariableScope("")
-
-    def __getstate__(self) -> dict[str, Any]:  # a copy starts outside of all blocks
-        return vars(self) | {"scope": VariableScope("")}
+        self.outermost = VariableScope("")
 
     def unique(self, name: str) -> str:
         """`name`, or `name_1`, ..., whichever no variable scope has had yet."""
@@ -88,15 +86,14 @@ class VariableStore:
 
 
 def _store(graph: Graph) -> VariableStore:
-    if graph.variable_scope is None:
-        graph.variable_scope = VariableStore()
-    return graph.variable_scope
+    if graph.variable_store is None:
+        graph.variable_store = VariableStore()
+    return graph.variable_store
 
 
-def _within(graph: Graph) -> str:
-    """The current name scope, as entering it gives it: "a/", or "" at the top."""
-    scope = graph.get_name_scope()
-    return f"{scope}/" if scope else ""
+def _scope(graph: Graph) -> VariableScope:
+    """The current variable scope."""
+    return graph.context.variable_scope or _store(graph).outermost
 
 
 def get_variable_scope() -> VariableScope:
@@ -106,17 +103,16 @@ def get_variable_scope() -> VariableScope:
     ...     print(tg.get_variable_scope().name)
     layer
     """
-    return _store(get_default_graph()).scope
+    return _scope(get_default_graph())
 
 
-@contextmanager
 def variable_scope(
     name_or_scope: Any, default_name: str | None = None, values: Any = None,
     initializer: Any = None, regularizer: Callable | None = None, caching_device: Any = None,
     partitioner: Any = None, custom_getter: Any = None, reuse: Any = None, dtype: Any = None,
     use_resource: Any = None, constraint: Callable | None = None,
     auxiliary_name_scope: bool = True,
-) -> Iterator[VariableScope]:  # fmt: skip
+) -> Block:  # fmt: skip
     """A `with` block that prefixes the names of variables and ops (TF: `tf.variable_scope`).
 
     A scope that is entered again gives the ops new names ("vs_1/...") but the variables the same
@@ -131,15 +127,26 @@ def variable_scope(
     """
     if any(x is not None for x in (caching_device, partitioner, custom_getter)):
         raise GraphError("caching_device, partitioner and custom_getter are not supported")
-    graph = get_default_graph()
-    store = _store(graph)
-    outer = store.scope
-    prefix = f"{outer.name}/" if outer.name else ""
     if name_or_scope is None and default_name is None:
         raise GraphError("variable_scope needs a name_or_scope or a default_name")
     expect(default_name, str | None, "default_name", "a string")
     if not (reuse is None or isinstance(reuse, bool | Reuse)):
         raise GraphError(f"reuse must be True, False, None or tg.AUTO_REUSE, not {shown(reuse)}")
+    defaults = {"initializer": initializer, "regularizer": regularizer, "constraint": constraint,
+                "dtype": None if dtype is None else as_dtype(dtype)}  # fmt: skip
+    given = {key: value for key, value in defaults.items() if value is not None}
+    has_names = flag(auxiliary_name_scope, "auxiliary_name_scope")
+    graph = get_default_graph()
+    return block(partial(_begin, graph, name_or_scope, default_name, given, reuse, has_names))
+
+
+def _begin(
+    graph: Graph, name_or_scope: Any, default_name: str | None, given: dict[str, Any], reuse: Any,
+    has_names: bool,
+) -> tuple[VariableScope, Places]:  # fmt: skip
+    """A new variable scope, and what counts in its block."""
+    store, outer = _store(graph), _scope(graph)
+    prefix = f"{outer.name}/" if outer.name else ""
     is_scope = isinstance(name_or_scope, VariableScope)
     if is_scope:
         name, inherited = name_or_scope.name, name_or_scope
@@ -150,26 +157,21 @@ def variable_scope(
         name, inherited, label = store.unique(f"{prefix}{default_name}"), outer, default_name
     else:
         raise DTypeError(f"name_or_scope is a string or a VariableScope, not {name_or_scope!r}")
-    defaults = {"initializer": initializer, "regularizer": regularizer, "constraint": constraint,
-                "dtype": None if dtype is None else as_dtype(dtype)}  # fmt: skip
-    given = {key: value for key, value in defaults.items() if value is not None}
+    context = graph.context
+    if has_names and label:
+        context = context._replace(scope=graph.unique_name(label))
+    reuse = inherited.reuse if reuse in (None, False) else reuse
+    original = f"{context.scope}/" if context.scope else ""
+    scope = VariableScope(
+        name.rstrip("/"), reuse, inherited.original_name_scope if is_scope else original,
+        **{**inherited.defaults, **given},
+    )  # fmt: skip
     store.opened[name] = store.opened.get(name, 0) + 1
-    opened_before = dict(store.opened)
-    has_names = flag(auxiliary_name_scope, "auxiliary_name_scope") and label
-    with graph.name_scope(label) if has_names else nullcontext(_within(graph)) as names:
-        reuse = inherited.reuse if reuse in (None, False) else reuse
-        original = inherited.original_name_scope if is_scope else names
-        store.scope = VariableScope(
-            name.rstrip("/"), reuse, original, **{**inherited.defaults, **given}
-        )
-        try:
-            yield store.scope
-        finally:
-            store.scope = outer
-            if is_scope:  # its default names go on where the scope itself left off
-                store.opened = opened_before
-            else:
-                store.close(name)
+    if is_scope:  # its default names go on where the scope itself left off
+        after = partial(setattr, store, "opened", dict(store.opened))
+    else:
+        after = partial(store.close, name)
+    return scope, graph.places(context._replace(variable_scope=scope), after)
 
 
 def get_variable(
@@ -193,8 +195,7 @@ def get_variable(
     if any(x is not None for x in (caching_device, partitioner, custom_getter)):
         raise GraphError("caching_device, partitioner and custom_getter are not supported")
     graph = get_default_graph()
-    store = _store(graph)
-    scope = store.scope
+    store, scope = _store(graph), _scope(graph)
     full = f"{scope.name}/{text(name, 'name')}" if scope.name else text(name, "name")
     if initializer is not None and not callable(initializer):
         dtype = _same_dtype(initializer, dtype)

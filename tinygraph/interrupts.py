@@ -115,6 +115,10 @@ class Stack:
     def pushed(self, item: Any) -> Block:
         return block(lambda: (item, ((self, item, None),)))
 
+    def clear(self) -> None:
+        """Have no block count any more."""
+        self._entries.clear()
+
     def open_items(self) -> list[Any]:
         """What all the open blocks have put in place, the innermost last."""
         found = [(reference(), i) for reference, i, _ in self._entries]

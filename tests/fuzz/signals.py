@@ -367,7 +367,8 @@ def _reset(before: dict[str, Any], graph: tg.Graph) -> None:
     np.set_printoptions(**before["NumPy's printing options"])
     for running in _being_printed():
         running.clear()
-    _stacks.__init__()
+    _stacks.graphs.clear()
+    session_stack().clear()
 
 
 def attack(name: str, moments: int, signals: int, seed: int, **options: Any) -> Attack:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tinygraph.arguments import expect, flag, key as key_of, sequence, shown
-from tinygraph.arguments import expect, key as key_of, sequence, shown
 from tinygraph.errors import (
     DTypeError, FinalizedError, GraphError, NotFoundError, SymbolicError,
 )  # fmt: skip

@@ -478,14 +478,8 @@ class Session:
 
     def __enter__(self) -> Session:
         places = (graph_stack(), self.graph, None), (session_stack(), self, None)
-        entered = block(lambda: (self, places))
-        entered.__enter__()
-        try:
-            self._blocks.append(entered)
-            return self
-        except BaseException:
-            entered.release()
-            raise
+        self._blocks.append(block(lambda: (self, places)))
+        return self._blocks[-1].__enter__()
 
     def __exit__(self, *exc_info: Any) -> None:
         try:

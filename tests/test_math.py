@@ -274,6 +274,53 @@ def test_einsum_spelled_in_other_ways():
         assert tg.einsum(equation, a, b).shape == (2, 4)
 
 
+@pytest.mark.parametrize("axes", [0, 1, 2, ([0, 2], [1, 0]), (1, -1), "late"])
+def test_tensordot_of_unknown_ranks(axes):
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(size=(2, 3, 2)), rng.normal(size=(2, 2, 3))
+    b = b.transpose(2, 0, 1) if axes == 2 else b
+    feeds, pairs = {}, axes
+    if axes == "late":
+        axes, pairs = tg.placeholder(tg.int32, [2, 2]), [[0, -2], [0, 2]]
+        feeds[axes] = pairs
+    for known in ([False, False], [True, False], [False, True]):
+        x, y = (tg.placeholder(tg.float64, v.shape if k else None)
+                for v, k in zip((a, b), known, strict=True))  # fmt: skip
+        z = tg.tensordot(x, y, axes)
+        fetches = [z, *tg.gradients(z * z, [x, y])]
+        got = tg.Session().run(fetches, {x: a, y: b, **feeds})
+        exact = np.tensordot(a, b, pairs)
+        np.testing.assert_allclose(got[0], exact, atol=1e-12)
+        p, q = tg.constant(a), tg.constant(b)
+        z = tg.tensordot(p, q, pairs)
+        for g, expected in zip(
+            got[1:], tg.Session().run(tg.gradients(z * z, [p, q])), strict=True
+        ):
+            np.testing.assert_allclose(g, expected, atol=1e-12)
+
+
+def test_tensordot_of_sizes_that_differ():
+    x, y = tg.placeholder(tg.float32), tg.placeholder(tg.float32)
+    z = tg.tensordot(x, y, 2)
+    with pytest.raises(ValueError, match=r"must be equal|incompatible"):
+        tg.Session().run(z, {x: np.ones((2, 3)), y: np.ones((3, 2))})
+
+
+@pytest.mark.parametrize("axis", [(-2, -1), (-1, -2), (0, -1), (1, 0)])
+@pytest.mark.parametrize("ord", [1, 2, np.inf, "fro"])
+def test_norms_of_matrices_of_unknown_rank(ord, axis):
+    data = np.random.default_rng(4).normal(size=(3, 2, 4))
+    x, y = tg.placeholder(tg.float64), tg.constant(data)
+    for keep in (False, True):
+        norms = [tg.norm(v, ord=ord, axis=axis, keepdims=keep) for v in (x, y)]
+        fetches = [[norm, tg.gradients(norm, v)[0]] for norm, v in zip(norms, (x, y), strict=True)]
+        for got, expected in zip(*tg.Session().run(fetches, {x: data}), strict=True):
+            assert got.shape == expected.shape
+            np.testing.assert_allclose(got, expected, atol=1e-12)
+        exact = np.linalg.norm(data, ord, axis, keepdims=keep)
+        np.testing.assert_allclose(tg.Session().run(norms[0], {x: data}), exact, rtol=1e-12)
+
+
 def test_einsum_of_one_letter_twice_is_the_trace():
     x = tg.constant(np.arange(9.0).reshape(3, 3))
     for equation in ("ii", "i i", "AA"):

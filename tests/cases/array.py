@@ -122,6 +122,8 @@ SHAPES = [
     Case("Transpose", lambda x: tg.transpose(x), [f64(2, 3, 4)], lambda x: x.transpose()),
     Case("TransposeBy", registry["TransposeBy"], [f64(2, 3, 4), np.array([1, 2, 0], np.int32)],
          lambda x, perm: x.transpose(perm)),
+    Case("SameSizes", lambda dims: registry["SameSizes"](dims, [2, 3]),
+         [np.array([2, 3], np.int32)], lambda dims: dims),
     Case("AxesFirst", lambda axes: registry["AxesFirst"](axes, 4),
          [np.array([2, -4], np.int32)], lambda axes: np.array([2, 0, 1, 3], np.int32)),
     Case("AxesBack", lambda axis: registry["AxesBack"](axis, 5, 2),

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import flag, named, sequence, text
-from tinygraph.errors import GraphError, ShapeError
+from tinygraph.arguments import flag, integer, named, sequence, text
+from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite
-from tinygraph.ops.array import ensure_shape, static_int, static_ints
+from tinygraph.ops.array import as_shape_node, ensure_shape, static_int, static_ints
 from tinygraph.ops.diagonals import matrix_diag_part
-from tinygraph.ops.reduce import reduce_sum, sum_like
-from tinygraph.ops.reshaping import transpose, transpose_op
+from tinygraph.ops.reduce import grouped, join, prod_op, reduce_sum, sum_like
+from tinygraph.ops.reshaping import reshape, transpose, transpose_op
 from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast, normalize_axis
 
 Array = np.ndarray
@@ -320,15 +320,17 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Node:
     """Products summed over pairs of axes.
 
     `axes` is n, for the last n axes of `a` with the first n of `b`, or two lists of axes (or two
-    ints). The result has the other axes of `a`, then those of `b`. The ranks must be known.
+    ints). The result has the other axes of `a`, then those of `b`.
 
     >>> tg.tensordot([[1.0, 2.0], [3.0, 4.0]], [1.0, 10.0], 1).eval()
     array([21., 43.], dtype=float32)
     """
     a = as_node(a, name="a")
     b = as_node(b, name="b", graph=a.graph)
-    if a.shape.ndims is None or b.shape.ndims is None:
-        raise ShapeError("tensordot needs tensors of known rank")
+    known = axes.graph.use_value(axes, "axes") if isinstance(axes, Node) else None
+    axes = axes if known is None else known
+    if a.shape.ndims is None or b.shape.ndims is None or isinstance(axes, Node):
+        return _tensordot_late(a, b, axes, name)
     over_a, over_b = _contracted(axes, a.shape.ndims, b.shape.ndims)
     left = _LETTERS[: a.shape.ndims]
     right = list(_LETTERS[a.shape.ndims : a.shape.ndims + b.shape.ndims])
@@ -340,13 +342,50 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Node:
     return einsum_op(a, b, equation=equation, name=named(name, "Tensordot"))
 
 
+def _tensordot_late(a: Node, b: Node, axes: Any, name: str | None) -> Node:
+    """A product of matrices, of which the contracted axes are the rows: for ranks or axes that
+    only a run knows."""
+    over_a, over_b = _pair(axes)
+    with name_scope(name, "Tensordot", [a, b]) as scope:
+        a, inner, rows = grouped(a, over_a)
+        b, others, columns = grouped(b, over_b)
+        inner = same_sizes(inner, others)
+        n, m, k = (prod_op(dims, axis=None, keepdims=True) for dims in (rows, columns, inner))
+        product = matmul(reshape(a, join(k, n)), reshape(b, join(k, m)), transpose_a=True)
+        return reshape(product, join(rows, columns), name=scope)
+
+
+def _pair(axes: Any) -> tuple[Node, Node]:
+    """The axes of both operands as vectors."""
+    if isinstance(axes, Node):
+        axes.shape.assert_is_compatible_with([2, None])
+        return axes[0], axes[1]  # type: ignore[index]
+    if not isinstance(axes, list | tuple) and np.ndim(axes) == 0:
+        count = integer(static_int(axes, "axes"), "axes", least=0)
+        pair = list(range(-count, 0)), list(range(count))
+    else:
+        over_a, over_b = sequence(axes, "axes")
+        pair = list(static_ints(over_a, "axes")), list(static_ints(over_b, "axes"))
+    if len(pair[0]) != len(pair[1]):
+        raise GraphError(f"axes {axes!r} pairs {len(pair[0])} axes with {len(pair[1])}")
+    return as_shape_node(pair[0]), as_shape_node(pair[1])
+
+
+def _same_sizes(a: Array, b: Array) -> Array:
+    if not np.array_equal(a, b):
+        raise InvalidArgumentError(f"Dimensions must be equal, but are {a} and {b}")
+    return a
+
+
+same_sizes = Op(
+    "SameSizes", _same_sizes,
+    lambda a, b: Spec(a.shape.merge_with(b.shape), check_dtypes((a, b), "int")),
+    (None, None), ("a", "b"), view=True, doc="The sizes of axes that must be equal.",
+)  # fmt: skip
+
+
 def _contracted(axes: Any, rank_a: int, rank_b: int) -> tuple[list[int], list[int]]:
     """The axes of both operands that `axes` pairs."""
-    if isinstance(axes, Node):
-        known = axes.graph.use_value(axes, "axes")
-        if known is None:
-            raise ShapeError(f"axes must be known while building, unlike '{axes.name}'")
-        axes = known
     if not isinstance(axes, list | tuple) and np.ndim(axes) == 0:
         count = static_int(axes, "axes")
         if not 0 <= count <= min(rank_a, rank_b):

@@ -11,6 +11,7 @@ from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, Shape
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
 from tinygraph.ops.array import as_shape_node, broadcast_to, count_of
+from tinygraph.ops.axes import in_front, put_back
 from tinygraph.ops.compare import cast, in_float32, keep_where, logical_not
 from tinygraph.ops.diagonals import matrix_band_part, matrix_diag_part
 from tinygraph.ops.elementary import abs_, is_finite, sign
@@ -105,8 +106,11 @@ def _matrix_norm(x: Node, ord: Any, axes: tuple[int, ...], keepdims: bool, name:
 
 def _spectral_norm(x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
     """The largest singular value: |x v| for the eigenvector v of the largest eigenvalue of xᵀx."""
-    others = [i for i in range(len(x.shape.as_list())) if i not in axes]
-    x = transpose(x, [*others, *axes])
+    if x.shape.ndims is not None:
+        others = [i for i in range(x.shape.ndims) if i not in axes]
+        x = transpose(x, [*others, *axes])
+    elif set(axes) != {-1, -2}:  # a matrix and its transpose have the same singular values
+        x = put_back(in_front(x, as_shape_node(list(axes)))[0], as_node(-1), 2)
     ratio = div_no_nan(x, max_op(abs_(x), axis=(-2, -1), keepdims=True))
     v = self_adjoint_eig(matmul(ratio, ratio, transpose_a=True))[1][..., -1:]
     y = euclidean_norm_op(matmul(x, v), axis=(-2, -1), keepdims=False)

@@ -59,14 +59,24 @@ def _reduced(
     return op(x, axis=axes, keepdims=keepdims, name=name)
 
 
+def grouped(x: Node, axes: Node) -> tuple[Node, Node, Node]:
+    """`x` with `axes` in front, their sizes, and the sizes of the other axes."""
+    front, _ = in_front(x, axes)
+    dims: Any = shape_of(front)
+    count = size(axes)
+    return front, dims[:count], dims[count:]
+
+
+def join(*vectors: Node) -> Node:
+    """Vectors one after another."""
+    return registry["ConcatV2"](*vectors, axis=0)
+
+
 def _reduced_late(op: Op, x: Node, axes: Node, keepdims: bool, name: str | None) -> Node:
     """`op` over axes that only a run knows: over the first one, which they all become."""
     with name_scope(name, op.name, [x, axes]) as scope:
-        front, _ = in_front(x, axes)
-        dims, count = shape_of(front), size(axes)
-        group = prod_op(dims[:count], axis=None, keepdims=True)  # type: ignore[index]
-        rest = dims[count:]  # type: ignore[index]
-        flat = reshape(front, registry["ConcatV2"](group, rest, axis=0))
+        front, group, rest = grouped(x, axes)
+        flat = reshape(front, join(prod_op(group, axis=None, keepdims=True), rest))
         if not keepdims:
             return op(flat, axis=(0,), keepdims=False, name=scope)
         y = op(flat, axis=(0,), keepdims=False)

@@ -188,6 +188,11 @@ def test_a_config_takes_what_tf1_programs_set():
     config.graph_options.optimizer_options.global_jit_level = tg.OptimizerOptions.ON_1
     assert config.gpu_options.per_process_gpu_memory_fraction == 0.5
     assert tg.ConfigProto().gpu_options.allow_growth is False
+    whole = tg.ConfigProto(intra_op_parallelism_threads=True, allow_soft_placement=2)
+    assert repr(whole) == (
+        "<tg.ConfigProto intra_op_parallelism_threads=1 allow_soft_placement=True>"
+    )
+    assert repr(tg.ConfigProto(device_count=None, gpu_options=None)) == "<tg.ConfigProto>"
     assert tg.Session(config=config).run(tg.constant(1.0)) == 1.0
 
 

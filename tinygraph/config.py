@@ -34,7 +34,8 @@ class Message:
             if name not in self.FIELDS:
                 kind, names = type(self).__name__, ", ".join(self.FIELDS)
                 raise InvalidArgumentError(f"{kind} has no field {name!r}; there are {names}")
-            setattr(self, name, value)
+            if value is not None:
+                setattr(self, name, value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self.FIELDS:
@@ -42,7 +43,7 @@ class Message:
         kind = type(getattr(self, name))
         if not isinstance(value, ACCEPTED.get(kind, kind)):
             raise DTypeError(f"{name} takes {kind.__name__}, not {value!r}")
-        super().__setattr__(name, value)
+        super().__setattr__(name, kind(value) if kind in ACCEPTED else value)
 
     def __repr__(self) -> str:
         changed = [
@@ -120,6 +121,5 @@ class ConfigProto(Message):
         "use_per_session_threads": False, "allow_soft_placement": False,
         "log_device_placement": False, "device_count": dict, "device_filters": list,
         "placement_period": 0, "operation_timeout_in_ms": 0, "isolate_session_state": False,
-        "share_cluster_devices_in_session": False, "gpu_options": GPUOptions,
-        "graph_options": GraphOptions,
+        "gpu_options": GPUOptions, "graph_options": GraphOptions,
     }  # fmt: skip

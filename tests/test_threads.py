@@ -201,6 +201,7 @@ def test_a_config_takes_what_tf1_programs_set():
     [(lambda: tg.ConfigProto(threads=1), ValueError),
      (lambda: tg.ConfigProto(intra_op_parallelism_threads="1"), TypeError),
      (lambda: tg.ConfigProto(gpu_options=tg.GraphOptions()), TypeError),
+     (lambda: tg.GPUOptions(per_process_gpu_memory_fraction=10**400), ValueError),
      (lambda: setattr(tg.ConfigProto(), "intra_op_threads", 1), AttributeError),
      (lambda: tg.Session(config=tg.ConfigProto(intra_op_parallelism_threads=-1)), ValueError),
      (lambda: tg.Session(config={"intra_op_parallelism_threads": 1}), TypeError)],
@@ -333,6 +334,14 @@ def test_ordinary_runs_are_not_told_of(fake, clock, durations):
 @pytest.mark.parametrize("n, threads", [(128, None), (200, 1), (10, 2)])
 def test_programs_on_one_thread_are_not_timed(fake, clock, n, threads):
     runs(tg.Session(threads=threads), ones(n, n) @ ones(n, n), 3)
+
+
+def test_programs_whose_runs_differ_are_not_timed(fake, clock):
+    some = tg.boolean_mask(ones(200, 200), tg.random_uniform([200]) > 0.5) @ ones(200, 200)
+    own = tg.elementwise("MayTakeLong", lambda x, out=None: np.positive(x, out=out), None)
+    runs(tg.Session(), [some, own(ones(200, 200) @ ones(200, 200))], 3)
+    runs(tg.Session(), own(ones(200, 200) @ ones(200, 200)), 3)
+    runs(tg.Session(), some, 3)
 
 
 def test_a_process_of_one_thread_is_not_timed(fake, clock):

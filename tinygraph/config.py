@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tinygraph.errors import DTypeError, InvalidArgumentError
+from tinygraph.arguments import expect, shown
+from tinygraph.errors import InvalidArgumentError
 
 __all__ = ["ConfigProto", "GPUOptions", "GraphOptions", "OptimizerOptions"]
 
@@ -41,9 +42,11 @@ class Message:
         if name not in self.FIELDS:
             raise AttributeError(f"{type(self).__name__} has no field {name!r}")
         kind = type(getattr(self, name))
-        if not isinstance(value, ACCEPTED.get(kind, kind)):
-            raise DTypeError(f"{name} takes {kind.__name__}, not {value!r}")
-        super().__setattr__(name, kind(value) if kind in ACCEPTED else value)
+        expect(value, ACCEPTED.get(kind, kind), name, f"of type {kind.__name__}")
+        try:
+            super().__setattr__(name, kind(value) if kind in ACCEPTED else value)
+        except OverflowError:
+            raise InvalidArgumentError(f"{name} is out of range: {shown(value)}") from None
 
     def __repr__(self) -> str:
         changed = [

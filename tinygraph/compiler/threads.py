@@ -23,11 +23,10 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
+from tinygraph.arguments import expect, integer
 from tinygraph.compiler.rewrite import Program
 from tinygraph.compiler.text import is_foreign
-from tinygraph.errors import DTypeError, InvalidArgumentError, ThreadsWarning
+from tinygraph.errors import ThreadsWarning
 from tinygraph.graph import Node
 from tinygraph.ops import blas
 from tinygraph.origin import warn
@@ -132,7 +131,7 @@ class Threads:
             threads, remark = 1, "BLAS takes 1 thread: no product is large enough for several"
         else:
             remark = "BLAS takes as many threads as the process has: a product may gain from them"
-        watched = work > GAIN and (threads or pool.count()) > 1
+        watched = work > GAIN and (threads or pool.count()) > 1 and _is_steady(program)
 
         def around(function: Callable) -> Callable:
             function = function if threads is None else on(pool, threads, function)
@@ -177,27 +176,29 @@ class Threads:
 def _configured(config: Any) -> int | None:
     from tinygraph.config import ConfigProto
 
-    if not isinstance(config, ConfigProto):
-        raise DTypeError(f"config must be a tg.ConfigProto, not {config!r}")
+    expect(config, ConfigProto, "config", "a tg.ConfigProto")
     return config.intra_op_parallelism_threads or None
 
 
 def _checked(threads: Any) -> int:
-    if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
-        raise DTypeError(f"threads must be an int, not {threads!r}")
-    if not 1 <= threads <= MOST:
-        raise InvalidArgumentError(f"threads must be 1 to {MOST}, not {threads}")
+    number = integer(threads, "threads", 1, MOST)
     if blas.pool() is None:
         warn(
             "NumPy's BLAS isn't an OpenBLAS that tinygraph finds: the number of its threads stays "
             "as it is; the library's own environment variable sets it", ThreadsWarning,
         )  # fmt: skip
-    return int(threads)
+    return number
 
 
 def _has_foreign(program: Program) -> bool:
     """Whether there are users' kernels, which may multiply matrices of any size."""
     return any(is_foreign(kind.kernel) for kind in {node.kind for node in program.nodes})
+
+
+def _is_steady(program: Program) -> bool:
+    """Whether each run does the same: no sizes depend on values, and no kernels are users'."""
+    known = all(node.spec.shape.is_fully_defined() for node in program.nodes)
+    return known and not _has_foreign(program)
 
 
 def on(pool: blas.Pool, threads: int, function: Callable) -> Callable:

@@ -173,9 +173,9 @@ def build(
 
 
 def layer(inputs: int, units: int, number: int) -> tuple[tg.Variable, tg.Variable]:
-    """The weights and biases of a layer."""
+    """The weights and biases of a layer; the biases are a row, which each example gets."""
     W = tg.get_variable(f"W{number}", [inputs, units], tg.float64)
-    return W, tg.get_variable(f"b{number}", [units], tg.float64, tg.zeros_initializer())
+    return W, tg.get_variable(f"b{number}", [1, units], tg.float64, tg.zeros_initializer())
 
 
 def problems(rng: np.random.Generator, n: int = 300) -> dict:

@@ -242,11 +242,11 @@ class ByHand:
     def backward(self):
         n = self.placeholder["y"].shape[0]
         self.grad_a2 = (self.y - self.placeholder["y"]) / n
-        self.grad_b2 = np.ones((n, 1)).T.dot(self.grad_a2)[0]
+        self.grad_b2 = np.ones((n, 1)).T.dot(self.grad_a2)
         self.grad_W2 = self.h1.T.dot(self.grad_a2)
         self.grad_h1 = self.grad_a2.dot(self.W2.T)
         grad_a1 = self.grad_h1 * (self.a1 > 0)
-        self.grad_b1 = np.ones((n, 1)).T.dot(grad_a1)[0]
+        self.grad_b1 = np.ones((n, 1)).T.dot(grad_a1)
         self.grad_W1 = self.placeholder["x"].T.dot(grad_a1)
 
     def update(self, learning_rate=1e-3):
@@ -310,7 +310,7 @@ def same_arrays(network, by_hand, names, rtol=1e-11):
 def test_the_steps_give_the_numbers_of_numpy(activation):
     network = NN(4, 5, 3, activation, seed=3)
     by_hand = ByHand([getattr(network, name) for name in WEIGHTS], activation)
-    assert [getattr(network, name).shape for name in WEIGHTS] == [(4, 5), (5,), (5, 3), (3,)]
+    assert [getattr(network, name).shape for name in WEIGHTS] == [(4, 5), (1, 5), (5, 3), (1, 3)]
     for i in range(10):
         x, t = batch(activation, seed=i, n=i + 1)
         for nn in (network, by_hand):
@@ -372,7 +372,7 @@ def test_the_weights_can_be_set():
     network.forward()
     network.backward()
     network.W1 = network.W1 - 0.5 * network.grad_W1  # as ByHand.update has it
-    network.b2 = np.arange(3.0)
+    network.b2 = np.arange(3.0)[np.newaxis]
     expected = np.maximum(x @ network.W1 + network.b1, 0) @ network.W2 + np.arange(3.0)
     np.testing.assert_allclose(network.forward(), expected, rtol=1e-12)
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.compiler.rewrite import PASSES
 from tinygraph.errors import TinygraphError
 from tinygraph.graph import Node, Operation
 
 from .draft import is_exact
 from .programs import Built, Program, text_of
+from .rules import ByTheRules, Undecided
 from .ways import InSession, Interpreted, Outcome, noise, way_name, widened
 
 ROUNDING = {"simplify", "scale", "fuse", "loops"}  # the passes that may change the last digits
@@ -113,6 +115,7 @@ class Judge:
                 return f"interpreter: InternalError: {outcome.message.splitlines()[0]}"
         found = self._misinferred(built, right) or self._told(built, right)
         found = found or self._own_values(built, init, right)
+        found = found or self._against_rules(built, init, right)
         if found:
             return found
         bounds: list | None = None
@@ -123,6 +126,9 @@ class Judge:
             if not exact and bounds is None:
                 bounds = self._bounds(built, init, right)
             found = self._compared(name, got, right, all_of(BITS, right) if exact else bounds)
+            if passes == PASSES and not found:  # the same program, but for its buffers
+                bare = self._outcomes(built, Interpreted(built, init, passes))
+                found = self._compared(f"{name}, interpreted", bare, got, all_of(BITS, got))
             if self.traced:
                 found = found or self._traced(built, init, passes, got)
             if found:
@@ -203,6 +209,16 @@ class Judge:
             if found:
                 return found
         return ""
+
+    def _against_rules(self, built: Built, init: Operation, right: list[Outcome]) -> str:
+        """Updates in the order that the documentation gives them."""
+        if not any(node.kind.updates for node in built.graph.nodes):
+            return ""
+        try:
+            got = self._outcomes(built, ByTheRules(built, init))
+        except Undecided:
+            return ""
+        return self._compared("by the rules", got, right, all_of(BITS, right))
 
     def _own_values(self, built: Built, init: Operation, right: list[Outcome]) -> str:
         """Feeding ops the values that they have changes nothing, errors included.

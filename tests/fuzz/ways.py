@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import tinygraph as tg
+from tinygraph.compiler.fuse import fuse, gather_scales
 from tinygraph.compiler.rewrite import PASSES, call_kernel, lower
 from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError, TinygraphError,
@@ -88,6 +89,9 @@ class Interpreted:
             self.session.graph.built_with.check(node)
         specs = {node: Spec(Shape.of(a.shape), node.spec.dtype) for node, a in fed.items()}
         program = lower(fetched.tensors, fetched.targets, specs, self.passes)
+        for name, transform in (("scale", gather_scales), ("fuse", fuse)):
+            if name in self.passes:
+                transform(program)
         self.kinds |= {node.kind.name for node in program.nodes}
 
         def compute(node: Node, arrays: list) -> Any:
@@ -105,6 +109,13 @@ class Interpreted:
         return structure(iter([np.array(value) for value in results]))
 
 
+def initialized(built: Built, init: Operation) -> tg.Session:
+    session = tg.Session(graph=built.graph)
+    if init.node.control_inputs:
+        session.run(init)
+    return session
+
+
 def noise(seed: int) -> Any:
     """Each float of a kernel off by a random part of an ulp, in and out."""
     rng = np.random.default_rng(seed)
@@ -113,7 +124,8 @@ def noise(seed: int) -> Any:
         if array.dtype.kind != "f" or node.kind.view:
             return array
         off = rng.uniform(-1, 1, array.shape) * np.finfo(array.dtype).eps
-        return (array * (1 + off)).astype(array.dtype)
+        with np.errstate(all="ignore"):
+            return (array * (1 + off)).astype(array.dtype)
 
     return adjust
 

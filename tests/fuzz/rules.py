@@ -1,0 +1,155 @@
+"""A run as the documentation tells it: which update follows which, and who reads what.
+
+Written without the compiler's order of updates, to be held against it. Updates of one variable
+follow one another (1) as dependencies demand, (2) else assigns before relative updates, (3) else in
+the order of making. A relative update starts from what the one before it left. All else that reads
+a variable sees its value before the run, unless a control dependency puts it after an update.
+"""
+
+from __future__ import annotations
+
+from functools import cmp_to_key
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from tinygraph.compiler.rewrite import call_kernel, lower
+from tinygraph.graph import Node, Operation, ancestors
+from tinygraph.session import Fetched
+from tinygraph.spec import Shape, Spec
+
+from .draft import state_of
+from .programs import Built
+from .ways import Outcome, copied, error_of, initialized
+
+
+class Undecided(Exception):
+    """The rules leave it open, as where two of them demand the opposite."""
+
+
+class ByTheRules:
+    """Runs of a program, node by node, by the rules alone."""
+
+    def __init__(self, built: Built, init: Operation):
+        self.session = initialized(built, init)
+        self.variables = copied(self.session._variables)
+        self.states: dict[Node, Any] = {}
+
+    def run(self, fetches: list, feeds: dict) -> Outcome:
+        try:
+            results = Run(self, fetches, feeds).results()
+        except Undecided:
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever comes, it has to be the same)
+            return Outcome([], dict(self.variables), error_of(error), str(error))
+        return Outcome(results, dict(self.variables))
+
+
+class Run:
+    """One run: its updates in their order, and the values of nodes as they are asked for."""
+
+    def __init__(self, way: ByTheRules, fetches: list, feeds: dict):
+        self.way = way
+        self.fetched = Fetched()
+        self.structure = way.session._flatten(fetches, self.fetched, fetches)
+        self.fed = way.session._feeds(feeds)
+        roots = [*self.fetched.tensors, *self.fetched.targets]
+        self.needed = ancestors(roots, stop=self.fed)
+        self.after: dict[Node, set[Node]] = {}  # the updates and late reads before a node
+        for node in self.needed:
+            before: set[Node] = set()
+            if node not in self.fed:
+                before.update(*(self.after[x] for x in (*node.inputs, *node.control_inputs)))
+            self.after[node] = before | {node} if self._is_chained(node) else before
+        self.chains: dict[Node, list[Node]] = {}
+        for node in self.needed:
+            if self._is_chained(node):
+                self.chains.setdefault(node.inputs[0], []).append(node)
+        self.chains = {v: self._ordered(chain) for v, chain in self.chains.items()}
+        self.values: dict[Node, Any] = dict(self.fed)
+
+    def _is_chained(self, node: Node) -> bool:
+        return node not in self.fed and bool(node.kind.updates or node.kind.latest)
+
+    def _ordered(self, chain: list[Node]) -> list[Node]:
+        """The updates of a variable, and what reads its latest value, one after another."""
+
+        def compared(a: Node, b: Node) -> int:
+            if a in self.after[b] or b in self.after[a]:
+                return -1 if a in self.after[b] else 1
+            is_late = [x.kind.updates != "assign" for x in (a, b)]
+            if is_late[0] != is_late[1]:
+                return -1 if is_late[1] else 1
+            return a.id - b.id
+
+        found = sorted(chain, key=cmp_to_key(compared))
+        if any(compared(a, b) > 0 for a, b in combinations(found, 2)):
+            raise Undecided
+        return found
+
+    def results(self) -> Any:
+        for node in self.needed:
+            if not node.kind.reads:
+                self._value(node)
+        new = {v.op_name: self._left_by(v, len(chain)) for v, chain in self.chains.items()}
+        found = [self._read_last(node) for node in self.fetched.tensors]
+        self.way.variables.update({name: np.array(value) for name, value in new.items()})
+        return self.structure(iter([np.array(value) for value in found]))
+
+    def _read_last(self, node: Node) -> Any:
+        if node.kind.reads and node not in self.fed:
+            return self._left_by(node, len(self.chains.get(node, ())))
+        return self._value(node)
+
+    def _left_by(self, variable: Node, count: int) -> Any:
+        """A variable's value after the first updates of its chain."""
+        for update in reversed(self.chains.get(variable, [])[:count]):
+            if update.kind.updates:
+                return self._value(update)
+        return self.way.variables[variable.op_name]
+
+    def _value(self, node: Node) -> Any:
+        if node not in self.values:
+            self.values[node] = None  # of a cycle, as where rule 2 is against dependencies
+            self.values[node] = self._computed(node)
+        elif self.values[node] is None and not node.kind.effect:
+            raise Undecided
+        return self.values[node]
+
+    def _computed(self, node: Node) -> Any:
+        kind = node.kind
+        if kind.effect:
+            return None
+        inputs = [self._input(node, i, x) for i, x in enumerate(node.inputs)]
+        if kind.latest:
+            return inputs[0]
+        if kind.updates:
+            with np.errstate(all="ignore"):
+                return {"AssignAdd": np.add, "AssignSub": np.subtract}.get(
+                    kind.name, lambda ref, value: value
+                )(*inputs)
+        given = dict(zip(node.inputs, inputs, strict=True))
+        specs = {x: Spec(Shape.of(np.shape(a)), x.dtype) for x, a in given.items()}
+        controls, node.control_inputs = node.control_inputs, ()  # this node alone
+        try:
+            program = lower([node], (), specs, frozenset())
+        finally:
+            node.control_inputs = controls
+
+        def compute(x: Node, arrays: list) -> Any:
+            user = program.trace.user_node[x]
+            return call_kernel(x, arrays, **state_of(self.way.states, user, x))
+
+        return program.evaluate({}, list(given.values()), compute)[0][0]
+
+    def _input(self, node: Node, position: int, x: Node) -> Any:
+        if x in self.fed or not x.kind.reads:
+            return self._value(x)
+        chain = self.chains.get(x, [])
+        if node.kind.updates and position == 0 or node.kind.latest:
+            return self._left_by(x, chain.index(node))
+        before = set().union(*(self.after[c] for c in node.control_inputs))
+        last = max((i for i, update in enumerate(chain) if update in before
+                    and update.kind.updates), default=-1)  # fmt: skip
+        return self._left_by(x, last + 1)

@@ -385,6 +385,50 @@ def test_dependencies_come_before_the_order_of_assigns(sess):
     assert sess.run(w) == 14.0
 
 
+def test_updates_of_another_variable_change_no_order(sess):
+    """An assign that waits for another variable's update waits for none of its own variable."""
+    w, x = tg.Variable(1.0), tg.Variable(1.0)
+    add = w.assign_add(10.0)
+    other = x.assign_add(1.0)
+    with tg.control_dependencies([other]):
+        waiting = w.assign(3.0)
+    sess.run([w.initializer, x.initializer])
+    sess.run([add, waiting])
+    assert sess.run(w) == 13.0
+    sess.run(w.initializer)
+    sess.run([add, w.assign(other * 1.0)])
+    assert sess.run([w, x]) == [13.0, 3.0]
+
+
+def test_assigns_follow_one_another_in_the_order_of_making(sess):
+    w, x = tg.Variable(1.0), tg.Variable(1.0)
+    with tg.control_dependencies([x.assign_add(1.0)]):
+        first = w.assign(2.0)
+    second = w.assign(3.0)
+    sess.run([w.initializer, x.initializer])
+    with pytest.warns(tg.errors.OverwrittenUpdateWarning):
+        sess.run([second, first])
+    assert sess.run(w) == 3.0
+
+
+def test_an_assign_waits_for_what_it_needs_alone(sess):
+    w = tg.Variable(3.0)
+    less = w.assign_sub(1.0)
+    one, copy = w.assign(1.0), w.assign(less)
+    sess.run(w.initializer)
+    assert sess.run([one, copy]) == [1.0, 0.0]
+
+
+def test_what_lies_behind_a_feed_orders_nothing(sess):
+    w = tg.Variable(1.0)
+    add = w.assign_add(1.0)
+    double = add * 2.0
+    assign = w.assign(double)
+    sess.run(w.initializer)
+    assert sess.run([add, assign, w], {double: 7.0}) == [8.0, 7.0, 8.0]
+    assert sess.run([add, assign, w]) == [9.0, 18.0, 18.0]
+
+
 def test_an_average_updated_twice_follows_itself(sess):
     w = tg.Variable(0.0)
     averages = tg.train.ExponentialMovingAverage(0.8)

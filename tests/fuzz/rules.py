@@ -72,13 +72,19 @@ class Run:
     def _is_chained(self, node: Node) -> bool:
         return node not in self.fed and bool(node.kind.updates or node.kind.latest)
 
+    def _is_relative(self, node: Node) -> bool:
+        """Whether it is computed from its variable's latest value."""
+        return node.kind.updates != "assign" or any(
+            x.kind.latest and x.inputs[0] is node.inputs[0] for x in self.after[node]
+        )
+
     def _ordered(self, chain: list[Node]) -> list[Node]:
         """The updates of a variable, and what reads its latest value, one after another."""
 
         def compared(a: Node, b: Node) -> int:
             if a in self.after[b] or b in self.after[a]:
                 return -1 if a in self.after[b] else 1
-            is_late = [x.kind.updates != "assign" for x in (a, b)]
+            is_late = [self._is_relative(x) for x in (a, b)]
             if is_late[0] != is_late[1]:
                 return -1 if is_late[1] else 1
             return a.id - b.id

@@ -21,7 +21,7 @@ from tinygraph.spec import Shape, Spec
 
 from .draft import state_of
 from .programs import Built
-from .ways import Outcome, copied, error_of, initialized
+from .ways import Outcome, checked, copied, error_of, initialized
 
 
 class Undecided(Exception):
@@ -53,7 +53,7 @@ class Run:
         self.way = way
         self.fetched = Fetched()
         self.structure = way.session._flatten(fetches, self.fetched, fetches)
-        self.fed = way.session._feeds(feeds)
+        self.fed = checked(way.session, feeds)
         roots = [*self.fetched.tensors, *self.fetched.targets]
         self.needed = ancestors(roots, stop=self.fed)
         self.after: dict[Node, set[Node]] = {}  # the updates and late reads before a node

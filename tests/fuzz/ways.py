@@ -83,10 +83,7 @@ class Interpreted:
     def _run(self, fetches: list, feeds: dict) -> list[Any]:
         fetched = Fetched()
         structure = self.session._flatten(fetches, fetched, fetches)
-        fed = self.session._feeds(feeds)
-        for node, array in fed.items():
-            _check_fed(node, array)
-            self.session.graph.built_with.check(node)
+        fed = checked(self.session, feeds)
         specs = {node: Spec(Shape.of(a.shape), node.spec.dtype) for node, a in fed.items()}
         program = lower(fetched.tensors, fetched.targets, specs, self.passes)
         for name, transform in (("scale", gather_scales), ("fuse", fuse)):
@@ -107,6 +104,15 @@ class Interpreted:
             raise InvalidArgumentError(str(error)) from error
         self.variables.update({name: np.array(value) for name, value in new.items()})
         return structure(iter([np.array(value) for value in results]))
+
+
+def checked(session: tg.Session, feeds: dict) -> dict[Node, np.ndarray]:
+    """The feeds as a session takes them, or refuses them."""
+    fed = session._feeds(feeds)
+    for node, array in fed.items():
+        _check_fed(node, array)
+        session.graph.built_with.check(node)
+    return fed
 
 
 def initialized(built: Built, init: Operation) -> tg.Session:

@@ -821,3 +821,37 @@ def test_late_axes_from_elsewhere():
     assert sess.run(tg.argmax(x, tg.constant(1, tg.int64)), {x: rows}).tolist() == [1, 1]
     with pytest.raises(TypeError, match="ints"):
         tg.reduce_sum(x, tg.placeholder(tg.float32, []))
+
+
+# ---------------------------------------------------------------- shapes that are known in part
+
+
+def test_static_shapes_from_what_is_known_of_a_shape():
+    """At least what TF 1.15.5 knows."""
+    n, two = tg.placeholder(tg.int32, []), tg.placeholder(tg.int32, [2])
+    x, unknown = tg.placeholder(tg.float32, [3, 4]), tg.placeholder(tg.float32)
+    rows = tg.placeholder(tg.float32, [None, 7])
+    for node, expected in {
+        tg.eye(n, batch_shape=(2, 3)): "(2, 3, ?, ?)",
+        tg.eye(3, batch_shape=two): "(?, ?, 3, 3)",
+        tg.pad(x, [[2, 2], [1, n]]): "(7, ?)",
+        tg.pad(x, tg.stack([[2, 2], [n, n]])): "(7, ?)",
+        tg.reshape(unknown, tg.concat([two, [37, 42]], 0)): "(?, ?, 37, 42)",
+        tg.reshape(unknown, tg.concat([tg.shape(rows)[:1], [5], tg.shape(rows)], 0)):
+            "(?, 5, ?, 7)",
+        tg.fill(tg.concat([two, [37]], 0), 1.0): "(?, ?, 37)",
+        tg.reshape(unknown, tg.reverse(tg.stack([n, 5]), [0])): "(5, ?)",
+        tg.broadcast_to(tg.zeros([1, 4]), two): "(?, 4)",
+        tg.broadcast_to(x, tg.placeholder(tg.int32, [3])): "(?, 3, 4)",
+        tg.nn.bias_add(tg.placeholder(tg.float32, [None, None]), tg.zeros([3])): "(?, 3)",
+        tg.matrix_set_diag(tg.placeholder(tg.float32, [None, 3, 3]), tg.zeros([2, 3])): "(2, 3, 3)",
+        tg.cumsum(rows, n): "(?, 7)",
+        tg.nn.softmax(x, n): "(3, 4)",
+    }.items():  # fmt: skip
+        assert str(node.shape) == expected, node
+    sess = tg.Session()
+    assert sess.run(tg.eye(n, batch_shape=(2, 1)), {n: 2}).tolist() == [[[[1, 0], [0, 1]]]] * 2
+    made = tg.reshape(unknown, tg.concat([two, [2]], 0))
+    assert sess.run(made, {unknown: np.zeros(12), two: [3, 2]}).shape == (3, 2, 2)
+    with pytest.raises(ValueError, match="elements"):
+        sess.run(made, {unknown: np.zeros(12), two: [3, 3]})

@@ -234,10 +234,13 @@ class Op:
         size = spec.shape.num_elements()
         if size is None or size > FOLDED_WHILE_BUILDING or self.stateful or not specs:
             return None
-        if self.kernel is None or any(s.value is None or s.value.size > 64 for s in specs):
+        if self.kernel is None or all(s.value is None for s in specs):
             return None
-        partial = any(s.constant is None for s in specs)
-        arrays = [s.value.astype(object) if partial else s.value for s in specs]  # type: ignore
+        arrays = [_elements(s) for s in specs]
+        if any(array is None for array in arrays):
+            return None
+        if any(s.constant is None for s in specs):
+            arrays = [array.astype(object) for array in arrays]  # type: ignore[union-attr]
         try:
             value = np.asarray(quietly(self.kernel, *arrays, **attrs))
         except (TypeError, ValueError, IndexError, ArithmeticError, TinygraphError):
@@ -258,6 +261,16 @@ class Op:
 
     def __reduce__(self):
         return op_named, (self.name,)
+
+
+def _elements(spec: Spec) -> np.ndarray | None:
+    """The elements of a small array, None for each that is not known; of ints at least."""
+    if spec.value is not None:
+        return spec.value if spec.value.size <= FOLDED_WHILE_BUILDING else None
+    size = spec.shape.num_elements()
+    if size is None or size > FOLDED_WHILE_BUILDING or not spec.dtype.is_integer:
+        return None
+    return np.full(spec.shape.dims, None)  # type: ignore[arg-type]
 
 
 def _takes_out(kernel: Any) -> bool:

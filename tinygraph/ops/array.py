@@ -451,6 +451,10 @@ def _broadcast_to_spec(x: Spec, shape: Spec) -> Spec:
     if target.is_fully_defined() and broadcast(x.shape, target) != target:
         if x.shape.is_fully_defined():
             raise ShapeError(f"{x.shape} does not broadcast to {target}")
+    if x.shape.dims and target.dims and len(x.shape.dims) <= len(target.dims):
+        own = (None,) * (len(target.dims) - len(x.shape.dims)) + x.shape.dims
+        dims = zip(target.dims, own, strict=True)
+        target = Shape.of(tuple(n if d is None and n != 1 else d for d, n in dims))
     return Spec(target, x.dtype)
 
 

@@ -131,9 +131,11 @@ def in_front(x: Node, axes: Node) -> tuple[Node, Node]:
 
 
 def along_front(x: Node, axes: Node, function: Callable[[Node], Node]) -> Node:
-    """`function` of `x` with `axes` as its first ones, all of which the result has again."""
+    """`function`, which keeps the shape, of `x` with `axes` as its first ones, put back."""
     front, order = in_front(x, axes)
-    return in_order(function(front), registry["InvertPermutation"](order))
+    y = in_order(function(front), registry["InvertPermutation"](order))
+    y.set_shape(x.shape)
+    return y
 
 
 def put_back(y: Node, axis: Node, moved: Any = 1) -> Node:

@@ -88,7 +88,11 @@ def _set_diag_spec(input: Spec, diagonal: Spec) -> Spec:
     part = _matrix_diag_part_spec(input)
     if not part.shape.is_compatible_with(diagonal.shape):
         raise ShapeError(f"the diagonal has shape {diagonal.shape}, not {part.shape}")
-    return Spec(input.shape, check_dtypes((input, diagonal), "any"))
+    dtype, dims = check_dtypes((input, diagonal), "any"), input.shape.dims
+    if dims is None or diagonal.shape.dims is None:
+        return Spec(input.shape, dtype)
+    batch = input.shape[:-2].merge_with(diagonal.shape[:-1])
+    return Spec(batch.concatenate(input.shape[-2:]), dtype)
 
 
 matrix_set_diag_op: Op = Op(

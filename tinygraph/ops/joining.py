@@ -98,16 +98,7 @@ def _stacked(*inputs: Spec, axis: int) -> Spec:
         return Spec(UNKNOWN, dtype)
     axis = normalize_axis(axis, len(shape.dims) + 1)
     dims = (*shape.dims[:axis], len(inputs), *shape.dims[axis:])
-    value = None if shape.dims else _partly_known(inputs, dtype.numpy)
-    return Spec(Shape.of(dims), dtype, value)
-
-
-def _partly_known(inputs: tuple[Spec, ...], dtype: np.dtype) -> np.ndarray | None:
-    """A vector of ints of which some are known, as in [batch, 10]: most likely a shape."""
-    if dtype.kind not in "iu" or all(x.constant is None for x in inputs):
-        return None
-    items = [None if x.constant is None else x.constant.item() for x in inputs]
-    return np.array(items, object if None in items else dtype)
+    return Spec(Shape.of(dims), dtype)
 
 
 pack_op = Op(

@@ -22,7 +22,7 @@ from tinygraph.ops.reduce import (
     axes_of, dropped, either, group_size, reduce_euclidean_norm, reduce_mean, reduce_sum,
 )  # fmt: skip
 from tinygraph.ops.reshaping import reshape
-from tinygraph.spec import SCALAR, Spec, float32
+from tinygraph.spec import SCALAR, Shape, Spec, float32
 
 # ---------------------------------------------------------------- piecewise linear
 # Where a slope jumps, the rules make TF1's choice: 0 for relu at 0 and for relu6 at 6, alpha for
@@ -182,10 +182,12 @@ def _bias_spec(value: Spec, bias: Spec, channels_first: bool) -> Spec:
         return Spec(value.shape, dtype)
     if len(dims) < 2:
         raise ShapeError(f"Shape must be at least rank 2 but is rank {len(dims)}")
-    channels = dims[1 if channels_first else -1]
-    if None not in (channels, length) and channels != length:
-        raise ShapeError(f"Dimensions must be equal, but are {channels} and {length}")
-    return Spec(value.shape, dtype)
+    at = 1 if channels_first else len(dims) - 1
+    if None not in (dims[at], length) and dims[at] != length:
+        raise ShapeError(f"Dimensions must be equal, but are {dims[at]} and {length}")
+    if dims[at] is not None:
+        return Spec(value.shape, dtype)
+    return Spec(Shape.of((*dims[:at], length, *dims[at + 1 :])), dtype)
 
 
 def _bias_body(value: Node, bias: Node, channels_first: bool) -> Node:

@@ -161,21 +161,22 @@ def _address(x: Array) -> int:
 class Pool:
     """The threads of NumPy's OpenBLAS; their number is one for the whole process.
 
-    `exchange(n)` makes it n and returns what it was. `next(pool.taking(n))` makes it n until
-    `next(pool.put_back)`. Each of the two is one call into C, which neither a signal nor another
-    of Python's threads can split. Where runs in several threads overlap, the number is that of the
-    run which began last, until any of them ends; after the last one it is what it was before all.
+    `next(pool.taking(n))` makes it n until `next(pool.put_back)`. Each of the two is one call into
+    C, which neither a signal nor another of Python's threads can split. Where runs in several
+    threads overlap, the number is that of the run which began last, until any of them ends; after
+    the last one it is what it was before all.
     """
 
-    def __init__(self, count: Callable[[], int], exchange: Callable[[int], int], core: str):
+    def __init__(self, count: Callable[[], int], set_count: Callable[[int], Any], core: str):
         self.count = count
-        self.exchange = exchange
+        self.set_count = set_count
         self.core = core
         self._replaced: list[int] = []  # by the runs that go on, the process's own number first
-        self.put_back = map(exchange, iter(self._replaced.pop, 0))
+        self.put_back = map(set_count, iter(self._replaced.pop, 0))
 
-    def taking(self, threads: int) -> Iterator[None]:
-        return map(self._replaced.append, map(self.exchange, repeat(threads)))
+    def taking(self, threads: int) -> Iterator:
+        replacing = map(self._replaced.append, iter(self.count, 0))
+        return zip(replacing, map(self.set_count, repeat(threads)), strict=False)
 
 
 @functools.cache
@@ -183,10 +184,10 @@ def pool() -> Pool | None:
     """The threads of NumPy's BLAS; None where that is no OpenBLAS, or can't be found."""
     library = _library(ctypes.PyDLL)  # which keeps Python's other threads out
     for names in ("scipy_openblas_%s64_", "openblas_%s64_", "openblas_%s"):
-        count = getattr(library, names % "get_num_threads", None)
-        core = getattr(library, names % "get_corename", None)
-        for exchange in (names % "set_num_threads_local", "openblas_set_num_threads_local"):
-            if count is not None and core is not None and hasattr(library, exchange):
-                core.restype = ctypes.c_char_p
-                return Pool(count, getattr(library, exchange), core().decode())
+        parts = ("get_num_threads", "set_num_threads", "get_corename")
+        found = [getattr(library, names % part, None) for part in parts]
+        if None not in found:
+            count, set_count, core = found
+            set_count.restype, core.restype = None, ctypes.c_char_p  # type: ignore[union-attr]
+            return Pool(count, set_count, core().decode())  # type: ignore[arg-type, misc]
     return None

@@ -178,14 +178,12 @@ def finding(number: int, seed: int = 0) -> Finding | None:
 @contextlib.contextmanager
 def in_a_graph() -> Iterator[None]:
     """A default graph of its own; sessions and graphs that stay open within are left out."""
-    stacks = (_stacks.graphs, _stacks.sessions)
-    depths = [len(stack) for stack in stacks]
     try:
         with tg.Graph().as_default():
             yield
     finally:
-        for stack, depth in zip(stacks, depths, strict=True):
-            del stack[depth:]
+        for stack in (_stacks.graphs, _stacks.sessions):
+            stack.clear()
 
 
 class _Caught:

@@ -37,7 +37,8 @@ LEFT_OUT = {
     "tg.VariableScope": "is made by variable_scope",
 }  # fmt: skip
 
-UNCHECKED = {"add", "begin_scope", "places", "use_value", "of"}  # of Graph and of TensorShape: for those who write ops
+# Of Graph and of TensorShape: for those who write ops.
+UNCHECKED = {"add", "begin_scope", "places", "use_value", "of"}
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ def main() -> None:
         for seed, fault, program in found.faults[shown:]:
             print(f"\n# seed {seed}, {program.kind}: {fault}\n{program}", flush=True)
         shown = len(found.faults)
+        if found.graphs % 500 == 0:
+            print(f"{found.graphs} graphs, {shown} faults", file=sys.stderr, flush=True)
         if shown >= given.stop:
             break
     print(found)

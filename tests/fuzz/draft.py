@@ -31,6 +31,7 @@ class Draft:
         self.program = Program(kind)
         self.built = Built()
         self.refused: Counter[str] = Counter()
+        self.declared: dict[str, list | None] = {}  # the shapes of placeholders
         self.dims = [int(n) for n in rng.choice([1, 2, 3, 3, 4, 5], 3)]
         if rng.random() < 0.1:
             self.dims[0] = int(rng.choice([17, 40, 130]))
@@ -138,10 +139,19 @@ class Draft:
         if how == "placeholder":
             name = self.add("x", f"tg.placeholder({dtype}, {shape})", array)
             self.program.runs[0][name] = array
+            self.declared[name] = shape
         elif how == "constant":
             self.add("c", f"tg.constant({text_of(array)})", array)
         else:
             self.add("d", f"tg.placeholder_with_default({text_of(array)}, {shape})", array)
+
+    def resized(self, name: str, shape: tuple, old: int, new: int) -> tuple:
+        """The shape with unknown dims of one size of another, as for another batch."""
+        known = self.declared.get(name, list(shape))
+        return tuple(
+            new if n == old and (known is None or known[i] is None) else n
+            for i, n in enumerate(shape)
+        )
 
     def counter(self) -> None:
         """An int scalar, which may be used as a size or an index."""
@@ -373,8 +383,9 @@ def _choose_runs(d: Draft, kind: str) -> None:
     needed = d.program.needs(d.program.fetches)
     for _ in range(3 if kind == "stateful" else 1):
         run = {}
+        size = (d.choice(d.dims), d.integer(0, 6)) if d.chance(0.3) else (0, 0)
         for name, array in first.items():
-            shape = array.shape
+            shape = d.resized(name, array.shape, *size)
             if array.ndim == 0 and array.dtype.kind == "i":  # maybe a size
                 run[name] = np.array(d.integer(0, 3), array.dtype)
                 continue

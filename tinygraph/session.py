@@ -479,14 +479,18 @@ class Session:
     def __enter__(self) -> Session:
         places = (graph_stack(), self.graph, None), (session_stack(), self, None)
         self._blocks.append(block(lambda: (self, places)))
-        return self._blocks[-1].__enter__()
+        try:
+            return self._blocks[-1].__enter__()
+        except BaseException:  # Python 3.10 looks for signals after each call
+            del self._blocks[-1]
+            raise
 
     def __exit__(self, *exc_info: Any) -> None:
+        entered = self._blocks[-1]
         try:
             self.close()
         finally:
-            entered = self._blocks[-1]
-            del self._blocks[-1]
+            del self._blocks[-1:]
             entered.release()
 
     def _load(self, variable: Any, value: Any) -> None:
@@ -553,16 +557,14 @@ class InteractiveSession(Session):
 
     def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None, **options):
         super().__init__(target, graph, config, **options)
-        self._block: Block | None = self.as_default()
-        self._block.__enter__()
+        self._blocks.append(self.as_default())
+        self._blocks[-1].__enter__()
 
     def close(self) -> None:
         try:
             super().close()
         finally:
-            if self._block is not None and self._block._is_owned():
-                self._block.release()
-            self._block = None  # in another thread the block is left because nothing holds it
+            self._blocks.clear()  # a block that nothing holds any more is left
 
 
 def _mapping(fetch: Mapping, items: list, values) -> Mapping:

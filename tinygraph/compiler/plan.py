@@ -7,7 +7,7 @@ import linecache
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -31,6 +31,15 @@ if TYPE_CHECKING:
 _serial = itertools.count()
 
 
+class Lines(list):
+    """A program's source for `linecache`, which keeps it until the plan is gone.
+
+    What then removes it is a call into C: an interrupt of Python code would be lost there.
+    """
+
+    plan: weakref.ref[Plan]
+
+
 class Plan:
     """`plan(variables, *feeds)` runs the program and returns the fetched values in order."""
 
@@ -45,8 +54,8 @@ class Plan:
         line = 0
         for i, piece in enumerate(code.pieces):
             filename = f"{self.filename[:-1]}, part {i}>" if len(code.pieces) > 1 else self.filename
-            lines = piece.splitlines(keepends=True)
-            weakref.finalize(self, linecache.cache.pop, filename, None)
+            lines = Lines(piece.splitlines(keepends=True))
+            lines.plan = weakref.ref(self, partial(linecache.cache.pop, filename))
             linecache.cache[filename] = (len(piece), None, lines, filename)
             self._first_line[filename] = line
             line += len(lines)

@@ -316,7 +316,8 @@ class Graph:
         return block(partial(self.begin_scope, name))
 
     def begin_scope(self, name: str | None) -> tuple[str, Places]:
-        expect(name, str | None, "name", "a string or None")
+        if name is not None and not isinstance(name, str):
+            raise DTypeError(f"name must be a string or None, not {shown(name)}")
         outer, controls, forward, variables = self._blocks.current()
         scope = self._unique(name, outer, True) if name else ""
         context = Context(scope, controls, forward, variables)

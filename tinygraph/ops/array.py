@@ -302,6 +302,8 @@ def either(new: Any, old: Any, names: str) -> Any:
 
 def static_int(value: Any, what: str) -> int:
     """One int that has to be known while building."""
+    if type(value) is int:  # the common case
+        return value
     ints = static_ints(value, what)
     if value.shape.ndims if isinstance(value, Node) else np.ndim(value):
         raise ShapeError(f"{what} must be one int, not {shown(value)}")
@@ -310,6 +312,10 @@ def static_int(value: Any, what: str) -> int:
 
 def static_ints(value: Any, what: str) -> tuple[int, ...]:
     """An int or ints that have to be known while building, as a tuple."""
+    if type(value) is int:  # the common cases
+        return (value,)
+    if type(value) in (list, tuple) and all(type(x) is int for x in value):
+        return tuple(value)
     if isinstance(value, Node):
         known = value.graph.use_value(value, what)
         if known is None:

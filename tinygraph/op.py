@@ -147,17 +147,12 @@ class Op:
 
     def _check_types(self) -> None:
         """What a user may get wrong who defines an op."""
-        text(self.name, "name")
-        for field in ("kernel", "rewrite", "fuse", "prepare", "written", "state"):
-            value = getattr(self, field)
-            if value is not None:
-                function(value, field)
-        function(self.infer, "infer")
-        for rule in () if callable(self.vjps) else expect(self.vjps, tuple, "vjps", "a tuple"):
-            if rule is not None:
-                function(rule, "a rule of vjps")
-        for param in expect(self.params, tuple, "params", "a tuple of names"):
-            text(param, "a name in params")
+        for word in (self.name, *expect(self.params, tuple, "params", "a tuple of names")):
+            text(word, "the name of an op or of an input")
+        rules = () if callable(self.vjps) else expect(self.vjps, tuple, "vjps", "a tuple")
+        optional = (self.kernel, self.rewrite, self.fuse, self.prepare, self.written, self.state)
+        for part in (self.infer, *(f for f in (*optional, *rules) if f is not None)):
+            function(part, f"each kernel and rule of {self.name}")
 
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
         if self.params and (len(inputs) != len(self.params) or self.params[0] in attrs):

@@ -337,6 +337,17 @@ def test_slopes_have_their_digits_where_the_value_is_saturated(name):
         assert (np.abs(got[tiny]) < 8e-38).all()
 
 
+@pytest.mark.parametrize("count", [0, 1, 100, 1000])
+def test_the_slope_of_tanh_however_many_are_saturated(count):
+    x = np.random.default_rng(5).uniform(-1, 1, (10, 100)).astype(np.float32)
+    x.reshape(-1)[:count] *= 20
+    fed = tg.placeholder(tg.float32, [None, None])
+    slope = tg.gradients(tg.tanh(fed), fed)[0]
+    for value in (x, x.T[::2]):
+        got = tg.get_default_session().run(slope, {fed: value})
+        np.testing.assert_allclose(got, np.cosh(value.astype(np.float64)) ** -2.0, rtol=5e-6)
+
+
 def test_third_derivatives_at_zero():
     for function, right in ((tg.nn.sigmoid, -1 / 8), (tg.tanh, -2), (tg.nn.softplus, 0)):
         x = y = tg.constant(0.0)

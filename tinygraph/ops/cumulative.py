@@ -224,7 +224,7 @@ def unsorted_segment_sum(
 ) -> Node:
     """y[k] = the sum of the data[i] with segment_ids[i] = k; negative ids are left out.
 
-    The sums are as accurate as those of reduce_sum.
+    Floats add up in float64 where more than 256 meet, and those of float16 always.
     `segment_ids` has the shape of the first dimensions of `data`. InvalidArgumentError when an id
     is num_segments or more.
 
@@ -254,8 +254,8 @@ segment_sum = Op(
     "SegmentSum", _segment_sum, _segment_spec,
     (lambda g, y, data, ids: _segment_rule(g, data, ids), None), ("data", "segment_ids"),
     dynamic=True,
-    doc="""y[k] = the sum of the data[i] with segment_ids[i] = k, for ids that increase; as
-    accurate as reduce_sum.
+    doc="""y[k] = the sum of the data[i] with segment_ids[i] = k, for ids that increase.
+    Floats add up as in `unsorted_segment_sum`.
 
     >>> tg.segment_sum([1.0, 2.0, 3.0], [0, 0, 2]).eval()
     array([3., 0., 3.], dtype=float32)

@@ -231,11 +231,18 @@ def _sech_squared(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -
     """1 - y², or where that has few digits left 4 e^-2|x| / (1 + e^-2|x|)²."""
     out = np.asarray(np.subtract(1, np.multiply(y, y, out=out), out=out))
     few = out < 2.0**-6
-    if few.any():
-        at = np.nonzero(few)
-        tails = np.exp(-2 * np.sign(x.real[at]) * x[at])
-        out[at] = 4 * tails / np.square(1 + tails)
+    count = np.count_nonzero(few)
+    if count > x.size // 8:  # then picking them takes longer than computing all
+        out[...] = _sech_squared_of_tails(x)
+    elif count:
+        at = np.flatnonzero(few)
+        np.put(out, at, _sech_squared_of_tails(np.take(x, at)))
     return out
+
+
+def _sech_squared_of_tails(x: np.ndarray) -> np.ndarray:
+    tails = np.exp(-2 * np.sign(x.real) * x)  # |x|, but analytic
+    return 4 * tails / np.square(1 + tails)
 
 
 sech_squared = elementwise(

@@ -72,7 +72,7 @@ gather_grad_op: Op = Op(
     "GatherGrad", _gather_grad, lambda g, indices, shape, axis: Spec(shape_from(shape), g.dtype),
     (lambda h, y, g, i, shape, axis: gather_op(h, i, axis=axis), None, None),
     ("g", "indices", "shape"), static=(2,),
-    doc="Zeros of a shape, with each slice of g added at its index; as accurate as Sum.",
+    doc="Zeros of a shape, with each slice of g added at its index; many add up in float64.",
 )  # fmt: skip
 
 
@@ -202,8 +202,9 @@ def _scattered(indices: Spec, updates: Spec, shape: Spec) -> Spec:
 scatter_nd: Op = Op(
     "ScatterNd", _scatter_nd, _scattered, (None, lambda g, y, i, x, shape: gather_nd(g, i), None),
     ("indices", "updates", "shape"), static=(2,),
-    doc="""Zeros of `shape`, with `updates` added at `indices`, as accurately as by reduce_sum;
-    the reverse of gather_nd.
+    doc="""Zeros of `shape`, with `updates` added at `indices`; the reverse of gather_nd.
+
+    Floats add up as in `unsorted_segment_sum`.
 
     >>> tg.scatter_nd([[1], [3], [1]], [1.0, 2.0, 4.0], [5]).eval()
     array([0., 5., 0., 2., 0.], dtype=float32)

@@ -122,7 +122,8 @@ def add_at(out: Array, places: Array, values: Array) -> None:
     """out[..., places[k], :] += values[..., k, :] for each k, where places may repeat.
 
     `out` is zeros of shape (before, n, after), contiguous. Where more than a block of values meet,
-    floats add up in float64, and those of float16 always: as accurate as `sum_over`.
+    floats add up in float64, and those of float16 always. One by one in float32 a million times
+    0.1 would be 100958.
     """
     before, n, after = out.shape
     flat = places.reshape(-1).astype(np.intp)

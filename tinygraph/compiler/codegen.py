@@ -50,6 +50,7 @@ class Code:
         self._names: dict[Node, str] = {}
         self._spares: dict[Node, str] = {}
         self._calls: list[str] = []  # the updates of variables' own arrays
+        self._functions: dict[int, str] = {}  # by the identity of kernels, which their ops keep
         self._used = set(RESERVED)
         self._counts: dict[str, int] = {}
         self._static: dict[Node, np.ndarray] = {}
@@ -207,16 +208,20 @@ class Code:
         return f"{self._function(node, function)}({', '.join(parts)})"
 
     def _function(self, node: Node, kernel: Any) -> str:
+        """What the source calls a kernel, or another function of the node's op."""
+        if id(kernel) in self._functions:  # a user's may have no hash
+            return self._functions[id(kernel)]
         kind = node.kind
         name = str(getattr(kernel, "__name__", ""))
         if not name.isidentifier():
             name = kind.name.lower()
         name = identifier(name)
-        if getattr(np, name, None) is kernel:
-            return f"np.{name}"
         if is_foreign(kernel) and not kind.effect:
-            kernel = guarded(kernel, node)
-        return self._bind(name.strip("_"), kernel)
+            return self._bind(name.strip("_"), guarded(kernel, node))
+        is_numpys = getattr(np, name, None) is kernel
+        text = f"np.{name}" if is_numpys else self._bind(name.strip("_"), kernel)
+        self._functions[id(kernel)] = text
+        return text
 
     def _attribute(self, key: str, value: Any) -> str:
         """`key=value`, the value spelled out or under a name of its own."""

@@ -106,7 +106,8 @@ class Judge:
             return ""  # a shrunk program that is none
         init = built.initializer()
         self.user_kinds = {node.kind.name for node in built.graph.nodes}
-        right = self._outcomes(built, Interpreted(built, init))
+        self.exact = "exact" in self.program.kind
+        right = self._outcomes(built, Interpreted(built, init, adjust=self._watched))
         for outcome in right:
             self.runs += 1
             self.errors += bool(outcome.error)
@@ -134,6 +135,11 @@ class Judge:
             if found:
                 return found
         return ""
+
+    def _watched(self, node: Node, array: np.ndarray) -> np.ndarray:
+        """Note whether all is exact in an exact graph, as gradients need not be."""
+        self.exact = self.exact and (array.dtype.kind != "f" or is_exact(array))
+        return array
 
     def _outcomes(self, built: Built, way: Any) -> list[Outcome]:
         fetches = [built[name] for name in self.program.fetches]
@@ -248,16 +254,8 @@ class Judge:
 
     def _bounds(self, built: Built, init: Operation, right: list[Outcome]) -> list[Bounds]:
         """The tolerances of each run; exact where the program is."""
-        exact = []
-
-        def watch(node: Node, array: np.ndarray) -> np.ndarray:
-            exact.append(array.dtype.kind != "f" or is_exact(array))
-            return array
-
-        if "exact" in self.program.kind:
-            self._outcomes(built, Interpreted(built, init, adjust=watch))
-            if all(exact):
-                return all_of(VALUE, right)
+        if self.exact:
+            return all_of(VALUE, right)
         noisy = [self._outcomes(built, Interpreted(built, init, adjust=noise(i)))
                  for i in range(NOISES)]  # fmt: skip
         wide = self._outcomes(built, Interpreted(built, init, adjust=widened))

@@ -94,6 +94,7 @@ class Built:
     def __init__(self, program: Program | None = None):
         self.graph = Graph()
         self.graph.seed = 7
+        self.lowered: dict[Any, Any] = {}  # what has been made of it: see ways.py
         self.names: dict[str, Any] = {
             "tg": tg, "np": np, "nan": np.nan, "inf": np.inf, "slope": slope,
         }  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+import tinygraph as tg
 from tinygraph.compiler.rewrite import call_kernel, lower
 from tinygraph.graph import Node, Operation, ancestors
 from tinygraph.session import Fetched
@@ -21,7 +22,7 @@ from tinygraph.spec import Shape, Spec
 
 from .draft import state_of
 from .programs import Built
-from .ways import Outcome, checked, copied, error_of, initialized
+from .ways import Outcome, checked, error_of, initial_values
 
 
 class Undecided(Exception):
@@ -32,8 +33,8 @@ class ByTheRules:
     """Runs of a program, node by node, by the rules alone."""
 
     def __init__(self, built: Built, init: Operation):
-        self.session = initialized(built, init)
-        self.variables = copied(self.session._variables)
+        self.session = tg.Session(graph=built.graph)
+        self.variables = initial_values(built, init)
         self.states: dict[Node, Any] = {}
 
     def run(self, fetches: list, feeds: dict) -> Outcome:

@@ -36,8 +36,10 @@ class InSession:
     def __init__(self, built: Built, init: Operation, passes: frozenset[str], traced: str = ""):
         self.session = tg.Session(graph=built.graph, passes=passes)
         self.traced = traced
-        if init.node.control_inputs:
+        if init.node.control_inputs and passes == PASSES and not traced:
             self.session.run(init)
+        else:
+            self.session._variables.update(initial_values(built, init))
 
     def run(self, fetches: list, feeds: dict) -> Outcome:
         try:
@@ -65,6 +67,7 @@ class Interpreted:
     def __init__(self, built: Built, init: Operation, passes: frozenset[str] = frozenset(),
                  adjust: Any = None):  # fmt: skip
         self.session = tg.Session(graph=built.graph)  # checks feeds, and has the values' places
+        self.lowered = built.lowered
         self.passes = passes
         self.adjust = adjust or (lambda node, array: array)
         self.variables = Variables()
@@ -85,10 +88,7 @@ class Interpreted:
         structure = self.session._flatten(fetches, fetched, fetches)
         fed = checked(self.session, feeds)
         specs = {node: Spec(Shape.of(a.shape), node.spec.dtype) for node, a in fed.items()}
-        program = lower(fetched.tensors, fetched.targets, specs, self.passes)
-        for name, transform in (("scale", gather_scales), ("fuse", fuse)):
-            if name in self.passes:
-                transform(program)
+        program = self._lowered(fetched, specs)
         self.kinds |= {node.kind.name for node in program.nodes}
 
         def compute(node: Node, arrays: list) -> Any:
@@ -106,6 +106,19 @@ class Interpreted:
         return structure(iter([np.array(value) for value in results]))
 
 
+    def _lowered(self, fetched: Fetched, specs: dict[Node, Spec]) -> Any:
+        """The program, which all interpreters of a graph share."""
+        shapes = tuple((node, spec.shape.dims) for node, spec in specs.items())
+        key = (*fetched.tensors, None, *fetched.targets), shapes, self.passes
+        if key not in self.lowered:
+            program = lower(fetched.tensors, fetched.targets, specs, self.passes)
+            for name, transform in (("scale", gather_scales), ("fuse", fuse)):
+                if name in self.passes:
+                    transform(program)
+            self.lowered[key] = program
+        return self.lowered[key]
+
+
 def checked(session: tg.Session, feeds: dict) -> dict[Node, np.ndarray]:
     """The feeds as a session takes them, or refuses them."""
     fed = session._feeds(feeds)
@@ -115,11 +128,8 @@ def checked(session: tg.Session, feeds: dict) -> dict[Node, np.ndarray]:
     return fed
 
 
-def initialized(built: Built, init: Operation) -> tg.Session:
-    session = tg.Session(graph=built.graph)
-    if init.node.control_inputs:
-        session.run(init)
-    return session
+def initial_values(built: Built, init: Operation) -> dict[str, np.ndarray]:
+    return copied(Interpreted(built, init).variables)
 
 
 def noise(seed: int) -> Any:

@@ -226,6 +226,16 @@ def test_segments_out_of_range():
 # ---------------------------------------------------------------- static values, rewrites
 
 
+@pytest.mark.parametrize("op", [
+    tg.truncatemod, tg.truncatediv, tg.floormod, tg.floordiv, tg.maximum, tg.minimum, tg.pow,
+    tg.squared_difference, tg.add, tg.less,
+])  # fmt: skip
+def test_arithmetic_on_partly_known_shapes(op, sess):
+    x = tg.placeholder(tg.float32, [None, 3])
+    known = sess.run(op(tg.constant([4, 3]), 2))
+    np.testing.assert_array_equal(sess.run(op(tg.shape(x), 2), {x: np.zeros((4, 3))}), known)
+
+
 def test_arithmetic_on_shapes_is_known_while_building():
     x = tg.placeholder(tg.float32, [None, 6, 4])
     known = tg.shape(x)[1:]

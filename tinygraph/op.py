@@ -238,7 +238,7 @@ class Op:
             arrays = [array.astype(object) for array in arrays]  # type: ignore[union-attr]
         try:
             value = np.asarray(quietly(self.kernel, *arrays, **attrs))
-        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, TinygraphError):
+        except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, TinygraphError):
             return None  # None has no arithmetic: the unknown stays unknown
         if value.dtype == object and None not in value.flat:
             value = value.astype(spec.dtype.numpy)

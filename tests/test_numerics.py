@@ -258,6 +258,7 @@ def test_norms_at_any_scale(dtype, scale):
 
 def test_norms_of_what_is_not_finite():
     for ord in (2, 3):
+        equals(slopes(lambda x, p=ord: tg.norm(x, p), [NAN, 1.0])[0], [NAN, NAN])
         got = tg.norm([[INF, 1.0], [NAN, 1.0], [-INF, INF]], ord, axis=1).eval()
         equals(got, [INF, NAN, INF])
 
@@ -627,6 +628,18 @@ def test_sums_at_indices_are_as_accurate_as_reduce_sum(width):
     ]  # fmt: skip
     for total in tg.get_default_session().run(sums):
         np.testing.assert_allclose(total[0], len(data) * TENTH, rtol=1e-7)
+
+
+def test_sums_at_indices_of_nothing():
+    ids, none = np.zeros(3, np.int32), np.zeros(0, np.int32)
+    assert tg.unsorted_segment_sum(tg.zeros([3, 0]), ids, 2).eval().shape == (2, 0)
+    assert tg.segment_sum(tg.zeros([3, 0]), ids).eval().shape == (1, 0)
+    assert tg.scatter_nd(ids[:, None], tg.zeros([3, 0]), [2, 0]).eval().shape == (2, 0)
+    equals(tg.unsorted_segment_sum(tg.zeros([0, 2]), none, 2).eval(), np.zeros((2, 2)))
+    assert tg.segment_sum(tg.zeros([0]), none).eval().shape == (0,)
+    equals(tg.unsorted_segment_sum(tg.ones([300]), np.full(300, -1), 2).eval(), [0, 0])
+    params = tg.zeros([2, 0])
+    assert tg.gradients(tg.gather(params, ids), params)[0].eval().shape == (2, 0)
 
 
 def test_running_sums_are_as_accurate_as_reduce_sum():

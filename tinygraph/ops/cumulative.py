@@ -169,8 +169,8 @@ def cumprod(
 def _add_segments(data: Array, ids: Array, total: Array) -> Array:
     total[...] = 0
     kept = ids >= 0
-    rows = total.reshape(1, len(total), -1) if total.size else total.reshape(1, 0, 1)
-    add_at(rows, ids[kept], data[kept])
+    if total.size:
+        add_at(total.reshape(1, len(total), -1), ids[kept], data[kept])
     return total
 
 

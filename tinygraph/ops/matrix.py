@@ -12,12 +12,12 @@ from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
 from tinygraph.ops.array import as_shape_node, broadcast_to, count_of
 from tinygraph.ops.axes import in_front, put_back
-from tinygraph.ops.compare import cast, in_float32, keep_where, logical_not
+from tinygraph.ops.compare import cast, in_float32, keep_where, logical_not, not_equal
 from tinygraph.ops.diagonals import matrix_band_part, matrix_diag_part
 from tinygraph.ops.elementary import abs_, is_finite, sign
 from tinygraph.ops.joining import concat
 from tinygraph.ops.linalg import matmul, matrix_transpose
-from tinygraph.ops.math import div_no_nan, multiply_no_nan, pow_
+from tinygraph.ops.math import div_no_nan, pow_
 from tinygraph.ops.reduce import (
     Axis, axes_of, dropped, either, euclidean_norm_op, max_op, reduce_sum, spread, sum_op,
 )  # fmt: skip
@@ -53,7 +53,7 @@ p_norm_op = composite(
 def _p_norm_rule(g: Node, y: Node, x: Node, p: float, axis: Axis, keepdims: bool) -> Node:
     """sign(x) (|x| / y)^(p-1), and 0 for each x that is 0."""
     ratio = div_no_nan(abs_(x), spread(y, x, axis, keepdims))
-    return spread(g, x, axis, keepdims) * multiply_no_nan(pow_(ratio, p - 1), sign(x))
+    return spread(g, x, axis, keepdims) * keep_where(pow_(ratio, p - 1), not_equal(x, 0)) * sign(x)
 
 
 def norm(

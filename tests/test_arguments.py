@@ -146,6 +146,8 @@ REFUSED_VALUES = {  # a ValueError
     "a constraint of 0": lambda: tg.Variable(1.0, constraint=0),
     "ints of random_normal": lambda: tg.random_normal_initializer(dtype=tg.int32),
     "a cyclic list": lambda: tg.constant(cyclic()),
+    "a cyclic list with a tensor": lambda: tg.stack([1.0, cyclic(x23())]),
+    "cyclic fetches": lambda: tg.Session().run(cyclic(x23())),
     "a shape of 2**70": lambda: tg.placeholder(tg.float32, [2**70]),
 }  # fmt: skip
 REFUSED_TYPES = {  # a TypeError
@@ -174,8 +176,8 @@ def x23():
     return tg.constant(np.ones((2, 3), np.float32))
 
 
-def cyclic():
-    items = [1.0]
+def cyclic(first=1.0):
+    items = [first]
     items.append(items)
     return items
 

@@ -102,12 +102,20 @@ def sequence(values: Any, what: str) -> list:
 
 
 def flat(items: Any, what: str, depth: int = 64) -> list:
-    """The items of lists and tuples within one another, or one item by itself."""
-    if not isinstance(items, list | tuple):
+    """The items of lists, tuples and dicts within one another, or one item by itself."""
+    if isinstance(items, Mapping):
+        items = items.values()
+    elif not isinstance(items, list | tuple):
         return [items]
     if not depth:
         raise InvalidArgumentError(f"{what} are lists nested too deep")
-    return [x for item in items for x in flat(item, what, depth - 1)]
+    found: list = []
+    for item in items:
+        if isinstance(item, list | tuple | Mapping):
+            found += flat(item, what, depth - 1)
+        else:
+            found.append(item)
+    return found
 
 
 def mapping(values: Any, what: str) -> Mapping:

@@ -381,7 +381,7 @@ class Graph:
 
     def prevent_feeding(self, tensor: Node) -> None:
         """Mark a tensor as one that no run may feed (TF: same name)."""
-        self.as_graph_element(tensor)
+        self.as_graph_element(expect(tensor, Node, "tensor", "a tensor"))
         self.built_with.add(tensor, None)
 
     def is_feedable(self, tensor: Node) -> bool:

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import expect, function, named, sequence, text
+from tinygraph.arguments import expect, flat, function, named, sequence, text
 from tinygraph.errors import (
-    DTypeError, GraphError, InvalidArgumentError, NotFoundError, ResourceExhaustedError,
+    DTypeError, GraphError, NotFoundError, ResourceExhaustedError,
     TinygraphError,
 )  # fmt: skip
 from tinygraph.graph import Graph, Node, Operation, get_default_graph
 from tinygraph.interrupts import quietly
 from tinygraph.spec import (
-    MAX_RANK, SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, bool_, broadcast, float32,
+    SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, bool_, broadcast, float32,
     no_memory, normalize_axis, shape_array, to_array,
 )  # fmt: skip
 
@@ -331,15 +331,9 @@ def as_node(value: Any, dtype: DType | None = None, name: str = "Const", graph=N
     return constant(to_array(value, dtype), name=name, graph=graph)
 
 
-def first_node(values: Any, depth: int = MAX_RANK) -> Node | None:
+def first_node(values: Any) -> Node | None:
     """The first node in nested lists."""
-    if not depth:
-        raise InvalidArgumentError(f"lists are nested more than {MAX_RANK} deep")
-    for x in values:
-        found = first_node(x, depth - 1) if isinstance(x, list | tuple) else x
-        if isinstance(found, Node):
-            return found
-    return None
+    return next((x for x in flat(values, "values") if isinstance(x, Node)), None)
 
 
 def as_nodes(values: Any, dtype: DType | None = None) -> list[Node]:

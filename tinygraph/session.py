@@ -301,7 +301,7 @@ class Session:
 
     # ---------------------------------------------------------------- fetches
 
-    def _flatten(self, fetch: Any, fetched: Fetched, whole: Any) -> Callable | None:
+    def _flatten(self, fetch: Any, fetched: Fetched, whole: Any, deep: int = 64) -> Callable | None:
         """Collect the nodes in `fetch`; return what rebuilds it from values, None for a tensor."""
         if isinstance(fetch, Node):
             if fetch.graph is not self.graph:
@@ -315,12 +315,15 @@ class Session:
                 return None
             fetched.targets.append(node)
             return _nothing
+        if not deep:
+            raise InvalidArgumentError("the lists of fetches are nested too deep")
         if isinstance(fetch, list | tuple):
-            parts = [self._flatten(item, fetched, whole) or next for item in fetch]
+            parts = [self._flatten(item, fetched, whole, deep - 1) or next for item in fetch]
             make = getattr(fetch, "_make", None) or type(fetch)
             return lambda values: make([part(values) for part in parts])
         if isinstance(fetch, Mapping):
-            items = [(key, self._flatten(fetch[key], fetched, whole) or next) for key in fetch]
+            found = [self._flatten(fetch[key], fetched, whole, deep - 1) or next for key in fetch]
+            items = list(zip(fetch, found, strict=True))
             return lambda values: _mapping(fetch, items, values)
         raise DTypeError(_bad_fetch(fetch, whole))
 

@@ -364,7 +364,10 @@ def _pair(axes: Any) -> tuple[Node, Node]:
         count = integer(static_int(axes, "axes"), "axes", least=0)
         pair = list(range(-count, 0)), list(range(count))
     else:
-        over_a, over_b = sequence(axes, "axes")
+        both = sequence(axes, "axes")
+        if len(both) != 2:
+            raise GraphError(f"axes must be an int or have two parts, not {axes!r}")
+        over_a, over_b = both
         pair = list(static_ints(over_a, "axes")), list(static_ints(over_b, "axes"))
     if len(pair[0]) != len(pair[1]):
         raise GraphError(f"axes {axes!r} pairs {len(pair[0])} axes with {len(pair[1])}")

@@ -11,7 +11,7 @@ import html
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from tinygraph.arguments import choice, expect, integer, sequence, text
+from tinygraph.arguments import choice, expect, flat, integer, sequence, shown, text
 from tinygraph.compiler.profile import Profile
 from tinygraph.errors import DTypeError, GraphError
 from tinygraph.graph import Graph, Node, Operation, ancestors, get_default_graph
@@ -201,20 +201,13 @@ def _roots(fetches: Any) -> tuple[Graph, list[Node]]:
     if isinstance(fetches, Graph):
         return fetches, []
     found: dict[Node, None] = {}
-    stack = [fetches]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, Mapping):
-            stack.extend(item.values())
-        elif isinstance(item, list | tuple):
-            stack.extend(item)
-        else:
-            if isinstance(item, str):
-                item = get_default_graph().as_graph_element(item)
-            node = item.node if isinstance(item, Operation) else item
-            if not isinstance(node, Node):
-                raise DTypeError(f"cannot draw {node!r}: a graph, tensors or operations expected")
-            found[node] = None
+    for item in flat(fetches, "fetches"):
+        if isinstance(item, str):
+            item = get_default_graph().as_graph_element(item)
+        node = item.node if isinstance(item, Operation) else item
+        if not isinstance(node, Node):
+            raise DTypeError(f"cannot draw {shown(node)}: a graph, tensors or operations expected")
+        found[node] = None
     if not found:
         raise GraphError("no fetches to draw")
     graph = next(iter(found)).graph

@@ -322,8 +322,7 @@ class Session:
             make = getattr(fetch, "_make", None) or type(fetch)
             return lambda values: make([part(values) for part in parts])
         if isinstance(fetch, Mapping):
-            found = [self._flatten(fetch[key], fetched, whole, deep - 1) or next for key in fetch]
-            items = list(zip(fetch, found, strict=True))
+            items = [(k, self._flatten(fetch[k], fetched, whole, deep - 1) or next) for k in fetch]
             return lambda values: _mapping(fetch, items, values)
         raise DTypeError(_bad_fetch(fetch, whole))
 

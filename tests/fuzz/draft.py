@@ -22,6 +22,10 @@ SPECIAL = [np.nan, np.inf, -np.inf, -0.0, 0.0, 1e30, -1e30, 1e-40, -1e-40, 1.0, 
 
 
 
+class Broken(Exception):
+    """An op ended in an error that is none of tinygraph's; the name of its value."""
+
+
 class Draft:
     """A program in the making, with the value that each name had so far."""
 
@@ -220,6 +224,10 @@ class Draft:
             self.refused[type(error).__name__] += 1
             self.program.lines = lines
             return
+        except Exception as error:
+            name = f"n{len(lines)}"
+            self.program.lines = {**lines, name: f"{before}{name} = {expression}"}
+            raise Broken(name) from error
         if not self.is_wanted(self.array(name)):
             del self.program.lines[name], self.program.values[name]
 
@@ -291,6 +299,17 @@ def random_program(rng: np.random.Generator, kind: str) -> tuple[Program, Counte
         d.input()
     for _ in range(d.integer(0, 2)):
         d.counter()
+    try:
+        _add_ops(d, kind, makers)
+    except Broken as error:
+        d.program.fetches = list(error.args)
+        return d.program.without(), d.refused
+    _choose_fetches(d, kind)
+    _choose_runs(d, kind)
+    return d.program.without(), d.refused
+
+
+def _add_ops(d: Draft, kind: str, makers: list) -> None:
     has_state = kind == "stateful" or kind == "traced" and d.chance(0.5)
     size = len(d.program.lines) + d.integer(4, 16)
     for step in range(40):
@@ -300,9 +319,6 @@ def random_program(rng: np.random.Generator, kind: str) -> tuple[Program, Counte
             d.op(makers)
     if d.chance(0.6):
         _add_gradients(d)
-    _choose_fetches(d, kind)
-    _choose_runs(d, kind)
-    return d.program.without(), d.refused
 
 
 def _add_gradients(d: Draft) -> None:

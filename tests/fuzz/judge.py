@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygraph.compiler.rewrite import PASSES
 from tinygraph.errors import TinygraphError
-from tinygraph.graph import Node, Operation
+from tinygraph.graph import Node, Operation, ancestors
 
 from .draft import is_exact
 from .programs import Built, Program, text_of
@@ -104,6 +104,8 @@ class Judge:
             built = Built(self.program)
         except TinygraphError:
             return ""  # a shrunk program that is none
+        except Exception as error:  # noqa: BLE001  (an error of another kind is a fault)
+            return f"building: {type(error).__name__}: {error}"
         init = built.initializer()
         self.user_kinds = {node.kind.name for node in built.graph.nodes}
         self.exact = "exact" in self.program.kind
@@ -201,15 +203,16 @@ class Judge:
             program = replace(self.program, lines=lines, runs=[run])
             if right[i].error in OF_FEEDS:
                 continue
+            told = Built()
             try:
-                built = Built(program)
-            except TinygraphError as error:
-                if not right[i].error:
+                told.build(program)
+            except TinygraphError as error:  # a gradient may need only the shape of what is refused
+                if not right[i].error and self._needs(built, told.line, run):
                     return f"told: {type(error).__name__} for values in run {i}: {error}"
                 continue
-            fetches = [built[name] for name in program.fetches]
-            feeds = {built[name]: array for name, array in run.items()}
-            got = Interpreted(built, built.initializer()).run(fetches, feeds)
+            fetches = [told[name] for name in program.fetches]
+            feeds = {told[name]: array for name, array in run.items()}
+            got = Interpreted(told, told.initializer()).run(fetches, feeds)
             got.variables.clear()
             if got.error in OF_FEEDS:  # a value fed for an op, of a shape that was not known
                 continue
@@ -217,6 +220,12 @@ class Judge:
             if found:
                 return found
         return ""
+
+    def _needs(self, built: Built, name: str, run: dict) -> bool:
+        """Whether a run computes the value of that name."""
+        fetches = [built[fetch] for fetch in self.program.fetches]
+        nodes = [x.node if isinstance(x, Operation) else x for x in (*fetches, built[name])]
+        return nodes.pop() in ancestors(nodes, stop={built[x] for x in run})
 
     def _against_rules(self, built: Built, init: Operation, right: list[Outcome]) -> str:
         """Updates in the order that the documentation gives them."""

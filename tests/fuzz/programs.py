@@ -98,7 +98,11 @@ class Built:
         self.names: dict[str, Any] = {
             "tg": tg, "np": np, "nan": np.nan, "inf": np.inf, "slope": slope,
         }  # fmt: skip
-        for text in program.lines.values() if program else ():
+        if program is not None:
+            self.build(program)
+
+    def build(self, program: Program) -> None:
+        for self.line, text in program.lines.items():  # the name that is being built
             self.add(text)
 
     def add(self, text: str) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 import tinygraph as tg
 from tinygraph.compiler.rewrite import call_kernel, lower
+from tinygraph.errors import InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, Operation, ancestors
 from tinygraph.session import Fetched
 from tinygraph.spec import Shape, Spec
@@ -132,6 +133,11 @@ class Run:
         if kind.latest:
             return inputs[0]
         if kind.updates:
+            try:
+                kind.infer(*(Spec(Shape.of(np.shape(a)) if i else node.inputs[0].shape, node.dtype)
+                             for i, a in enumerate(inputs)))  # fmt: skip
+            except ShapeError as error:
+                raise InvalidArgumentError(str(error)) from None
             with np.errstate(all="ignore"):
                 return {"AssignAdd": np.add, "AssignSub": np.subtract}.get(
                     kind.name, lambda ref, value: value

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import expect, flat, function, named, sequence, text
+from tinygraph.arguments import expect, flag, flat, function, named, sequence, text
 from tinygraph.errors import (
     DTypeError, GraphError, NotFoundError, ResourceExhaustedError,
     TinygraphError,
@@ -153,6 +153,8 @@ class Op:
         optional = (self.kernel, self.rewrite, self.fuse, self.prepare, self.written, self.state)
         for part in (self.infer, *(f for f in (*optional, *rules) if f is not None)):
             function(part, f"each kernel and rule of {self.name}")
+        for trait in TRAITS:
+            flag(getattr(self, trait), trait)
 
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
         if self.params and (len(inputs) != len(self.params) or self.params[0] in attrs):
@@ -256,6 +258,9 @@ class Op:
 
     def __reduce__(self):
         return op_named, (self.name,)
+
+
+TRAITS = tuple(field.name for field in fields(Op) if field.type == "bool")
 
 
 def _elements(spec: Spec) -> np.ndarray | None:
@@ -446,8 +451,7 @@ def elementwise(
         found = None if rewrite is None else rewrite(*inputs, **attrs)
         return _narrower(op, inputs, attrs) if found is None else found
 
-    if inplace is None:
-        inplace = isinstance(kernel, np.ufunc)
+    inplace = flag(inplace, "inplace", default=isinstance(kernel, np.ufunc))
     op = Op(
         name, kernel, infer, vjps, params or _inputs_of(vjps), broadcasts=True, rewrite=simpler,
         dtypes=(bool_,) * len(vjps) if accepts == "bool" else (),

@@ -37,6 +37,8 @@ from .hostile import hostile
 SECONDS = 5.0  # for one call, before it counts as hanging
 MEMORY = 2 << 30  # bytes that all calls together may add
 PACKAGE = os.path.dirname(os.path.abspath(tg.__file__)) + os.sep
+SHAPES = [(), (0,), (1,), (3,), (2, 3), (3, 0), (1, 1), (2, 3, 2)]  # of what is fed
+FLOATS = (0.0, -0.0, 1.0, -2.5, 0.5, 6e4, float("inf"), -float("inf"), float("nan"))
 HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
@@ -91,7 +93,7 @@ def _is_ours(frame: traceback.FrameSummary) -> bool:
 def _mutated(call: Call, rng: np.random.Generator) -> tuple[str, Any, list, dict]:
     function, args, kwargs = call.make()
     texts = {}
-    for _ in range(1 if rng.random() < 0.75 else 2):
+    for _ in range(rng.choice([0, 1, 1, 1, 2])):
         slots: list = [*range(len(args)), *kwargs]
         absent = _absent(function, args, kwargs)
         if absent and (not slots or rng.random() < 0.2):
@@ -155,6 +157,22 @@ def _attempt(function: Any, args: list, kwargs: dict, rng: np.random.Generator) 
     except tg.errors.TinygraphError:
         return
     sess.run(fetches)
+    sess.run(fetches, _odd_feeds(rng))
+
+
+def _odd_feeds(rng: np.random.Generator) -> dict:
+    """Values of other shapes and sizes for what may be fed."""
+    feeds = {}
+    for node in tg.get_default_graph().nodes:
+        if node.kind.name == "PlaceholderWithDefault" and rng.random() < 0.5:
+            shape = SHAPES[rng.integers(len(SHAPES))]
+            if not node.shape.is_compatible_with(shape):
+                shape = tuple(int(rng.integers(4)) if d is None else d for d in node.shape.dims)
+            numbers = FLOATS if node.dtype.is_floating else (0, 1)
+            if node.dtype.is_integer:
+                numbers = (0, 1, 2, 3, 3, node.dtype.min, node.dtype.max)
+            feeds[node] = rng.choice(numbers, shape).astype(node.dtype.as_numpy_dtype)
+    return feeds
 
 
 def finding(number: int, seed: int = 0) -> Finding | None:

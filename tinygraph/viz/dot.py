@@ -11,7 +11,7 @@ import html
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from tinygraph.arguments import choice, expect, flat, integer, sequence, shown, text
+from tinygraph.arguments import choice, expect, flag, flat, integer, sequence, shown, text
 from tinygraph.compiler.profile import Profile
 from tinygraph.errors import DTypeError, GraphError
 from tinygraph.graph import Graph, Node, Operation, ancestors, get_default_graph
@@ -130,6 +130,10 @@ def to_dot(
     (True, True)
     """
     choice(direction, "direction", DIRECTIONS)
+    shown_parts = {"backward": backward, "constants": constants, "initializers": initializers,
+                   "updates": updates, "legend": legend}  # fmt: skip
+    for what, value in shown_parts.items():
+        flag(value, what)
     if depth is not None:
         integer(depth, "depth", least=1)
     if title is not None:

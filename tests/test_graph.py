@@ -224,6 +224,14 @@ def test_arithmetic_of_dimensions():
         n.merge_with(4)
 
 
+def test_the_dimensions_of_a_shape():
+    shape = tg.placeholder(tg.float32, [None, 9]).shape
+    assert shape.dims[-1].value == 9 and shape.dims[0].value is None
+    assert isinstance(shape.dims, list) and [str(dim) for dim in shape.dims] == ["?", "9"]
+    assert tg.TensorShape(None).dims is None and tg.TensorShape([]).dims == []
+    assert tg.TensorShape(shape.dims).as_list() == [None, 9]
+
+
 def test_shapes_as_tensors():
     for dims, dtype in (([], tg.int32), ([2, 3], tg.int32), ([2**40], tg.int64)):
         node = tg.convert_to_tensor(tg.TensorShape(dims))
@@ -296,7 +304,7 @@ def test_ops_and_dtypes_pickle():
     assert pickle.loads(pickle.dumps(tg.float32)) is tg.float32
     assert pickle.loads(pickle.dumps(tg.tanh)) is tg.tanh
     shape = tg.TensorShape([None, 3])
-    assert pickle.loads(pickle.dumps(shape)).dims == shape.dims
+    assert pickle.loads(pickle.dumps(shape)).sizes == shape.sizes
 
 
 HOSTILE = "x\n    __import__('os').system('true')  #"

@@ -301,7 +301,7 @@ def test_results_are_the_users(case):
 
 def garbage(spec: Spec) -> np.ndarray:
     fill = {"f": np.nan, "b": True}.get(spec.dtype.numpy.kind, 77)
-    return np.full(spec.shape.dims, fill, spec.dtype.numpy)
+    return np.full(spec.shape.sizes, fill, spec.dtype.numpy)
 
 
 def same_bits(got, right, what: str) -> None:

@@ -144,7 +144,7 @@ def _fitted(g: Any, x: Node, node: Node) -> Node:
     """What a rule of `node` gives for its input x: a tensor like x, or it is an error."""
     if not isinstance(g, Node) or g.spec.dtype is not x.spec.dtype:
         raise DTypeError(f"{_rule_of(node)} gives {shown(g)} for its input '{x.name}' of {x.spec}")
-    ours, theirs = g.spec.shape.dims, x.spec.shape.dims
+    ours, theirs = g.spec.shape.sizes, x.spec.shape.sizes
     if ours != theirs and not g.shape.is_compatible_with(x.shape):
         raise ShapeError(f"{_rule_of(node)} gives {shown(g)} for its input '{x.name}' of {x.spec}")
     return g

@@ -244,7 +244,7 @@ class Op:
             return None  # None has no arithmetic: the unknown stays unknown
         if value.dtype == object and None not in value.flat:
             value = value.astype(spec.dtype.numpy)
-        if value.shape != spec.shape.dims or value.dtype not in (object, spec.dtype.numpy):
+        if value.shape != spec.shape.sizes or value.dtype not in (object, spec.dtype.numpy):
             return None
         return value
 
@@ -270,7 +270,7 @@ def _elements(spec: Spec) -> np.ndarray | None:
     size = spec.shape.num_elements()
     if size is None or size > FOLDED_WHILE_BUILDING or not spec.dtype.is_integer:
         return None
-    return np.full(spec.shape.dims, None)  # type: ignore[arg-type]
+    return np.full(spec.shape.sizes, None)  # type: ignore[arg-type]
 
 
 def _takes_out(kernel: Any) -> bool:
@@ -476,12 +476,12 @@ def _narrower(op: Op, inputs: tuple[Node, ...], attrs: dict) -> Node | None:
 
 def repeated(x: Node, shape: Shape) -> Node:
     """`x` broadcast to a known shape."""
-    return registry["BroadcastTo"](x, constant(np.array(shape.dims, np.int32)))
+    return registry["BroadcastTo"](x, constant(np.array(shape.sizes, np.int32)))
 
 
 def reduced_shape(shape: Shape, axis: tuple[int, ...] | None, keepdims: bool) -> Shape:
     """The shape after reducing over `axis`, or over all axes for None."""
-    dims = shape.dims
+    dims = shape.sizes
     if axis is None:
         if not keepdims:
             return SCALAR
@@ -574,7 +574,7 @@ def may_not_fit(op: Op, inputs: tuple[Node, ...]) -> bool:
     if op.effect or op.broadcasts and op.kernel is not None:
         return False
     for x in inputs:
-        dims = x.spec.shape.dims
+        dims = x.spec.shape.sizes
         if dims is None or None in dims:
             return True
     return any(inputs[i].spec.constant is None for i in op.static)

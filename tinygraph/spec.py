@@ -209,7 +209,8 @@ def _dim(value: Any) -> int | None:
 class Shape:
     """A shape of which the rank or some dimensions may be unknown, as `tf.TensorShape`.
 
-    `dims` is a tuple of ints and Nones, or None when even the rank is unknown.
+    `sizes` is a tuple of ints and Nones, or None when even the rank is unknown; `dims` has a list
+    of Dimensions in its place, as in TF.
 
     >>> shape = tg.TensorShape([None, 784])
     >>> print(shape, shape.ndims, shape[1].value, shape.is_fully_defined())
@@ -218,55 +219,59 @@ class Shape:
     [100, 784]
     """
 
-    __slots__ = ("dims",)
-    dims: tuple[int | None, ...] | None
+    __slots__ = ("sizes",)
+    sizes: tuple[int | None, ...] | None
 
     def __init__(self, dims: Any = None):
         if isinstance(dims, Shape):
-            self.dims = dims.dims
+            self.sizes = dims.sizes
         elif dims is None:
-            self.dims = None
+            self.sizes = None
         elif isinstance(dims, int | np.integer | Dimension):
-            self.dims = (_dim(dims),)
+            self.sizes = (_dim(dims),)
         else:
-            self.dims = tuple(map(_dim, sequence(dims, "shape")))
+            self.sizes = tuple(map(_dim, sequence(dims, "shape")))
 
     @staticmethod
     def of(dims: tuple[int | None, ...] | None) -> Shape:
         """A Shape over `dims` as they are, unchecked: the way the shape rules make one."""
         shape = object.__new__(Shape)
-        shape.dims = dims
+        shape.sizes = dims
         return shape
 
     @property
+    def dims(self) -> list[Dimension] | None:
+        return None if self.sizes is None else [Dimension(size) for size in self.sizes]
+
+    @property
     def ndims(self) -> int | None:
-        return None if self.dims is None else len(self.dims)
+        return None if self.sizes is None else len(self.sizes)
 
     rank = ndims
 
     def is_fully_defined(self) -> bool:
-        return self.dims is not None and None not in self.dims
+        return self.sizes is not None and None not in self.sizes
 
     def num_elements(self) -> int | None:
-        if self.dims is None or None in self.dims:
+        if self.sizes is None or None in self.sizes:
             return None
         size = 1
-        for dim in self.dims:
+        for dim in self.sizes:
             size *= dim  # type: ignore[operator]
         return size
 
     def as_list(self) -> list[int | None]:
-        if self.dims is None:
+        if self.sizes is None:
             raise ShapeError("as_list() needs a known rank")
-        return list(self.dims)
+        return list(self.sizes)
 
     def is_compatible_with(self, other: Any) -> bool:
         """Whether one array could have both shapes."""
         other = Shape(other)
-        if self.dims is None or other.dims is None:
+        if self.sizes is None or other.sizes is None:
             return True
-        return len(self.dims) == len(other.dims) and all(
-            a is None or b is None or a == b for a, b in zip(self.dims, other.dims, strict=True)
+        return len(self.sizes) == len(other.sizes) and all(
+            a is None or b is None or a == b for a, b in zip(self.sizes, other.sizes, strict=True)
         )
 
     def assert_is_compatible_with(self, other: Any) -> None:
@@ -277,37 +282,37 @@ class Shape:
         """What both know together; ShapeError when they contradict each other."""
         other = Shape(other)
         self.assert_is_compatible_with(other)
-        if self.dims is None or other.dims is None:
-            return other if self.dims is None else self
+        if self.sizes is None or other.sizes is None:
+            return other if self.sizes is None else self
         return Shape.of(
-            tuple(b if a is None else a for a, b in zip(self.dims, other.dims, strict=True))
+            tuple(b if a is None else a for a, b in zip(self.sizes, other.sizes, strict=True))
         )
 
     def concatenate(self, other: Any) -> Shape:
         other = Shape(other)
-        unknown = self.dims is None or other.dims is None
-        return Shape.of(None if unknown else self.dims + other.dims)  # type: ignore[operator]
+        unknown = self.sizes is None or other.sizes is None
+        return Shape.of(None if unknown else self.sizes + other.sizes)  # type: ignore[operator]
 
     def with_rank(self, rank: int) -> Shape:
         rank = integer(rank, "rank", least=0, most=MAX_RANK)
         return self.merge_with([None] * rank)
 
     def __len__(self) -> int:
-        if self.dims is None:
+        if self.sizes is None:
             raise ShapeError("a shape of unknown rank has no length")
-        return len(self.dims)
+        return len(self.sizes)
 
     def __bool__(self) -> bool:
-        return self.dims is not None
+        return self.sizes is not None
 
     def __iter__(self) -> Iterator[Dimension]:
         return iter([Dimension(size) for size in self.as_list()])
 
     def __getitem__(self, key):
-        if self.dims is None:
+        if self.sizes is None:
             return Shape.of(None) if isinstance(key, slice) else Dimension(None)
         try:
-            found = self.dims[key]
+            found = self.sizes[key]
         except TypeError:
             raise DTypeError(f"a shape's index is an int or a slice, not {shown(key)}") from None
         except IndexError:
@@ -318,25 +323,24 @@ class Shape:
         if other is not None and not isinstance(other, Shape | tuple | list):
             return NotImplemented
         try:
-            return self.dims == Shape(other).dims
+            return self.sizes == Shape(other).sizes
         except (DTypeError, ShapeError):  # what is no shape
             return False
 
     def __hash__(self) -> int:
-        return hash(self.dims)
+        return hash(self.sizes)
 
     def __str__(self) -> str:
-        if self.dims is None:
+        if self.sizes is None:
             return "<unknown>"
-        inside = ", ".join("?" if size is None else str(size) for size in self.dims)
-        return f"({inside},)" if len(self.dims) == 1 else f"({inside})"
+        inside = ", ".join("?" if size is None else str(size) for size in self.sizes)
+        return f"({inside},)" if len(self.sizes) == 1 else f"({inside})"
 
     def __repr__(self) -> str:
-        dims = self.dims if self.dims is None else [Dimension(size) for size in self.dims]
-        return f"TensorShape({dims})"
+        return f"TensorShape({self.dims})"
 
     def __reduce__(self):
-        return Shape, (self.dims,)
+        return Shape, (self.sizes,)
 
 
 SCALAR, UNKNOWN = Shape.of(()), Shape.of(None)
@@ -365,9 +369,9 @@ class Spec(NamedTuple):
 
     def __str__(self) -> str:
         """`float32[100,256]`, as in the comments of a generated program."""
-        if self.shape.dims is None:
+        if self.shape.sizes is None:
             return f"{self.dtype.name}[...]"
-        dims = ",".join("?" if d is None else str(d) for d in self.shape.dims)
+        dims = ",".join("?" if d is None else str(d) for d in self.shape.sizes)
         return f"{self.dtype.name}[{dims}]"
 
 
@@ -378,9 +382,9 @@ def broadcast(*shapes: Shape) -> Shape:
     >>> print(broadcast(tg.TensorShape([None, 3]), tg.TensorShape([5, 1, 1])))
     (5, ?, 3)
     """
-    result = shapes[0].dims
+    result = shapes[0].sizes
     for shape in shapes[1:]:
-        dims = shape.dims
+        dims = shape.sizes
         if dims == result and dims is not None and None not in dims:
             continue
         if result is None or dims is None:
@@ -389,7 +393,7 @@ def broadcast(*shapes: Shape) -> Shape:
         left = (1,) * (rank - len(result)) + result
         right = (1,) * (rank - len(dims)) + dims
         result = tuple(_broadcast_dim(a, b) for a, b in zip(left, right, strict=True))
-    return shapes[0] if result is shapes[0].dims else Shape.of(result)
+    return shapes[0] if result is shapes[0].sizes else Shape.of(result)
 
 
 def _broadcast_dim(a: int | None, b: int | None) -> int | None:
@@ -497,7 +501,7 @@ def shape_array(shape: Shape, dtype: DType | None = None) -> np.ndarray:
         )
     if dtype is not None and not dtype.is_integer:
         raise DTypeError(f"Cannot convert a TensorShape to dtype {dtype.name}")
-    dims = np.array(shape.dims, np.int64)
+    dims = np.array(shape.sizes, np.int64)
     return to_array(dims, dtype or (int32 if (dims < 2**31).all() else int64))
 
 

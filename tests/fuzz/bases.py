@@ -81,7 +81,7 @@ def public_names() -> dict[str, Any]:
 
 def _frozen(value: Any, run: Callable) -> Any:
     if isinstance(value, tg.Tensor):
-        return TensorOf(run(value), value.shape.dims)
+        return TensorOf(run(value), value.shape.sizes)
     if isinstance(value, tg.Operation):
         return TensorOf(np.float32(0), ())
     if type(value) in (list, tuple):

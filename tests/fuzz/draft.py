@@ -36,9 +36,9 @@ class Draft:
         self.built = Built()
         self.refused: Counter[str] = Counter()
         self.declared: dict[str, list | None] = {}  # the shapes of placeholders
-        self.dims = [int(n) for n in rng.choice([1, 2, 3, 3, 4, 5], 3)]
+        self.sizes = [int(n) for n in rng.choice([1, 2, 3, 3, 4, 5], 3)]
         if rng.random() < 0.1:
-            self.dims[0] = int(rng.choice([17, 40, 130]))
+            self.sizes[0] = int(rng.choice([17, 40, 130]))
         self._states: dict[Node, Any] = {}
         self._variables = Variables()
 
@@ -176,7 +176,7 @@ class Draft:
 
     def random_array(self) -> np.ndarray:
         rank = int(self.rng.choice([0, 1, 1, 2, 2, 2, 3]))
-        shape = tuple(self.choice(self.dims) for _ in range(rank))
+        shape = tuple(self.choice(self.sizes) for _ in range(rank))
         if self.chance(0.02) and rank:
             shape = (0, *shape[1:])
         dtype = self.choice(["float32"] * 5 + ["float64"] * 3 + ["int32", "int32", "int64", "bool"])
@@ -335,7 +335,7 @@ def _add_state(d: Draft) -> None:
     """A variable, or an update of one."""
     variables = [name for name in d.program.lines if name[0] == "v"]
     if not variables or d.chance(0.3) and len(variables) < 3:
-        array = d.random_values(tuple(d.dims[: d.integer(0, 2)]), np.dtype(
+        array = d.random_values(tuple(d.sizes[: d.integer(0, 2)]), np.dtype(
             d.choice(["float32", "float32", "float64", "int32"])))  # fmt: skip
         loose = ", validate_shape=False" if d.chance(0.05) else ""
         d.add("v", f"tg.Variable({text_of(array)}{loose})", array)
@@ -399,7 +399,7 @@ def _choose_runs(d: Draft, kind: str) -> None:
     needed = d.program.needs(d.program.fetches)
     for _ in range(3 if kind == "stateful" else 1):
         run = {}
-        size = (d.choice(d.dims), d.integer(0, 6)) if d.chance(0.3) else (0, 0)
+        size = (d.choice(d.sizes), d.integer(0, 6)) if d.chance(0.3) else (0, 0)
         for name, array in first.items():
             shape = d.resized(name, array.shape, *size)
             if array.ndim == 0 and array.dtype.kind == "i":  # maybe a size

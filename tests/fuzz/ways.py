@@ -108,7 +108,7 @@ class Interpreted:
 
     def _lowered(self, fetched: Fetched, specs: dict[Node, Spec]) -> Any:
         """The program, which all interpreters of a graph share."""
-        shapes = tuple((node, spec.shape.dims) for node, spec in specs.items())
+        shapes = tuple((node, spec.shape.sizes) for node, spec in specs.items())
         key = (*fetched.tensors, None, *fetched.targets), shapes, self.passes
         if key not in self.lowered:
             program = lower(fetched.tensors, fetched.targets, specs, self.passes)

@@ -79,7 +79,7 @@ class Code:
             name = self._unique(identifier(variable.op_name) + "_new")
             self._spares[variable] = name
             if variable.shape.is_fully_defined():
-                dims, dtype = variable.shape.dims, variable.dtype.name
+                dims, dtype = variable.shape.sizes, variable.dtype.name
                 self._new(f"{name} = variables.new({variable.op_name!r}, {dims}, {dtype!r})", node)
         for node in self.program.nodes:
             if node in self.memory.buffer:
@@ -115,7 +115,7 @@ class Code:
             self._line(self._call(node, out=self._names[node]), node)
         elif node in self.memory.fresh:
             name = self._names[node] = self._unique("r#")
-            dims, dtype = node.spec.shape.dims, numpy_name(node.spec.dtype)
+            dims, dtype = node.spec.shape.sizes, numpy_name(node.spec.dtype)
             self._new(f"{name} = np.empty({dims}, {dtype})", node)
             self._line(self._call(node, out=name), node)
         elif node in self.memory.buffer:
@@ -185,7 +185,7 @@ class Code:
         if node in self.memory.fresh and node not in self._returned:
             self._returned.add(node)  # a second fetch of the same value gets a copy of its own
             return name
-        if node.spec.shape.dims == ():
+        if node.spec.shape.sizes == ():
             return f"{name}[()]"
         return f"{name}.copy()" if node.spec.shape.is_fully_defined() else f"np.array({name})[()]"
 
@@ -295,7 +295,7 @@ class Code:
             if rooms[i] not in largest or node.spec.bytes > largest[rooms[i]].spec.bytes:
                 largest[rooms[i]] = node
         for i, (name, spec) in enumerate(zip(buffers, self.memory.specs, strict=True)):
-            dims, dtype, room = spec.shape.dims, numpy_name(spec.dtype), rooms[i]
+            dims, dtype, room = spec.shape.sizes, numpy_name(spec.dtype), rooms[i]
             if lodgers[room] == 1:
                 text = f"{name} = np.empty({dims}, {dtype})"
                 self._arrays[text] = largest[room]

@@ -63,7 +63,7 @@ def _fits(node: Node) -> bool:
         return False
     if None in map(literal, node.attrs.values()):
         return False
-    return bool(spec.shape.dims) and all(
+    return bool(spec.shape.sizes) and all(
         x.spec.dtype.name in TYPES
         and layout_of(x.spec.shape, spec.shape) is not None
         and _is_contiguous(x)
@@ -87,7 +87,7 @@ def _form(node: Node) -> str:
 
 
 def _is_number(x: Node) -> bool:
-    return x.kind is const and x.spec.shape.dims == ()
+    return x.kind is const and x.spec.shape.sizes == ()
 
 
 def _replace(node: Node, made: Chain) -> None:

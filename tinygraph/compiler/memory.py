@@ -87,17 +87,17 @@ def plan_memory(program: Program) -> Memory:
 def _size(spec: Spec) -> Any:
     """What free memory is found by; large values find what is less than twice their size."""
     size = spec.bytes
-    return size.bit_length() if size >= SHARED else (spec.shape.dims, spec.dtype)
+    return size.bit_length() if size >= SHARED else (spec.shape.sizes, spec.dtype)
 
 
 def _buffer(memory: Memory, buffers: dict[tuple, int], pool: list[int], spec: Spec) -> int:
     """A buffer in a room of the pool, one that looks right if there is one, or in a new room."""
-    look = spec.shape.dims, spec.dtype
+    look = spec.shape.sizes, spec.dtype
     for i in reversed(range(len(pool))):
         if (pool[i], look) in buffers:
             return buffers[pool.pop(i), look]
     room = pool.pop() if pool else len(memory.specs)
-    memory.specs.append(Spec(Shape.of(spec.shape.dims), spec.dtype))
+    memory.specs.append(Spec(Shape.of(spec.shape.sizes), spec.dtype))
     memory.room.append(room)
     memory.size[room] = max(memory.size.get(room, 0), spec.bytes)
     return buffers.setdefault((room, look), len(memory.specs) - 1)
@@ -152,7 +152,7 @@ def _takes_over(node: Node, x: Node, memory: Memory, last: Lifetimes) -> bool:
     """Whether the node may be computed into the array that its input x was computed into."""
     return (
         last[x] is node
-        and x.spec.shape.dims == node.spec.shape.dims
+        and x.spec.shape.sizes == node.spec.shape.sizes
         and x.spec.dtype is node.spec.dtype
         and x not in [memory.base[y] for y in node.inputs if y is not x]
     )
@@ -190,5 +190,5 @@ def _place_updates(program: Program, memory: Memory, last: Lifetimes) -> None:
 
 def _place_results(program: Program, memory: Memory) -> None:
     for node in program.results:
-        if computed(node) and node.spec.shape.dims and not memory.is_placed(node):
+        if computed(node) and node.spec.shape.sizes and not memory.is_placed(node):
             memory.fresh.add(node)

@@ -124,7 +124,7 @@ class Trace(Graph):
 
 def _all_equal(node: Node) -> bool:
     """Whether the node repeats one scalar; what such a view shows is one again, of any shape."""
-    return node.kind.repeats and node.inputs[0].spec.shape.dims == ()
+    return node.kind.repeats and node.inputs[0].spec.shape.sizes == ()
 
 
 Compute = Callable[[Node, list[Any]], Any]

@@ -44,7 +44,7 @@ SLOW, LATE, RUNS = 4, 1e-3, 16  # a slow run takes 4 times the best and 1 ms; so
 
 def _size(x: Node, *axes: int) -> float:
     """How many elements x has, or has along some axes; infinity where only the run knows."""
-    dims = x.spec.shape.dims
+    dims = x.spec.shape.sizes
     chosen = dims if dims is None or not axes else [dims[i] for i in axes]
     return math.inf if chosen is None or None in chosen else math.prod(chosen)  # type: ignore[arg-type]
 

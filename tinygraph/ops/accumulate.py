@@ -147,7 +147,7 @@ def _scaled(x: Node, alone: Callable[[Node], bool]) -> tuple[list[Node], Node]:
 def _factors(x: Node, alone: Callable[[Node], bool]) -> tuple[list[Node], Node]:
     factors: list[Node] = []
     while x.kind is registry["Mul"] and alone(x):
-        scalars = [a for a in x.inputs if a.spec.shape.dims == ()]
+        scalars = [a for a in x.inputs if a.spec.shape.sizes == ()]
         if len(scalars) != 1 or not _may_multiply([*factors, *scalars]):
             break
         factors += scalars

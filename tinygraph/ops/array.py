@@ -122,7 +122,7 @@ def _dims_value(dims: tuple[int | None, ...] | None, dtype: DType) -> np.ndarray
 
 
 def _shape_spec(x: Spec, out_type: DType) -> Spec:
-    return Spec(Shape.of((x.shape.ndims,)), out_type, _dims_value(x.shape.dims, out_type))
+    return Spec(Shape.of((x.shape.ndims,)), out_type, _dims_value(x.shape.sizes, out_type))
 
 
 def _number_spec(number: int | None, dtype: DType) -> Spec:
@@ -184,7 +184,7 @@ def rank(input: Any, name: str | None = None) -> Node:
 
 def shape_from(spec: Spec) -> Shape:
     """The Shape that the value of an int vector stands for, as far as it is known."""
-    dims = spec.shape.dims
+    dims = spec.shape.sizes
     if dims == (0,):  # may be a float: [] by itself is
         return SCALAR
     if not spec.dtype.is_integer:
@@ -216,7 +216,7 @@ def _full(node: Node) -> bool:
 
 def shape_of(x: Node) -> Node:
     """The shape of `x` for gradient rules: a constant where it is known while building."""
-    dims: Any = x.spec.shape.dims
+    dims: Any = x.spec.shape.sizes
     if dims is not None and None not in dims:
         dtype = np.int32 if max(dims, default=0) <= int32.max else np.int64
         return const_node(np.array(dims, dtype), name="Shape", graph=x.graph)
@@ -243,7 +243,7 @@ def as_shape_node(value: Any) -> Node:
 
 def dim_of(x: Node, axis: int) -> Any:
     """One dimension of `x`: an int where it is known while building, else a node."""
-    dims = x.spec.shape.dims
+    dims = x.spec.shape.sizes
     known = None if dims is None else dims[axis]
     return shape_op(x, out_type=int32)[axis] if known is None else known
 
@@ -271,7 +271,7 @@ def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Node:
     >>> tg.ensure_shape(x, [None, 3]).shape
     TensorShape([Dimension(None), Dimension(3)])
     """
-    return ensure_op(x, shape=Shape(shape).dims, name=name)
+    return ensure_op(x, shape=Shape(shape).sizes, name=name)
 
 
 # ---------------------------------------------------------------- arguments
@@ -457,9 +457,9 @@ def _broadcast_to_spec(x: Spec, shape: Spec) -> Spec:
     if target.is_fully_defined() and broadcast(x.shape, target) != target:
         if x.shape.is_fully_defined():
             raise ShapeError(f"{x.shape} does not broadcast to {target}")
-    if x.shape.dims and target.dims and len(x.shape.dims) <= len(target.dims):
-        own = (None,) * (len(target.dims) - len(x.shape.dims)) + x.shape.dims
-        dims = zip(target.dims, own, strict=True)
+    if x.shape.sizes and target.sizes and len(x.shape.sizes) <= len(target.sizes):
+        own = (None,) * (len(target.sizes) - len(x.shape.sizes)) + x.shape.sizes
+        dims = zip(target.sizes, own, strict=True)
         target = Shape.of(tuple(n if d is None and n != 1 else d for d, n in dims))
     return Spec(target, x.dtype)
 

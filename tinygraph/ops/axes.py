@@ -100,11 +100,11 @@ axes_kept = Op(
 
 def _ordered_spec(x: Spec, order: Spec) -> Spec:
     check_dtypes((order,), "int")
-    dims = x.shape.dims
+    dims = x.shape.sizes
     if dims is not None:
         order.shape.merge_with([len(dims)])
         return Spec(Shape.of((None,) * len(dims)), x.dtype)
-    sizes = order.shape.dims
+    sizes = order.shape.sizes
     known = sizes is not None and len(sizes) == 1 and sizes[0] is not None
     return Spec(Shape.of((None,) * sizes[0]) if known else UNKNOWN, x.dtype)  # type: ignore
 

@@ -189,12 +189,12 @@ def _unsorted_segment_sum(data: Array, ids: Array, count: Any, out: Array | None
 def _segments(data: Spec, ids: Spec, count: int | None) -> Spec:
     check_dtypes((ids,), "int")
     dtype = check_dtypes((data,), "number")
-    if data.shape.dims is None or ids.shape.dims is None:
+    if data.shape.sizes is None or ids.shape.sizes is None:
         return Spec(Shape.of(None), dtype)
-    rank = len(ids.shape.dims)
-    if not data.shape[:rank].is_compatible_with(ids.shape) or rank > len(data.shape.dims):
+    rank = len(ids.shape.sizes)
+    if not data.shape[:rank].is_compatible_with(ids.shape) or rank > len(data.shape.sizes):
         raise ShapeError(f"data of shape {data.shape} does not start with the ids' {ids.shape}")
-    return Spec(Shape.of((count, *data.shape.dims[rank:])), dtype)
+    return Spec(Shape.of((count, *data.shape.sizes[rank:])), dtype)
 
 
 def _unsorted_spec(data: Spec, segment_ids: Spec, num_segments: Spec) -> Spec:

@@ -28,9 +28,9 @@ def _matrix_diag(diagonal: np.ndarray, out: Any = None) -> np.ndarray:
 
 def _at_least(x: Spec, rank: int) -> tuple[int | None, ...] | None:
     """The dims of x, of which there must be `rank` or more."""
-    if x.shape.dims is not None and len(x.shape.dims) < rank:
-        raise ShapeError(f"Shape must be at least rank {rank} but is rank {len(x.shape.dims)}")
-    return x.shape.dims
+    if x.shape.sizes is not None and len(x.shape.sizes) < rank:
+        raise ShapeError(f"Shape must be at least rank {rank} but is rank {len(x.shape.sizes)}")
+    return x.shape.sizes
 
 
 def _matrix_diag_spec(x: Spec) -> Spec:
@@ -88,8 +88,8 @@ def _set_diag_spec(input: Spec, diagonal: Spec) -> Spec:
     part = _matrix_diag_part_spec(input)
     if not part.shape.is_compatible_with(diagonal.shape):
         raise ShapeError(f"the diagonal has shape {diagonal.shape}, not {part.shape}")
-    dtype, dims = check_dtypes((input, diagonal), "any"), input.shape.dims
-    if dims is None or diagonal.shape.dims is None:
+    dtype, dims = check_dtypes((input, diagonal), "any"), input.shape.sizes
+    if dims is None or diagonal.shape.sizes is None:
         return Spec(input.shape, dtype)
     batch = input.shape[:-2].merge_with(diagonal.shape[:-1])
     return Spec(batch.concatenate(input.shape[-2:]), dtype)
@@ -160,7 +160,7 @@ def _diag_part(x: np.ndarray) -> np.ndarray:
 
 
 def _diag_part_spec(x: Spec) -> Spec:
-    dims = x.shape.dims
+    dims = x.shape.sizes
     if dims is None:
         return Spec(UNKNOWN, x.dtype)
     half = len(dims) // 2

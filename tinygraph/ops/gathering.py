@@ -40,7 +40,7 @@ def _gather(params: np.ndarray, indices: Any, axis: int, out: Any = None) -> np.
 
 def _gathered(params: Spec, indices: Spec, axis: int) -> Spec:
     _check_indices(indices)
-    dims, at = params.shape.dims, indices.shape.dims
+    dims, at = params.shape.sizes, indices.shape.sizes
     if dims is not None and not dims:
         raise ShapeError("Shape must be at least rank 1 but is rank 0")
     if dims is None or at is None:
@@ -146,19 +146,19 @@ def _gather_nd(params: np.ndarray, indices: Any, out: Any = None) -> np.ndarray:
 def _depth(indices: Spec) -> int | None:
     """The length of the tuples in indices[..., :]."""
     _check_indices(indices)
-    dims = indices.shape.dims
+    dims = indices.shape.sizes
     if dims is not None and not dims:
         raise ShapeError("indices must be at least of rank 1")
     return None if dims is None else dims[-1]
 
 
 def _gathered_nd(params: Spec, indices: Spec) -> Spec:
-    depth, dims = _depth(indices), params.shape.dims
+    depth, dims = _depth(indices), params.shape.sizes
     if depth is None or dims is None:
         return Spec(UNKNOWN, params.dtype)
     if depth > len(dims):
         raise ShapeError(f"indices of {depth} ints for a tensor of rank {len(dims)}")
-    return Spec(Shape.of((*indices.shape.dims[:-1], *dims[depth:])), params.dtype)  # type: ignore
+    return Spec(Shape.of((*indices.shape.sizes[:-1], *dims[depth:])), params.dtype)  # type: ignore
 
 
 gather_nd_op = Op(
@@ -190,10 +190,10 @@ def _scatter_nd(indices: Any, updates: np.ndarray, shape: Any, out: Any = None) 
 
 def _scattered(indices: Spec, updates: Spec, shape: Spec) -> Spec:
     depth, target = _depth(indices), shape_from(shape)
-    if depth is not None and target.dims is not None:
-        if depth > len(target.dims):
-            raise ShapeError(f"indices of {depth} ints for a shape of rank {len(target.dims)}")
-        expected = Shape.of((*indices.shape.dims[:-1], *target.dims[depth:]))  # type: ignore
+    if depth is not None and target.sizes is not None:
+        if depth > len(target.sizes):
+            raise ShapeError(f"indices of {depth} ints for a shape of rank {len(target.sizes)}")
+        expected = Shape.of((*indices.shape.sizes[:-1], *target.sizes[depth:]))  # type: ignore
         if not updates.shape.is_compatible_with(expected):
             raise ShapeError(f"updates have shape {updates.shape}, not {expected}")
     return Spec(target, updates.dtype)
@@ -217,16 +217,16 @@ scatter_nd: Op = Op(
 def _masked(x: Spec, mask: Spec, axis: int) -> Spec:
     if not mask.dtype.is_bool:
         raise DTypeError(f"the mask must be bools, not {mask.dtype.name}; tg.cast(mask, tg.bool)")
-    holes = mask.shape.dims
+    holes = mask.shape.sizes
     if holes == ():
         raise ShapeError("the mask must not be a scalar")
-    if holes is None or x.shape.dims is None:
+    if holes is None or x.shape.sizes is None:
         return Spec(UNKNOWN, x.dtype)
-    axis = normalize_axis(axis, len(x.shape.dims))
+    axis = normalize_axis(axis, len(x.shape.sizes))
     end = axis + len(holes)
     if not x.shape[axis:end].is_compatible_with(mask.shape):
         raise ShapeError(f"a mask of shape {mask.shape} on dimensions {x.shape[axis:end]}")
-    dims = x.shape.dims
+    dims = x.shape.sizes
     return Spec(Shape.of((*dims[:axis], None, *dims[end:])), x.dtype)
 
 

@@ -110,13 +110,13 @@ def _sliced(x: Spec, *bounds: Spec, index: Index) -> Spec:
 def _indexed(shape: Shape, index: Index) -> Shape:
     if index.count(Ellipsis) > 1:
         raise ShapeError("an index has one ellipsis (...) at most")
-    if shape.dims is None:
+    if shape.sizes is None:
         return UNKNOWN
     taken = sum(item is not None and item is not Ellipsis for item in index)
-    rest = len(shape.dims) - taken
+    rest = len(shape.sizes) - taken
     if rest < 0:
-        raise ShapeError(f"{taken} indices for a tensor of rank {len(shape.dims)}")
-    source = iter(enumerate(shape.dims))
+        raise ShapeError(f"{taken} indices for a tensor of rank {len(shape.sizes)}")
+    source = iter(enumerate(shape.sizes))
     dims: list[int | None] = []
     for item in index:
         if item is None:
@@ -257,7 +257,7 @@ def elements_of(value: Any, what: str) -> list:
     known = value.graph.use_value(value, what)
     if known is not None and known.ndim == 1:
         return [int(x) for x in known]
-    dims = value.shape.dims
+    dims = value.shape.sizes
     if dims is None or len(dims) != 1 or dims[0] is None:
         raise ShapeError(
             f"{what} must be a vector of known length, unlike '{value.name}' (made at "

@@ -28,7 +28,7 @@ def _concatenated(*inputs: Spec, axis: int) -> Spec:
     if not inputs:
         raise ShapeError("there is nothing to concatenate")
     dtype = check_dtypes(inputs, "any")
-    known = [x.shape.dims for x in inputs if x.shape.dims is not None]
+    known = [x.shape.sizes for x in inputs if x.shape.sizes is not None]
     if not known:
         return Spec(UNKNOWN, dtype)
     if () in known:
@@ -39,7 +39,7 @@ def _concatenated(*inputs: Spec, axis: int) -> Spec:
         shape = shape.merge_with([*dims[:axis], None, *dims[axis + 1 :]])
     sizes = [dims[axis] for dims in known]
     total = sum(sizes) if None not in sizes and len(known) == len(inputs) else None  # type: ignore
-    dims = shape.dims or ()
+    dims = shape.sizes or ()
     return Spec(Shape.of((*dims[:axis], total, *dims[axis + 1 :])), dtype)
 
 
@@ -94,10 +94,10 @@ def _stacked(*inputs: Spec, axis: int) -> Spec:
     shape = UNKNOWN
     for x in inputs:
         shape = shape.merge_with(x.shape)
-    if shape.dims is None:
+    if shape.sizes is None:
         return Spec(UNKNOWN, dtype)
-    axis = normalize_axis(axis, len(shape.dims) + 1)
-    dims = (*shape.dims[:axis], len(inputs), *shape.dims[axis:])
+    axis = normalize_axis(axis, len(shape.sizes) + 1)
+    dims = (*shape.sizes[:axis], len(inputs), *shape.sizes[axis:])
     return Spec(Shape.of(dims), dtype)
 
 
@@ -138,7 +138,7 @@ MOST_PARTS = 1 << 20  # each is a node
 
 
 def _unstacked(x: Spec, num: int, axis: int, i: int) -> Spec:
-    dims = x.shape.dims
+    dims = x.shape.sizes
     if dims is None:
         return Spec(UNKNOWN, x.dtype)
     axis = normalize_axis(axis, len(dims))
@@ -178,7 +178,7 @@ def unstack(value: Any, num: int | None = None, axis: Any = 0, name: str = "unst
         if num is not None:
             num = integer(num, "num", least=0, most=MOST_PARTS)
         else:
-            dims = value.shape.dims
+            dims = value.shape.sizes
             num = None if dims is None else dims[normalize_axis(at, len(dims))]
             if num is None:
                 raise ShapeError(f"Cannot infer num from shape {value.shape}; give num")
@@ -206,7 +206,7 @@ def _split(x: np.ndarray, sizes: Sizes, axis: int, i: int) -> np.ndarray:
 
 
 def _splitted(x: Spec, sizes: Sizes, axis: int, i: int) -> Spec:
-    dims = x.shape.dims
+    dims = x.shape.sizes
     if dims is None:
         return Spec(UNKNOWN, x.dtype)
     axis = normalize_axis(axis, len(dims))
@@ -230,7 +230,7 @@ def _split_vjp(g: Node, y: Node, x: Node, sizes: Sizes, axis: int, i: int) -> No
 
 
 def _split_rewrite(x: Node, sizes: Sizes, axis: int, i: int) -> Node | None:
-    dims = x.shape.dims
+    dims = x.shape.sizes
     if dims is None or dims[axis] is None:
         return None
     start, stop = _span(sizes, i, dims[axis])  # type: ignore[arg-type]
@@ -297,7 +297,7 @@ def split(
 
 def _split_late(x: Node, sizes: Node, axis: int, num: Any, name: str) -> list[Node]:
     """Parts of sizes that only a run knows, as slices."""
-    dims = sizes.shape.dims
+    dims = sizes.shape.sizes
     if dims is None or dims[0] is None:
         if num is None:
             raise ShapeError(f"Cannot infer num from shape {sizes.shape}; give num")

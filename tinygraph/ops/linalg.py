@@ -23,13 +23,13 @@ Array = np.ndarray
 
 
 def _rank_at_least(x: Spec, rank: int) -> None:
-    if x.shape.dims is not None and len(x.shape.dims) < rank:
+    if x.shape.sizes is not None and len(x.shape.sizes) < rank:
         raise ShapeError(f"Shape must be at least rank {rank} but is rank {x.shape.ndims}")
 
 
 def _swapped_spec(a: Spec) -> Spec:
     _rank_at_least(a, 2)
-    dims = a.shape.dims
+    dims = a.shape.sizes
     return Spec(UNKNOWN if dims is None else Shape.of((*dims[:-2], dims[-1], dims[-2])), a.dtype)
 
 
@@ -61,10 +61,10 @@ def _matmul_spec(a: Spec, b: Spec, transpose_a: bool = False, transpose_b: bool 
     dtype = check_dtypes((a, b), "number")
     _rank_at_least(a, 2)
     _rank_at_least(b, 2)
-    if a.shape.dims is None or b.shape.dims is None:
+    if a.shape.sizes is None or b.shape.sizes is None:
         return Spec(UNKNOWN, dtype)
-    *a_batch, rows, inner_a = a.shape.dims
-    *b_batch, inner_b, columns = b.shape.dims
+    *a_batch, rows, inner_a = a.shape.sizes
+    *b_batch, inner_b, columns = b.shape.sizes
     if transpose_a:
         rows, inner_a = inner_a, rows
     if transpose_b:

@@ -40,7 +40,7 @@ class Operand(NamedTuple):
 
 def layout_of(shape: Shape, result: Shape) -> str | None:
     """The layout of an operand of this shape; None if it is none of the four."""
-    dims, whole = shape.dims, result.dims
+    dims, whole = shape.sizes, result.sizes
     if dims is None or whole is None:
         return None
     if dims == whole:

@@ -108,20 +108,20 @@ def _cross_entropy_spec(z: Spec, t: Spec, axis: int) -> Spec:
 
 def _row_for_row(t: Shape, z: Shape) -> Shape:
     """The shape in which labels of shape `t`, of another rank, belong to logits of shape `z`."""
-    if t.dims is None or z.dims is None:
+    if t.sizes is None or z.sizes is None:
         return UNKNOWN
-    if not t.dims or not z.dims or len(t.dims) == len(z.dims):
+    if not t.sizes or not z.sizes or len(t.sizes) == len(z.sizes):
         return t
     rows, wanted = t[:-1].num_elements(), z[:-1].num_elements()
     if rows is None or wanted is None:
-        return Shape.of((*[None] * (len(z.dims) - 1), t.dims[-1]))
+        return Shape.of((*[None] * (len(z.sizes) - 1), t.sizes[-1]))
     if rows not in (1, wanted):
         raise ShapeError(f"labels of shape {t} have {rows} rows, but logits of {z} {wanted}")
-    return Shape.of((*(z.dims[:-1] if rows == wanted else [1] * (len(z.dims) - 1)), t.dims[-1]))
+    return Shape.of((*(z.sizes[:-1] if rows == wanted else [1] * (len(z.sizes) - 1)), t.sizes[-1]))
 
 
 row_for_row = Op(
-    "RowForRow", lambda t, z: t.reshape(_row_for_row(Shape.of(t.shape), Shape.of(z.shape)).dims),
+    "RowForRow", lambda t, z: t.reshape(_row_for_row(Shape.of(t.shape), Shape.of(z.shape)).sizes),
     lambda t, z: Spec(_row_for_row(t.shape, z.shape), check_dtypes((t, z), "float")),
     (lambda g, y, t, z: reshape(g, shape_of(t)), None), ("labels", "logits"), view=True,
     rewrite=lambda t, z: (
@@ -249,7 +249,7 @@ def _picked_spec(z: Spec, t: Spec) -> Spec:
 
 def _sparse_spec(z: Spec, t: Spec) -> Spec:
     _labels_fit(z, t)
-    return Spec(t.shape if z.shape.dims is None else z.shape[:-1].merge_with(t.shape), z.dtype)
+    return Spec(t.shape if z.shape.sizes is None else z.shape[:-1].merge_with(t.shape), z.dtype)
 
 
 def _one_hot_spec(z: Spec, t: Spec) -> Spec:

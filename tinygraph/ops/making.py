@@ -140,7 +140,7 @@ def _hot_spec(indices: Spec, depth: Spec, on: Spec, off: Spec, axis: int) -> Spe
     for what, spec in (("on_value", on), ("off_value", off)):
         if spec.shape.ndims:
             raise ShapeError(f"{what} must be a scalar, not of shape {spec.shape},")
-    dims = indices.shape.dims
+    dims = indices.shape.sizes
     if dims is None:
         return Spec(UNKNOWN, dtype)
     at = normalize_axis(axis, len(dims) + 1)

@@ -130,7 +130,7 @@ def _lapack_dtype(*specs: Spec) -> DType:
 
 def _square(x: Spec, **attrs: Any) -> Spec:
     """The spec of a batch of square matrices, as far as it is known."""
-    dtype, dims = _lapack_dtype(x), x.shape.dims
+    dtype, dims = _lapack_dtype(x), x.shape.sizes
     if dims is None:
         return Spec(UNKNOWN, dtype)
     if len(dims) < 2:
@@ -144,7 +144,7 @@ def _square(x: Spec, **attrs: Any) -> Spec:
 
 def _without(x: Spec, count: int) -> Spec:
     """x without its last `count` dims."""
-    dims = _square(x).shape.dims
+    dims = _square(x).shape.sizes
     return Spec(UNKNOWN if dims is None else Shape.of(dims[:-count]), x.dtype)
 
 
@@ -197,10 +197,10 @@ def _solve(matrix: Array, rhs: Array, adjoint: bool) -> Array:
 
 def _solve_spec(matrix: Spec, rhs: Spec, adjoint: bool) -> Spec:
     dtype, square = _lapack_dtype(matrix, rhs), _square(matrix)
-    if square.shape.dims is None or rhs.shape.dims is None:
+    if square.shape.sizes is None or rhs.shape.sizes is None:
         return Spec(rhs.shape, dtype)
-    known = square.shape.dims[:-1]
-    if len(rhs.shape.dims) != len(known) + 1:
+    known = square.shape.sizes[:-1]
+    if len(rhs.shape.sizes) != len(known) + 1:
         raise ShapeError(f"matrix and rhs must be of the same rank, not {matrix} and {rhs}")
     return Spec(Shape.of((*known, None)).merge_with(rhs.shape), dtype)
 
@@ -281,7 +281,7 @@ def _eigh(x: Array) -> Array:
 
 
 def _eigh_spec(x: Spec) -> Spec:
-    square = _square(x).shape.dims
+    square = _square(x).shape.sizes
     if square is None:
         return Spec(UNKNOWN, x.dtype)
     n = square[-1]
@@ -377,7 +377,7 @@ def eye(
 def _cross_spec(a: Spec, b: Spec) -> Spec:
     dtype = check_dtypes((a, b), "number")
     shape = a.shape.merge_with(b.shape)
-    if shape.dims is not None and (not shape.dims or shape.dims[-1] not in (3, None)):
+    if shape.sizes is not None and (not shape.sizes or shape.sizes[-1] not in (3, None)):
         raise ShapeError(f"the last dimension must be 3, not that of {shape},")
     return Spec(shape, dtype)
 

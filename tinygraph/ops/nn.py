@@ -177,7 +177,7 @@ def _bias_spec(value: Spec, bias: Spec, channels_first: bool) -> Spec:
     dtype = check_dtypes((value, bias), "number")
     if bias.shape.ndims not in (1, None):
         raise ShapeError(f"Shape must be rank 1 but is rank {bias.shape.ndims}")
-    dims, (length,) = value.shape.dims, bias.shape.dims or (None,)
+    dims, (length,) = value.shape.sizes, bias.shape.sizes or (None,)
     if dims is None:
         return Spec(value.shape, dtype)
     if len(dims) < 2:

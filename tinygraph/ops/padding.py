@@ -23,11 +23,12 @@ from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 
 def _items(spec: Spec, rank: int | None, what: str) -> list[int | None]:
     """The ints of a vector as far as they are known; it has one for each of `rank` dimensions."""
-    if not spec.dtype.is_integer and spec.shape.dims != (0,):
+    if not spec.dtype.is_integer and spec.shape.sizes != (0,):
         raise DTypeError(f"{what} must be ints, not {spec.dtype.name},")
     if spec.shape.ndims not in (None, 1):
         raise ShapeError(f"{what} must be a vector, not of rank {spec.shape.ndims}")
-    length = rank if spec.shape.dims is None or spec.shape.dims[0] is None else spec.shape.dims[0]
+    sizes = spec.shape.sizes
+    length = rank if sizes is None or sizes[0] is None else sizes[0]
     if rank is not None and length != rank:
         raise ShapeError(f"{what} has {length} elements for a tensor of rank {rank}")
     return [None] * (length or 0) if spec.value is None else spec.value.tolist()
@@ -35,7 +36,7 @@ def _items(spec: Spec, rank: int | None, what: str) -> list[int | None]:
 
 def _rank_of(*shapes: Shape) -> int | None:
     """The rank of a tensor that vectors with one element for each dimension tell."""
-    known = [s.dims[0] for s in shapes if s.dims]
+    known = [s.sizes[0] for s in shapes if s.sizes]
     return next((rank for rank in known if rank is not None), None)
 
 
@@ -45,7 +46,7 @@ def _cut(x: Spec, begin: Spec, size: Spec) -> Spec:
     begins, sizes = _items(begin, rank, "begin"), _items(size, rank, "size")
     if rank is None:
         return Spec(UNKNOWN, x.dtype)
-    dims = x.shape.dims or (None,) * rank
+    dims = x.shape.sizes or (None,) * rank
     found = [_cut_dim(*item) for item in zip(range(rank), dims, begins, sizes, strict=True)]
     return Spec(Shape.of(tuple(found)), x.dtype)
 
@@ -110,7 +111,7 @@ def _resized(x: Spec, paddings: Spec, sign: int = 1) -> Spec:
     pads = _pads(paddings, x.shape.ndims)
     if pads is None:
         return Spec(UNKNOWN, x.dtype)
-    sizes = zip(x.shape.dims or (None,) * len(pads), pads, strict=True)
+    sizes = zip(x.shape.sizes or (None,) * len(pads), pads, strict=True)
     dims = tuple(None if d is None or None in p else d + sign * sum(p) for d, p in sizes)  # type: ignore
     return Spec(Shape.of(dims), x.dtype)
 
@@ -166,7 +167,7 @@ def _edge(mode: str) -> int:
 
 def _mirrored(x: Spec, paddings: Spec, mode: str) -> Spec:
     spec = _resized(x, paddings)
-    for dim, pair in zip(x.shape.dims or (), _pads(paddings, x.shape.ndims) or (), strict=False):
+    for dim, pair in zip(x.shape.sizes or (), _pads(paddings, x.shape.ndims) or (), strict=False):
         if dim is not None and any(n is not None and n > dim - _edge(mode) for n in pair):
             raise ShapeError(_too_wide(pair, dim, mode))
     return spec
@@ -270,7 +271,7 @@ def _tiled(x: Spec, multiples: Spec) -> Spec:
     if rank is None:
         rank = _rank_of(multiples.shape)
         return Spec(UNKNOWN if rank is None else Shape.of((None,) * rank), x.dtype)
-    pairs = zip(x.shape.dims or (), counts, strict=True)
+    pairs = zip(x.shape.sizes or (), counts, strict=True)
     dims = (None if d is None or m is None else d * m for d, m in pairs)
     return Spec(Shape.of(tuple(dims)), x.dtype)
 

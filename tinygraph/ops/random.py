@@ -145,7 +145,7 @@ def _multinomial_spec(logits: Spec, num_samples: Spec, output_dtype: DType, seed
         raise DTypeError(f"{output_dtype.name} from {logits.dtype.name}: draws ints from floats,")
     if logits.shape.ndims not in (2, None):
         raise ShapeError(f"logits must be a matrix, not of shape {logits.shape},")
-    rows = logits.shape.dims[0] if logits.shape.dims else None
+    rows = logits.shape.sizes[0] if logits.shape.sizes else None
     return Spec(Shape.of((rows, count_of(num_samples, "num_samples"))), output_dtype)
 
 

@@ -92,7 +92,7 @@ def spread(g: Node, x: Node, axis: Axis, keepdims: bool) -> Node:
 
 def group_size(x: Node, y: Node, axis: Axis, dtype: DType) -> Node:
     """How many elements of `x` make one of `y`, its reduction over `axis`, as a scalar."""
-    dims = x.shape.dims
+    dims = x.shape.sizes
     wanted = dims if dims is None or axis is None else [dims[a] for a in axis]
     if wanted is None or None in wanted:
         return cast(size(x) // maximum(size(y), 1), dtype)
@@ -116,7 +116,7 @@ times_vector_op = Op(
 
 def _sum_by_product(x: Node, axis: Axis, keepdims: bool) -> Node | None:
     """The sum of a vector or of a matrix' rows or columns as a product with ones."""
-    dims = x.shape.dims
+    dims = x.shape.sizes
     rank = 0 if dims is None else len(dims)
     axis = tuple(range(rank)) if axis is None else axis
     if rank not in (1, 2) or len(axis) != 1 or None in dims or x.dtype.numpy not in ONES:  # type: ignore[operator]
@@ -451,8 +451,8 @@ def _sum_like_kernel(g: Array, x: Array) -> Array:
 def _sum_like_rewrite(g: Node, x: Node) -> Node | None:
     if not (g.shape.is_fully_defined() and x.shape.is_fully_defined()):
         return None
-    narrow = x.shape.dims
-    axes = _broadcast_axes(g.shape.dims, narrow)  # type: ignore[arg-type]
+    narrow = x.shape.sizes
+    axes = _broadcast_axes(g.shape.sizes, narrow)  # type: ignore[arg-type]
     return reshape(sum_op(g, axis=axes, keepdims=False), narrow) if axes else reshape(g, narrow)
 
 

@@ -38,14 +38,14 @@ def _reshape_spec(x: Spec, shape: Spec) -> Spec:
     wanted, given = shape_from(shape), shape.constant
     if given is not None and ((given < -1).any() or (given < 0).sum() > 1):
         raise ShapeError(f"dimensions are at least 0, and one may be -1, unlike in {given}")
-    size, dims = x.shape.num_elements(), wanted.dims
+    size, dims = x.shape.num_elements(), wanted.sizes
     if size is None or dims is None:
         return Spec(wanted, x.dtype)
     known, holes = math.prod(d for d in dims if d is not None), dims.count(None)
     if holes == 1 and known and size % known == 0:
         dims = tuple(size // known if d is None else d for d in dims)
     elif holes == 1 and given is not None and size == known == 0:
-        dims = _of_nothing(x.shape.dims, given)
+        dims = _of_nothing(x.shape.sizes, given)
     elif size != known and (not holes or holes == 1 and given is not None):
         raise ShapeError(
             f"Cannot reshape a tensor with {size} elements to shape {wanted} ({known} elements)"
@@ -78,11 +78,11 @@ def reshape(tensor: Any, shape: Any, name: str | None = None) -> Node:
 
 def _expanded(x: Spec, axis: tuple[int, ...]) -> Spec:
     """`axis` are axes of the result, several at once, and may be negative."""
-    if x.shape.dims is None:
+    if x.shape.sizes is None:
         return Spec(UNKNOWN, x.dtype)
-    total = len(x.shape.dims) + len(axis)
+    total = len(x.shape.sizes) + len(axis)
     axes = {normalize_axis(a, total) for a in axis}
-    dims = iter(x.shape.dims)
+    dims = iter(x.shape.sizes)
     return Spec(Shape.of(tuple(1 if i in axes else next(dims) for i in range(total))), x.dtype)
 
 
@@ -94,7 +94,7 @@ expand_op = Op(
 
 
 def _squeezed(x: Spec, axis: tuple[int, ...] | None) -> Spec:
-    dims = x.shape.dims
+    dims = x.shape.sizes
     if dims is None or axis is None and None in dims:
         return Spec(UNKNOWN, x.dtype)
     if axis is None:
@@ -151,7 +151,7 @@ def squeeze(
 
 
 def _transposed(x: Spec, perm: tuple[int, ...] | None) -> Spec:
-    dims = x.shape.dims
+    dims = x.shape.sizes
     if perm is None:
         return Spec(Shape.of(None if dims is None else dims[::-1]), x.dtype)
     if sorted(perm) != list(range(len(perm))) or dims is not None and len(dims) != len(perm):

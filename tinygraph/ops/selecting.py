@@ -36,7 +36,7 @@ def _selected(condition: Spec, x: Spec, y: Spec) -> Spec:
         raise DTypeError(f"the condition must be bools, not {condition.dtype.name},")
     dtype, shape = check_dtypes((x, y), "any"), x.shape.merge_with(y.shape)
     rows = condition.shape
-    if rows.ndims == 0 or rows.dims is None:
+    if rows.ndims == 0 or rows.sizes is None:
         return Spec(shape, dtype)
     if rows.ndims == 1 and shape.ndims != 1:  # picks rows
         if not rows.is_compatible_with(shape[:1]):
@@ -179,7 +179,7 @@ def _largest(x: np.ndarray, k: Any) -> np.ndarray:
 
 
 def _largest_spec(x: Spec, k: Spec) -> Spec:
-    dims, count = x.shape.dims, count_of(k, "k")
+    dims, count = x.shape.sizes, count_of(k, "k")
     if dims == ():
         raise ShapeError("Shape must be at least rank 1 but is rank 0")
     if dims is None:

@@ -360,9 +360,9 @@ def assign(
 
 def _common(a: Shape, b: Shape) -> Shape:
     """What holds for arrays of either shape."""
-    if a.dims is None or b.dims is None or len(a.dims) != len(b.dims):
+    if a.sizes is None or b.sizes is None or len(a.sizes) != len(b.sizes):
         return UNKNOWN
-    return Shape.of(tuple(x if x == y else None for x, y in zip(a.dims, b.dims, strict=True)))
+    return Shape.of(tuple(x if x == y else None for x, y in zip(a.sizes, b.sizes, strict=True)))
 
 
 def assign_add(ref: Node, value: Any, use_locking: Any = None, name: str | None = None) -> Node:

@@ -183,7 +183,7 @@ class View:
         if node.kind.name != "SumLike" and not node.kind.repeats:
             return False
         shape = node.spec.shape
-        return shape.dims is not None and shape == node.inputs[0].spec.shape
+        return shape.sizes is not None and shape == node.inputs[0].spec.shape
 
     def _is_bookkeeping(self, node: Node) -> bool:
         kind = node.kind

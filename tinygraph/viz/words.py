@@ -43,7 +43,7 @@ def parameters_of(nodes: Iterable[Node]) -> int:
 
 def size_text(variable: Node, noun: str) -> str:
     """A variable's `784×256 = 200,704 parameters`."""
-    dims, size = variable.spec.shape.dims, variable.spec.shape.num_elements()
+    dims, size = variable.spec.shape.sizes, variable.spec.shape.num_elements()
     if dims is None or size is None:
         return f"{noun}s of shape {variable.spec.shape}"
     words = count_text(size, noun)

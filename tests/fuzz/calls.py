@@ -167,7 +167,7 @@ def _odd_feeds(rng: np.random.Generator) -> dict:
         if node.kind.name == "PlaceholderWithDefault" and rng.random() < 0.5:
             shape = SHAPES[rng.integers(len(SHAPES))]
             if not node.shape.is_compatible_with(shape):
-                shape = tuple(int(rng.integers(4)) if d is None else d for d in node.shape.dims)
+                shape = tuple(int(rng.integers(4)) if d is None else d for d in node.shape.sizes)
             numbers = FLOATS if node.dtype.is_floating else (0, 1)
             if node.dtype.is_integer:
                 numbers = (0, 1, 2, 3, 3, node.dtype.min, node.dtype.max)

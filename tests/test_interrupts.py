@@ -125,7 +125,7 @@ def test_entering_and_leaving_takes_no_memory():
     for _ in range(100):
         with graph.as_default(), graph.name_scope(None):
             pass
-    assert len(graph_stack()._entries) <= 1 and len(graph._blocks._entries) <= 1
+    assert len(graph_stack().entries) <= 1 and len(graph._blocks.entries) <= 1
 
 
 def test_what_another_thread_sees_of_a_block():

@@ -587,6 +587,7 @@ def name_scope(name: str | None, default_name: str | None = None, values: Iterab
         return graph.name_scope(name)
 
     def begin() -> tuple[str, Places]:
+        _stacks.graphs.current()
         scope, places = graph.begin_scope(name)
         return scope, ((_stacks.graphs, graph, None), *places)
 

@@ -49,8 +49,10 @@ class Block(RLock):  # type: ignore[misc]  # which CPython allows
         try:
             value, self.places = self.begin()
             self.acquire()
-            for i, (stack, _, undo) in enumerate(self.places):
-                stack.add(self, i, undo)
+            i, reference = 0, weakref.ref(self)
+            for stack, _, undo in self.places:
+                stack.entries.append((reference, i, undo))
+                i += 1
             return value
         except BaseException:  # after which nobody else would leave the block
             while self._is_owned():
@@ -93,10 +95,11 @@ class Stack:
 
     def __init__(self, default: Any = None):
         self.default = default
-        self._entries: list[tuple[weakref.ref[Block], int, Callable | None]] = []
+        self.entries: list[tuple[weakref.ref[Block], int, Callable | None]] = []
 
     def current(self) -> Any:
-        entries = self._entries
+        """What counts. It ends what is done after closed blocks, too: each `begin` asks for it."""
+        entries = self.entries
         while entries:
             reference, i, undo = entries[-1]
             block = reference()
@@ -107,21 +110,20 @@ class Stack:
             entries.pop()
         return self.default
 
-    def add(self, block: Block, i: int, undo: Callable | None) -> None:
-        """Have the i-th place of a block count."""
-        self.current()  # ends what is done after closed blocks
-        self._entries.append((weakref.ref(block), i, undo))
-
     def pushed(self, item: Any) -> Block:
-        return block(lambda: (item, ((self, item, None),)))
+        def begin() -> tuple[Any, Places]:
+            self.current()
+            return item, ((self, item, None),)
+
+        return block(begin)
 
     def clear(self) -> None:
         """Have no block count any more."""
-        self._entries.clear()
+        self.entries.clear()
 
     def open_items(self) -> list[Any]:
         """What all the open blocks have put in place, the innermost last."""
-        found = [(reference(), i) for reference, i, _ in self._entries]
+        found = [(reference(), i) for reference, i, _ in self.entries]
         return [b.places[i][1] for b, i in found if b is not None and b.is_open()]
 
 

@@ -480,6 +480,7 @@ class Session:
 
     def __enter__(self) -> Session:
         places = (graph_stack(), self.graph, None), (session_stack(), self, None)
+        graph_stack().current(), session_stack().current()
         self._blocks.append(block(lambda: (self, places)))
         try:
             return self._blocks[-1].__enter__()

@@ -22,6 +22,8 @@ from tinygraph.spec import UNKNOWN, Shape, Spec, int32
 
 def late_axes(value: Any) -> Node | None:
     """The axes as a tensor if only a run knows them; None if they are known while building."""
+    if value is None or type(value) is int:  # the common cases
+        return None
     if isinstance(value, list | tuple) and any(map(_is_late, value)):
         value = as_node(value, name="axis")
     return value if _is_late(value) else None
@@ -33,6 +35,8 @@ def _is_late(value: Any) -> bool:
 
 def late_axis(value: Any) -> Node | None:
     """One axis as a tensor if only a run knows it; None if it is known while building."""
+    if value is None or type(value) is int:
+        return None
     if not _is_late(value):
         return None
     if value.shape.ndims not in (None, 0):

@@ -26,7 +26,7 @@ from tinygraph.graph import (
 )  # fmt: skip
 from tinygraph.interrupts import Block, block
 from tinygraph.ops.loop import numba
-from tinygraph.origin import close_names, warn
+from tinygraph.origin import close_names, fetch_paths, warn
 from tinygraph.spec import Shape, Spec, to_array
 
 if TYPE_CHECKING:  # what only some programs use is imported when they do
@@ -460,7 +460,7 @@ class Session:
         """The error that names all placeholders without a value, and which fetch needs each."""
         needs = [
             (path, set(ancestors([self._node(fetch, "fetch")], feeds)))
-            for path, fetch in _paths(fetches)
+            for path, fetch in fetch_paths(fetches)
         ]
         fed = [node.name for node in feeds]
         lines = [f"You must feed a value for placeholder tensor{'s' * (len(unfed) > 1)}"]
@@ -589,12 +589,3 @@ def _bad_fetch(fetch: Any, whole: Any) -> str:
             f"graph. {REBOUND}"
         )
     return f"Fetch argument {whole!r} has invalid type {type(fetch)}; it must be a node or a name"
-
-
-def _paths(fetches: Any, path: str = "fetches") -> list[tuple[str, Any]]:
-    """Each fetch in a structure with the way to it: `fetches['loss'][0]`."""
-    if isinstance(fetches, list | tuple):
-        return [p for i, x in enumerate(fetches) for p in _paths(x, f"{path}[{i}]")]
-    if isinstance(fetches, Mapping):
-        return [p for k, x in fetches.items() for p in _paths(x, f"{path}[{k!r}]")]
-    return [(path, fetches)]

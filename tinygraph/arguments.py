@@ -32,7 +32,7 @@ def named(name: Any, default: str) -> str:
     """The argument `name` of an op, or its default where there is none."""
     if name is None:
         return default
-    return expect(name, str, "name", "a string") or default
+    return expect(name, str, f"the name of {default!r}", "a string") or default
 
 
 def text(value: Any, what: str) -> str:
@@ -158,4 +158,4 @@ def called(f: Callable, what: str, *args: Any, **kwargs: Any) -> Any:
         trace = error.__traceback__
         if trace is not None and trace.tb_next is not None:  # the function was entered
             raise
-        raise DTypeError(f"{what} cannot be called so: {error}") from error
+        raise DTypeError(f"{what} does not take these arguments: {error}") from error

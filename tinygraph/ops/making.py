@@ -194,12 +194,12 @@ def one_hot(
     """
     with arguments_of(named(name, "one_hot"), indices):
         at = static_int(-1 if axis is None else axis, "axis")
-    if dtype is None:
-        given = [x for x in (on_value, off_value) if x is not None]
-        given.sort(key=lambda x: not isinstance(x, Node))  # a Python number takes a tensor's dtype
-        dtype = dtype_of(given[0]) if given else float32
-        if given and not isinstance(given[0], Node) and dtype_of(given[-1]) is not dtype:
-            raise DTypeError(f"on_value {on_value!r} and off_value {off_value!r} differ in dtype")
+        if dtype is None:
+            given = [x for x in (on_value, off_value) if x is not None]
+            given.sort(key=lambda x: not isinstance(x, Node))  # numbers take a tensor's dtype
+            dtype = dtype_of(given[0]) if given else float32
+            if given and not isinstance(given[0], Node) and dtype_of(given[-1]) is not dtype:
+                raise DTypeError(f"on_value {on_value!r} and off_value {off_value!r} do not mix")
     wanted = as_dtype(dtype)
     on = np.array(1, wanted.numpy) if on_value is None else on_value
     off = np.array(0, wanted.numpy) if off_value is None else off_value

@@ -10,6 +10,7 @@ from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.gradients import gradients
 from tinygraph.graph import Graph, GraphKeys, Node, Operation, get_default_graph, name_scope
 from tinygraph.op import as_node
+from tinygraph.ops.array import arguments_of
 from tinygraph.ops.math import cast, is_constant
 from tinygraph.ops.state import Variable, assign_add, group
 from tinygraph.spec import SCALAR, DType
@@ -219,7 +220,8 @@ class Optimizer:
     def _prepare(self) -> None:
         """Make tensors of the hyper-parameters."""
         for name, value in self._given.items():
-            tensor = as_node(called(value, name) if callable(value) else value, name=name)
+            with arguments_of(name):
+                tensor = as_node(called(value, name) if callable(value) else value, name=name)
             if not tensor.shape.is_compatible_with(SCALAR):
                 raise ShapeError(f"{name} must be a scalar, not of shape {tensor.shape}")
             self._tensors[name] = tensor

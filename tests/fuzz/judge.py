@@ -93,6 +93,7 @@ class Judge:
         self.program = program
         self.ways = ways
         self.traced = traced
+        self.draws = False
         self.kinds: set[str] = set()
         self.user_kinds: set[str] = set()
         self.runs = self.errors = 0
@@ -108,6 +109,7 @@ class Judge:
             return f"building: {type(error).__name__}: {error}"
         init = built.initializer()
         self.user_kinds = {node.kind.name for node in built.graph.nodes}
+        self.draws = any(node.kind.state for node in built.graph.nodes)
         self.exact = "exact" in self.program.kind
         right = self._outcomes(built, Interpreted(built, init, adjust=self._watched))
         for outcome in right:
@@ -295,6 +297,8 @@ class Judge:
             if g.error != r.error:
                 text = (g.message or r.message).splitlines()[0]
                 return f"{way}: {g.error or 'values'} for {r.error or 'values'} in run {i}: {text}"
+            if r.error and self.draws:
+                break  # how much a run has drawn when it fails depends on the order of its lines
             names = self.program.fetches if not r.error else []
             parts = [*zip(names, g.results, r.results, b.values, strict=True)]
             if g.variables.keys() == r.variables.keys() or way in ("told", OWN):

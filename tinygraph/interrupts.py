@@ -101,13 +101,14 @@ class Stack:
         """What counts. It ends what is done after closed blocks, too: each `begin` asks for it."""
         entries = self.entries
         while entries:
-            reference, i, undo = entries[-1]
+            reference, i, undo = entry = entries[-1]
             block = reference()
             if block is not None and (block._is_owned() or block.is_open()):
                 return block.places[i][1]
             if undo is not None:
                 undo()
-            entries.pop()
+            if entries and entries[-1] is entry:  # another thread may have been here
+                entries.pop()
         return self.default
 
     def pushed(self, item: Any) -> Block:

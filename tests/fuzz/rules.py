@@ -40,7 +40,11 @@ class ByTheRules:
 
     def run(self, fetches: list, feeds: dict) -> Outcome:
         try:
-            results = Run(self, fetches, feeds).results()
+            run = Run(self, fetches, feeds)
+            try:
+                results = run.results()
+            except ShapeError as error:  # of shapes that only the run knows
+                raise InvalidArgumentError(str(error)) from None
         except Undecided:
             raise
         except Exception as error:  # noqa: BLE001  (whatever comes, it has to be the same)
@@ -133,11 +137,8 @@ class Run:
         if kind.latest:
             return inputs[0]
         if kind.updates:
-            try:
-                kind.infer(*(Spec(Shape.of(np.shape(a)) if i else node.inputs[0].shape, node.dtype)
-                             for i, a in enumerate(inputs)))  # fmt: skip
-            except ShapeError as error:
-                raise InvalidArgumentError(str(error)) from None
+            kind.infer(*(Spec(Shape.of(np.shape(a)) if i else node.inputs[0].shape, node.dtype)
+                         for i, a in enumerate(inputs)))  # fmt: skip
             with np.errstate(all="ignore"):
                 return {"AssignAdd": np.add, "AssignSub": np.subtract}.get(
                     kind.name, lambda ref, value: value

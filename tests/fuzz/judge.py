@@ -228,7 +228,7 @@ class Judge:
         """Whether a run computes the value of that name."""
         fetches = [built[fetch] for fetch in self.program.fetches]
         nodes = [x.node if isinstance(x, Operation) else x for x in (*fetches, built[name])]
-        return nodes.pop() in ancestors(nodes, stop={built[x] for x in run})
+        return name not in run and nodes.pop() in ancestors(nodes, stop={built[x] for x in run})
 
     def _against_rules(self, built: Built, init: Operation, right: list[Outcome]) -> str:
         """Updates in the order that the documentation gives them."""

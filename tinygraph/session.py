@@ -262,8 +262,8 @@ class Session:
         InvalidArgumentError
             for less than one run; and what `run` raises.
         """
-        if not isinstance(runs, int | np.integer) or runs < 1:
-            raise InvalidArgumentError(f"a profile takes at least one run, not {runs!r}")
+        if not isinstance(runs, int | np.integer) or not 1 <= runs <= 1_000_000:
+            raise InvalidArgumentError(f"at least one run is profiled, at most 1e6: {runs!r}")
         from tinygraph.compiler.profile import Profile
 
         recordings = (self._recorded(fetches, feed_dict) for _ in range(runs))

@@ -294,7 +294,7 @@ BY_KEY: dict[str, dict] = {
 
 def _two(arguments: Callable) -> tuple:
     """Arguments made of x and x * x, with a session for what looks for one."""
-    tg.Session().__enter__()
+    tg.add_to_collection("kept", tg.Session().__enter__())
     a = tg.placeholder(tg.float64, [2])
     return arguments(a, a * a)
 

@@ -69,7 +69,7 @@ class Initializer:
 
 def _ints(shape: Any) -> list[int]:
     """A shape that has to be known as a list of ints."""
-    dims = [shape] if isinstance(shape, int) else Shape(shape).as_list()
+    dims = Shape(shape).as_list()
     if None in dims:
         raise ShapeError(f"an initializer needs to know the whole shape, not {Shape(shape)}")
     return dims  # type: ignore[return-value]

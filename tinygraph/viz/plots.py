@@ -398,7 +398,7 @@ def _scale_accuracy(axes: Axes) -> None:
 def _tiles(images: Any) -> np.ndarray:
     """Images as an array of shape (n, height, width); flat ones must be square."""
     images = to_array(images).astype(float)
-    if images.ndim == 2 and math.isqrt(images.shape[1]) ** 2 == images.shape[1]:
+    if images.ndim == 2 and images.size and math.isqrt(images.shape[1]) ** 2 == images.shape[1]:
         side = math.isqrt(images.shape[1])
         images = images.reshape(-1, side, side)
     if images.ndim != 3 or not images.size:

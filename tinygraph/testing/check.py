@@ -51,11 +51,11 @@ class GradientError(TinygraphError, AssertionError):
 class Report:
     """What a check that passed has seen.
 
-    derivatives: how many directional derivatives were compared, over all orders.
-    largest_error: the largest difference, relative to the largest derivative by the same input.
-    kinks: the places without a derivative, if `kinks="report"`.
-    beside: whether gradients were compared at a point beside the given one, too. At zeros, ones or
-        equal values alone, a wrong rule may agree by chance.
+    `derivatives` is how many directional derivatives were compared, over all orders;
+    `largest_error` the largest difference, relative to the largest derivative by the same input;
+    `kinks` the places without a derivative, if `kinks="report"`; `beside` whether gradients were
+    compared at a point beside the given one, too: at zeros, ones or equal values alone, a wrong
+    rule may agree by chance.
 
     >>> report = tg.testing.check_grads(lambda x: tg.exp(x), [np.zeros((2, 3))], order=3)
     >>> report.derivatives, report.largest_error < 1e-9, report.kinks

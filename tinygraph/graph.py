@@ -268,10 +268,6 @@ class Graph:
         node.origin = user_line()
         self._by_name[op_name] = node
         self.nodes.append(node)
-        for x in () if kind.broadcasts else inputs:
-            if x.spec.value is not None:
-                self.built_with.add_inputs(node)
-                break
         return node
 
     # ---------------------------------------------------------------- names
@@ -293,11 +289,12 @@ class Graph:
             raise DTypeError(f"name must be a string, not {shown(name)}")
         if name.endswith("/"):
             return _checked_name(name, _VALID_NAME)[:-1]
-        _checked_name(name, _VALID_IN_SCOPE if scope else _VALID_NAME)
         full = f"{scope}/{name}" if scope else name
-        mark_as_used = mark_as_used is True or flag(mark_as_used, "mark_as_used")
         key = full.lower()  # TF1 treats names as equal that differ in case only
         count = self._names_in_use.get(key, 0)
+        if not count:  # a name that is in use is valid
+            _checked_name(name, _VALID_IN_SCOPE if scope else _VALID_NAME)
+        mark_as_used = mark_as_used is True or flag(mark_as_used, "mark_as_used")
         if mark_as_used:
             self._names_in_use[key] = count + 1
         if count:
@@ -376,13 +373,13 @@ class Graph:
         """A node's value, for `what` the user builds, if it is known; then it may not be fed."""
         value = node.spec.constant
         if value is not None:
-            self.built_with.add(node, f"{what} at {place(user_line())}")
+            self.built_with.setdefault(node, f"{what} at {place(user_line())}")
         return value
 
     def prevent_feeding(self, tensor: Node) -> None:
         """Mark a tensor as one that no run may feed (TF: same name)."""
         self.as_graph_element(expect(tensor, Node, "tensor", "a tensor"))
-        self.built_with.add(tensor, None)
+        self.built_with[tensor] = None
 
     def is_feedable(self, tensor: Node) -> bool:
         """Whether a run may feed the tensor, as the graph was not built with its value (TF: same).
@@ -393,7 +390,7 @@ class Graph:
         (False, True)
         """
         self.as_graph_element(tensor)
-        return tensor not in self.built_with
+        return self.built_with.reason(tensor) is None
 
     # ---------------------------------------------------------------- control and gradients
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tinygraph.errors import GraphError, TinygraphError
 from tinygraph.spec import Spec
 
@@ -16,54 +18,44 @@ Node = Any  # a node of graph.py, which stands above this file
 
 
 class BuiltWith(dict):
-    """The nodes of a graph that may not be fed, and what was built with their values.
+    """By node what was made of its value beside the graph, such as an attribute: words, or None.
 
-    That is a node, or words that say what and where, or None for `Graph.prevent_feeding`.
+    What shape rules made of a value is found when somebody wants to feed it, which is rare.
     """
-
-    def add(self, node: Node, by: Node) -> None:
-        """Add a node and those that its value was computed from."""
-        stack = [node]
-        while stack:
-            x = stack.pop()
-            if x not in self:
-                self[x] = by
-                stack += _sources(x)
-
-    def add_inputs(self, node: Node) -> None:
-        """Add the inputs of a node with whose values it was built: it would know less without."""
-        known = [x for x in node.inputs if x.spec.value is not None]
-        if _needs(node, known):
-            alone = [x for x in known if _needs(node, [x])] if len(known) > 1 else known
-            for x in alone or known:
-                self.add(x, node)
 
     def check(self, node: Node) -> None:
         """Raise GraphError (a ValueError) for a node that may not be fed, and say why."""
-        if node in self:
-            by = self[node]
-            if by is not None and not isinstance(by, str):
-                by = f"'{by.op_name}' (made at {by.where})"
-            reason = "" if by is None else f": {by} was built with its value"
+        reason = self.reason(node)
+        if reason is not None:
             raise GraphError(f"Tensor {node.name} may not be fed{reason}", node)
 
+    def reason(self, node: Node) -> str | None:
+        """Why a node may not be fed, None if it may: follow what is known of it through the graph."""
+        if node.spec.value is None:
+            return self._words(node) if node in self else None
+        without = {node: node.spec._replace(value=None)}  # specs, if the node's value is not known
+        for x in node.graph.nodes[node.id :]:
+            if any(y in without for y in x.inputs):
+                spec = _known(x, [without.get(y, y.spec) for y in x.inputs])
+                if spec is None or spec.shape != _known(x, [y.spec for y in x.inputs]).shape:
+                    return f": '{x.op_name}' (made at {x.where}) was built with its value"
+                if not _same(spec.value, x.spec.value):
+                    without[x] = spec
+            if x in without and x in self:
+                return self._words(x)
+        return None
 
-def _sources(node: Node) -> list[Node]:
-    """The inputs that a node's value comes from: not those of which only the shape counts."""
-    known = [x for x in node.inputs if x.spec.value is not None]
-    spec = _spec_without(node, known) if known else node.spec
-    return known if spec is None or spec.value is None else []
+    def _words(self, node: Node) -> str:
+        return "" if self[node] is None else f": {self[node]} was built with its value"
 
 
-def _needs(node: Node, inputs: list[Node]) -> bool:
-    spec = _spec_without(node, inputs)
-    return spec is None or spec.shape != node.spec.shape
-
-
-def _spec_without(node: Node, unknown: list[Node]) -> Spec | None:
-    """What would be known of a node if the values of some inputs were not; None if it can't be."""
-    specs = [x.spec._replace(value=None) if x in unknown else x.spec for x in node.inputs]
+def _known(node: Node, specs: list[Spec]) -> Any:
+    """The spec of a node whose inputs have these; None where its rule needs to know more."""
     try:
-        return node.kind.infer(*specs, **node.attrs)
+        return node.kind.inferred(specs, node.attrs)
     except (TinygraphError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
         return None  # a rule of a user's that does not do without
+
+
+def _same(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+    return a is b or a is not None and b is not None and np.array_equal(a, b)

@@ -160,7 +160,9 @@ class Op:
         if self.params and (len(inputs) != len(self.params) or self.params[0] in attrs):
             inputs, name = self._bound(inputs, name, attrs)
         graph = _graph_of(inputs)
-        if name is None or type(name) is not str or not name:
+        if name is None:
+            name = self.name
+        elif type(name) is not str or not name:
             name = named(name, self.name)
         if all(type(x) is Node for x in inputs):
             nodes = inputs
@@ -199,6 +201,9 @@ class Op:
                 dtype = shared.get(kind)
             else:
                 dtype = None if isinstance(x, Node) else kind
+            if isinstance(x, Node) and (dtype is None or x.spec.dtype is dtype):
+                nodes.append(x)
+                continue
             try:
                 nodes.append(as_node(x, dtype, name=key, graph=graph))
             except TinygraphError as error:
@@ -212,7 +217,7 @@ class Op:
         """What the op makes of these inputs; errors speak of a node of that name."""
         specs = [node.spec for node in nodes]
         try:
-            spec = self.infer(*specs, **attrs)
+            return self.inferred(specs, attrs)
         except TinygraphError as error:
             shapes = ", ".join(str(s) for s in specs)
             where = "; ".join(f"'{n.op_name}' was made at {n.where}" for n in dict.fromkeys(nodes))
@@ -222,6 +227,10 @@ class Op:
             ) from error
         except TypeError as error:
             raise DTypeError(f"{self.name}: {str(error).replace(INFER, '')}") from error
+
+    def inferred(self, specs: list[Spec], attrs: dict) -> Spec:
+        """What the shape rule says, and the value that follows from known values."""
+        spec = self.infer(*specs, **attrs)
         if spec.value is None and spec.dtype is not None and spec.dtype.is_integer:
             spec = spec._replace(value=self._static_value(specs, attrs, spec))
         return spec

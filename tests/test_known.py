@@ -130,3 +130,14 @@ def test_folding_stops_behind_a_fed_node(sess):
     assert sess.run(y) == 25
     assert sess.run(y, {a: [0, 0]}) == 2
     assert sess.run(y, {b: [1, 2]}) == 5
+
+
+def test_a_size_that_nobody_knows_may_be_fed(sess):
+    x = tg.placeholder(tg.float32, [None, 3])
+    rows, shape = tg.shape(x)[0], tg.shape(x)
+    assert sess.run(tg.zeros([rows, 2]), {rows: 5}).shape == (5, 2)
+    assert sess.run(tg.tile([[1.0, 2.0]], [rows, 1]), {rows: 3}).shape == (3, 2)
+    table = tg.zeros(shape)
+    assert table.shape.as_list() == [None, 3]
+    with pytest.raises(ValueError, match="was built with its value"):
+        sess.run(table, {shape: [5, 4]})

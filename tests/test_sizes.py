@@ -116,3 +116,37 @@ def test_a_check_is_made_only_where_a_run_decides(sess):
     assert "fits(" not in sess.source(tg.nn.softmax(x) + tg.nn.relu(x[:1, :1]), feed)
     assert "fits(" in sess.source(tg.nn.softmax(x[:n]), feed)
     assert "fits(" not in sess.source(x[:n] * 2.0 + 1.0, feed)  # NumPy's broadcasting is the rule
+
+
+OPTIMIZERS = (
+    lambda: tg.train.GradientDescentOptimizer(0.1), lambda: tg.train.MomentumOptimizer(0.1, 0.9),
+    tg.train.AdamOptimizer, tg.train.AdadeltaOptimizer, lambda: tg.train.RMSPropOptimizer(0.1),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_a_gradient_has_its_variables_shape(make, sess):
+    w, kept = tg.Variable([1.0, 1.0, 1.0]), tg.placeholder(tg.bool, [3])
+    train = make().apply_gradients([(tg.boolean_mask([1.0, 2.0, 3.0], kept), w)])
+    sess.run(tg.global_variables_initializer())
+    sess.run(train, {kept: [True, True, True]})
+    before = sess.run(w)
+    with pytest.raises(InvalidArgumentError, match=r"\(1,\) and \(3,\)"):
+        sess.run(train, {kept: [False, False, True]})
+    np.testing.assert_array_equal(sess.run(w), before)
+
+
+@pytest.mark.parametrize("function", [tg.tanh, tg.nn.elu, tg.cumsum])
+def test_an_arriving_gradient_has_the_shape_of_its_tensor(function, sess):
+    n, x = tg.placeholder(tg.int32, []), tg.constant([1.0, 2.0, 3.0])
+    (g,) = tg.gradients(function(x), x, grad_ys=tg.ones([n]))
+    assert sess.run(g, {n: 3}).shape == (3,)
+    with pytest.raises(InvalidArgumentError, match="incompatible"):
+        sess.run(g, {n: 1})
+
+
+def test_what_a_rule_of_a_users_gives_has_the_inputs_shape(sess):
+    op = tg.elementwise("MaskedRule", np.square, lambda g, y, x: tg.boolean_mask(g, x > 1.0))
+    x = tg.constant([1.0, 2.0, 3.0])
+    with pytest.raises(InvalidArgumentError, match="incompatible"):
+        sess.run(tg.gradients(op(x), x)[0])

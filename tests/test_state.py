@@ -536,3 +536,13 @@ def test_local_variables_stay_local():
         assert v in tg.local_variables() and v not in tg.global_variables()
         assert v.dtype == tg.int32 and not v.trainable and tg.trainable_variables() == []
     assert len(tg.get_collection("mine")) == 1
+
+
+def test_an_initialized_value_is_that_of_before_other_updates(sess):
+    w = tg.Variable(1.0)
+    before = w.initialized_value() * 10.0
+    add = w.assign_add(1.0)
+    after = w.initialized_value() * 10.0
+    sess.run(w.initializer)
+    assert sess.run([before, after, add]) == [10.0, 10.0, 2.0]
+    assert sess.run([after, w.initializer, w])[0] == 10.0

@@ -10,8 +10,9 @@ from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Graph, Node, Operation, ancestors
 from tinygraph.interrupts import collector_paused
 from tinygraph.op import as_node, registry
-from tinygraph.ops.array import ones_like, zeros_like
+from tinygraph.ops.array import like, ones_like, zeros_like
 from tinygraph.ops.reduce import sum_like
+from tinygraph.origin import is_foreign
 
 
 class UnconnectedGradients:
@@ -147,7 +148,14 @@ def _fitted(g: Any, x: Node, node: Node) -> Node:
     ours, theirs = g.spec.shape.sizes, x.spec.shape.sizes
     if ours != theirs and not g.shape.is_compatible_with(x.shape):
         raise ShapeError(f"{_rule_of(node)} gives {shown(g)} for its input '{x.name}' of {x.spec}")
-    return g
+    if ours == theirs and x.shape.is_fully_defined() or not _has_rules_of_users(node):
+        return g
+    return like(g, x)
+
+
+def _has_rules_of_users(node: Node) -> bool:
+    rules = node.kind.vjps
+    return any(map(is_foreign, [rules] if callable(rules) else filter(None, rules)))
 
 
 def _rule_of(node: Node) -> str:
@@ -182,8 +190,10 @@ def _initial(ys: list[Node], grad_ys: Any) -> dict[Node, list[Node]]:
             g.forward = y
         else:
             g = as_node(g, y.dtype)
-        if not g.shape.is_compatible_with(y.shape):
-            raise ShapeError(f"grad_ys[{i}] has shape {g.shape}, but '{y.name}' {y.shape}")
+            if not g.shape.is_compatible_with(y.shape):
+                raise ShapeError(f"grad_ys[{i}] has shape {g.shape}, but '{y.name}' {y.shape}")
+            known = g.shape == y.shape and y.shape.is_fully_defined()
+            g = g if known else like(g, y)
         arriving.setdefault(y, []).append(g)
     return arriving
 

@@ -30,7 +30,7 @@ class BuiltWith(dict):
             raise GraphError(f"Tensor {node.name} may not be fed{reason}", node)
 
     def reason(self, node: Node) -> str | None:
-        """Why a node may not be fed, None if it may: follow what is known of it through the graph."""
+        """Why a node may not be fed, None if it may: follow its value through the graph."""
         if node.spec.value is None:
             return self._words(node) if node in self else None
         without = {node: node.spec._replace(value=None)}  # specs, if the node's value is not known

@@ -382,4 +382,6 @@ CHOICES = [
          lambda x: np.argsort(x).astype(np.int32)),
 ]  # fmt: skip
 
-CASES = [*SHAPES, *PARTS, *JOINS, *MAKING, *DIAGONALS, *CHOICES]
+CASES = [
+    Case("ShapedLike", lambda x, y: registry["ShapedLike"](x, y), [f64(2, 3), f64(2, 3)],
+         lambda x, y: x),*SHAPES, *PARTS, *JOINS, *MAKING, *DIAGONALS, *CHOICES]

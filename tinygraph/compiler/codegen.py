@@ -12,11 +12,12 @@ from tinygraph.compiler.memory import Memory
 from tinygraph.compiler.parts import Line, functions as in_functions, split
 from tinygraph.compiler.rewrite import Program
 from tinygraph.compiler.text import (
-    RESERVED, array_literal, comment, identifier, is_foreign, literal, numpy_name,
+    RESERVED, array_literal, comment, identifier, literal, numpy_name,
 )  # fmt: skip
 from tinygraph.graph import Node
 from tinygraph.op import Op, argument, const
 from tinygraph.ops.loop import compiled
+from tinygraph.origin import is_foreign
 from tinygraph.spec import Shape, Spec, as_dtype
 
 COMMENT_COLUMN = 68  # at most; beside short lines the comments stand closer

@@ -3,69 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
+from typing import Any
 
-from tinygraph.graph import Node, ancestors
+from tinygraph.graph import Node
 
 
 def in_order(nodes: list[Node], feeds: Container[Node] = ()) -> list[Node]:
-    """Nodes of a graph, in an order in which each variable's updates may follow one another.
+    """The nodes in an order in which each variable's updates may follow one another.
 
-    Dependencies come first; what they leave open, all that replaces a variable's value does before
-    what is computed from the value that earlier updates have left, and that in the order of making.
-    Where that is against the dependencies of several variables, all is in the order of making.
+    As dependencies demand; else what replaces the variable's value comes before what starts from
+    the value that earlier updates have left; else in the order of making. Where several variables
+    would then wait for one another in a circle, all nodes are in the order of making.
     """
-    chains: dict[Node, list[Node]] = {}
+    chains: dict[Node, list[Node]] = {}  # by variable its updates, and what reads its latest value
     for node in nodes:
         if (node.kind.updates or node.kind.latest) and node not in feeds:
             chains.setdefault(node.inputs[0], []).append(node)
-    several = (v for v, found in chains.items() if sum(bool(x.kind.updates) for x in found) > 1)
-    chains = {variable: chains[variable] for variable in several}
-    if not chains:
+    several = [found for found in chains.values() if sum(bool(x.kind.updates) for x in found) > 1]
+    if not several:
         return nodes
-    replacing = _replacing(nodes, feeds, chains)
+    behind = _behind(nodes, feeds, [node for found in several for node in found])
     previous: dict[Node, Node] = {}  # what a node comes after, besides what it needs
-    for found in chains.values():
-        ordered = _in_sequence(found, feeds, replacing)
+    for found in several:
+        ordered = _in_sequence(found, behind)
         previous.update(zip(ordered[1:], ordered, strict=False))
+    for node in nodes:
+        if node.kind.initialized:
+            variable: Any = node.inputs[0]
+            if variable.initializer.node in behind:
+                previous[node] = variable.initializer.node
     return _after(nodes, feeds, previous)
 
 
-def _replacing(
-    nodes: Iterable[Node], feeds: Container[Node], variables: Iterable[Node]
-) -> set[Node]:
-    """The assigns whose values are not computed from the latest value of their own variable."""
-    bits = {variable: 1 << i for i, variable in enumerate(variables)}
-    latest: dict[Node, int] = {}  # the variables whose latest values are behind a node, as bits
-    found = set()
+Bits = dict[Node, tuple[int, int]]
+
+
+def _behind(nodes: Iterable[Node], feeds: Container[Node], members: list[Node]) -> Bits:
+    """For each node its own bit, if it is one of `members`, and the bits of all that it needs."""
+    own = {node: 1 << i for i, node in enumerate(members)}
+    bits: Bits = {}
     for node in nodes:
-        latest[node] = 0
-        if node in feeds:
-            continue
-        for x in (*node.inputs, *node.control_inputs):
-            latest[node] |= latest[x]
-        own = bits.get(node.inputs[0], 0) if node.kind.latest or node.kind.updates else 0
-        if node.kind.latest:
-            latest[node] |= own
-        elif node.kind.updates == "assign" and not latest[node] & own:
-            found.add(node)
-    return found
+        needed = 0
+        if node not in feeds:
+            for x in (*node.inputs, *node.control_inputs):
+                one, others = bits[x]
+                if one or others:
+                    needed |= one | others
+        bits[node] = own.get(node, 0), needed
+    return bits
 
 
-def _in_sequence(found: list[Node], feeds: Container[Node], replacing: set[Node]) -> list[Node]:
-    """The updates of a variable, and what reads its latest value, one after another."""
-    assigns = [node for node in found if node in replacing]
+def _in_sequence(found: list[Node], bits: Bits) -> list[Node]:
+    """A variable's updates, and what reads its latest value, one after another."""
+    latest = sum(bits[node][0] for node in found if node.kind.latest)
+    assigns = [n for n in found if n.kind.updates == "assign" and not bits[n][1] & latest]
     if not 0 < len(assigns) < len(found):
         return found
-    needed = set(ancestors(assigns, stop=feeds))
-    early = [node for node in found if node in needed]
-    late = [node for node in found if node not in needed]
-    ordered = [] if len(early) > len(assigns) else early
-    behind = {node: set(ancestors([node], stop=feeds)) for node in early} if not ordered else {}
-    while len(ordered) < len(early):  # an assign waits for what it needs alone
-        left = set(early).difference(ordered)
-        ready = [node for node in early if node in left and behind[node] & left == {node}]
-        ordered.append(next((node for node in ready if node in replacing), ready[0]))
-    return ordered + late
+    wanted = 0
+    for node in assigns:
+        wanted |= bits[node][0] | bits[node][1]
+    early = [node for node in found if bits[node][0] & wanted]
+    late = [node for node in found if not bits[node][0] & wanted]
+    return [*_assigns_first(early, set(assigns), bits), *late]
+
+
+def _assigns_first(early: list[Node], assigns: set[Node], bits: Bits) -> list[Node]:
+    """The assigns and what they need of their own variable: an assign as soon as it can be."""
+    if len(early) == len(assigns):
+        return early
+    ordered: list[Node] = []
+    left, waiting = dict.fromkeys(early), sum(bits[node][0] for node in early)
+    while left:
+        ready = [node for node in left if not bits[node][1] & waiting]
+        node = next((node for node in ready if node in assigns), ready[0])
+        ordered.append(node)
+        del left[node]
+        waiting -= bits[node][0]
+    return ordered
 
 
 def _after(nodes: list[Node], feeds: Container[Node], previous: Mapping[Node, Node]) -> list[Node]:

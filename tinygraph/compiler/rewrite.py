@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.compiler.fits import Rule, fits, may_not_fit
 from tinygraph.compiler.order import in_order
 from tinygraph.errors import InvalidArgumentError, OverwrittenUpdateWarning, TinygraphError
 from tinygraph.graph import Graph, Node, ancestors, new_node
 from tinygraph.interrupts import quietly
-from tinygraph.op import Op, Rule, argument, const, fits, may_not_fit, repeated
+from tinygraph.op import Op, argument, const, repeated
 from tinygraph.ops.array import ensure_shape
 from tinygraph.origin import warn
 from tinygraph.spec import Shape, Spec
@@ -339,11 +340,13 @@ class _Replay:
         if x in self.feeds:
             return self.value[x]
         kind = node.kind
-        if kind.initialized and x not in self.newest:
+        if kind.initialized and x.initializer.node not in self.age:  # type: ignore[attr-defined]
             return self._or_initial(x, self.value[node.inputs[1]])
         if not self.age:
             return self.value[x]
-        if kind.latest or kind.initialized or kind.updates and position == 0:
+        if kind.initialized:
+            update = x.initializer.node  # type: ignore[attr-defined]
+        elif kind.latest or kind.updates and position == 0:
             update = self.newest.get(x)
         else:
             update = self._newest(node.control_inputs).get(x)

@@ -16,7 +16,6 @@ import numpy as np
 from tinygraph.ops.indexing import Index
 from tinygraph.spec import DType
 
-OWN = {"numpy", "tinygraph"}
 RESERVED = {"np", "step", "compiled", "variables", "slice", *keyword.kwlist}
 """The words of a program's own, which no name in it may hide."""
 
@@ -86,9 +85,3 @@ def own_digits(number: float, dtype: np.dtype) -> float:
 
 def numpy_name(dtype: DType) -> str:
     return "np.bool_" if dtype.is_bool else f"np.{dtype.name}"
-
-
-def is_foreign(made: Any) -> bool:
-    """Whether a kernel or a class is a user's own: nobody has tested it as this package's are."""
-    module = getattr(made, "__module__", None) or "numpy"
-    return not isinstance(made, np.ufunc) and module.partition(".")[0] not in OWN

@@ -25,11 +25,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygraph.arguments import expect, integer
 from tinygraph.compiler.rewrite import Program
-from tinygraph.compiler.text import is_foreign
 from tinygraph.errors import ThreadsWarning
 from tinygraph.graph import Node
 from tinygraph.ops import blas
-from tinygraph.origin import warn
+from tinygraph.origin import is_foreign, warn
 
 if TYPE_CHECKING:  # what only some programs use is imported when they do
     from tinygraph.config import ConfigProto

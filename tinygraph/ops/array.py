@@ -15,7 +15,7 @@ from tinygraph.errors import (
     TinygraphError,
 )  # fmt: skip
 from tinygraph.graph import Node, name_scope
-from tinygraph.op import Op, as_node, registry
+from tinygraph.op import Op, as_node, composite, registry
 from tinygraph.op import constant as const_node
 from tinygraph.spec import (
     SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, broadcast, float32, int32, no_memory,
@@ -261,6 +261,15 @@ def _ensure(x: np.ndarray, shape: tuple[int | None, ...] | None) -> np.ndarray:
 ensure_op = Op(
     "EnsureShape", _ensure, _ensured, (lambda g, y, x, shape: g,), ("x",), view=True,
     rewrite=lambda x, shape: x if _full(x) else None, doc="The same value, its shape checked.",
+)  # fmt: skip
+
+
+like: Op = composite(
+    "ShapedLike", lambda x, other: x, lambda h, y, x, other: h, None, params=("x", "other"),
+    infer=lambda x, other: Spec(x.shape.merge_with(other.shape), x.dtype),
+    doc="""x, which must have the shape of another tensor, such as a gradient that of its variable.
+    The compiler leaves it out where it knows the shapes.
+    """,
 )  # fmt: skip
 
 

@@ -226,7 +226,7 @@ truncatemod = elementwise(
 )  # fmt: skip
 div_no_nan_op = elementwise(
     "DivNoNan", _divide_unless_zero,
-    lambda g, z, x, y: div_no_nan(g, y), lambda g, z, x, y: -g * div_no_nan(z, y),
+    lambda g, z, x, y: div_no_nan(g, y), lambda g, z, x, y: -div_no_nan(g, y) * z,
     accepts="float", inplace=True, doc="x / y, elementwise, but 0 where y is 0.",
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.gradients import gradients
 from tinygraph.graph import Graph, GraphKeys, Node, Operation, get_default_graph, name_scope
 from tinygraph.op import as_node
-from tinygraph.ops.array import arguments_of
+from tinygraph.ops.array import arguments_of, like
 from tinygraph.ops.math import cast, is_constant
 from tinygraph.ops.state import Variable, assign_add, group
 from tinygraph.spec import SCALAR, DType
@@ -330,7 +330,7 @@ def _checked(pair: Any) -> tuple[Node | None, Any]:
         raise ShapeError(
             f"the gradient '{grad.name}' has shape {grad.shape}, but '{var.name}' {var.shape}"
         )
-    return grad, var
+    return grad if grad.shape == var.shape else like(grad, var), var
 
 
 def _names(variables: Iterable[Node]) -> str:

@@ -1,0 +1,56 @@
+"""Sizes that only a run knows: an op's own rule is held against the arrays that it finds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinygraph.graph import Node
+from tinygraph.op import Op
+from tinygraph.spec import UNKNOWN, Shape, Spec, float32
+
+
+def may_not_fit(op: Op, inputs: tuple[Node, ...]) -> bool:
+    """Whether a run may bring sizes to light that the op's rule forbids.
+
+    An elementwise op with a kernel needs no check: NumPy's broadcasting is its rule.
+    """
+    if op.effect or op.broadcasts and op.kernel is not None:
+        return False
+    for x in inputs:
+        dims = x.spec.shape.sizes
+        if dims is None or None in dims:
+            return True
+    return any(inputs[i].spec.constant is None for i in op.static)
+
+
+class Rule:
+    """An op's shape rule, to be held against arrays whose sizes only a run knows."""
+
+    def __init__(self, op: Op, inputs: tuple[Node, ...], attrs: dict):
+        self.op, self.attrs = op, attrs
+        self.first = [inputs[0].spec] if op.updates == "assign" else []  # which needs no value
+        self.inputs = inputs[len(self.first) :]
+        self.dtypes = [x.spec.dtype for x in self.inputs]
+        self.fitting: list | None = None  # the last sizes that fitted: most runs bring them again
+
+    def check(self, *arrays: np.ndarray) -> None:
+        """Raise what the op's `infer` does for the arrays' shapes, and the values of ints."""
+        sizes: list = [np.shape(x) for x in arrays]
+        sizes += [np.asarray(arrays[i]).tolist() for i in self.op.static]
+        if sizes == self.fitting:
+            return
+        specs = [
+            Spec(Shape.of(np.shape(x)), dtype, np.asarray(x) if dtype.is_integer else None)
+            for x, dtype in zip(arrays, self.dtypes, strict=True)
+        ]
+        self.op.infer(*self.first, *specs, **self.attrs)
+        self.fitting = sizes
+
+
+fits = Op(
+    "_Fits", lambda *arrays, rule: rule.check(*arrays),
+    lambda *inputs, rule: Spec(UNKNOWN, float32), effect=True,
+    doc="""Whether arrays are what an op takes, where only the run knows their sizes: else the op's
+    own error. The compiler puts it before an op; NumPy's broadcasting never stands in for a rule.
+    """,
+)  # fmt: skip

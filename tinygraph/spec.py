@@ -385,10 +385,13 @@ def broadcast(*shapes: Shape) -> Shape:
     result = shapes[0].sizes
     for shape in shapes[1:]:
         dims = shape.sizes
-        if dims == result and dims is not None and None not in dims:
-            continue
         if result is None or dims is None:
             return UNKNOWN
+        if not dims or dims == result:
+            continue
+        if not result:
+            result = dims
+            continue
         rank = max(len(result), len(dims))
         left = (1,) * (rank - len(result)) + result
         right = (1,) * (rank - len(dims)) + dims

@@ -13,6 +13,7 @@ import numpy as np
 from tinygraph.errors import GraphError
 from tinygraph.graph import Graph, Node, Operation
 
+
 def _slots(graph: Graph) -> dict[type[Node], list[str]]:
     """By class what there is to keep of a node; its place in the graph is that of its row."""
     left_out = ("graph", "id", "origin", "__weakref__")

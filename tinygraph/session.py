@@ -351,10 +351,14 @@ class Session:
         if type(feed_dict) is not dict and not isinstance(feed_dict, Mapping):
             raise DTypeError(f"feed_dict is a dict of tensors and their values, not {feed_dict!r}")
         feeds: dict[Node, np.ndarray] = {}
-        for key, value in feed_dict.items():
+        self._add_feeds(feeds, feed_dict.items())
+        return feeds
+
+    def _add_feeds(self, feeds: dict[Node, np.ndarray], pairs: Iterable[tuple[Any, Any]]) -> None:
+        for key, value in pairs:
             is_ours = isinstance(key, Node) and key.graph is self.graph
             if not is_ours and isinstance(key, tuple):
-                self._feed_each(feeds, key, value)
+                self._add_feeds(feeds, _pairs(key, value))
                 continue
             node = key if is_ours else self._node(key, "feed")
             if node in feeds:
@@ -363,17 +367,6 @@ class Session:
             if not as_it_is or not value.flags.c_contiguous:
                 value = self._converted(node, value)
             feeds[node] = value
-        return feeds
-
-    def _feed_each(self, feeds: dict[Node, np.ndarray], keys: tuple, values: Any) -> None:
-        """Add the feeds of a tuple of tensors, with a tuple or list of their values."""
-        if not isinstance(values, list | tuple) or len(values) != len(keys):
-            raise GraphError(f"{len(keys)} tensors, {keys!r}, cannot be fed {values!r}")
-        for key, value in zip(keys, values, strict=True):
-            for node, array in self._feeds({key: value}).items():
-                if node in feeds:
-                    raise GraphError(f"'{node.name}' is fed twice, under two keys")
-                feeds[node] = array
 
     def _converted(self, node: Node, value: Any) -> np.ndarray:
         if isinstance(value, Node | Operation):
@@ -524,6 +517,13 @@ HOLDERS = {
     Session._recorded.__code__: False,  # which holds the lock around a run
 }
 """The code that holds a session's lock, and whether no run may be within it."""
+
+
+def _pairs(keys: tuple, values: Any) -> Iterable[tuple[Any, Any]]:
+    """A tuple of tensors, which is one key of a feed_dict, with a tuple or list of their values."""
+    if not isinstance(values, list | tuple) or len(values) != len(keys):
+        raise GraphError(f"{len(keys)} tensors, {keys!r}, cannot be fed {values!r}")
+    return zip(keys, values, strict=True)
 
 
 def _check_fed(node: Node, array: np.ndarray) -> None:

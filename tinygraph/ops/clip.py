@@ -92,7 +92,6 @@ def check_numerics(tensor: Any, message: str, name: str | None = None) -> Node:
 
 
 
-
 def _check_limit(clip_norm: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     if not np.all(clip_norm >= 0):
         raise InvalidArgumentError(f"clip_norm must not be negative, but it is {clip_norm}")

@@ -330,9 +330,10 @@ assign_sub_op = composite(
 )  # fmt: skip
 
 
-def _reference(ref: Any) -> Any:
+def as_variable(ref: Any) -> Any:
+    """`ref`, which must be a variable."""
     if not isinstance(ref, Node) or not ref.kind.reads:
-        raise DTypeError(f"only a Variable can be assigned to, not {shown(ref)}")
+        raise DTypeError(f"only a Variable can be updated, not {shown(ref)}")
     return ref
 
 
@@ -351,7 +352,7 @@ def assign(
     >>> print(sess.run(update), sess.run(w))
     5.0 5.0
     """
-    ref = _reference(ref)
+    ref = as_variable(ref)
     value = as_node(value, ref.dtype, "value", ref.graph)
     if validate_shape is False and value.shape != ref.shape:
         ref.spec = ref.spec._replace(shape=_common(ref.shape, value.shape))
@@ -374,7 +375,7 @@ def assign_add(ref: Node, value: Any, use_locking: Any = None, name: str | None 
     >>> print(sess.run(tg.assign_add(w, 2.0)))
     3.0
     """
-    value = as_node(value, _reference(ref).dtype, "value", ref.graph)
+    value = as_node(value, as_variable(ref).dtype, "value", ref.graph)
     return assign_add_op(ref, value, name=name)
 
 
@@ -387,7 +388,7 @@ def assign_sub(ref: Node, value: Any, use_locking: Any = None, name: str | None 
     >>> print(sess.run(tg.assign_sub(w, 2.0)))
     -1.0
     """
-    value = as_node(value, _reference(ref).dtype, "value", ref.graph)
+    value = as_node(value, as_variable(ref).dtype, "value", ref.graph)
     return assign_sub_op(ref, value, name=name)
 
 
@@ -431,7 +432,7 @@ def variables_initializer(var_list: Iterable[Variable], name: str = "init") -> O
     >>> print(v.eval())
     1.0
     """
-    variables = [_reference(variable) for variable in sequence(var_list, "var_list")]
+    variables = [as_variable(variable) for variable in sequence(var_list, "var_list")]
     return group(*[variable.initializer for variable in variables], name=name)
 
 

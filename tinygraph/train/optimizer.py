@@ -12,7 +12,7 @@ from tinygraph.graph import Graph, GraphKeys, Node, Operation, get_default_graph
 from tinygraph.op import as_node
 from tinygraph.ops.array import arguments_of, like
 from tinygraph.ops.math import cast, is_constant
-from tinygraph.ops.state import Variable, assign_add, group
+from tinygraph.ops.state import Variable, as_variable, assign_add, group
 from tinygraph.spec import SCALAR, DType
 from tinygraph.train.slots import filled_slot, slot_variable
 
@@ -140,7 +140,7 @@ class Optimizer:
             variables = loss.graph.get_collection(GraphKeys.TRAINABLE_VARIABLES)
         else:
             listed = [var_list] if isinstance(var_list, Node) else sequence(var_list, "var_list")
-            variables = [_variable(var) for var in flat(listed, "var_list")]
+            variables = [as_variable(var) for var in flat(listed, "var_list")]
         if not variables:
             raise GraphError("No variables to optimize.")
         return list(zip(gradients(loss, variables, [grad_loss]), variables, strict=True))
@@ -260,7 +260,7 @@ class Optimizer:
         >>> optimizer.get_slot(w, "momentum").name
         'w/Momentum:0'
         """
-        return self._slots.get(text(name, "name"), {}).get(_variable(var))
+        return self._slots.get(text(name, "name"), {}).get(as_variable(var))
 
     def get_slot_names(self) -> list[str]:
         """The names of the slots that the optimizer has made.
@@ -312,17 +312,11 @@ class Optimizer:
         return self._non_slots[graph, name]
 
 
-def _variable(var: Any) -> Node:
-    if not isinstance(var, Node) or not var.kind.reads:
-        raise DTypeError(f"only a Variable can be updated, not {shown(var)}")
-    return var
-
-
 def _checked(pair: Any) -> tuple[Node | None, Any]:
     """A pair with the gradient as a tensor that fits the variable."""
     if not isinstance(pair, list | tuple) or len(pair) != 2:
         raise DTypeError(f"grads_and_vars are pairs of gradient and variable, not {shown(pair)}")
-    grad, var = pair[0], _variable(pair[1])
+    grad, var = pair[0], as_variable(pair[1])
     if grad is None:
         return None, var
     grad = as_node(grad, var.dtype, "grad", var.graph)

@@ -728,6 +728,7 @@ ONE_AXIS = {
     "expand_dims": tg.expand_dims,
     "reverse": lambda x, axis: tg.reverse(x, [axis]),
     "softmax": tg.nn.softmax,
+    "variance": lambda x, axis: tg.nn.moments(x, [axis], keep_dims=True)[1],
 }
 SEVERAL_AXES = {
     "sum": tg.reduce_sum,
@@ -735,6 +736,8 @@ SEVERAL_AXES = {
     "prod": tg.reduce_prod,
     "max": lambda x, axis: tg.reduce_max(x, axis, keepdims=True),
     "count": tg.count_nonzero,
+    "mean of moments": lambda x, axis: tg.nn.moments(x, axis)[0],
+    "variance": lambda x, axis: tg.nn.moments(x, axis, keep_dims=True)[1],
 }
 
 
@@ -767,6 +770,14 @@ def test_an_axis_that_only_a_run_knows(name, static):
 def test_axes_that_only_a_run_knows(name, static):
     check_late(SEVERAL_AXES[name], static, [None], [[0], [2, 0], [1, -1, 0], []])
     check_late(SEVERAL_AXES[name], static, [2], [[1, -1]])
+
+
+@pytest.mark.parametrize("static", [[2, 3, 4], None])
+def test_a_band_that_only_a_run_knows(static):
+    check_late(lambda x, n: tg.matrix_band_part(x, n, 0), static, [], [1, 0, -1])
+    check_late(lambda x, n: tg.matrix_band_part(x, 1, n), static, None, [2, -1])
+    with pytest.raises(TypeError, match="num_upper must be an int"):
+        tg.matrix_band_part([[1.0]], 1, 0.5)
 
 
 def test_an_order_of_axes_that_only_a_run_knows():

@@ -196,7 +196,7 @@ def shape_from(spec: Spec) -> Shape:
     return Shape.of(tuple(None if d is None or d < 0 else int(d) for d in spec.value.reshape(-1)))
 
 
-def count_of(spec: Spec, what: str, least: int = 0) -> int | None:
+def count_of(spec: Spec, what: str, least: int | None = 0) -> int | None:
     """The int that a scalar stands for, where it is known: how many there are of something."""
     if not spec.dtype.is_integer:
         raise DTypeError(f"{what} must be an int, not {spec.dtype.name}")
@@ -205,7 +205,7 @@ def count_of(spec: Spec, what: str, least: int = 0) -> int | None:
     if spec.constant is None:
         return None
     count = int(spec.constant)
-    if count < least:
+    if least is not None and count < least:
         raise ShapeError(f"{what} must be at least {least}, not {count}")
     return count
 

@@ -9,7 +9,7 @@ import numpy as np
 from tinygraph.errors import ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, check_dtypes
-from tinygraph.ops.array import blank, static_int, zeros_like
+from tinygraph.ops.array import blank, count_of, zeros_like
 from tinygraph.spec import UNKNOWN, Shape, Spec
 
 
@@ -115,7 +115,7 @@ def matrix_set_diag(input: Any, diagonal: Any, name: str = "set_diag") -> Node:
     return matrix_set_diag_op(input, diagonal, name=name)
 
 
-def _band(x: np.ndarray, lower: int, upper: int, out: Any = None) -> np.ndarray:
+def _band(x: np.ndarray, lower: Any, upper: Any, out: Any = None) -> np.ndarray:
     rows, columns = x.shape[-2:]
     offset = np.arange(columns) - np.arange(rows)[:, None]
     inside = ((lower < 0) | (-offset <= lower)) & ((upper < 0) | (offset <= upper))
@@ -124,27 +124,25 @@ def _band(x: np.ndarray, lower: int, upper: int, out: Any = None) -> np.ndarray:
     return out
 
 
-def _band_spec(x: Spec, lower: int, upper: int) -> Spec:
+def _band_spec(x: Spec, lower: Spec, upper: Spec) -> Spec:
     _at_least(x, 2)
+    for count, key in ((lower, "num_lower"), (upper, "num_upper")):
+        count_of(count, key, least=None)
     return Spec(x.shape, x.dtype)
 
 
-band_op: Op = Op(
+matrix_band_part: Op = Op(
     "MatrixBandPart", _band, _band_spec,
-    (lambda g, y, x, lower, upper: band_op(g, lower=lower, upper=upper),), ("input",),
-    doc="Matrices, zero outside of a band around the diagonal.",
-)  # fmt: skip
-
-
-def matrix_band_part(input: Any, num_lower: Any, num_upper: Any, name: str | None = None) -> Node:
-    """Keep `num_lower` diagonals below the main one and `num_upper` above it; all if negative.
+    (lambda g, y, x, lower, upper: matrix_band_part(g, lower, upper), None, None),
+    ("input", "num_lower", "num_upper"), static=(1, 2),
+    doc="""Matrices with `num_lower` diagonals below the main one and `num_upper` above it, all if
+    negative, and else zeros.
 
     >>> tg.matrix_band_part([[1, 2], [3, 4]], -1, 0).eval()
     array([[1, 0],
            [3, 4]], dtype=int32)
-    """
-    lower, upper = static_int(num_lower, "num_lower"), static_int(num_upper, "num_upper")
-    return band_op(input, lower=lower, upper=upper, name=name)
+    """,
+)  # fmt: skip
 
 
 def _diag(diagonal: np.ndarray, out: Any = None) -> np.ndarray:

@@ -10,6 +10,7 @@ from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite
 from tinygraph.ops.array import as_shape_node, broadcast_like, dim_of, shape_of, zeros_like
+from tinygraph.ops.axes import axes_kept, late_axes
 from tinygraph.ops.compare import exact, in_float32
 from tinygraph.ops.elementary import sigmoid_slope, tail
 from tinygraph.ops.linalg import matmul
@@ -19,7 +20,7 @@ from tinygraph.ops.math import (
 )  # fmt: skip
 from tinygraph.ops.random import random_uniform
 from tinygraph.ops.reduce import (
-    axes_of, dropped, either, group_size, reduce_euclidean_norm, reduce_mean, reduce_sum,
+    axes_of, dropped, either, group_size, merged, reduce_euclidean_norm, reduce_mean, reduce_sum,
 )  # fmt: skip
 from tinygraph.ops.reshaping import reshape
 from tinygraph.spec import SCALAR, Shape, Spec, float32
@@ -344,14 +345,22 @@ def moments(
     """
     with name_scope(name, "moments", [x]):
         x = as_node(x, name="x")
+        keepdims = either(keepdims, keep_dims, "'keep_dims' and 'keepdims'")
+        keepdims = flag(keepdims, "keepdims", default=False)
+        late = late_axes(axes)
+        if late is not None:
+            mean, variance = moments(merged(x, late), [0])
+            if not keepdims:
+                return mean, variance
+            kept = axes_kept(shape_of(x), late)
+            return reshape(mean, kept), reshape(variance, kept)
         wide = exact(x)
         axis = axes_of(axes, x)
         results = [
             reduce_mean(wide, axis, keepdims=True, name="mean"),
             variance_op(wide, axis=axis, name="variance"),
         ]
-        keepdims = either(keepdims, keep_dims, "'keep_dims' and 'keepdims'")
-        if not flag(keepdims, "keepdims", default=False):
+        if not keepdims:
             results = [dropped(y, x, axis) for y in results]
         mean, variance = (cast(y, x.dtype) for y in results)
         return mean, variance

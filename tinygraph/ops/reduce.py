@@ -72,11 +72,16 @@ def join(*vectors: Node) -> Node:
     return registry["ConcatV2"](*vectors, axis=0)
 
 
+def merged(x: Node, axes: Node) -> Node:
+    """`x` with `axes` in front and made one."""
+    front, group, rest = grouped(x, axes)
+    return reshape(front, join(prod_op(group, axis=None, keepdims=True), rest))
+
+
 def _reduced_late(op: Op, x: Node, axes: Node, keepdims: bool, name: str | None) -> Node:
     """`op` over axes that only a run knows: over the first one, which they all become."""
     with name_scope(name, op.name, [x, axes]) as scope:
-        front, group, rest = grouped(x, axes)
-        flat = reshape(front, join(prod_op(group, axis=None, keepdims=True), rest))
+        flat = merged(x, axes)
         if not keepdims:
             return op(flat, axis=(0,), keepdims=False, name=scope)
         y = op(flat, axis=(0,), keepdims=False)
@@ -216,7 +221,11 @@ def _extreme(ufunc: np.ufunc, name: str, of_nothing: Callable[[Any], Any]) -> Ca
 
 
 def _extreme_rule(closer: Callable[[Node, Node], Node]) -> Callable:
-    """Ties, what is not closer to the middle than the extreme, share alike; beside NaN all is NaN.
+    """The rule of Max, where `closer` is `less`, and of Min, where it is `greater`.
+
+    The elements that equal the extreme get equal shares of its gradient. They are found as those
+    for which `closer(x, extreme)` is false. That holds for all elements where the extreme is NaN;
+    then the gradient of each is NaN.
     """
 
     @in_float32

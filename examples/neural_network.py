@@ -125,6 +125,8 @@ class NN:
 
     def update(self, learning_rate: float = 1e-3) -> None:
         """Take a step against the gradients."""
+        if not hasattr(self, "grad_a2"):
+            raise ValueError("backward() comes before update()")
         feeds = {node: getattr(self, name) for name, node in self.nodes.gradients.items()}
         self.session.run(self.nodes.train, {self.nodes.learning_rate: learning_rate, **feeds})
 

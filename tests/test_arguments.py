@@ -148,6 +148,7 @@ REFUSED_VALUES = {  # a ValueError
     "a cyclic list": lambda: tg.constant(cyclic()),
     "a cyclic list with a tensor": lambda: tg.stack([1.0, cyclic(x23())]),
     "cyclic fetches": lambda: tg.Session().run(cyclic(x23())),
+    "an op's updates": lambda: tg.composite("Odd", lambda x: x, None, updates="add"),
     "a shape of 2**70": lambda: tg.placeholder(tg.float32, [2**70]),
 }  # fmt: skip
 REFUSED_TYPES = {  # a TypeError
@@ -209,3 +210,23 @@ def test_a_rule_that_gives_no_gradient_of_its_input_is_named(rule, error):
     finally:
         del _registry["TestRule"]
     assert "the gradient rule of 'mine' (op: 'TestRule'" in text and "float32[2,3]" in text
+
+
+@pytest.mark.parametrize("dtype, value, expected", [
+    (tg.bool, 2, "2 is not bool without loss"),
+    (tg.bool, float("nan"), "nan is not bool without loss"),
+    (tg.int32, [float("nan"), 1], "nan is not int32 without loss"),
+    (tg.int32, np.float64(2.5), "2.5 is not int32 without loss"),
+    (tg.float16, np.float64(1e30), "1e+30 is out of the range of float16"),
+])  # fmt: skip
+def test_a_fed_number_that_does_not_fit_is_shown_as_itself(dtype, value, expected):
+    x = tg.placeholder(dtype)
+    assert message(ValueError, lambda: tg.Session().run(x, {x: value})).endswith(f"): {expected}")
+
+
+def test_what_an_op_takes_instead_is_said():
+    count, half = tensor([], tg.int32, "count"), tg.constant(2.0, tg.float16)
+    text = message(ValueError, lambda: tg.tensordot(x23(), x23(), count))
+    assert "'count:0'" in text and "has shape ()" in text and "must be known while building" in text
+    text = message(TypeError, lambda: tg.range(half))
+    assert text == "range takes int32, int64, float32, float64, not float16"

@@ -397,6 +397,8 @@ def test_steps_out_of_order_say_so():
         with pytest.raises(ValueError, match="come first"):
             step()
     network.forward()
+    with pytest.raises(ValueError, match=r"backward.* comes before update"):
+        network.update()
     assert network.computeLoss() > 0
     network.feed({"x": x})  # the targets are not those of this batch
     network.forward()

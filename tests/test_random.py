@@ -194,6 +194,11 @@ def test_numpy_ints_are_seeds_and_other_things_are_not():
     for seed in (1.5, "a", tg.constant(1)):
         with pytest.raises(TypeError, match="seed must be an int"):
             tg.random_uniform([2], seed=seed)
+        with pytest.raises(TypeError, match="seed must be an int"):
+            tg.set_random_seed(seed)
+    tg.get_default_graph().seed = [1]
+    with pytest.raises(TypeError, match=r"graph's seed must be an int, not \[1\]"):
+        tg.random_shuffle([1, 2])
 
 
 # ---------------------------------------------------------------- shapes, dtypes, gradients

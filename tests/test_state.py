@@ -1,6 +1,7 @@
 """Variables: initialisation, updates, and what a read sees within one run."""
 
 import types
+from functools import partial
 
 import numpy as np
 import pytest
@@ -466,6 +467,20 @@ def test_what_an_assign_overwrites_is_named(sess):
     assert sess.run(aware) == 21.0  # no warning
 
 
+def test_a_reset_within_control_dependencies_is_told_to_be_a_run_of_its_own(sess):
+    total, w = tg.Variable(0.0, name="total"), tg.Variable(0.0)
+    add = total.assign_add(2.0, name="add")
+    with tg.control_dependencies([w.assign_add(add)]):
+        reset = total.assign(0.0, name="reset")
+    sess.run(tg.global_variables_initializer())
+    message = r"gave 'total' is lost.* run 'add' and 'reset' one after the other.* 'total' within"
+    with pytest.warns(tg.errors.OverwrittenUpdateWarning, match=message):
+        sess.run(reset)
+    sess.run(add)
+    sess.run(total.assign(0.0))
+    assert sess.run([total, w]) == [0.0, 2.0]
+
+
 # ---------------------------------------------------------------- variable scopes
 
 
@@ -517,7 +532,15 @@ def test_initializers_that_are_told_of_partitions(sess):
         assert partition_info is None
         return tg.ones(shape, dtype)
 
-    assert tg.get_variable("v", [2], initializer=init).initial_value.shape == [2]
+    class Init:
+        def __call__(self, shape, dtype, partition_info):
+            return init(shape, dtype, partition_info)
+
+    for i, told in enumerate((init, Init, Init(), partial(init), partial(init, dtype=tg.float32))):
+        assert tg.get_variable(f"v{i}", [2], initializer=told).initial_value.shape == [2]
+    bound = partial(lambda shape, dtype, partition_info: partition_info, partition_info=[3.0])
+    assert sess.run(tg.get_variable("b", [1], initializer=bound).initial_value) == [3.0]
+    assert tg.get_variable("n", initializer=partial(tg.ones, [2])).shape == [2]
     part = types.SimpleNamespace(full_shape=[4, 2], var_offset=[1, 0])
     for kind, numbers in {  # TF 1.15.5's
         tg.glorot_uniform_initializer: [-0.5219252109527588, 0.84079909324646],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tinygraph.arguments import expect, flag, key as key_of, sequence, shown
+from tinygraph.arguments import expect, flag, integer, key as key_of, sequence, shown
 from tinygraph.errors import (
     DTypeError, FinalizedError, GraphError, NotFoundError, SymbolicError,
 )  # fmt: skip
@@ -655,4 +655,4 @@ def set_random_seed(seed: int | None) -> None:
     >>> bool(np.all(tg.Session().run(x) == tg.Session().run(x)))
     True
     """
-    get_default_graph().seed = seed
+    get_default_graph().seed = None if seed is None else integer(seed, "seed")

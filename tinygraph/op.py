@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import expect, flag, flat, function, named, sequence, text
+from tinygraph.arguments import choice, expect, flag, flat, function, named, sequence, text
 from tinygraph.errors import (
     DTypeError, GraphError, NotFoundError, ResourceExhaustedError,
     TinygraphError,
@@ -97,7 +97,8 @@ class Op:
         The op sees a variable's value after all updates made before it, and comes after them.
     updates
         The op gives its first input, a variable, a new value: the op's own. That is "relative" to
-        the value that the run's updates so far have left, or an "assign" that replaces it.
+        the value that the run's updates so far have left, or an "assign" that replaces it and
+        does not use it: an op that computes with its first input's value is "relative".
     effect
         The op has no value: publicly it is an Operation and fetches as None.
     node_class
@@ -156,6 +157,7 @@ class Op:
             function(part, f"each kernel and rule of {self.name}")
         for trait in TRAITS:
             flag(getattr(self, trait), trait)
+        choice(self.updates, f"`updates` of {self.name}", ("", "assign", "relative"))
 
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
         if self.params and (len(inputs) != len(self.params) or self.params[0] in attrs):

@@ -524,10 +524,10 @@ def _of_numbers(value: Any, dtype: DType | None, by_value: bool) -> np.ndarray:
     if any(floats) and not by_value:
         raise DTypeError(f"{_describe(value, array)} is not {dtype.name} without loss")
     for x in array.flat:
-        if not dtype.min <= x <= dtype.max:
-            raise InvalidArgumentError(f"{x!r} is out of the range of {dtype.name}")
-        if x != int(x):
-            raise InvalidArgumentError(f"{x!r} is not {dtype.name} without loss")
+        if x < dtype.min or x > dtype.max:
+            raise InvalidArgumentError(f"{x} is out of the range of {dtype.name}")
+        if x != x or x != int(x):  # NaN, or a fraction
+            raise InvalidArgumentError(f"{x} is not {dtype.name} without loss")
     return array.astype(dtype.numpy)
 
 
@@ -544,12 +544,12 @@ def _checked_cast(array: np.ndarray, dtype: DType) -> np.ndarray:
     if target.kind == "b" or source.kind == "f" and target.kind != "f":
         changed = array[cast != array]
         if changed.size:
-            raise InvalidArgumentError(f"{changed[0]!r} is not {dtype.name} without loss")
+            raise InvalidArgumentError(f"{changed[0]} is not {dtype.name} without loss")
     elif target.kind == "f" and not np.isfinite(cast).all():
         overflowed = np.isinf(cast) & np.isfinite(array.astype(np.float64, copy=False))
         if overflowed.any():
             bad = array[overflowed][0]
-            raise InvalidArgumentError(f"{bad!r} is out of the range of {dtype.name}")
+            raise InvalidArgumentError(f"{bad} is out of the range of {dtype.name}")
     return cast
 
 

@@ -378,8 +378,10 @@ class _Replay:
         warn(
             f"in one run, '{node.op_name}' (made at {node.where}) assigns '{variable.op_name}' a "
             f"value that was computed without the update '{update.op_name}' (made at "
-            f"{update.where}), which is lost; run one of them, or compute the value within "
-            "tg.control_dependencies([update]), where the variable stands for what the update left",
+            f"{update.where}): what that update gave '{variable.op_name}' is lost. If that is "
+            f"meant, as by a reset, run '{update.op_name}' and '{node.op_name}' one after the "
+            f"other, in two runs; else compute the value from '{variable.op_name}' within "
+            f"tg.control_dependencies of '{update.op_name}'",
             OverwrittenUpdateWarning,
         )
 

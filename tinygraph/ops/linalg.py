@@ -358,7 +358,12 @@ def _tensordot_late(a: Node, b: Node, axes: Any, name: str | None) -> Node:
 def _pair(axes: Any) -> tuple[Node, Node]:
     """The axes of both operands as vectors."""
     if isinstance(axes, Node):
-        axes.shape.assert_is_compatible_with([2, None])
+        if not axes.shape.is_compatible_with([2, None]):
+            raise ShapeError(
+                f"'{axes.name}' (made at {axes.where}) has shape {axes.shape}, but axes that only "
+                "a run knows must be two lists of axes; how many axes to sum over must be known "
+                "while building"
+            )
         return axes[0], axes[1]  # type: ignore[index]
     if not isinstance(axes, list | tuple) and np.ndim(axes) == 0:
         count = integer(static_int(axes, "axes"), "axes", least=0)

@@ -85,8 +85,8 @@ def dtype_of(value: Any) -> DType:
 def _widest(values: Iterable) -> DType:
     dtypes = {dtype_of(x) for x in values}
     known = (int32, int64, float32, float64)
-    if not dtypes <= set(known):
-        raise DTypeError(f"range takes {', '.join(d.name for d in known)}, not {dtypes}")
+    if others := sorted(dtype.name for dtype in dtypes.difference(known)):
+        raise DTypeError(f"range takes {', '.join(d.name for d in known)}, not {', '.join(others)}")
     return max(dtypes, key=known.index)
 
 

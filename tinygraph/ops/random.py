@@ -44,12 +44,12 @@ def _dims(shape: Any) -> tuple[int, ...]:
 
 def _seeds(seed: Any) -> Seeds:
     """What an op made now has for its `seed` attribute."""
-    return get_default_graph().seed, _checked_seed(seed)
+    return _seed(get_default_graph().seed, "the graph's seed"), _seed(seed, "seed")
 
 
-def _checked_seed(seed: Any) -> int | None:
+def _seed(seed: Any, what: str) -> int | None:
     """A seed as an int, since an op's attributes are static."""
-    return None if seed is None else integer(seed, "seed")
+    return None if seed is None else integer(seed, what)
 
 
 # ---------------------------------------------------------------- the ops

@@ -21,6 +21,8 @@ class ExponentialMovingAverage:
     """Moving averages, kept in variables of their own (TF: `tf.train.ExponentialMovingAverage`).
 
     In each run of the operation from `apply`, average = decay * average + (1 - decay) * value.
+    An average of float16 stands still where its step, (1 - decay) * (value - average), is less than
+    half a unit in its last place.
 
     Parameters
     ----------

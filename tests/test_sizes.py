@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+from cases import every_case
 
 import tinygraph as tg
-from tests.cases import every_case
-from tests.test_ops import flatten
 from tinygraph.errors import InvalidArgumentError, TinygraphError
 from tinygraph.op import Op
 from tinygraph.spec import Shape, Spec
@@ -42,6 +41,10 @@ def mutations(case):
         inputs = list(case.inputs)
         inputs[i] = np.take(inputs[i], np.arange(size) % inputs[i].shape[axis], axis=axis)
         yield inputs
+
+
+def flatten(made):
+    return [y for item in made for y in flatten(item)] if isinstance(made, list | tuple) else [made]
 
 
 def outcome(case, inputs, hide=None):

@@ -10,6 +10,7 @@ import pytest
 
 import tinygraph as tg
 from tinygraph.op import registry
+from tinygraph.ops.logarithm import log1p_of
 from tinygraph.ops.reduce import reduce_euclidean_norm
 from tinygraph.ops.special import erf_of, erfc_of
 from tinygraph.ops.summation import BLOCK, DIRECT, sum_over
@@ -824,3 +825,24 @@ def test_eigenvectors_of_equal_eigenvalues():
     x = tg.constant(np.eye(3))
     e, v = tg.self_adjoint_eig(x)
     assert np.isfinite(tg.gradients([e, v], x)[0].eval()).all()
+
+
+# ---------------------------------------------------------------- log(1 + x)
+
+
+def test_log1p_has_its_digits_by_either_way(monkeypatch):
+    rng = np.random.default_rng(0)
+    odd = [0.0, -0.0, -1.0, -2.0, np.inf, np.nan, 1e-45, -1e-10, 3e38, -0.99999994]
+    x = np.concatenate([
+        odd, rng.normal(size=2000), np.exp(rng.uniform(-100, 80, 2000)), -rng.random(2000),
+        -np.exp(rng.uniform(-60, 0, 2000)),
+    ]).astype(np.float32)  # fmt: skip
+    with np.errstate(all="ignore"):
+        right = np.log1p(x.astype(np.float64))
+        for is_slow in (True, False):
+            monkeypatch.setattr("tinygraph.ops.logarithm._is_slow", lambda slow=is_slow: slow)
+            found = log1p_of(x)
+            np.testing.assert_allclose(found, right, rtol=4e-7)
+            np.testing.assert_array_equal(np.signbit(found[:2]), [False, True])
+            in_place = x.copy()
+            np.testing.assert_array_equal(log1p_of(in_place, out=in_place), found)

@@ -10,6 +10,7 @@ import numpy as np
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, check_dtypes, composite, elementwise, registry
 from tinygraph.ops import special
+from tinygraph.ops.logarithm import log1p_of
 from tinygraph.ops.array import zeros_like
 from tinygraph.spec import Spec, bool_
 
@@ -125,7 +126,7 @@ log = elementwise(
     """,
 )  # fmt: skip
 log1p = elementwise(
-    "Log1p", np.log1p, lambda g, y, x: g / (1 + x), accepts="float",
+    "Log1p", log1p_of, lambda g, y, x: g / (1 + x), accepts="float", inplace=True,
     doc="""log(1 + x), elementwise, exact for small x too.
 
     >>> tg.log1p([0.0, 1e-10]).eval()

@@ -21,7 +21,7 @@ from tinygraph.datasets import mnist
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
-FULL = ROOT.parent / "shared" / "mnist"
+FULL = Path(os.environ.get("TINYGRAPH_MNIST") or ROOT / "no full set")
 SMALL = ("--iterations", "20")
 SAMPLE = ("--data", str(mnist.SAMPLE))
 

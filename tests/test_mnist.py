@@ -28,7 +28,7 @@ from tinygraph.errors import (
 )  # fmt: skip
 
 ROOT = Path(__file__).parents[1]
-FULL = ROOT.parent / "shared" / "mnist"
+FULL = Path(os.environ.get("TINYGRAPH_MNIST") or ROOT / "no full set")
 needs_full = pytest.mark.skipif(not FULL.is_dir(), reason="the full set is not here")
 
 

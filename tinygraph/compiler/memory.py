@@ -78,7 +78,7 @@ def plan_memory(program: Program) -> Memory:
             else:
                 pool = free.setdefault(_size(node.spec), [])
                 memory.buffer[node] = _buffer(memory, buffers, pool, node.spec)
-        for base in {node, *[memory.base[x] for x in node.inputs]}:
+        for base in dict.fromkeys([node, *[memory.base[x] for x in node.inputs]]):
             if last[base] is node and base is not taken and base in memory.buffer:
                 free[_size(base.spec)].append(memory.room[memory.buffer[base]])
     return memory

@@ -531,3 +531,9 @@ def test_names_of_results():
         tg.nn.zero_fraction(x): "zero_fraction/fraction:0",
     }
     assert [node.name for node in names] == list(names.values())
+
+
+def test_a_noise_shape_is_a_vector():
+    for shape in (np.ones((2, 3), np.int32), [[2, 3], [1, 1]]):
+        with pytest.raises(ValueError, match=r"a vector of ints"):
+            tg.nn.dropout(tg.ones([2, 3]), 0.5, noise_shape=shape)

@@ -274,7 +274,7 @@ def _noise_shape(x: Node, noise_shape: Any) -> Node:
     if isinstance(noise_shape, Node):
         return noise_shape
     dims = [getattr(d, "value", d) for d in sequence(noise_shape, "noise_shape")]
-    if None in dims and x.shape.ndims not in (None, len(dims)):
+    if any(d is None for d in dims) and x.shape.ndims not in (None, len(dims)):
         raise ShapeError(f"noise_shape {dims} takes dimensions from a tensor of shape {x.shape}")
     return as_shape_node([dim_of(x, i) if d is None else d for i, d in enumerate(dims)])
 

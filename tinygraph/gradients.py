@@ -148,9 +148,9 @@ def _fitted(g: Any, x: Node, node: Node) -> Node:
     ours, theirs = g.spec.shape.sizes, x.spec.shape.sizes
     if ours != theirs and not g.shape.is_compatible_with(x.shape):
         raise ShapeError(f"{_rule_of(node)} gives {shown(g)} for its input '{x.name}' of {x.spec}")
-    if ours == theirs and x.shape.is_fully_defined() or not _has_rules_of_users(node):
+    if ours == theirs and x.shape.is_fully_defined():  # the usual case, at no cost
         return g
-    return like(g, x)
+    return like(g, x) if _has_rules_of_users(node) else g
 
 
 def _has_rules_of_users(node: Node) -> bool:
@@ -192,8 +192,7 @@ def _initial(ys: list[Node], grad_ys: Any) -> dict[Node, list[Node]]:
             g = as_node(g, y.dtype)
             if not g.shape.is_compatible_with(y.shape):
                 raise ShapeError(f"grad_ys[{i}] has shape {g.shape}, but '{y.name}' {y.shape}")
-            known = g.shape == y.shape and y.shape.is_fully_defined()
-            g = g if known else like(g, y)
+            g = like(g, y)
         arriving.setdefault(y, []).append(g)
     return arriving
 

@@ -318,7 +318,7 @@ class Graph:
         outer, controls, forward, variables = self._blocks.current()
         scope = self._unique(name, outer, True) if name else ""
         context = Context(scope, controls, forward, variables)
-        return scope + "/" if scope else "", ((self._blocks, context, None),)
+        return scope + "/" if scope else "", self.places(context)
 
     def get_name_scope(self) -> str:
         return self.context.scope

@@ -238,7 +238,7 @@ def lower(
             if node not in feeds:
                 trace.current = node
                 replay.step(node)
-    program.updates = replay.latest
+    program.updates = {v: replay.value[update] for v, update in replay.newest.items()}
     program.specs = {user: node.spec for user, node in replay.value.items()}
     program.results = [replay.final(node) for node in fetches]
     program.nodes = trace.nodes
@@ -262,7 +262,6 @@ class _Replay:
         self.feeds = feeds
         self.value: dict[Node, Node] = {}
         self.newest: dict[Node, Node] = {}  # variable -> the last one of its updates so far
-        self.latest: dict[Node, Node] = {}  # variable -> its value after the updates so far
         self.sees: dict[Node, list[Node]] = {}  # node -> the updates that it reads the results of
         self.age: dict[Node, int] = {}  # update -> its place in the order of updates
         # node -> {variable: update}: the updates that this node comes after
@@ -297,7 +296,6 @@ class _Replay:
             if kind.updates == "assign" and variable in self.newest:
                 self._check_overwriting(node, variable)
             self.newest[variable] = node
-            self.latest[variable] = self.value[node]
             self.age[node] = len(self.age)
             self.after[node] = {**self.after.get(node, {}), variable: node}
 
@@ -386,4 +384,5 @@ class _Replay:
         )
 
     def final(self, node: Node) -> Node:
-        return self.latest.get(node, self.value[node])
+        """A node's value after the run, which for a variable is what its last update left."""
+        return self.value[self.newest.get(node, node)]

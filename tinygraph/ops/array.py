@@ -264,13 +264,19 @@ ensure_op = Op(
 )  # fmt: skip
 
 
-like: Op = composite(
+like_op = composite(
     "ShapedLike", lambda x, other: x, lambda h, y, x, other: h, None, params=("x", "other"),
     infer=lambda x, other: Spec(x.shape.merge_with(other.shape), x.dtype),
     doc="""x, which must have the shape of another tensor, such as a gradient that of its variable.
     The compiler leaves it out where it knows the shapes.
     """,
 )  # fmt: skip
+
+
+def like(x: Node, other: Node) -> Node:
+    """`x`, which has the shape of `other`: a run checks what is not known while building."""
+    known = x.shape == other.shape and other.shape.is_fully_defined()
+    return x if known else like_op(x, other)
 
 
 def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Node:

@@ -324,7 +324,7 @@ def _checked(pair: Any) -> tuple[Node | None, Any]:
         raise ShapeError(
             f"the gradient '{grad.name}' has shape {grad.shape}, but '{var.name}' {var.shape}"
         )
-    return grad if grad.shape == var.shape else like(grad, var), var
+    return like(grad, var), var
 
 
 def _names(variables: Iterable[Node]) -> str:

@@ -25,7 +25,7 @@ from fuzz.bases import every_call
 
 import tinygraph as tg
 from tinygraph.errors import TinygraphError
-from tinygraph.graph import _stacks
+from tinygraph.node import stacks
 
 CODE = "__import__('evil').run()"
 TEXTS = [
@@ -85,14 +85,14 @@ def test_no_public_function_lets_a_hostile_name_into_a_graph():
     for label, (call, *_) in every_call().items():
         with tg.Graph().as_default():
             function, args, _ = call.make()
-            _stacks.graphs.clear()
+            stacks.graphs.clear()
         for parameter in parameters_of(function, args):
             tried += 1
             for text in (*TEXTS[:4], TEXTS[0] + "/", "\u2028/"):
                 with tg.Graph().as_default() as graph:
                     attempt(call, parameter, text)
-                _stacks.graphs.clear()  # that methods were called to enter
-                _stacks.sessions.clear()
+                stacks.graphs.clear()  # that methods were called to enter
+                stacks.sessions.clear()
                 wrong = [node.op_name for node in graph.nodes if not VALID.match(node.op_name)]
                 assert not wrong, (label, wrong)
     assert tried > 150

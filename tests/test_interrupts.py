@@ -10,7 +10,7 @@ import pytest
 from fuzz import signals
 
 import tinygraph as tg
-from tinygraph.graph import graph_stack
+from tinygraph.node import graph_stack
 from tinygraph.interrupts import Stack, collector_paused, quietly
 
 # ---------------------------------------------------------------- interrupts

@@ -26,6 +26,7 @@ LAYERS = """
     spec
     origin
     known
+    node
     graph
     pickling
     op
@@ -221,7 +222,7 @@ def test_no_file_names_a_path_of_one_machine():
 # Modules that are there after an import, but not for users.
 INTERNAL = {
     f"tinygraph.{name}"
-    for name in "arguments compiler gradients graph known op ops origin session spec".split()
+    for name in "arguments compiler gradients graph known node op ops origin session spec".split()
 }
 
 

@@ -26,11 +26,11 @@ try:
     )
     from tinygraph.graph import (
         Graph, GraphKeys, Node as Tensor, Operation, add_to_collection, add_to_collections,
-        control_dependencies, get_collection, get_collection_ref, get_default_graph,
-        get_default_session, name_scope, reset_default_graph, set_random_seed,
+        control_dependencies, get_collection, get_collection_ref, get_default_graph, name_scope,
+        reset_default_graph, set_random_seed,
     )
+    from tinygraph.node import get_default_session
     from tinygraph.op import Op, composite, elementwise, reduction, registry
-
     from tinygraph.ops.array import (
         broadcast_to, constant, convert_to_tensor, ensure_shape, fill, identity, ones, ones_like,
         rank, shape, size, stop_gradient, zeros, zeros_like,

@@ -7,9 +7,10 @@ from typing import Any
 
 from tinygraph.arguments import choice, shown
 from tinygraph.errors import DTypeError, GraphError, ShapeError
-from tinygraph.graph import Graph, Node, Operation, ancestors
+from tinygraph.graph import Graph, Node, Operation
+from tinygraph.node import ancestors
 from tinygraph.interrupts import collector_paused
-from tinygraph.op import as_node, registry
+from tinygraph.op import as_node, item, registry
 from tinygraph.ops.array import like, ones_like, zeros_like
 from tinygraph.ops.reduce import sum_like
 from tinygraph.origin import is_foreign
@@ -87,7 +88,14 @@ def _backward(
     for node in reversed(between):
         if node not in arriving:
             continue
-        totals[node] = total = _total(arriving.pop(node))
+        parts = arriving.pop(node)
+        if node.spec.items:
+            total: Any = [_of_output(y, totals) for y in graph.outputs[node]]
+        else:
+            totals[node] = total = _total(parts)
+        if node.kind is item:
+            arriving.setdefault(node.inputs[0], [])
+            continue
         if node in stops or not node.inputs or not node.kind.vjps:
             continue
         with graph.gradient_of(node):
@@ -95,6 +103,13 @@ def _backward(
                 if g is not None:
                     arriving.setdefault(x, []).append(_fitted(g, x, node))
     return totals
+
+
+def _of_output(y: Node, totals: dict[Node, Node]) -> Node | None:
+    """The gradient that arrived at one of several outputs: zeros where none did, None for ints."""
+    if y in totals or not y.dtype.is_floating:
+        return totals.get(y)
+    return zeros_like(y)
 
 
 class Between(list):
@@ -116,18 +131,20 @@ def _between(ys: Iterable[Node], xs: list[Node], stops: set[Node]) -> Between:
     return Between(found)
 
 
-def vjp(node: Node, g: Node, wanted: Between | None = None) -> list[Node | None]:
+def vjp(node: Node, g: Any, wanted: Between | None = None) -> list[Node | None]:
     """The gradient at each input of `node`, given g at its output: its local rules applied.
 
-    For an op that broadcasts this is the one place that sums over the broadcast axes.
+    For an op that broadcasts this is the one place that sums over the broadcast axes. For a node
+    of several outputs g is a list, and the rules get lists for g and y.
     """
     kind, inputs = node.kind, node.inputs
     wants = [x.dtype.is_floating and (wanted is None or x in wanted.set) for x in inputs]
+    y = node.graph.outputs[node] if node.spec.items else node
     if callable(kind.vjps):
-        parts = kind.vjps(g, node, *inputs, **node.attrs)
+        parts = kind.vjps(g, y, *inputs, **node.attrs)
     else:
         parts = [
-            rule(g, node, *inputs, **node.attrs) if want and rule is not None else None
+            rule(g, y, *inputs, **node.attrs) if want and rule is not None else None
             for rule, want in zip(kind.vjps, wants, strict=False)
         ]
     if len(parts) != len(inputs):

@@ -3,193 +3,24 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterable
 from functools import partial
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygraph.arguments import expect, flag, integer, key as key_of, sequence, shown
 from tinygraph.errors import (
-    DTypeError, FinalizedError, GraphError, NotFoundError, SymbolicError,
+    DTypeError, FinalizedError, GraphError, NotFoundError,
 )  # fmt: skip
 from tinygraph.interrupts import Block, Places, Stack, block
 from tinygraph.known import BuiltWith
+from tinygraph.node import Node, Operation, Output, new_node, stacks
 from tinygraph.origin import close_names, place, user_line
-from tinygraph.spec import DType, Shape, Spec
+from tinygraph.spec import Spec
 
 _VALID_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\-/]*\Z")
 _VALID_IN_SCOPE = re.compile(r"[A-Za-z0-9_.\-/]+\Z")
-
-
-class Node:
-    """A symbolic value: an op applied to inputs. Public as `tg.Tensor`.
-
-    A node holds no value; values belong to a run of a Session. `node.kind` is its Op record,
-    `node.op` is TF1's view of it as an operation.
-
-    >>> x = tg.placeholder(tg.float32, [None, 3], name="x")
-    >>> y = x * 2.0
-    >>> y
-    <tg.Tensor 'mul:0' shape=(?, 3) dtype=float32>
-    """
-
-    __slots__ = (
-        "graph", "id", "kind", "inputs", "attrs", "spec", "op_name",
-        "control_inputs", "origin", "forward", "__weakref__",
-    )  # fmt: skip
-    __array_ufunc__ = None  # `array * node` then asks the node
-
-    if TYPE_CHECKING:  # the operators, which ops/ attaches
-        __add__: Any
-        __radd__: Any
-        __sub__: Any
-        __rsub__: Any
-        __mul__: Any
-        __rmul__: Any
-        __truediv__: Any
-        __rtruediv__: Any
-        __floordiv__: Any
-        __mod__: Any
-        __pow__: Any
-        __matmul__: Any
-        __neg__: Any
-        __abs__: Any
-        __lt__: Any
-        __le__: Any
-        __gt__: Any
-        __ge__: Any
-        __and__: Any
-        __or__: Any
-        __invert__: Any
-        __getitem__: Any
-
-    graph: Graph
-    id: int
-    kind: Any
-    inputs: tuple[Node, ...]
-    attrs: dict[str, Any]
-    spec: Spec
-    op_name: str
-    control_inputs: tuple[Node, ...]
-    origin: tuple[Any, int] | None
-    forward: Node | None
-
-    @property
-    def name(self) -> str:
-        return self.op_name + ":0"
-
-    @property
-    def dtype(self) -> DType:
-        return self.spec.dtype
-
-    @property
-    def shape(self) -> Shape:
-        return self.spec.shape
-
-    def get_shape(self) -> Shape:
-        """The static shape; as in TF the same as `.shape`."""
-        return self.spec.shape
-
-    def set_shape(self, shape: Any) -> None:
-        """Add what you know of the static shape; ShapeError when it contradicts it."""
-        self.spec = self.spec._replace(shape=self.spec.shape.merge_with(shape))
-
-    @property
-    def op(self) -> Operation:
-        return Operation(self)
-
-    def eval(self, feed_dict: dict | None = None, session=None):
-        """The value, from `session` or the default one: `session.run(node, feed_dict)`."""
-        return session_for(self, session, "eval").run(self, feed_dict)
-
-    @property
-    def where(self) -> str:
-        """The user's line that made the node, as `file.py:12`."""
-        return place(self.origin)
-
-    def __repr__(self) -> str:
-        return f"<tg.Tensor '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
-
-    def __bool__(self):
-        raise DTypeError(
-            f"'{self.name}' has no value while the graph is built, so it is neither true nor "
-            "false; use tg.where, or fetch it with sess.run"
-        )
-
-    def __iter__(self):
-        raise DTypeError(
-            f"'{self.name}' cannot be iterated over while the graph is built; use tg.unstack"
-        )
-
-    def __len__(self):
-        raise DTypeError(f"'{self.name}' has no len() while the graph is built; use its .shape")
-
-    def __array__(self, *args: Any, **kwargs: Any):
-        raise SymbolicError(f"Cannot convert a symbolic tensor ('{self.name}') to a numpy array.")
-
-
-Tensor = Node
-Node.__name__ = Node.__qualname__ = "Tensor"  # as Python's own messages should call it
-
-
-class Operation:
-    """TF1's view of a node as an operation; what an effect without a value is publicly.
-
-    >>> op = tg.constant(1.0, name="c").op
-    >>> op.name, op.type, op.outputs
-    ('c', 'Const', [<tg.Tensor 'c:0' shape=() dtype=float32>])
-    """
-
-    __slots__ = ("node",)
-
-    def __init__(self, node: Node):
-        self.node = node
-
-    @property
-    def name(self) -> str:
-        return self.node.op_name
-
-    @property
-    def type(self) -> str:
-        return self.node.kind.name
-
-    @property
-    def graph(self) -> Graph:
-        return self.node.graph
-
-    @property
-    def inputs(self) -> tuple[Node, ...]:
-        return self.node.inputs
-
-    @property
-    def outputs(self) -> list[Node]:
-        return [] if self.node.kind.effect else [self.node]
-
-    @property
-    def control_inputs(self) -> list[Operation]:
-        return [node.op for node in self.node.control_inputs]
-
-    def get_attr(self, name: str):
-        """An attribute of the op by name; ValueError when it has none so called."""
-        if key_of(name, "name") not in self.node.attrs:
-            raise GraphError(f"operation '{self.name}' has no attribute {name!r}")
-        return self.node.attrs[name]
-
-    def run(self, feed_dict: dict | None = None, session=None) -> None:
-        """Run it for its effect, in `session` or the default one."""
-        session_for(self.node, session, "run").run(self, feed_dict)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Operation) and other.node is self.node
-
-    def __hash__(self) -> int:
-        return hash(self.node)
-
-    def __repr__(self) -> str:
-        return f"<tg.Operation '{self.name}' type={self.type}>"
 
 
 class GraphKeys:
@@ -251,22 +82,32 @@ class Graph:
         self._names_in_use: dict[str, int] = {}
         self._blocks = Stack(_OUTSIDE)
         self.built_with = BuiltWith()
+        self.outputs: dict[Node, list[Node]] = {}  # of the nodes that have several
         self._collections: dict[str, list] = {}
 
-    def add(self, kind, inputs: tuple[Node, ...], attrs: dict, spec: Spec, name: str) -> Node:
-        """Append a node; `Op.__call__` is the way to make one."""
+    def add(self, kind, inputs: tuple[Node, ...], attrs: dict, spec: Spec, name: Any) -> Node:
+        """Append a node; `Op.__call__` is the way to make one.
+
+        Without a name it is the next of the outputs of inputs[0], and called as that is.
+        """
         if self.finalized:
             raise FinalizedError("Graph is finalized and cannot be modified.")
         node = new_node(kind, inputs, attrs, spec)
         node.graph = self
         node.id = len(self.nodes)
         scope, node.control_inputs, node.forward, _ = self._blocks.current()
-        node.op_name = op_name = self._unique(name, scope, True)
-        if op_name in self._by_name:  # which only a name that ends with "/" can lead to
-            there = self._by_name[op_name].where
-            raise GraphError(f"Duplicate node name in graph: '{op_name}' (first made at {there})")
+        if name is None:
+            node.op_name, node.control_inputs = inputs[0].op_name, ()
+            self.outputs.setdefault(inputs[0], []).append(node)
+        else:
+            node.op_name = op_name = self._unique(name, scope, True)
+            if op_name in self._by_name:  # which only a name that ends with "/" can lead to
+                where = self._by_name[op_name].where
+                raise GraphError(
+                    f"Duplicate node name in graph: '{op_name}' (first made at {where})"
+                )
+            self._by_name[op_name] = node
         node.origin = user_line()
-        self._by_name[op_name] = node
         self.nodes.append(node)
         return node
 
@@ -344,10 +185,10 @@ class Graph:
         op_name, colon, index = name.rpartition(":")
         if not colon:
             raise GraphError(f"{name!r} names an operation, not a tensor: write '{name}:0'")
-        node = self._by_name.get(op_name)
-        if node is None or index != "0" or node.kind.effect:
+        outputs = Operation(self._by_name[op_name]).outputs if op_name in self._by_name else []
+        if index not in map(str, range(len(outputs))):
             raise NotFoundError(f"the graph has no tensor {name!r}{self._similar(op_name)}")
-        return node
+        return outputs[int(index)]
 
     def as_graph_element(self, obj: Any, allow_tensor=True, allow_operation=True):
         """The tensor or operation of this graph that `obj`, a node or a name, stands for."""
@@ -365,7 +206,7 @@ class Graph:
         return f"; close names: {', '.join(close)}" if close else ""
 
     def get_operations(self) -> list[Operation]:
-        return [Operation(node) for node in self.nodes]
+        return [Operation(node) for node in self.nodes if type(node) is not Output]
 
     # ---------------------------------------------------------------- what may be fed
 
@@ -455,7 +296,7 @@ class Graph:
 
     def as_default(self) -> Block:
         """Make this the default graph within a `with` block."""
-        return _stacks.graphs.pushed(self)
+        return stacks.graphs.pushed(self)
 
     def finalize(self) -> None:
         """Forbid further nodes: what makes nodes in a training loop then fails at its line."""
@@ -469,45 +310,6 @@ def _checked_name(name: str, valid: re.Pattern) -> str:
     return name
 
 
-def new_node(kind, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:
-    """A node that is in no graph yet; an Op may ask for a subclass of Node."""
-    node = object.__new__(kind.node_class)
-    node.kind = kind
-    node.inputs = inputs
-    node.attrs = attrs
-    node.spec = spec
-    return node
-
-
-
-
-def ancestors(roots: Iterable[Node], stop: Any = ()) -> list[Node]:
-    """The nodes that `roots` need, control inputs included, in topological order.
-
-    Nodes in `stop` are listed but not looked behind.
-    """
-    seen = set(roots)
-    stack = list(seen)
-    while stack:
-        node = stack.pop()
-        if node in stop:
-            continue
-        for needed in node.inputs + node.control_inputs:
-            if needed not in seen:
-                seen.add(needed)
-                stack.append(needed)
-    return sorted(seen, key=attrgetter("id"))
-
-
-class _Stacks(threading.local):
-    """The default graphs and sessions of each thread: the only mutable module state."""
-
-    def __init__(self):
-        self.graphs = Stack()
-        self.sessions = Stack()
-
-
-_stacks = _Stacks()
 _global_graph = [Graph()]
 
 
@@ -517,7 +319,7 @@ def get_default_graph() -> Graph:
     >>> tg.constant(1.0).graph is tg.get_default_graph()
     True
     """
-    return _stacks.graphs.current() or _global_graph[0]
+    return stacks.graphs.current() or _global_graph[0]
 
 
 def reset_default_graph() -> None:
@@ -527,40 +329,9 @@ def reset_default_graph() -> None:
     ...     tg.reset_default_graph()
     ...     return len(tg.get_default_graph().nodes)
     """
-    if _stacks.graphs.current() is not None:
+    if stacks.graphs.current() is not None:
         raise GraphError("reset_default_graph() does not work inside a `with graph.as_default()`")
     _global_graph[0] = Graph()
-
-
-def get_default_session():
-    """The session of the innermost `with sess:` or `as_default()`, or None.
-
-    >>> with tg.Session() as sess:
-    ...     tg.get_default_session() is sess
-    True
-    """
-    return _stacks.sessions.current()
-
-
-def graph_stack() -> Stack:
-    return _stacks.graphs
-
-
-def session_stack() -> Stack:
-    return _stacks.sessions
-
-
-def session_for(node: Node, session, verb: str):
-    if session is None:
-        session = get_default_session()
-    elif not (hasattr(session, "run") and hasattr(session, "as_default")):
-        raise DTypeError(f"session must be a tg.Session, not {shown(session)}")
-    if session is None:
-        raise GraphError(
-            f"cannot {verb} '{node.op_name}': no default session is registered; "
-            "use `with sess.as_default():` or pass session=sess"
-        )
-    return session
 
 
 # ---------------------------------------------------------------- TF1's functions over the default
@@ -584,9 +355,9 @@ def name_scope(name: str | None, default_name: str | None = None, values: Iterab
         return graph.name_scope(name)
 
     def begin() -> tuple[str, Places]:
-        _stacks.graphs.current()
+        stacks.graphs.current()
         scope, places = graph.begin_scope(name)
-        return scope, ((_stacks.graphs, graph, None), *places)
+        return scope, ((stacks.graphs, graph, None), *places)
 
     return block(begin)
 

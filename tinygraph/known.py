@@ -37,9 +37,9 @@ class BuiltWith(dict):
         for x in node.graph.nodes[node.id :]:
             if any(y in without for y in x.inputs):
                 spec = _known(x, [without.get(y, y.spec) for y in x.inputs])
-                if spec is None or spec.shape != _known(x, [y.spec for y in x.inputs]).shape:
+                if spec is None or not _same_shape(spec, _known(x, [y.spec for y in x.inputs])):
                     return f": '{x.op_name}' (made at {x.where}) was built with its value"
-                if not _same(spec.value, x.spec.value):
+                if not _same_value(spec, x.spec):
                     without[x] = spec
             if x in without and x in self:
                 return self._words(x)
@@ -57,5 +57,12 @@ def _known(node: Node, specs: list[Spec]) -> Any:
         return None  # a rule of a user's that does not do without
 
 
-def _same(a: np.ndarray | None, b: np.ndarray | None) -> bool:
-    return a is b or a is not None and b is not None and np.array_equal(a, b)
+def _same_shape(a: Spec, b: Spec) -> bool:
+    return a.shape == b.shape and all(map(_same_shape, a.items, b.items))
+
+
+def _same_value(a: Spec, b: Spec) -> bool:
+    if a.items:
+        return all(map(_same_value, a.items, b.items))
+    x, y = a.value, b.value
+    return x is y or x is not None and y is not None and np.array_equal(x, y)

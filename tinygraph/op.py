@@ -15,7 +15,7 @@ from tinygraph.errors import (
     DTypeError, GraphError, NotFoundError, ResourceExhaustedError,
     TinygraphError,
 )  # fmt: skip
-from tinygraph.graph import Graph, Node, Operation, get_default_graph
+from tinygraph.graph import Graph, Node, Operation, Output, get_default_graph
 from tinygraph.interrupts import quietly
 from tinygraph.spec import (
     SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, bool_, broadcast, float32,
@@ -41,12 +41,16 @@ class Op:
     name
         The type, such as "MatMul"; also the default name of its nodes.
     kernel
-        `kernel(*arrays, out=None, **attrs)`. Without a kernel the op must always be rewritten.
+        `kernel(*arrays, out=None, **attrs)`. Without a kernel the op must always be rewritten. One
+        of several outputs returns a tuple of arrays, and takes no `out`.
     infer
-        `infer(*specs, **attrs) -> Spec`; runs while building and again while compiling.
+        `infer(*specs, **attrs) -> Spec`; runs while building and again while compiling. That of an
+        op with several outputs gives `Spec.of_items`, and a call of the op a list of tensors.
     vjps
         One rule per input, `rule(g, y, *inputs, **attrs) -> node`, or None where no gradient goes.
         An op with any number of inputs has one function that returns the list of all gradients.
+        For one with several outputs g and y are lists: g has zeros where no gradient arrives, and
+        None for an output of ints.
     params
         The inputs' names, so that they can be given by keyword.
     dtypes
@@ -67,8 +71,8 @@ class Op:
     static
         The inputs that are shapes or sizes: where known they reach the kernel as tuples and ints.
     rewrite
-        `rewrite(*inputs, **attrs) -> node or None`: what the compiler puts in place of the node,
-        where it can tell; for a composite op this is its body.
+        `rewrite(*inputs, **attrs) -> node, list of outputs or None`: what the compiler puts in
+        place of the node, where it can tell; for a composite op this is its body.
     linear
         The inputs in each of which the op is linear: a factor of one is a factor of the result.
     fuse
@@ -172,7 +176,10 @@ class Op:
         else:
             with graph.name_scope(name) as name:  # operands are called mul/x, mul/y
                 nodes = self._nodes(inputs, graph, name)
-        node = graph.add(self, nodes, attrs, self.spec_of(nodes, attrs, name), name)
+        spec = self.spec_of(nodes, attrs, name)
+        node = graph.add(self, nodes, attrs, spec, name)
+        if spec.items:
+            return outputs_of(node)
         return Operation(node) if self.effect else node
 
     def _bound(self, inputs: tuple, name: str | None, attrs: dict) -> tuple[tuple, str | None]:
@@ -234,31 +241,34 @@ class Op:
     def inferred(self, specs: list[Spec], attrs: dict) -> Spec:
         """What the shape rule says, and the value that follows from known values."""
         spec = self.infer(*specs, **attrs)
+        if spec.items:
+            values = self._static_values(specs, attrs, spec.items)
+            pairs = zip(spec.items, values, strict=True)
+            return Spec.of_items([s if v is None else s._replace(value=v) for s, v in pairs])
         if spec.value is None and spec.dtype is not None and spec.dtype.is_integer:
-            spec = spec._replace(value=self._static_value(specs, attrs, spec))
+            spec = spec._replace(value=self._static_values(specs, attrs, (spec,))[0])
         return spec
 
-    def _static_value(self, specs: list[Spec], attrs: dict, spec: Spec) -> np.ndarray | None:
-        """The value of a small int node whose inputs' values are known: arithmetic on shapes."""
-        size = spec.shape.num_elements()
-        if size is None or size > FOLDED_WHILE_BUILDING or self.stateful or not specs:
-            return None
-        if self.kernel is None or all(s.value is None for s in specs):
-            return None
+    def _static_values(
+        self, specs: list[Spec], attrs: dict, outputs: tuple[Spec, ...]
+    ) -> list[np.ndarray | None]:
+        """The values of small int outputs where the inputs' are known: arithmetic on shapes."""
+        unknown: list[np.ndarray | None] = [None] * len(outputs)
+        if self.kernel is None or self.stateful or all(s.value is None for s in specs):
+            return unknown
+        if not any(map(_is_small, outputs)):
+            return unknown
         arrays = [_elements(s) for s in specs]
         if any(array is None for array in arrays):
-            return None
+            return unknown
         if any(s.constant is None for s in specs):
             arrays = [array.astype(object) for array in arrays]  # type: ignore[union-attr]
         try:
-            value = np.asarray(quietly(self.kernel, *arrays, **attrs))
+            made = quietly(self.kernel, *arrays, **attrs)
+            values = list(map(np.asarray, made if len(outputs) > 1 else [made]))
         except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, TinygraphError):
-            return None  # None has no arithmetic: the unknown stays unknown
-        if value.dtype == object and None not in value.flat:
-            value = value.astype(spec.dtype.numpy)
-        if value.shape != spec.shape.sizes or value.dtype not in (object, spec.dtype.numpy):
-            return None
-        return value
+            return unknown  # None has no arithmetic: the unknown stays unknown
+        return [_fitting(value, spec) for value, spec in zip(values, outputs, strict=True)]
 
     def __getattr__(self, name: str) -> Any:
         if name == "__signature__":  # made when it is asked for, which few programs do
@@ -273,6 +283,22 @@ class Op:
 
 
 TRAITS = tuple(field.name for field in fields(Op) if field.type == "bool")
+
+
+def _is_small(spec: Spec) -> bool:
+    """Whether a node of that spec is one whose value may be found while building."""
+    size = spec.shape.num_elements()
+    return size is not None and size <= FOLDED_WHILE_BUILDING and spec.dtype.is_integer
+
+
+def _fitting(value: np.ndarray, spec: Spec) -> np.ndarray | None:
+    """A kernel's result as the value of a small node, if it can be one."""
+    if not _is_small(spec):
+        return None
+    if value.dtype == object and None not in value.flat:
+        value = value.astype(spec.dtype.numpy)
+    fits = value.shape == spec.shape.sizes and value.dtype in (object, spec.dtype.numpy)
+    return value if fits else None
 
 
 def _elements(spec: Spec) -> np.ndarray | None:
@@ -382,6 +408,25 @@ def _const_spec(value: np.ndarray) -> Spec:
 
 
 const = Op("Const", None, _const_spec, doc="A constant; made by `tg.constant`.")
+
+
+# ---------------------------------------------------------------- several outputs
+
+bundle = Op(
+    "_Bundle", None, lambda *values: Spec.of_items(values),
+    doc="Several values as one: what the compiler puts in place of an op with several outputs.",
+)  # fmt: skip
+item = Op(
+    "_Item", None, lambda values, index: values.items[index], view=True, node_class=Output,
+    rewrite=lambda values, index: values.inputs[index] if values.kind is bundle else None,
+    doc="One of the values that an op with several outputs has.",
+)  # fmt: skip
+
+
+def outputs_of(node: Node) -> list[Node]:
+    """A tensor for each output of a node that has several."""
+    specs = node.spec.items
+    return [node.graph.add(item, (node,), {"index": i}, s, None) for i, s in enumerate(specs)]
 
 
 # ---------------------------------------------------------------- dtype rules of the families
@@ -564,7 +609,8 @@ def composite(
         scratch = Graph()
         with scratch.as_default():
             inputs = [scratch.add(argument, (), {}, spec, "x") for spec in specs]
-            return body(*inputs, **attrs).spec
+            made = body(*inputs, **attrs)
+            return made.spec if isinstance(made, Node) else Spec.of_items([y.spec for y in made])
 
     return Op(
         name, None, traced if infer is None else infer, vjps, params or _inputs_of(vjps),

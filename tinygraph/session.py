@@ -21,9 +21,8 @@ from tinygraph.errors import (
     DTypeError, FailedPreconditionError, GraphError, GraphGrowthWarning, InvalidArgumentError,
     NotFoundError, ShapeError, TinygraphError,
 )  # fmt: skip
-from tinygraph.graph import (
-    Graph, Node, Operation, ancestors, get_default_graph, graph_stack, session_stack,
-)  # fmt: skip
+from tinygraph.graph import Graph, Node, Operation, get_default_graph
+from tinygraph.node import ancestors, graph_stack, session_stack
 from tinygraph.interrupts import Block, block
 from tinygraph.ops.loop import numba
 from tinygraph.origin import close_names, fetch_paths, warn

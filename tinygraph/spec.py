@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -350,12 +350,24 @@ class Spec(NamedTuple):
     """Shape and dtype of a node, and its value where that is known before any run.
 
     `value` is an ndarray, or, for the elements of a shape of which some are unknown, an object
-    array with None in their places.
+    array with None in their places. The spec of an op with several outputs is `items`, a spec for
+    each, and nothing else: `Spec.of_items`.
+
+    >>> from tinygraph.spec import Spec
+    >>> row = Spec(tg.TensorShape([3]), tg.float32)
+    >>> print(Spec.of_items([row, row._replace(dtype=tg.int32)]))
+    (float32[3], int32[3])
     """
 
     shape: Shape
     dtype: DType
     value: np.ndarray | None = None
+    items: tuple[Spec, ...] = ()
+
+    @staticmethod
+    def of_items(items: Iterable[Spec]) -> Spec:
+        """The spec of an op with several outputs, which as one has neither shape nor dtype."""
+        return Spec(UNKNOWN, None, None, tuple(items))  # type: ignore[arg-type]
 
     @property
     def constant(self) -> np.ndarray | None:
@@ -365,10 +377,14 @@ class Spec(NamedTuple):
     @property
     def bytes(self) -> int:
         """Of its arrays; 0 where the shape is unknown."""
+        if self.items:
+            return sum([item.bytes for item in self.items])
         return (self.shape.num_elements() or 0) * self.dtype.size
 
     def __str__(self) -> str:
         """`float32[100,256]`, as in the comments of a generated program."""
+        if self.items:
+            return f"({', '.join(map(str, self.items))})"
         if self.shape.sizes is None:
             return f"{self.dtype.name}[...]"
         dims = ",".join("?" if d is None else str(d) for d in self.shape.sizes)

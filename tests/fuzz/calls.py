@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 import tinygraph as tg
-from tinygraph.graph import _stacks
+from tinygraph.node import stacks
 from tinygraph.op import _registry
 
 from .bases import Call, every_call
@@ -200,7 +200,7 @@ def in_a_graph() -> Iterator[None]:
         with tg.Graph().as_default():
             yield
     finally:
-        for stack in (_stacks.graphs, _stacks.sessions):
+        for stack in (stacks.graphs, stacks.sessions):
             stack.clear()
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from tinygraph.compiler.rewrite import call_kernel, lower
 from tinygraph.errors import TinygraphError
-from tinygraph.graph import Node, ancestors
+from tinygraph.graph import Node
+from tinygraph.node import ancestors
 from tinygraph.session import Variables
 from tinygraph.spec import Shape, Spec
 

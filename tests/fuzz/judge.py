@@ -10,7 +10,8 @@ import numpy as np
 
 from tinygraph.compiler.rewrite import PASSES
 from tinygraph.errors import TinygraphError
-from tinygraph.graph import Node, Operation, ancestors
+from tinygraph.graph import Node, Operation
+from tinygraph.node import ancestors
 
 from .draft import is_exact
 from .programs import Built, Program, text_of

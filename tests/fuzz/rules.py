@@ -17,7 +17,8 @@ import numpy as np
 import tinygraph as tg
 from tinygraph.compiler.rewrite import call_kernel, lower
 from tinygraph.errors import InvalidArgumentError, ShapeError
-from tinygraph.graph import Node, Operation, ancestors
+from tinygraph.graph import Node, Operation
+from tinygraph.node import ancestors
 from tinygraph.session import Fetched
 from tinygraph.spec import Shape, Spec
 

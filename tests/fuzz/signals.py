@@ -30,7 +30,9 @@ import numpy as np
 from numpy._core import arrayprint
 
 import tinygraph as tg
-from tinygraph.graph import session_stack, _global_graph, _stacks
+from tinygraph.graph import _global_graph
+from tinygraph.node import stacks
+from tinygraph.node import session_stack
 
 MOMENTS = ("CALL", "RESUME", "JUMP_BACKWARD", "JUMP_ABSOLUTE")
 CHECKS = {
@@ -48,7 +50,7 @@ def state(graph: tg.Graph) -> dict[str, Any]:
     """What building and running may change for a while, by what to call it."""
     context = graph.context
     return {
-        "the default graphs": [*map(id, (*_stacks.graphs.open_items(), *_global_graph))],
+        "the default graphs": [*map(id, (*stacks.graphs.open_items(), *_global_graph))],
         "the default sessions": [*map(id, session_stack().open_items())],
         "the name scope": context.scope,
         "the variable scope": context.variable_scope,
@@ -367,7 +369,7 @@ def _reset(before: dict[str, Any], graph: tg.Graph) -> None:
     np.set_printoptions(**before["NumPy's printing options"])
     for running in _being_printed():
         running.clear()
-    _stacks.graphs.clear()
+    stacks.graphs.clear()
     session_stack().clear()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from tinygraph.compiler.text import (
     RESERVED, array_literal, comment, identifier, literal, numpy_name,
 )  # fmt: skip
 from tinygraph.graph import Node
-from tinygraph.op import Op, argument, const
+from tinygraph.op import Op, argument, const, item
 from tinygraph.ops.loop import compiled
 from tinygraph.origin import is_foreign
 from tinygraph.spec import Shape, Spec, as_dtype
@@ -106,6 +107,9 @@ class Code:
             self._line(f"{name} = {self._kept(node)}", node)
         elif kind.effect:
             self._line(self._call(node), node)
+        elif kind is item:
+            name = self._names[node] = self._unique("v#")
+            self._line(f"{name} = {self._name(node.inputs[0])}[{node.attrs['index']}]", node)
         elif node in self.memory.owner:
             self._names[node] = self._name(node.inputs[0])
             call = self._unique("update#")
@@ -352,7 +356,7 @@ def guarded(kernel: Callable, node: Node) -> Callable:
     """A user's kernel, made to keep its promises: leave inputs alone, fill `out`, fit the spec."""
     spec, is_view = node.spec, node.kind.view
 
-    def call(*arrays: np.ndarray, **options: Any) -> np.ndarray:
+    def call(*arrays: np.ndarray, **options: Any) -> Any:
         inputs = [np.asarray(array).view() for array in arrays]
         for array in inputs:
             array.flags.writeable = False
@@ -361,16 +365,25 @@ def guarded(kernel: Callable, node: Node) -> Callable:
             raise TypeError("the kernel returned None; it must return its result")
         if result is out:
             return out
-        made = Spec(Shape(np.shape(result)), as_dtype(np.asarray(result).dtype))
-        if made.dtype is not spec.dtype or not made.shape.is_compatible_with(spec.shape):
-            raise TypeError(f"the kernel made {made}, but the op's shape rule says {spec}")
-        if out is None:  # only a view may look at what will be overwritten
-            shares = not is_view and any(np.may_share_memory(result, x) for x in inputs)
-            return np.array(result) if shares else result
-        np.copyto(out, result)
+        if spec.items:
+            if not isinstance(result, tuple | list) or len(result) != len(spec.items):
+                raise TypeError(f"the kernel must return a tuple of {len(spec.items)} arrays")
+            return tuple(map(partial(checked, inputs), result, spec.items))
+        if out is None:
+            return checked([] if is_view else inputs, result, spec)
+        np.copyto(out, checked([], result, spec))
         return out
 
     return call
+
+
+def checked(inputs: list[np.ndarray], result: Any, spec: Spec) -> Any:
+    """A kernel's result, which fits the spec, or a copy where it shares memory with an input."""
+    made = Spec(Shape(np.shape(result)), as_dtype(np.asarray(result).dtype))
+    if made.dtype is not spec.dtype or not made.shape.is_compatible_with(spec.shape):
+        raise TypeError(f"the kernel made {made}, but the op's shape rule says {spec}")
+    shares = any(np.may_share_memory(result, x) for x in inputs)
+    return np.array(result) if shares else result
 
 
 def _commented(text: str, node: Node | None, column: int) -> str:

@@ -17,6 +17,8 @@ def may_not_fit(op: Op, inputs: tuple[Node, ...]) -> bool:
     if op.effect or op.broadcasts and op.kernel is not None:
         return False
     for x in inputs:
+        if x.spec.items:
+            return False
         dims = x.spec.shape.sizes
         if dims is None or None in dims:
             return True

@@ -53,6 +53,7 @@ def computed(node: Node) -> bool:
         or kind.view
         or kind.dynamic
         or kind.effect
+        or node.spec.items
         or not node.spec.shape.is_fully_defined()
     )
 

@@ -21,9 +21,10 @@ import numpy as np
 from tinygraph.compiler.fits import Rule, fits, may_not_fit
 from tinygraph.compiler.order import in_order
 from tinygraph.errors import InvalidArgumentError, OverwrittenUpdateWarning, TinygraphError
-from tinygraph.graph import Graph, Node, ancestors, new_node
+from tinygraph.graph import Graph, Node, new_node
+from tinygraph.node import ancestors
 from tinygraph.interrupts import quietly
-from tinygraph.op import Op, argument, const, repeated
+from tinygraph.op import Op, argument, bundle, const, item, repeated
 from tinygraph.ops.array import ensure_shape
 from tinygraph.origin import warn
 from tinygraph.spec import Shape, Spec
@@ -48,7 +49,7 @@ class Trace(Graph):
         self.current: Node | None = None
         self.memo: dict[tuple, Node] = {}
 
-    def add(self, kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec, name: str) -> Node:
+    def add(self, kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec, name: Any) -> Node:
         key = self._key(kind, inputs, attrs)
         if key is not None and key in self.memo:
             return self.memo[key]
@@ -89,38 +90,56 @@ class Trace(Graph):
         if kind.rewrite is not None and ("simplify" in self.passes or kind.kernel is None):
             node = kind.rewrite(*inputs, **attrs)
             if node is not None:
-                return node
+                return node if isinstance(node, Node) else self._bundle(node)
         if "simplify" in self.passes and kind.view and not kind.repeats:
             x = inputs[0]  # a view of equal elements shows more of the same
             if _all_equal(x) and x.dtype is spec.dtype and spec.shape.is_fully_defined():
                 return repeated(x.inputs[0], spec.shape)
-        value = spec.constant if "fold" in self.passes else None
-        if value is None and "fold" in self.passes and inputs and not kind.effect:
-            value = self._folded(kind, inputs, attrs, spec)
-        if value is None:
+        if "fold" not in self.passes:
             return None
+        if spec.constant is not None:
+            return self._const(spec.constant, spec)
+        values = self._folded(kind, inputs, attrs, spec) if inputs and not kind.effect else None
+        if values is None:
+            return None
+        if spec.items:
+            return self._bundle(map(self._const, values, spec.items))
+        return self._const(values[0], spec)
+
+    def _bundle(self, nodes: Iterable[Node]) -> Node:
+        """Nodes in place of an op with several outputs: the outputs are these nodes themselves."""
+        values = tuple(nodes)
+        return self.add(bundle, values, {}, Spec.of_items([x.spec for x in values]), "")
+
+    def _const(self, value: np.ndarray, spec: Spec) -> Node:
         exact = Spec(Shape.of(value.shape), spec.dtype, value)
         return self.add(const, (), {"value": value}, exact, "")
 
-    def _folded(self, kind: Op, inputs, attrs: dict, spec: Spec) -> np.ndarray | None:
+    def _folded(self, kind: Op, inputs, attrs: dict, spec: Spec) -> list[np.ndarray] | None:
+        """The outputs of an op on constants, if there is one and they aren't too large."""
+        if kind.kernel is None:
+            return None
         arrays = []
         for node in inputs:
             array = node.spec.constant
             if array is None:
                 return None
             arrays.append(array)
-        size = spec.shape.num_elements()
-        if size is None or size * spec.dtype.size > FOLD_LIMIT or kind.repeats:
+        outputs = spec.items or (spec,)
+        if kind.repeats or spec.bytes > FOLD_LIMIT:
+            return None
+        if not all(output.shape.is_fully_defined() for output in outputs):
             return None
         try:
-            value = quietly(kind.kernel, *arrays, **attrs)  # type: ignore[arg-type]
+            made = quietly(kind.kernel, *arrays, **attrs)
         except Exception:  # noqa: BLE001  (the run will raise it, and name the node)
             return None
-        value = np.array(value)
-        if value.dtype != spec.dtype.numpy or not spec.shape.is_compatible_with(value.shape):
-            return None  # the run will complain
-        value.flags.writeable = False
-        return value
+        values = list(map(np.array, made if spec.items else [made]))
+        for value, output in zip(values, outputs, strict=True):
+            if value.dtype != output.dtype.numpy or value.shape != output.shape.sizes:
+                return None  # the run will complain
+            value.flags.writeable = False
+        return values
 
 
 def _all_equal(node: Node) -> bool:
@@ -131,11 +150,13 @@ def _all_equal(node: Node) -> bool:
 Compute = Callable[[Node, list[Any]], Any]
 
 
-def call_kernel(node: Node, arrays: list[Any], **options: Any) -> np.ndarray:
+def call_kernel(node: Node, arrays: list[Any], **options: Any) -> Any:
     """What the node's kernel makes of `arrays`; `options` are its `out` and `state`."""
     static = node.kind.static
     operands = [as_static(x) if i in static else x for i, x in enumerate(arrays)]
     result = quietly(node.kind.kernel, *operands, **options, **node.attrs)
+    if node.spec.items:
+        return tuple([np.asarray(x, order="C") for x in result])
     return np.asarray(result, order="K" if node.kind.view else "C")  # as an `out` would be
 
 
@@ -172,6 +193,8 @@ class Program:
                 values[node] = node.attrs["value"]
             elif node.kind.reads:
                 values[node] = _kept(variables, node, values)
+            elif node.kind is item:
+                values[node] = values[node.inputs[0]][node.attrs["index"]]
             elif node.kind is not argument:
                 values[node] = compute(node, [values[x] for x in node.inputs])
         new = {variable.op_name: values[node] for variable, node in self.updates.items()}

@@ -8,9 +8,10 @@ from typing import Any
 from tinygraph.arguments import called, flag, flat, named, sequence, shown
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import (
-    GraphKeys, Node, Operation, ancestors, control_dependencies as control_dependencies_of,
-    get_default_graph, name_scope, session_for,
+    GraphKeys, Node, Operation, control_dependencies as control_dependencies_of, get_default_graph,
+    name_scope,
 )  # fmt: skip
+from tinygraph.node import ancestors, session_for
 from tinygraph.op import Op, as_node, check_dtypes, composite
 from tinygraph.ops.array import identity
 from tinygraph.ops.math import add, subtract

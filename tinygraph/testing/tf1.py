@@ -11,7 +11,8 @@ import numpy as np
 from tinygraph.arguments import expect, mapping, positive, sequence
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.gradients import gradients
-from tinygraph.graph import Node, Operation, get_default_session
+from tinygraph.graph import Node, Operation
+from tinygraph.node import get_default_session
 from tinygraph.ops.state import placeholder
 from tinygraph.spec import Shape, to_array
 

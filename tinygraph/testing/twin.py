@@ -9,7 +9,8 @@ import numpy as np
 
 from tinygraph.arguments import called
 from tinygraph.errors import DTypeError
-from tinygraph.graph import Graph, Node, get_default_session
+from tinygraph.graph import Graph, Node
+from tinygraph.node import get_default_session
 from tinygraph.op import const, constant
 from tinygraph.ops.array import stop_gradient
 from tinygraph.ops.state import placeholder

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from tinygraph.arguments import choice, expect, flag, flat, integer, sequence, shown, text
 from tinygraph.compiler.profile import Profile
 from tinygraph.errors import DTypeError, GraphError
-from tinygraph.graph import Graph, Node, Operation, ancestors, get_default_graph
+from tinygraph.graph import Graph, Node, Operation, get_default_graph
+from tinygraph.node import ancestors
 from tinygraph.viz.heat import paint
 from tinygraph.viz.picture import Picture
 from tinygraph.viz.view import Box, Edge, Options, View

@@ -1,0 +1,119 @@
+"""Ops with several outputs: one operation, and a tensor for each output."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import tinygraph as tg
+from tinygraph.op import registry
+from tinygraph.spec import Spec
+
+X = np.array([0.1, 0.2, 0.3])
+
+
+def sin_cos(x):
+    """An operation whose outputs are sin(x) and cos(x)."""
+    if "SinCos" not in registry:
+        tg.Op(
+            "SinCos", lambda x: (np.sin(x), np.cos(x)), lambda x: Spec.of_items([x, x]),
+            (lambda g, y, x: g[0] * y[1] - g[1] * y[0],), ("x",), dynamic=True,
+        )  # fmt: skip
+    return registry["SinCos"](x)
+
+
+def mean_and_rest(x):
+    """A composite with several outputs: the mean of x, and x without it."""
+    if "MeanAndRest" not in registry:
+        tg.composite(
+            "MeanAndRest", lambda x: (tg.reduce_mean(x), x - tg.reduce_mean(x)),
+            lambda g, y, x: g[1] + (g[0] - tg.reduce_sum(g[1])) / 3.0,
+        )  # fmt: skip
+    return registry["MeanAndRest"](x)
+
+
+@pytest.fixture
+def x():
+    return tg.placeholder(tg.float64, [3], name="x")
+
+
+def test_the_outputs_have_tf1s_names(x):
+    sine, cosine = sin_cos(x)
+    graph = x.graph
+    assert [sine.name, cosine.name] == ["SinCos:0", "SinCos:1"]
+    assert graph.get_tensor_by_name("SinCos:1") is cosine
+    assert cosine.op == sine.op == graph.get_operation_by_name("SinCos")
+    assert sine.op.outputs == [sine, cosine]
+    assert [op.name for op in graph.get_operations()] == ["x", "SinCos"]
+    with pytest.raises(KeyError, match="no tensor 'SinCos:2'"):
+        graph.get_tensor_by_name("SinCos:2")
+    assert sin_cos(x)[1].name == "SinCos_1:1"
+
+
+@pytest.mark.parametrize("passes", [tg.Session.PASSES, frozenset()], ids=["all", "none"])
+@pytest.mark.parametrize("op", [sin_cos, mean_and_rest])
+def test_values(op, passes, x):
+    expected = {sin_cos: [np.sin(X), np.cos(X)], mean_and_rest: [0.2, X - 0.2]}[op]
+    sess = tg.Session(passes=passes)
+    for y, value in zip(op(x), expected, strict=True):
+        np.testing.assert_allclose(sess.run(y, {x: X}), value, atol=1e-15)
+    for both in op(x), op(x)[::-1], op(tg.constant(X)):
+        assert len(sess.run(list(both), {x: X})) == 2
+
+
+def test_gradients_add_up_output_by_output(x):
+    sine, cosine = sin_cos(x)
+    (first,) = tg.gradients([sine * cosine, cosine], x)
+    (second,) = tg.gradients(first, x)
+    (one,) = tg.gradients(cosine, x)
+    values = tg.Session().run([first, second, one], {x: X})
+    np.testing.assert_allclose(values[0], np.cos(2 * X) - np.sin(X), rtol=1e-14)
+    np.testing.assert_allclose(values[1], -2 * np.sin(2 * X) - np.cos(X), rtol=1e-14)
+    np.testing.assert_allclose(values[2], -np.sin(X), rtol=1e-14)
+    mean, rest = mean_and_rest(x)
+    (g,) = tg.gradients([2.0 * mean, rest * rest], x)
+    np.testing.assert_allclose(tg.Session().run(g, {x: X}), 2 / 3 + 2 * (X - 0.2), rtol=1e-14)
+
+
+def test_an_output_may_be_fed_and_stopped_at(x):
+    sine, cosine = sin_cos(x)
+    assert (tg.Session().run(cosine * 2.0, {cosine: X}) == X * 2).all()
+    assert tg.gradients(cosine, x, stop_gradients=[cosine]) == [None]
+    (g,) = tg.gradients(sine * cosine, x, stop_gradients=[cosine])
+    np.testing.assert_allclose(tg.Session().run(g, {x: X}), np.cos(X) ** 2)
+
+
+def test_the_kernel_runs_once_for_all_outputs(x):
+    source = tg.Session().source(sin_cos(x) + sin_cos(x), {x: X})
+    assert source.count("sincos(x)") == 1
+
+
+def test_a_pickled_graph_has_its_outputs(x):
+    sin_cos(x)
+    graph = pickle.loads(pickle.dumps(x.graph))
+    assert graph.get_tensor_by_name("SinCos:1") is graph.get_operation_by_name("SinCos").outputs[1]
+
+
+def test_a_kernel_that_breaks_its_word_is_told_of(x):
+    def kernel(x):
+        return (x,) if kernel.short else (x, x.astype(np.float32))
+
+    op = registry.get("Broken") or tg.Op(
+        "Broken", kernel, lambda x: Spec.of_items([x, x]), params=("x",), dynamic=True
+    )
+    kernel.short = True
+    with pytest.raises(tg.errors.InternalError, match="a tuple of 2 arrays"):
+        tg.Session().run(op(x), {x: X})
+    kernel.short = False
+    with pytest.raises(tg.errors.InternalError, match=r"made float32.*says float64"):
+        tg.Session().run(op(x), {x: X})
+
+
+def test_an_output_is_its_own_array(x):
+    op = registry.get("Same") or tg.Op(
+        "Same", lambda x: (x, x), lambda x: Spec.of_items([x, x]), params=("x",), dynamic=True
+    )
+    fed = X.copy()
+    first, second = tg.Session().run(op(x), {x: fed})
+    first[0] = second[1] = 9.0
+    assert fed.tolist() == X.tolist() and second[0] == X[0]

@@ -1,0 +1,273 @@
+"""Nodes, which users hold as tensors and operations; the stacks of default graphs and sessions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from tinygraph.arguments import key as key_of, shown
+from tinygraph.errors import DTypeError, GraphError, SymbolicError
+from tinygraph.interrupts import Stack
+from tinygraph.origin import place
+from tinygraph.spec import DType, Shape, Spec
+
+Graph = Any  # of graph.py, which imports this file
+
+
+class Node:
+    """A symbolic value: an op applied to inputs. Public as `tg.Tensor`.
+
+    A node holds no value; values belong to a run of a Session. `node.kind` is its Op record,
+    `node.op` is TF1's view of it as an operation.
+
+    >>> x = tg.placeholder(tg.float32, [None, 3], name="x")
+    >>> y = x * 2.0
+    >>> y
+    <tg.Tensor 'mul:0' shape=(?, 3) dtype=float32>
+    """
+
+    __slots__ = (
+        "graph", "id", "kind", "inputs", "attrs", "spec", "op_name",
+        "control_inputs", "origin", "forward", "__weakref__",
+    )  # fmt: skip
+    __array_ufunc__ = None  # `array * node` then asks the node
+
+    if TYPE_CHECKING:  # the operators, which ops/ attaches
+        __add__: Any
+        __radd__: Any
+        __sub__: Any
+        __rsub__: Any
+        __mul__: Any
+        __rmul__: Any
+        __truediv__: Any
+        __rtruediv__: Any
+        __floordiv__: Any
+        __mod__: Any
+        __pow__: Any
+        __matmul__: Any
+        __neg__: Any
+        __abs__: Any
+        __lt__: Any
+        __le__: Any
+        __gt__: Any
+        __ge__: Any
+        __and__: Any
+        __or__: Any
+        __invert__: Any
+        __getitem__: Any
+
+    graph: Graph
+    id: int
+    kind: Any
+    inputs: tuple[Node, ...]
+    attrs: dict[str, Any]
+    spec: Spec
+    op_name: str
+    control_inputs: tuple[Node, ...]
+    origin: tuple[Any, int] | None
+    forward: Node | None
+
+    @property
+    def name(self) -> str:
+        return self.op_name + ":0"
+
+    @property
+    def dtype(self) -> DType:
+        return self.spec.dtype
+
+    @property
+    def shape(self) -> Shape:
+        return self.spec.shape
+
+    def get_shape(self) -> Shape:
+        """The static shape; as in TF the same as `.shape`."""
+        return self.spec.shape
+
+    def set_shape(self, shape: Any) -> None:
+        """Add what you know of the static shape; ShapeError when it contradicts it."""
+        self.spec = self.spec._replace(shape=self.spec.shape.merge_with(shape))
+
+    @property
+    def op(self) -> Operation:
+        return Operation(self)
+
+    def eval(self, feed_dict: dict | None = None, session=None):
+        """The value, from `session` or the default one: `session.run(node, feed_dict)`."""
+        return session_for(self, session, "eval").run(self, feed_dict)
+
+    @property
+    def where(self) -> str:
+        """The user's line that made the node, as `file.py:12`."""
+        return place(self.origin)
+
+    def __repr__(self) -> str:
+        return f"<tg.Tensor '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
+
+    def __bool__(self):
+        raise DTypeError(
+            f"'{self.name}' has no value while the graph is built, so it is neither true nor "
+            "false; use tg.where, or fetch it with sess.run"
+        )
+
+    def __iter__(self):
+        raise DTypeError(
+            f"'{self.name}' cannot be iterated over while the graph is built; use tg.unstack"
+        )
+
+    def __len__(self):
+        raise DTypeError(f"'{self.name}' has no len() while the graph is built; use its .shape")
+
+    def __array__(self, *args: Any, **kwargs: Any):
+        raise SymbolicError(f"Cannot convert a symbolic tensor ('{self.name}') to a numpy array.")
+
+
+class Output(Node):
+    """One of several outputs of an operation, which `inputs[0]` computes: `split:0`, `split:1`."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.op_name}:{self.attrs['index']}"
+
+    @property
+    def op(self) -> Operation:
+        return Operation(self.inputs[0])
+
+
+Tensor = Node
+Node.__name__ = Node.__qualname__ = "Tensor"  # as Python's own messages should call it
+
+
+class Operation:
+    """TF1's view of a node as an operation; what an effect without a value is publicly.
+
+    >>> op = tg.constant(1.0, name="c").op
+    >>> op.name, op.type, op.outputs
+    ('c', 'Const', [<tg.Tensor 'c:0' shape=() dtype=float32>])
+    """
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: Node):
+        self.node = node
+
+    @property
+    def name(self) -> str:
+        return self.node.op_name
+
+    @property
+    def type(self) -> str:
+        return self.node.kind.name
+
+    @property
+    def graph(self) -> Graph:
+        return self.node.graph
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return self.node.inputs
+
+    @property
+    def outputs(self) -> list[Node]:
+        if self.node.spec.items:
+            return list(self.graph.outputs[self.node])
+        return [] if self.node.kind.effect else [self.node]
+
+    @property
+    def control_inputs(self) -> list[Operation]:
+        return [node.op for node in self.node.control_inputs]
+
+    def get_attr(self, name: str):
+        """An attribute of the op by name; ValueError when it has none so called."""
+        if key_of(name, "name") not in self.node.attrs:
+            raise GraphError(f"operation '{self.name}' has no attribute {name!r}")
+        return self.node.attrs[name]
+
+    def run(self, feed_dict: dict | None = None, session=None) -> None:
+        """Run it for its effect, in `session` or the default one."""
+        session_for(self.node, session, "run").run(self, feed_dict)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Operation) and other.node is self.node
+
+    def __hash__(self) -> int:
+        return hash(self.node)
+
+    def __repr__(self) -> str:
+        return f"<tg.Operation '{self.name}' type={self.type}>"
+
+
+def new_node(kind, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:
+    """A node that is in no graph yet; an Op may ask for a subclass of Node."""
+    node = object.__new__(kind.node_class)
+    node.kind = kind
+    node.inputs = inputs
+    node.attrs = attrs
+    node.spec = spec
+    return node
+
+
+def ancestors(roots: Iterable[Node], stop: Any = ()) -> list[Node]:
+    """The nodes that `roots` need, control inputs included, in topological order.
+
+    Nodes in `stop` are listed but not looked behind.
+    """
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        node = stack.pop()
+        if node in stop:
+            continue
+        for needed in node.inputs + node.control_inputs:
+            if needed not in seen:
+                seen.add(needed)
+                stack.append(needed)
+    return sorted(seen, key=attrgetter("id"))
+
+
+# ---------------------------------------------------------------- the defaults of a thread
+
+
+class _Stacks(threading.local):
+    """The default graphs and sessions of each thread: the only mutable module state."""
+
+    def __init__(self):
+        self.graphs = Stack()
+        self.sessions = Stack()
+
+
+stacks = _Stacks()
+
+
+def get_default_session():
+    """The session of the innermost `with sess:` or `as_default()`, or None.
+
+    >>> with tg.Session() as sess:
+    ...     tg.get_default_session() is sess
+    True
+    """
+    return stacks.sessions.current()
+
+
+def graph_stack() -> Stack:
+    return stacks.graphs
+
+
+def session_stack() -> Stack:
+    return stacks.sessions
+
+
+def session_for(node: Node, session, verb: str):
+    if session is None:
+        session = get_default_session()
+    elif not (hasattr(session, "run") and hasattr(session, "as_default")):
+        raise DTypeError(f"session must be a tg.Session, not {shown(session)}")
+    if session is None:
+        raise GraphError(
+            f"cannot {verb} '{node.op_name}': no default session is registered; "
+            "use `with sess.as_default():` or pass session=sess"
+        )
+    return session

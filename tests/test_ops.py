@@ -6,6 +6,7 @@ float dtypes, compiler passes left out), which have to agree.
 
 from __future__ import annotations
 
+import copy
 import functools
 from dataclasses import dataclass, field
 
@@ -320,15 +321,15 @@ def test_kernels(case):
     fed = {x: Spec(Shape.of(a.shape), x.dtype) for x, a in made.feeds.items()}
     program = lower([y for y in made.fetches if not y.kind.effect], (), fed, frozenset())
     variables = {v.op_name: made.run(v) for v in ancestors(made.fetches) if v.kind.reads}
-    program.evaluate(variables, made.feeds.values(), check_kernel)
+    program.evaluate(variables, {}, made.feeds.values(), check_kernel)
 
 
-def check_kernel(node: Node, inputs: list[np.ndarray]) -> np.ndarray:
+def check_kernel(node: Node, inputs: list[np.ndarray], **state) -> np.ndarray:
     kind, spec, name = node.kind, node.spec, f"kernel of {node.kind.name}"
 
     def call(*arrays, **out):
-        state = {} if kind.state is None else {"state": kind.state("name", **node.attrs)}
-        return call_kernel(node, arrays, **out, **state)
+        streams = {key: copy.copy(stream) for key, stream in state.items()}
+        return call_kernel(node, arrays, **out, **streams)
 
     before = [x.copy() for x in inputs]
     fresh = np.asarray(call(*inputs))

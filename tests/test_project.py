@@ -40,6 +40,7 @@ LAYERS = """
     config
     compiler
     timeline
+    values
     session
     train
     datasets
@@ -222,7 +223,8 @@ def test_no_file_names_a_path_of_one_machine():
 # Modules that are there after an import, but not for users.
 INTERNAL = {
     f"tinygraph.{name}"
-    for name in "arguments compiler gradients graph known node op ops origin session spec".split()
+    for name in "arguments compiler gradients graph known node op ops origin session spec "
+    "values".split()
 }
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import tinygraph as tg
+from tinygraph.compiler.rewrite import lower
+from tinygraph.spec import Spec
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -454,3 +456,51 @@ def test_an_op_takes_the_graphs_seed_when_it_is_made():
     one, two = (tg.Session().run([before, after]) for _ in range(2))
     assert not np.array_equal(one[0], two[0])
     assert np.array_equal(one[1], two[1])
+
+
+# ---------------------------------------------------------------- streams and failures
+
+
+def noisy(fails):
+    """A step that draws, updates and then fails, or does not."""
+    x = tg.placeholder(tg.int32, [])
+    noise = tg.random_uniform([3], seed=1, name="noise")
+    w = tg.Variable(tg.zeros([3]), name="w")
+    step = w.assign_add(noise * tg.cast(8 // x, tg.float32))
+    return w, step, {x: 0 if fails else 8}
+
+
+def test_a_failed_run_draws_nothing():
+    fresh()
+    w, step, bad = noisy(fails=True)
+    good = {next(iter(bad)): 8}
+    expected = []
+    for failures in (0, 3):
+        with tg.Session() as sess:
+            sess.run(w.initializer)
+            for _ in range(3):
+                for _ in range(failures):
+                    with pytest.raises(tg.errors.InvalidArgumentError):
+                        sess.run(step, bad)
+                expected.append(sess.run([step, "noise:0"], good))
+    for one, other in zip(expected[:3], expected[3:], strict=True):
+        assert all(same(one, other))
+    assert (expected[0][1] != expected[1][1]).all()
+
+
+def test_an_evaluation_leaves_its_inputs_untouched():
+    fresh()
+    w, step, feeds = noisy(fails=False)
+    ((x, value),) = feeds.items()
+    program = lower([step, w], (), {x: Spec(x.shape, x.dtype)})
+    variables, positions = {"w": np.zeros(3, np.float32)}, {}
+    with tg.Session() as sess:
+        sess.run(w.initializer)
+        for count in range(3):
+            results, new, moved = program.evaluate(variables, positions, [np.int32(value)])
+            again = program.evaluate(variables, positions, [np.int32(value)])
+            assert same(results, again[0]) == [True, True] and moved == again[2]
+            assert same(results, sess.run([step, w], feeds)) == [True, True]
+            assert not count or variables["w"].any() and (variables["w"] != new["w"]).all()
+            variables, positions = new, moved
+            assert moved == {"noise/RandomUniform": (87654321, 1, 3 * 256 * (count + 1))}

@@ -89,7 +89,9 @@ class Op:
         the program; for an op whose kernel is made for it.
     state
         `state(name, **attrs) -> object`: what a Session keeps for a node of that name between
-        runs; the kernel gets it as `state=`.
+        runs, such as a random stream; the kernel gets it as `state=`. Its `position`, a plain
+        value that can be set, tells all of it. Runs work on copies (`copy.copy`), so that one
+        which fails leaves it where it was.
     fed
         The op has no value unless a run feeds it one.
     reads

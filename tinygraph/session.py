@@ -5,9 +5,8 @@ from __future__ import annotations
 import copy
 import sys
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from functools import partial
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from tinygraph.arguments import sequence
 from tinygraph.compiler.plan import Plan, compile_plan
-from tinygraph.compiler.rewrite import OPTIONAL_PASSES, PASSES
+from tinygraph.compiler.rewrite import OPTIONAL_PASSES, PASSES, stream_of
 from tinygraph.compiler.threads import Threads
 from tinygraph.errors import (
     DTypeError, FailedPreconditionError, GraphError, GraphGrowthWarning, InvalidArgumentError,
@@ -27,6 +26,7 @@ from tinygraph.interrupts import Block, block
 from tinygraph.ops.loop import numba
 from tinygraph.origin import close_names, fetch_paths, warn
 from tinygraph.spec import Shape, Spec, to_array
+from tinygraph.values import Variables
 
 if TYPE_CHECKING:  # what only some programs use is imported when they do
     from tinygraph.compiler.profile import Profile, Recording
@@ -46,49 +46,6 @@ REBOUND = (
     "`loss, _ = sess.run([loss, train])`? Give the result another name."
 )
 GROWTH_TOLERATED = 16  # runs in a row before which one line had added nodes
-
-
-class Variables(dict):
-    """The values of a session's variables by name.
-
-    A run computes new values into arrays of their own (`new`) and makes them the values all at
-    once (`commit`), so that a run which fails or is interrupted changes none. The old arrays
-    become the spares that the next run computes into.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self._spares: dict[str, np.ndarray] = {}
-
-    def __missing__(self, name: str) -> np.ndarray:
-        raise FailedPreconditionError(
-            f"Attempting to use uninitialized value {name}; run its initializer first, "
-            "e.g. sess.run(tg.global_variables_initializer())"
-        )
-
-    def new(self, name: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-        """An array for the next value of a variable."""
-        spare = self._spares.pop(name, None)
-        if spare is None or spare.shape != shape:
-            spare = np.empty(shape, dtype)
-        return spare
-
-    def commit(self, new: dict[str, np.ndarray], *updates: partial) -> None:
-        """Make `new` the values, and change others in place by `updates`, calls of C functions.
-
-        All happens within one call into C, which no signal can split; the session's lock keeps
-        its other threads out.
-        """
-        old = {name: self[name] for name in new if name in self}
-        if updates:
-            deque(map(partial.__call__, (*updates, partial(self.update, new))), maxlen=0)
-        else:
-            self.update(new)
-        self._spares.update(old)
-
-    def clear(self) -> None:
-        super().clear()
-        self._spares.clear()
 
 
 class Fetched:
@@ -142,7 +99,6 @@ class Session:
         self.passes = _checked(passes)
         self._threads = Threads(threads, config)
         self._variables = Variables()
-        self._states: dict[Node, Any] = {}
         self._plans: OrderedDict[tuple, Plan] = OrderedDict()
         self._orders: dict[tuple, tuple] = {}  # fetches and feeds in any order -> a plan's key
         self._lock = threading.RLock()
@@ -420,14 +376,13 @@ class Session:
             raise self._unfed(unfed, fetches, feeds)
         specs = {node: Spec(Shape.of(a.shape), node.spec.dtype) for node, a in feeds.items()}
         return compile_plan(
-            fetched.tensors, fetched.targets, specs, self._state_of, self.passes, self._threads
+            fetched.tensors, fetched.targets, specs, self._begin_stream, self.passes, self._threads
         )
 
-    def _state_of(self, node: Node) -> Any:
-        """What the session keeps for a node between runs, such as its place in a random stream."""
-        if node not in self._states:
-            self._states[node] = node.kind.state(name=node.op_name, **node.attrs)
-        return self._states[node]
+    def _begin_stream(self, node: Node) -> None:
+        """Have a random stream, or what else is its op's state, for a node."""
+        if node.op_name not in self._variables.streams:
+            self._variables.streams[node.op_name] = stream_of(node)
 
     def _watch_growth(self) -> None:
         """Warn, once, when one line keeps adding nodes between runs: a loop that builds."""
@@ -506,7 +461,6 @@ class Session:
             self._plans.clear()
             self._orders.clear()
             self._variables.clear()
-            self._states.clear()
 
 
 HOLDERS = {

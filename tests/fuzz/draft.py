@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.compiler.rewrite import call_kernel, lower
+from tinygraph.compiler.rewrite import lower
 from tinygraph.errors import TinygraphError
 from tinygraph.graph import Node
 from tinygraph.node import ancestors
@@ -40,7 +40,7 @@ class Draft:
         self.sizes = [int(n) for n in rng.choice([1, 2, 3, 3, 4, 5], 3)]
         if rng.random() < 0.1:
             self.sizes[0] = int(rng.choice([17, 40, 130]))
-        self._states: dict[Node, Any] = {}
+        self._positions: dict[str, Any] = {}
         self._variables = Variables()
 
     # ---------------------------------------------------------------- choosing
@@ -255,12 +255,10 @@ class Draft:
         needed = [x for x in ancestors([node], stop=known) if x in known]
         specs = {x: Spec(Shape.of(known[x].shape), x.dtype) for x in needed}
         program = lower([node], (), specs, frozenset())
-
-        def compute(x: Node, arrays: list) -> np.ndarray:
-            return call_kernel(x, arrays, **state_of(self._states, program.trace.user_node[x], x))
-
-        results, new = program.evaluate(self._variables, [known[x] for x in needed], compute)
+        fed = [known[x] for x in needed]
+        results, new, moved = program.evaluate(self._variables, self._positions, fed)
         self._variables.update(new)
+        self._positions.update(moved)
         return np.array(results[0])
 
 
@@ -272,16 +270,6 @@ def is_exact(value: np.ndarray) -> bool:
     sixteenths = np.asarray(value, np.float64) * EXACTNESS
     whole = np.isfinite(sixteenths) & (sixteenths == np.floor(sixteenths))
     return bool(whole.all() and (np.abs(value) <= LARGEST).all())
-
-
-def state_of(states: dict, user: Node, node: Node) -> dict[str, Any]:
-    """What a kernel with a state gets, as a Session keeps it for the user's node."""
-    kind = node.kind
-    if kind.state is None:
-        return {}
-    if user not in states:
-        states[user] = user.kind.state(name=user.op_name, **user.attrs)
-    return {"state": states[user]}
 
 
 MAKERS = {"exact": EXACT, "smooth": SMOOTH, "special": WILD}

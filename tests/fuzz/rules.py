@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 
 import tinygraph as tg
-from tinygraph.compiler.rewrite import call_kernel, lower
+from tinygraph.compiler.rewrite import lower
 from tinygraph.errors import InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, Operation
 from tinygraph.node import ancestors
 from tinygraph.session import Fetched
 from tinygraph.spec import Shape, Spec
 
-from .draft import state_of
 from .programs import Built
 from .ways import Outcome, checked, error_of, initial_values
 
@@ -37,7 +36,7 @@ class ByTheRules:
     def __init__(self, built: Built, init: Operation):
         self.session = tg.Session(graph=built.graph)
         self.variables = initial_values(built, init)
-        self.states: dict[Node, Any] = {}
+        self.positions: dict[str, Any] = {}
 
     def run(self, fetches: list, feeds: dict) -> Outcome:
         try:
@@ -75,6 +74,7 @@ class Run:
                 self.chains.setdefault(node.inputs[0], []).append(node)
         self.chains = {v: self._ordered(chain) for v, chain in self.chains.items()}
         self.values: dict[Node, Any] = dict(self.fed)
+        self.moved: dict[str, Any] = {}
 
     def _is_chained(self, node: Node) -> bool:
         return node not in self.fed and bool(node.kind.updates or node.kind.latest)
@@ -108,6 +108,7 @@ class Run:
         new = {v.op_name: self._left_by(v, len(chain)) for v, chain in self.chains.items()}
         found = [self._read_last(node) for node in self.fetched.tensors]
         self.way.variables.update({name: np.array(value) for name, value in new.items()})
+        self.way.positions.update(self.moved)
         return self.structure(iter([np.array(value) for value in found]))
 
     def _read_last(self, node: Node) -> Any:
@@ -151,12 +152,9 @@ class Run:
             program = lower([node], (), specs, frozenset())
         finally:
             node.control_inputs = controls
-
-        def compute(x: Node, arrays: list) -> Any:
-            user = program.trace.user_node[x]
-            return call_kernel(x, arrays, **state_of(self.way.states, user, x))
-
-        return program.evaluate({}, list(given.values()), compute)[0][0]
+        (result,), _, moved = program.evaluate({}, self.way.positions, given.values())
+        self.moved.update(moved)
+        return result
 
     def _input(self, node: Node, position: int, x: Node) -> Any:
         if x in self.fed or not x.kind.reads:

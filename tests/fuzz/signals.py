@@ -122,9 +122,13 @@ class Scene:
         return made
 
     def variables(self) -> dict[str, Any]:
-        return {} if self.session is None else {
-            name: value.copy() for name, value in self.session._variables.items()
-        }
+        """Their values by name, and the positions of random streams that have moved."""
+        if self.session is None:
+            return {}
+        variables = self.session._variables
+        places = {name: stream.position for name, stream in variables.streams.items()}
+        moved = {name: list(place) for name, place in places.items() if place[-1]}
+        return {name: value.copy() for name, value in variables.items()} | moved
 
 
 def run_fresh(graph: tg.Graph, fetches: Any, feeds: dict) -> Any:
@@ -352,7 +356,8 @@ class Attack:
         if found and not any(same(found, whole) for whole in self.whole):
             return ["the variables"]
         for name, value in self.whole[0].items():
-            np.copyto(scene.session._variables[name], value)
+            if name in scene.session._variables:
+                np.copyto(scene.session._variables[name], value)
         again = scene.results(scene.work())
         return [] if same(again, self.right) else ["the next attempt's results"]
 

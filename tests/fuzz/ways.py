@@ -14,10 +14,10 @@ from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError, TinygraphError,
 )  # fmt: skip
 from tinygraph.graph import Node, Operation
-from tinygraph.session import Fetched, Variables, _check_fed
+from tinygraph.session import Fetched, _check_fed
 from tinygraph.spec import Shape, Spec
+from tinygraph.values import Variables
 
-from .draft import state_of
 from .programs import Built
 
 @dataclass
@@ -71,7 +71,7 @@ class Interpreted:
         self.passes = passes
         self.adjust = adjust or (lambda node, array: array)
         self.variables = Variables()
-        self.states: dict[Node, Any] = {}
+        self.positions: dict[str, Any] = {}
         self.kinds: set[str] = set()
         if init.node.control_inputs:
             self._run([init], {})
@@ -91,18 +91,20 @@ class Interpreted:
         program = self._lowered(fetched, specs)
         self.kinds |= {node.kind.name for node in program.nodes}
 
-        def compute(node: Node, arrays: list) -> Any:
-            state = state_of(self.states, program.trace.user_node[node], node)
+        def compute(node: Node, arrays: list, **state: Any) -> Any:
             arrays = [self.adjust(x, a) for x, a in zip(node.inputs, arrays, strict=True)]
             return self.adjust(node, call_kernel(node, arrays, **state))
 
         try:
-            results, new = program.evaluate(self.variables, list(fed.values()), compute)
+            results, new, moved = program.evaluate(
+                self.variables, self.positions, fed.values(), compute
+            )
         except OpError:
             raise
         except ValueError as error:  # of a kernel
             raise InvalidArgumentError(str(error)) from error
         self.variables.update({name: np.array(value) for name, value in new.items()})
+        self.positions.update(moved)
         return structure(iter([np.array(value) for value in results]))
 
 

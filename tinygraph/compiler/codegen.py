@@ -39,12 +39,13 @@ class Code:
     """The source of a program, the objects that it names, and what each line computes."""
 
     def __init__(
-        self, program: Program, memory: Memory, state_of: Callable[[Node], Any], remark: str = ""
-    ):
+        self, program: Program, memory: Memory, begin_stream: Callable[[Node], None],
+        remark: str = "",
+    ):  # fmt: skip
         self.program = program
         self.remark = remark
         self.memory = memory
-        self.state_of = state_of
+        self.begin_stream = begin_stream
         self.namespace: dict[str, Any] = {"np": np, "compiled": compiled}
         self.lines: dict[int, Computed] = {}
         self.allocations: dict[int, Computed] = {}  # the lines that only make arrays, and for what
@@ -83,6 +84,8 @@ class Code:
             if variable.shape.is_fully_defined():
                 dims, dtype = variable.shape.sizes, variable.dtype.name
                 self._new(f"{name} = variables.new({variable.op_name!r}, {dims}, {dtype!r})", node)
+        if self.program.draws():
+            self._line("streams = variables.drawing()")
         for node in self.program.nodes:
             if node in self.memory.buffer:
                 self._names[node] = buffers[self.memory.buffer[node]]
@@ -181,9 +184,13 @@ class Code:
                     self._line(f"np.copyto({name}, {value})", node)
                 else:
                     self._line(f"{name} = np.array({value})", node)
+        draws = self.program.draws()
         if self.program.updates:
             pairs = ", ".join(f"{v.op_name!r}: {name}" for v, name in self._spares.items())
-            self._line(f"variables.commit({', '.join([f'{{{pairs}}}', *self._calls])})")
+            moved = ["variables.moved(streams)"] * draws
+            self._line(f"variables.commit({', '.join([f'{{{pairs}}}', *self._calls, *moved])})")
+        elif draws:
+            self._line("variables.streams.update(streams)")
 
     def _result(self, node: Node) -> str:
         name = self._name(node)
@@ -207,8 +214,8 @@ class Code:
         if out is not None:
             parts.append(f"out={out}")
         if kind.state is not None:
-            state = self.state_of(self.program.trace.user_node[node])
-            parts.append(f"state={self._bind('s#', state)}")
+            self.begin_stream(self.program.trace.user_node[node])
+            parts.append(f"state=streams[{node.op_name!r}]")
         parts += [self._attribute(key, value) for key, value in node.attrs.items()]
         return f"{self._function(node, function)}({', '.join(parts)})"
 

@@ -127,7 +127,7 @@ def compile_plan(
     fetches: Iterable[Node],
     targets: Iterable[Node],
     feeds: Mapping[Node, Spec],
-    state_of: Callable[[Node], Any],
+    begin_stream: Callable[[Node], None],
     passes: frozenset[str],
     threads: Threads,
 ) -> Plan:
@@ -139,7 +139,7 @@ def compile_plan(
             if name in passes:
                 transform(program)
         choice = threads.choose(program)
-        code = Code(program, plan_memory(program), state_of, choice.remark)
+        code = Code(program, plan_memory(program), begin_stream, choice.remark)
         return Plan(program, code, choice.around)
 
     return collector_paused(build)

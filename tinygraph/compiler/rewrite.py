@@ -18,9 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import shown
 from tinygraph.compiler.fits import Rule, fits, may_not_fit
 from tinygraph.compiler.order import in_order
-from tinygraph.errors import InvalidArgumentError, OverwrittenUpdateWarning, TinygraphError
+from tinygraph.errors import (
+    DTypeError, InvalidArgumentError, OverwrittenUpdateWarning, TinygraphError,
+)  # fmt: skip
 from tinygraph.graph import Graph, Node, new_node
 from tinygraph.node import ancestors
 from tinygraph.interrupts import quietly
@@ -147,7 +150,7 @@ def _all_equal(node: Node) -> bool:
     return node.kind.repeats and node.inputs[0].spec.shape.sizes == ()
 
 
-Compute = Callable[[Node, list[Any]], Any]
+Compute = Callable[..., Any]
 
 
 def call_kernel(node: Node, arrays: list[Any], **options: Any) -> Any:
@@ -160,6 +163,17 @@ def call_kernel(node: Node, arrays: list[Any], **options: Any) -> Any:
     return np.asarray(result, order="K" if node.kind.view else "C")  # as an `out` would be
 
 
+def stream_of(node: Node, position: Any = None) -> Any:
+    """The random stream, or what else is its op's state, of a node: at its start or a position."""
+    kind = node.kind
+    stream = kind.state(name=node.op_name, **node.attrs)  # type: ignore[misc]
+    if not hasattr(stream, "position"):
+        raise DTypeError(f"the state of {kind.name} must have a position, unlike {shown(stream)}")
+    if position is not None:
+        stream.position = position
+    return stream
+
+
 def as_static(value: Any) -> Any:
     """An array as nested tuples of Python's numbers, or as a number: what kernels get as shapes."""
     return tuple(as_static(x) for x in value) if np.ndim(value) else np.asarray(value).item()
@@ -168,7 +182,8 @@ def as_static(value: Any) -> Any:
 class Program:
     """A lowered subgraph: its nodes in order, what it returns and what it makes of variables.
 
-    It is a pure function, which `evaluate` defines.
+    It is a pure function (variables, positions, feeds) -> (results, new variables, new positions),
+    which `evaluate` defines.
     """
 
     def __init__(self, trace: Trace):
@@ -180,25 +195,42 @@ class Program:
         self.specs: dict[Node, Spec] = {}  # what became of the specs of the user's nodes
 
     def evaluate(
-        self, variables: Mapping[str, Any], feeds: Iterable[Any], compute: Compute | None = None
-    ) -> tuple[list[Any], dict[str, Any]]:
-        """The results, and the new values of variables: node by node, without any buffers.
+        self,
+        variables: Mapping[str, Any],
+        positions: Mapping[str, Any],
+        feeds: Iterable[Any],
+        compute: Compute | None = None,
+    ) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+        """The results, and the new values of variables and new positions of random streams.
 
-        `compute(node, arrays)` is the value of a node; by default its kernel's.
+        Node by node, without any buffers, and nothing that it is given changes. Variables and
+        positions go by the names of the user's nodes; a stream without a position is at its start.
+        `compute(node, arrays)` is the value of a node, by default its kernel's; for an op with a
+        state it is called with `state=`, the stream to draw from.
         """
         compute = compute or call_kernel
         values = dict(zip(self.feeds, feeds, strict=True))
+        moved: dict[str, Any] = {}
         for node in self.nodes:
+            arrays = [values[x] for x in node.inputs]
             if node.kind is const:
                 values[node] = node.attrs["value"]
             elif node.kind.reads:
                 values[node] = _kept(variables, node, values)
             elif node.kind is item:
                 values[node] = values[node.inputs[0]][node.attrs["index"]]
+            elif node.kind.state is not None:
+                stream = stream_of(node, positions.get(node.op_name))
+                values[node] = compute(node, arrays, state=stream)
+                moved[node.op_name] = stream.position
             elif node.kind is not argument:
-                values[node] = compute(node, [values[x] for x in node.inputs])
+                values[node] = compute(node, arrays)
         new = {variable.op_name: values[node] for variable, node in self.updates.items()}
-        return [values[node] for node in self.results], new
+        return [values[node] for node in self.results], new, moved
+
+    def draws(self) -> bool:
+        """Whether it moves random streams on."""
+        return any(node.kind.state is not None for node in self.nodes)
 
     def uses(self) -> Counter[Node]:
         """How often each value is an input, a result or an update."""

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tinygraph.arguments import integer, sequence, shown
 from tinygraph.errors import DTypeError, InvalidArgumentError
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
@@ -67,17 +68,27 @@ class Philox:
     make a new array. Uniform numbers equal TensorFlow's to the bit, normal ones to 1e-6.
     Several threads may use one generator.
 
+    `position` is where it is: the two seeds and how far it has counted. Set to a position of
+    another generator, it goes on as that one does.
+
     >>> random = Philox(87654321, 5)
     >>> random.uniform([3])
     array([0.38831127, 0.6636828 , 0.19191074], dtype=float32)
+    >>> position = random.position
     >>> random.uniform([3])
     array([0.05274153, 0.0710547 , 0.80581987], dtype=float32)
-    >>> random.position
-    1536
+    >>> position, random.position
+    ((87654321, 5, 768), (87654321, 5, 1536))
+    >>> other = Philox()
+    >>> other.position = position
+    >>> other.uniform([3])
+    array([0.05274153, 0.0710547 , 0.80581987], dtype=float32)
     """
 
+    __slots__ = ("_count", "_keys", "_lock", "_process", "_seeds", "_upper")
+
     def __init__(self, seed: int | None = None, seed2: int | None = None) -> None:
-        self.position = 0  # of the next run: the counter's lower half, which never overflows
+        self._count = 0  # of the next run: the counter's lower half, which never overflows
         self._lock = threading.Lock()
         self._process: int | None = None  # that which drew the seeds, where none are given
         if seed is None or seed2 is None:
@@ -85,7 +96,30 @@ class Philox:
         else:
             self._set_seeds(seed, seed2)
 
+    def __copy__(self) -> Philox:
+        twin = Philox.__new__(Philox)
+        twin._seeds, twin._upper, twin._keys = self._seeds, self._upper, self._keys
+        twin._count, twin._process, twin._lock = self._count, self._process, self._lock
+        return twin
+
+    @property
+    def position(self) -> tuple[int, int, int]:
+        return *self._seeds, self._count
+
+    @position.setter
+    def position(self, value: tuple[int, int, int]) -> None:
+        parts = sequence(value, "a random position")
+        if len(parts) != 3:
+            raise InvalidArgumentError(f"a random position is three ints, not {shown(value)}")
+        most = 2**64 - 1
+        seed, seed2, count = (integer(part, "a random position's part", 0, most) for part in parts)
+        self._set_seeds(seed, seed2)
+        self._count = count
+        if self._process is not None:  # the seeds are this process's own from now on
+            self._process = os.getpid()
+
     def _set_seeds(self, seed: int, seed2: int) -> None:
+        self._seeds = seed, seed2
         self._upper = np.uint64(seed2 & _WORD), np.uint64(seed2 >> 32 & _WORD)
         self._keys = [
             (np.uint64(seed + i * _W0 & _WORD), np.uint64((seed >> 32) + i * _W1 & _WORD))
@@ -190,8 +224,8 @@ class Philox:
         with self._lock:
             if self._process not in (None, os.getpid()):  # a fork: it has to differ from its parent
                 self._draw_seeds()
-            start = self.position
-            self.position += counters
+            start = self._count
+            self._count += counters
         return start
 
     def _fill(self, out: Array, convert: Callable[[Array, Array], None]) -> Array:

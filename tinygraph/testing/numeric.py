@@ -137,7 +137,7 @@ def complex_function(
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # NumPy warns when it drops an imaginary part
-                results, _ = program.evaluate({}, [arrays[x] for x in feeds], _analytic)
+                results, *_ = program.evaluate({}, {}, [arrays[x] for x in feeds], _analytic)
         except (TypeError, ValueError, Warning, ArithmeticError, AttributeError, TinygraphError):
             return None
         return flat(results).astype(complex)
@@ -146,7 +146,7 @@ def complex_function(
 
 
 def _analytic(node: Node, arrays: list[Any]) -> np.ndarray:
-    """A node's value on complex arrays; TypeError where it is no longer analytic, as abs."""
+    """A node's value on complex arrays; TypeError where it is not analytic, as abs, or random."""
     moved = any(np.iscomplexobj(x) for x in arrays)
     if moved:
         static = node.kind.static

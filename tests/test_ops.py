@@ -19,6 +19,7 @@ from tinygraph.compiler.rewrite import PASSES, call_kernel, lower
 from tinygraph.graph import Graph, Node, Operation
 from tinygraph.node import ancestors
 from tinygraph.op import registry
+from tinygraph.ops.indexed_slices import as_tensors
 from tinygraph.spec import Shape, Spec
 from tinygraph.testing import GradientError, check_grads
 
@@ -146,7 +147,7 @@ def graded(made: Built, ys: dict[Node, tuple[int, ...]], xs: list[Node]) -> list
         values = (sign * np.linspace(0.5, 1.5, size)).reshape(dims).astype(y.dtype.numpy)
         values.flags.writeable = False
         made.feeds[weights[-1]] = values
-    return tg.gradients(list(ys), xs, weights)
+    return as_tensors(tg.gradients(list(ys), xs, weights))
 
 
 @functools.cache

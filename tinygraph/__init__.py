@@ -62,6 +62,7 @@ try:
         lin_space, linspace, meshgrid, one_hot, range_ as range, sequence_mask,
     )
     from tinygraph.ops.gathering import boolean_mask, gather, gather_nd, scatter_nd
+    from tinygraph.ops.indexed_slices import IndexedSlices, IndexedSlicesValue
     from tinygraph.ops.selecting import (
         argmax, argmin, invert_permutation, setdiff1d, unique, where,
     )

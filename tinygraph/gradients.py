@@ -8,10 +8,11 @@ from typing import Any
 from tinygraph.arguments import choice, shown
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Graph, Node, Operation
-from tinygraph.node import ancestors
+from tinygraph.node import CompositeTensor, ancestors
 from tinygraph.interrupts import collector_paused
 from tinygraph.op import as_node, item, registry
 from tinygraph.ops.array import like, ones_like, zeros_like
+from tinygraph.ops.indexed_slices import IndexedSlices, as_slices, is_sparse
 from tinygraph.ops.reduce import sum_like
 from tinygraph.origin import is_foreign
 
@@ -38,15 +39,20 @@ def gradients(
     aggregation_method: Any = None,
     stop_gradients: Any = None,
     unconnected_gradients: str = UnconnectedGradients.NONE,
-) -> list[Node | None]:
+) -> list[Node | IndexedSlices | None]:
     """The derivatives of sum(ys) with respect to each of xs, as nodes (TF: `tf.gradients`).
+
+    Where the ys depend on an x only by gathers of its rows (`tg.gather`, `embedding_lookup`), its
+    gradient is a `tg.IndexedSlices` of those rows; several gathers are concatenated. It becomes a
+    tensor where an op takes one. Derivatives of such a gradient are tensors.
 
     Parameters
     ----------
     ys, xs
-        A tensor or a list of tensors.
+        A tensor or a list of tensors; among the ys may be IndexedSlices.
     grad_ys
-        The gradients that arrive at the ys: tensors of their shapes, or None for ones.
+        The gradients that arrive at the ys: tensors of their shapes, IndexedSlices, or None for
+        ones.
     stop_gradients
         Tensors that count as constants.
     colocate_gradients_with_ops, gate_gradients, aggregation_method
@@ -59,6 +65,9 @@ def gradients(
     >>> x = tg.constant([1.0, 2.0])
     >>> tg.gradients(x * x, x)[0].eval()
     array([2., 4.], dtype=float32)
+    >>> slices = tg.gradients(tg.gather(x, [1]), x)[0]
+    >>> tg.Session().run([slices.values, slices.indices, slices.dense_shape])
+    [array([1.], dtype=float32), array([1], dtype=int32), array([2], dtype=int32)]
     """
     ys, xs = _nodes(ys, "ys"), _nodes(xs, "xs")
     stops = set(_nodes([] if stop_gradients is None else stop_gradients, "stop_gradients"))
@@ -69,14 +78,19 @@ def gradients(
     for node in (*ys, *xs):
         graph.as_graph_element(node)
 
-    def build() -> list[Node | None]:
+    def build() -> list[Node | IndexedSlices | None]:
         with graph.as_default(), graph.name_scope(name):
             totals = _backward(graph, _initial(ys, grad_ys), xs, stops)
             if unconnected_gradients == UnconnectedGradients.ZERO:
-                return [zeros_like(x) if totals.get(x) is None else totals[x] for x in xs]
-            return [totals.get(x) for x in xs]
+                return [_result(totals[x], totals) if x in totals else zeros_like(x) for x in xs]
+            return [_result(totals[x], totals) if x in totals else None for x in xs]
 
     return collector_paused(build)
+
+
+def _result(total: Node, totals: Iterable[Node]) -> Node | IndexedSlices:
+    """A gradient as slices where it can be: unless a sparse gradient is what was differentiated."""
+    return total if any(map(is_sparse, totals)) else as_slices(total)
 
 
 def _backward(
@@ -160,6 +174,8 @@ def vjp(node: Node, g: Any, wanted: Between | None = None) -> list[Node | None]:
 
 def _fitted(g: Any, x: Node, node: Node) -> Node:
     """What a rule of `node` gives for its input x: a tensor like x, or it is an error."""
+    if isinstance(g, CompositeTensor):
+        g = as_node(g)
     if not isinstance(g, Node) or g.spec.dtype is not x.spec.dtype:
         raise DTypeError(f"{_rule_of(node)} gives {shown(g)} for its input '{x.name}' of {x.spec}")
     ours, theirs = g.spec.shape.sizes, x.spec.shape.sizes
@@ -216,6 +232,8 @@ def _initial(ys: list[Node], grad_ys: Any) -> dict[Node, list[Node]]:
 
 def _nodes(values: Any, what: str) -> list[Node]:
     values = list(values) if isinstance(values, list | tuple) else [values]
+    if what == "ys":
+        values = [as_node(y) if isinstance(y, CompositeTensor) else y for y in values]
     for value in values:
         if not isinstance(value, Node) or isinstance(value, Operation):
             raise DTypeError(f"{what} must be tensors, not {value!r}")

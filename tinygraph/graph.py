@@ -15,7 +15,7 @@ from tinygraph.errors import (
 )  # fmt: skip
 from tinygraph.interrupts import Block, Places, Stack, block
 from tinygraph.known import BuiltWith
-from tinygraph.node import Node, Operation, Output, new_node, stacks
+from tinygraph.node import CompositeTensor, Node, Operation, Output, new_node, stacks
 from tinygraph.origin import close_names, place, user_line
 from tinygraph.spec import Spec
 
@@ -247,6 +247,7 @@ class Graph:
             controls = ()
         else:
             items = sequence(control_inputs, "control_inputs")
+            items = [x.values if isinstance(x, CompositeTensor) else x for x in items]
             added = [self.as_graph_element(item) for item in items]
             nodes = [item.node if isinstance(item, Operation) else item for item in added]
             controls = tuple(dict.fromkeys((*controls, *nodes)))

@@ -200,6 +200,30 @@ class Operation:
         return f"<tg.Operation '{self.name}' type={self.type}>"
 
 
+class CompositeTensor:
+    """Several tensors that stand for one, such as `tg.IndexedSlices`; where ops take it, it is one.
+
+    `parts` are those tensors, which a fetch computes; `value(values)` is what it then gives. One of
+    them, `values`, has what numbers there are.
+    """
+
+    __slots__ = ()
+
+    parts: tuple[Node, ...]
+    values: Node
+    dtype: DType
+
+    def as_tensor(self) -> Node:
+        raise NotImplementedError
+
+    def value(self, values: Iterable) -> Any:
+        raise NotImplementedError
+
+    def with_values(self, values: Node) -> Any:
+        """Other numbers in the same places."""
+        raise NotImplementedError
+
+
 def new_node(kind, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:
     """A node that is in no graph yet; an Op may ask for a subclass of Node."""
     node = object.__new__(kind.node_class)

@@ -17,6 +17,7 @@ from tinygraph.errors import (
 )  # fmt: skip
 from tinygraph.graph import Graph, Node, Operation, Output, get_default_graph
 from tinygraph.interrupts import quietly
+from tinygraph.node import CompositeTensor
 from tinygraph.spec import (
     SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, bool_, broadcast, float32,
     no_memory, normalize_axis, shape_array, to_array,
@@ -168,7 +169,7 @@ class Op:
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
         if self.params and (len(inputs) != len(self.params) or self.params[0] in attrs):
             inputs, name = self._bound(inputs, name, attrs)
-        graph = _graph_of(inputs)
+        graph = graph_of(inputs)
         if name is None:
             name = self.name
         elif type(name) is not str or not name:
@@ -204,8 +205,8 @@ class Op:
         kinds = self.dtypes or (None,) * len(inputs)
         shared: dict[str, DType] = {}
         for x, kind in zip(inputs, kinds, strict=True):
-            if isinstance(kind, str) and isinstance(x, Node):
-                shared.setdefault(kind, x.spec.dtype)
+            if isinstance(kind, str) and isinstance(x, Node | CompositeTensor):
+                shared.setdefault(kind, x.dtype)
         nodes: list[Node] = []
         keys = self.params or ("values",) * len(inputs)
         for x, kind, key in zip(inputs, kinds, keys, strict=True):
@@ -336,18 +337,21 @@ def op_named(name: str) -> Op:
     return _registry[name]
 
 
-def _graph_of(inputs: tuple) -> Graph:
-    """The graph of the nodes among `inputs`, which must be one; without any, the default one."""
+def graph_of(inputs: tuple) -> Graph:
+    """The graph of the tensors among `inputs`, which must be one; without any, the default one."""
     first = None
     for x in inputs:
-        if isinstance(x, Node):
-            if first is None:
-                first = x
-            elif x.graph is not first.graph:
-                raise GraphError(
-                    f"'{first.op_name}' (made at {first.where}) and '{x.op_name}' (made at "
-                    f"{x.where}) are of different graphs"
-                )
+        if not isinstance(x, Node):
+            if not isinstance(x, CompositeTensor):
+                continue
+            x = x.values
+        if first is None:
+            first = x
+        elif x.graph is not first.graph:
+            raise GraphError(
+                f"'{first.op_name}' (made at {first.where}) and '{x.op_name}' (made at "
+                f"{x.where}) are of different graphs"
+            )
     return get_default_graph() if first is None else first.graph
 
 
@@ -363,6 +367,8 @@ def as_node(value: Any, dtype: DType | None = None, name: str = "Const", graph=N
                 f"{dtype.name}; use tg.cast(x, tg.{dtype.name})"
             )
         return value
+    if isinstance(value, CompositeTensor):
+        return as_node(value.as_tensor(), dtype)
     if isinstance(value, Operation):
         raise DTypeError(f"operation '{value.name}' has no value to compute with")
     if isinstance(value, Dimension):
@@ -377,8 +383,9 @@ def as_node(value: Any, dtype: DType | None = None, name: str = "Const", graph=N
 
 
 def first_node(values: Any) -> Node | None:
-    """The first node in nested lists."""
-    return next((x for x in flat(values, "values") if isinstance(x, Node)), None)
+    """The first node in nested lists; of a composite tensor its values."""
+    items = (x.values if isinstance(x, CompositeTensor) else x for x in flat(values, "values"))
+    return next((x for x in items if isinstance(x, Node)), None)
 
 
 def as_nodes(values: Any, dtype: DType | None = None) -> list[Node]:

@@ -21,7 +21,7 @@ from tinygraph.errors import (
     NotFoundError, ShapeError, TinygraphError,
 )  # fmt: skip
 from tinygraph.graph import Graph, Node, Operation, get_default_graph
-from tinygraph.node import ancestors, graph_stack, session_stack
+from tinygraph.node import CompositeTensor, ancestors, graph_stack, session_stack
 from tinygraph.interrupts import Block, block
 from tinygraph.ops.loop import numba
 from tinygraph.origin import close_names, fetch_paths, warn
@@ -279,6 +279,9 @@ class Session:
         if isinstance(fetch, Mapping):
             items = [(k, self._flatten(fetch[k], fetched, whole, deep - 1) or next) for k in fetch]
             return lambda values: _mapping(fetch, items, values)
+        if isinstance(fetch, CompositeTensor):
+            inner = [self._flatten(part, fetched, whole) or next for part in fetch.parts]
+            return lambda values: fetch.value([part(values) for part in inner])
         raise DTypeError(_bad_fetch(fetch, whole))
 
     def _node(self, item: Any, purpose: str) -> Node:
@@ -300,6 +303,11 @@ class Session:
             )
         return found.node
 
+    def _roots(self, fetch: Any) -> list[Node]:
+        """The nodes that one fetch of a structure needs."""
+        parts = fetch.parts if isinstance(fetch, CompositeTensor) else [fetch]
+        return [self._node(part, "fetch") for part in parts]
+
     # ---------------------------------------------------------------- feeds
 
     def _feeds(self, feed_dict: Mapping) -> dict[Node, np.ndarray]:
@@ -312,8 +320,9 @@ class Session:
     def _add_feeds(self, feeds: dict[Node, np.ndarray], pairs: Iterable[tuple[Any, Any]]) -> None:
         for key, value in pairs:
             is_ours = isinstance(key, Node) and key.graph is self.graph
-            if not is_ours and isinstance(key, tuple):
-                self._add_feeds(feeds, _pairs(key, value))
+            if not is_ours and isinstance(key, tuple | CompositeTensor):
+                parts = key.parts if isinstance(key, CompositeTensor) else key
+                self._add_feeds(feeds, _pairs(parts, value))
                 continue
             node = key if is_ours else self._node(key, "feed")
             if node in feeds:
@@ -406,7 +415,7 @@ class Session:
     def _unfed(self, unfed: list[Node], fetches: Any, feeds: dict) -> InvalidArgumentError:
         """The error that names all placeholders without a value, and which fetch needs each."""
         needs = [
-            (path, set(ancestors([self._node(fetch, "fetch")], feeds)))
+            (path, set(ancestors(self._roots(fetch), feeds)))
             for path, fetch in fetch_paths(fetches)
         ]
         fed = [node.name for node in feeds]

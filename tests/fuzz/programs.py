@@ -22,7 +22,7 @@ import tinygraph as tg
 
 def slope(y, x):
     g = tg.gradients(y, x)[0]
-    return tg.zeros_like(x) if g is None else g
+    return tg.zeros_like(x) if g is None else tg.convert_to_tensor(g)
 
 
 graph = tg.get_default_graph()
@@ -33,7 +33,7 @@ graph.seed = 7
 def slope(y: Node, x: Node) -> Node:
     """The gradient of y with respect to x, zeros where there is none."""
     g = tg.gradients(y, x)[0]
-    return tg.zeros_like(x) if g is None else g
+    return tg.zeros_like(x) if g is None else tg.convert_to_tensor(g)
 
 
 def text_of(array: Any) -> str:

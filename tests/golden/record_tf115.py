@@ -47,8 +47,7 @@ def record(case):
             except (LookupError, NotImplementedError):
                 return case  # TensorFlow has no gradient for the op
             if grads is not None:
-                dense = [g if g is None else tf.convert_to_tensor(g) for g in grads]
-                case["grads"] = [g if g is None else compact(session.run(g, feeds)) for g in dense]
+                case["grads"] = [g if g is None else compact(session.run(g, feeds)) for g in grads]
     return case
 
 

@@ -88,4 +88,5 @@ def gradients(tf, outputs, values, inputs):
         for y, value in zip(outputs, values)  # noqa: B905 (Python 3.7)
         if y.dtype.is_floating
     ]
-    return tf.gradients(ys, xs, grad_ys)
+    found = tf.gradients(ys, xs, grad_ys)
+    return [g if g is None else tf.convert_to_tensor(g) for g in found]

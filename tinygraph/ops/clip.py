@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
+from tinygraph.node import CompositeTensor
 from tinygraph.op import Op, as_node, check_dtypes
 from tinygraph.ops.array import size
 from tinygraph.ops.compare import cast, exact, exact_dtype
@@ -111,11 +112,12 @@ def global_norm(t_list: Sequence, name: str | None = None) -> Node:
     """sqrt(sum of the squares of all elements of all tensors); Nones in the list are left out.
 
     Neither large nor small elements make it overflow or vanish where it has a value in the dtype.
+    Of IndexedSlices the values count, each by itself where indices repeat.
 
     >>> print(tg.global_norm([[3.0], None, [[4.0]]]).eval())
     5.0
     """
-    tensors = [as_node(t, name="t") for t in _sequence(t_list) if t is not None]
+    tensors = [_values(t) for t in _sequence(t_list) if t is not None]
     with name_scope(name, "global_norm", tensors):
         if not tensors:
             return as_node(0.0, name="global_norm")
@@ -132,14 +134,14 @@ def clip_by_global_norm(
     """All tensors times clip_norm / max(norm, clip_norm), for a global norm of at most `clip_norm`.
 
     Returns the list, with Nones where it had them, and the norm: `use_norm`, or that of all tensors
-    together. A clip_norm of inf changes nothing. A run that needs a clipped tensor raises
-    InvalidArgumentError where the norm is not finite or clip_norm negative.
+    together. A clip_norm of inf changes nothing. IndexedSlices stay IndexedSlices. A run that needs
+    a clipped tensor raises InvalidArgumentError where the norm is not finite or clip_norm negative.
 
     >>> clipped, norm = tg.clip_by_global_norm([[3.0], [4.0]], 2.5)
     >>> [c.eval() for c in clipped], float(norm.eval())
     ([array([1.5], dtype=float32), array([2.], dtype=float32)], 5.0)
     """
-    values = [None if t is None else as_node(t, name="t") for t in _sequence(t_list)]
+    values = [None if t is None else _values(t) for t in _sequence(t_list)]
     tensors = [t for t in values if t is not None]
     norm = global_norm(tensors, name) if use_norm is None else as_node(use_norm, name="use_norm")
     if not tensors:
@@ -150,19 +152,22 @@ def clip_by_global_norm(
         clipped = [
             None if t is None else _scaled(t, scale, f"{scope}_{i}") for i, t in enumerate(values)
         ]
-    return clipped, norm
+    pairs: Any = zip(t_list, clipped, strict=True)
+    return [t.with_values(c) if isinstance(t, CompositeTensor) else c for t, c in pairs], norm
 
 
 def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Node:
     """t * clip_norm / max(norm, clip_norm), which has a norm of at most `clip_norm`.
 
     The norm is that of all of `t`, or one over `axes`. Where it is 0, the result is 0; a clip_norm
-    of inf changes nothing. A run raises InvalidArgumentError where the norm is not finite or
-    clip_norm negative.
+    of inf changes nothing. IndexedSlices stay IndexedSlices. A run raises InvalidArgumentError
+    where the norm is not finite or clip_norm negative.
 
     >>> tg.clip_by_norm([3.0, 4.0], 2.5).eval()
     array([1.5, 2. ], dtype=float32)
     """
+    if isinstance(t, CompositeTensor):
+        return t.with_values(clip_by_norm(t.values, clip_norm, axes, name))
     t = as_node(t, name="t")
     with name_scope(name, "clip_by_norm", [t]) as scope:
         if axes is None:
@@ -211,6 +216,11 @@ def _scaled(t: Node, scale: Node, name: str) -> Node:
             "give a scalar, or a shape that broadcasts to the tensor's"
         )
     return scaled
+
+
+def _values(t: Any) -> Node:
+    """A tensor, or the values of IndexedSlices."""
+    return t.values if isinstance(t, CompositeTensor) else as_node(t, name="t")
 
 
 def _sequence(t_list: Any) -> Sequence:

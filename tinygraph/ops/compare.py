@@ -10,6 +10,7 @@ import numpy as np
 from tinygraph.arguments import named
 from tinygraph.errors import DTypeError
 from tinygraph.graph import Node
+from tinygraph.node import CompositeTensor
 from tinygraph.op import Op, as_node, check_dtypes, elementwise, registry
 from tinygraph.spec import DType, Spec, as_dtype, bool_, float16, float32, float64, int32, int64
 
@@ -165,9 +166,13 @@ cast_op = Op(
 def cast(x: Any, dtype: Any, name: str | None = None) -> Node:
     """Convert to another dtype; floats to ints are cut off towards zero.
 
+    IndexedSlices stay IndexedSlices.
+
     >>> tg.cast([1.7, -1.7], tg.int32).eval()
     array([ 1, -1], dtype=int32)
     """
+    if isinstance(x, CompositeTensor):
+        return x.with_values(cast(x.values, dtype, name))
     x, dtype = as_node(x, name="x"), as_dtype(dtype)
     return x if x.dtype is dtype else cast_op(x, dtype=dtype, name=name)
 

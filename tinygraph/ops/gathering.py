@@ -11,8 +11,12 @@ from tinygraph.arguments import integer, named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node
-from tinygraph.ops.array import arguments_of, blank, rank, shape_from, shape_of, static_int
+from tinygraph.ops.array import (
+    arguments_of, blank, rank, shape_from, shape_of, size, static_int,
+)  # fmt: skip
 from tinygraph.ops.axes import in_front, late_axis, put_back
+from tinygraph.ops.joining import concat
+from tinygraph.ops.reshaping import reshape
 from tinygraph.ops.summation import add_at
 from tinygraph.spec import UNKNOWN, Shape, Spec, bool_, normalize_axis
 
@@ -25,8 +29,8 @@ def _check_indices(x: Spec, what: str = "indices") -> None:
 
 
 def check_range(indices: np.ndarray, size: int) -> None:
-    """Raise InvalidArgumentError unless each index is in [0, size)."""
-    if indices.size and (indices.min() < 0 or indices.max() >= size):
+    """Raise InvalidArgumentError unless each index, an intp, is in [0, size)."""
+    if indices.size and np.maximum.reduce(indices.view(np.uintp), axis=None) >= size:
         at = np.argwhere((indices < 0) | (indices >= size))[0]
         place = f"[{','.join(map(str, at))}]" if at.size else ""
         raise InvalidArgumentError(f"indices{place} = {indices[tuple(at)]} is not in [0, {size})")
@@ -51,9 +55,17 @@ def _gathered(params: Spec, indices: Spec, axis: int) -> Spec:
 
 gather_op = Op(
     "GatherV2", _gather, _gathered,
-    (lambda g, y, x, i, axis: gather_grad_op(g, i, shape_of(x), axis=axis), None),
-    ("params", "indices"), doc="The slices of params at `indices` along an axis.",
+    (lambda g, y, x, i, axis: _gather_rule(g, x, i, axis), None), ("params", "indices"),
+    doc="The slices of params at `indices` along an axis.",
 )  # fmt: skip
+
+
+def _gather_rule(g: Node, x: Node, i: Node, axis: int) -> Node:
+    """Zeros like x, with the slices of g added at i; along axis 0 they are rows at a vector."""
+    if axis == 0 and i.shape.ndims != 1:
+        rows = concat([size(i)[None], shape_of(x)[1:]], axis=0)
+        g, i = reshape(g, rows), reshape(i, [-1])
+    return gather_grad_op(g, i, shape_of(x), axis=axis)
 
 
 def _size(dims: Any) -> int:
@@ -63,13 +75,26 @@ def _size(dims: Any) -> int:
 def _gather_grad(g: np.ndarray, indices: Any, shape: Any, axis: int, out: Any = None) -> np.ndarray:
     out = blank(out, shape, g.dtype)
     axis %= out.ndim
+    places = np.asarray(indices).astype(np.intp, copy=False)
+    check_range(places, out.shape[axis])
     sizes = _size(out.shape[:axis]), out.shape[axis], _size(out.shape[axis + 1 :])
-    add_at(out.reshape(sizes), np.asarray(indices), g)
+    add_at(out.reshape(sizes), places, g)
     return out
 
 
+def _gather_grad_spec(g: Spec, indices: Spec, shape: Spec, axis: int) -> Spec:
+    _check_indices(indices)
+    target = shape_from(shape)
+    if target.sizes is not None and indices.shape.sizes is not None:
+        axis = normalize_axis(axis, len(target.sizes))
+        expected = target[:axis].concatenate(indices.shape).concatenate(target[axis + 1 :])
+        if not g.shape.is_compatible_with(expected):
+            raise ShapeError(f"the slices have shape {g.shape}, not {expected}")
+    return Spec(target, g.dtype)
+
+
 gather_grad_op: Op = Op(
-    "GatherGrad", _gather_grad, lambda g, indices, shape, axis: Spec(shape_from(shape), g.dtype),
+    "GatherGrad", _gather_grad, _gather_grad_spec,
     (lambda h, y, g, i, shape, axis: gather_op(h, i, axis=axis), None, None),
     ("g", "indices", "shape"), static=(2,),
     doc="Zeros of a shape, with each slice of g added at its index; many add up in float64.",
@@ -83,7 +108,8 @@ def gather(
     """The slices of `params` at `indices` along `axis` (0 by default).
 
     The shape is params.shape[:axis] + indices.shape + params.shape[axis + 1:]. A negative index is
-    an InvalidArgumentError of the run, like one that is too large. The gradient is dense.
+    an InvalidArgumentError of the run, like one that is too large. Along axis 0 the gradient of
+    `params` is sparse: see `tg.gradients`.
 
     >>> tg.gather([10, 20, 30], [2, 0, 2]).eval()
     array([30, 10, 30], dtype=int32)

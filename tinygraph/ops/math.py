@@ -12,6 +12,7 @@ import numpy as np
 from tinygraph.arguments import named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
+from tinygraph.node import CompositeTensor
 from tinygraph.op import Op, as_node, check_dtypes, constant, composite, elementwise
 from tinygraph.ops.accumulate import sum_fusion
 from tinygraph.ops.compare import (  # noqa: F401 (all of elementwise is here too)
@@ -402,11 +403,13 @@ def clip_by_value(
 ) -> Node:
     """Limit t to [clip_value_min, clip_value_max], elementwise; the bounds broadcast to t.
 
-    The gradient passes at the bounds themselves.
+    The gradient passes at the bounds themselves. IndexedSlices stay IndexedSlices.
 
     >>> tg.clip_by_value([-1.0, 0.5, 2.0], 0.0, 1.0).eval()
     array([0. , 0.5, 1. ], dtype=float32)
     """
+    if isinstance(t, CompositeTensor):
+        return t.with_values(clip_by_value(t.values, clip_value_min, clip_value_max, name))
     return clip_op(t, clip_value_min, clip_value_max, name=named(name, "clip_by_value"))
 
 
@@ -473,11 +476,13 @@ def accumulate_n(
 
 
 def scalar_mul(scalar: Any, x: Any, name: str | None = None) -> Node:
-    """A scalar times a tensor.
+    """A scalar times a tensor, or times IndexedSlices, which it stays.
 
     >>> tg.scalar_mul(2.0, [1.0, 2.0]).eval()
     array([2., 4.], dtype=float32)
     """
+    if isinstance(x, CompositeTensor):
+        return x.with_values(scalar_mul(scalar, x.values, name))
     x = as_node(x, name="x")
     scalar = as_node(scalar, x.dtype, name="scalar", graph=x.graph)
     if scalar.shape.ndims not in (0, None):

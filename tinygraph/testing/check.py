@@ -14,6 +14,7 @@ from tinygraph.compiler.plan import describe
 from tinygraph.errors import DTypeError, GraphError, TinygraphError
 from tinygraph.gradients import gradients
 from tinygraph.graph import Node
+from tinygraph.ops.indexed_slices import as_tensors
 from tinygraph.ops.state import placeholder
 from tinygraph.session import Session
 from tinygraph.testing.diagnose import BROKEN, Finding, find_culprits
@@ -292,7 +293,7 @@ class _Check:
         with self.twin.graph.as_default():
             arriving = [placeholder(y.dtype, y.shape, name="g") for y in outputs]
             self.twin.feeds.update(zip(arriving, weights, strict=True))
-            return gradients(outputs, self.xs, arriving)
+            return as_tensors(gradients(outputs, self.xs, arriving))
 
     def _diagnosed(self, action: Callable[..., T], outputs: list[Node], *args: Any) -> T:
         """Do something with the gradients of `outputs`; if a rule breaks it, say which."""

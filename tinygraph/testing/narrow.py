@@ -6,6 +6,7 @@ import numpy as np
 
 from tinygraph.gradients import gradients
 from tinygraph.graph import Node
+from tinygraph.ops.indexed_slices import as_tensors
 from tinygraph.ops.state import placeholder
 from tinygraph.testing.diagnose import Finding
 from tinygraph.testing.isolate import Isolated, between, values_along
@@ -64,7 +65,7 @@ def _values(twin: Twin, seed: int) -> tuple[list[np.ndarray], list[str]]:
     feeds = dict(twin.feeds)
     with twin.graph.as_default():
         arriving = [placeholder(y.dtype, y.shape, name="g") for y in ys]
-        grads = gradients(ys, xs, arriving) if xs else []
+        grads = as_tensors(gradients(ys, xs, arriving)) if xs else []
     for g, value in zip(arriving, outputs, strict=True):
         feeds[g] = random_weights(value.shape, rng).astype(value.dtype)
     known: list[tuple[str, Node]] = [

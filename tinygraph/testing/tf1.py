@@ -13,6 +13,7 @@ from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.gradients import gradients
 from tinygraph.graph import Node, Operation
 from tinygraph.node import get_default_session
+from tinygraph.ops.indexed_slices import as_tensors
 from tinygraph.ops.state import placeholder
 from tinygraph.spec import Shape, to_array
 
@@ -118,7 +119,7 @@ def _jacobians(
 def _by_gradients(x: Node, y: Node, y_dims: list[int], feeds: Mapping) -> np.ndarray:
     with x.graph.as_default():
         arriving = placeholder(y.dtype, y_dims, name="g")
-    (dx,) = gradients(y, x, arriving)
+    (dx,) = as_tensors(gradients(y, x, arriving))
     if dx is None:
         raise GraphError(f"'{y.name}' has no gradient with respect to '{x.name}'")
     run = get_default_session().make_callable(dx, [*feeds, arriving])

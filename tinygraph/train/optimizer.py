@@ -11,12 +11,13 @@ from tinygraph.gradients import gradients
 from tinygraph.graph import Graph, GraphKeys, Node, Operation, get_default_graph, name_scope
 from tinygraph.op import as_node
 from tinygraph.ops.array import arguments_of, like
+from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.math import cast, is_constant
 from tinygraph.ops.state import Variable, as_variable, assign_add, group
 from tinygraph.spec import SCALAR, DType
 from tinygraph.train.slots import filled_slot, slot_variable
 
-GradsAndVars = list[tuple[Node | None, Node]]
+GradsAndVars = list[tuple[Node | IndexedSlices | None, Node]]
 
 
 class Optimizer:

@@ -15,7 +15,7 @@ from tinygraph.arguments import choice, expect, flag, flat, integer, sequence, s
 from tinygraph.compiler.profile import Profile
 from tinygraph.errors import DTypeError, GraphError
 from tinygraph.graph import Graph, Node, Operation, get_default_graph
-from tinygraph.node import ancestors
+from tinygraph.node import CompositeTensor, ancestors
 from tinygraph.viz.heat import paint
 from tinygraph.viz.picture import Picture
 from tinygraph.viz.view import Box, Edge, Options, View
@@ -206,7 +206,9 @@ def _roots(fetches: Any) -> tuple[Graph, list[Node]]:
     if isinstance(fetches, Graph):
         return fetches, []
     found: dict[Node, None] = {}
-    for item in flat(fetches, "fetches"):
+    items = flat(fetches, "fetches")
+    items = [p for x in items for p in (x.parts if isinstance(x, CompositeTensor) else [x])]
+    for item in items:
         if isinstance(item, str):
             item = get_default_graph().as_graph_element(item)
         node = item.node if isinstance(item, Operation) else item

@@ -323,6 +323,24 @@ def get_default_graph() -> Graph:
     return stacks.graphs.current() or _global_graph[0]
 
 
+def graph_of(inputs: tuple) -> Graph:
+    """The graph of the tensors among `inputs`, which must be one; without any, the default one."""
+    first = None
+    for x in inputs:
+        if not isinstance(x, Node):
+            if not isinstance(x, CompositeTensor):
+                continue
+            x = x.values
+        if first is None:
+            first = x
+        elif x.graph is not first.graph:
+            raise GraphError(
+                f"'{first.op_name}' (made at {first.where}) and '{x.op_name}' (made at "
+                f"{x.where}) are of different graphs"
+            )
+    return get_default_graph() if first is None else first.graph
+
+
 def reset_default_graph() -> None:
     """Start a new global default graph; GraphError within a `graph.as_default()` block.
 

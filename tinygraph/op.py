@@ -15,7 +15,7 @@ from tinygraph.errors import (
     DTypeError, GraphError, NotFoundError, ResourceExhaustedError,
     TinygraphError,
 )  # fmt: skip
-from tinygraph.graph import Graph, Node, Operation, Output, get_default_graph
+from tinygraph.graph import Graph, Node, Operation, Output, get_default_graph, graph_of
 from tinygraph.interrupts import quietly
 from tinygraph.node import CompositeTensor
 from tinygraph.spec import (
@@ -335,24 +335,6 @@ def op_named(name: str) -> Op:
     if name not in _registry:
         raise NotFoundError(f"no op is called {name!r} here: import what defines it, then unpickle")
     return _registry[name]
-
-
-def graph_of(inputs: tuple) -> Graph:
-    """The graph of the tensors among `inputs`, which must be one; without any, the default one."""
-    first = None
-    for x in inputs:
-        if not isinstance(x, Node):
-            if not isinstance(x, CompositeTensor):
-                continue
-            x = x.values
-        if first is None:
-            first = x
-        elif x.graph is not first.graph:
-            raise GraphError(
-                f"'{first.op_name}' (made at {first.where}) and '{x.op_name}' (made at "
-                f"{x.where}) are of different graphs"
-            )
-    return get_default_graph() if first is None else first.graph
 
 
 def as_node(value: Any, dtype: DType | None = None, name: str = "Const", graph=None) -> Node:

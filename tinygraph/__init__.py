@@ -99,6 +99,7 @@ try:
     )
     from tinygraph.gradients import UnconnectedGradients, gradients
     from tinygraph.session import InteractiveSession, Session
+    from tinygraph.values import SessionState
     from tinygraph import initializers, linalg, math, nn, random
 finally:
     if _collecting:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygraph.arguments import sequence
+from tinygraph.arguments import expect, sequence
 from tinygraph.compiler.plan import Plan, compile_plan
 from tinygraph.compiler.rewrite import OPTIONAL_PASSES, PASSES, stream_of
 from tinygraph.compiler.threads import Threads
@@ -26,7 +26,7 @@ from tinygraph.interrupts import Block, block
 from tinygraph.ops.loop import numba
 from tinygraph.origin import close_names, fetch_paths, warn
 from tinygraph.spec import Shape, Spec, to_array
-from tinygraph.values import Variables
+from tinygraph.values import SessionState, Variables, set_state, state_of
 
 if TYPE_CHECKING:  # what only some programs use is imported when they do
     from tinygraph.compiler.profile import Profile, Recording
@@ -111,7 +111,7 @@ class Session:
     def __reduce__(self):
         raise DTypeError(
             "a Session belongs to its process and can be neither pickled nor copied; pickle its "
-            "graph, and the values that sess.run(tg.global_variables()) returns"
+            "graph and its `state`"
         )
 
     # ---------------------------------------------------------------- running
@@ -193,8 +193,7 @@ class Session:
             return (r0,)
         <BLANKLINE>
         """
-        if self._closed:
-            raise FailedPreconditionError(CLOSED)
+        self._check_open()
         fetched = Fetched()
         self._flatten(fetches, fetched, fetches)
         feeds = {} if feed_dict is None else self._feeds(feed_dict)
@@ -458,9 +457,50 @@ class Session:
         _check_fed(node, array)
         self._check_nesting()
         with self._lock:
-            if self._closed:
-                raise FailedPreconditionError(CLOSED)
+            self._check_open()
             self._variables.commit({variable.op_name: array.copy()})
+
+    @property
+    def state(self) -> SessionState:
+        """All that the session keeps from run to run: variables and random streams, as a value.
+
+        A session that is given the state of another one of the same graph, perhaps of another
+        process, goes on as that one does, to the bit. A variable without a value is not in a state,
+        and neither is a random op of which no program has been compiled; what was drawn as a seed,
+        where nothing is seeded, is. A state that does not fit changes nothing.
+
+        >>> w = tg.Variable(1.0, name="w")
+        >>> step = w.assign_add(tg.random_uniform([]))
+        >>> one, other = tg.Session(), tg.Session()
+        >>> _ = one.run(w.initializer), one.run(step)
+        >>> other.state = one.state
+        >>> other.run(step) == one.run(step)
+        np.True_
+
+        Raises
+        ------
+        InvalidArgumentError
+            for a state that does not fit: unknown names, other shapes or dtypes, no value for a
+            variable that has one in this session. The error lists all of that.
+        FailedPreconditionError
+            within a run of this session, in one thread; and where the session is closed.
+        """
+        self._check_nesting()
+        with self._lock:
+            self._check_open()
+            return state_of(self._variables)
+
+    @state.setter
+    def state(self, state: SessionState) -> None:
+        expect(state, SessionState, "a session's state", "a tg.SessionState")
+        self._check_nesting()
+        with self._lock:
+            self._check_open()
+            set_state(self._variables, state, self.graph)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise FailedPreconditionError(CLOSED)
 
     def close(self) -> None:
         """Free the plans and the variables' values; a closed session cannot run."""
@@ -476,6 +516,8 @@ HOLDERS = {
     Session.run.__code__: True,
     Session._load.__code__: True,
     Session.close.__code__: True,
+    Session.state.fget.__code__: True,  # type: ignore[attr-defined]
+    Session.state.fset.__code__: True,  # type: ignore[attr-defined]
     Session._recorded.__code__: False,  # which holds the lock around a run
 }
 """The code that holds a session's lock, and whether no run may be within it."""

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator, Mapping
 from copy import copy
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tinygraph.errors import FailedPreconditionError
+from tinygraph.arguments import mapping, shown, text
+from tinygraph.compiler.rewrite import stream_of
+from tinygraph.errors import FailedPreconditionError, InvalidArgumentError, TinygraphError
+from tinygraph.graph import Graph, Node
+from tinygraph.origin import close_names
 
 
 class Variables(dict):
@@ -78,3 +84,105 @@ class Drawn(dict):
     def __missing__(self, name: str) -> Any:
         stream = self[name] = copy(self.streams[name])
         return stream
+
+
+@dataclass(frozen=True, eq=False)
+class SessionState:
+    """All that a session keeps from run to run, as a value: `sess.state`.
+
+    It can be pickled and compared. A session of the same graph that is given it goes on, to the
+    bit, as the first one would have.
+
+    Attributes
+    ----------
+    variables
+        The values of the variables that have one, by the variables' names.
+    positions
+        Where random streams are, by the names of their ops.
+
+    >>> w = tg.Variable([1.0, 2.0], name="w")
+    >>> noise = tg.random_uniform([2], seed=1, name="noise")
+    >>> sess = tg.Session()
+    >>> sess.run(w.initializer)
+    >>> before = sess.state
+    >>> before
+    <tg.SessionState of 1 variable, 0 random streams>
+    >>> first = sess.run(w.assign_add(noise))
+    >>> sess.state = before
+    >>> bool((sess.run(w.assign_add(noise)) == first).all()), sess.state == before
+    (True, False)
+    """
+
+    variables: Mapping[str, np.ndarray]
+    positions: Mapping[str, Any]
+
+    def __post_init__(self):
+        for names, what in ((self.variables, "variables"), (self.positions, "positions")):
+            for name in mapping(names, what):
+                text(name, f"each name in {what}")
+
+    def __eq__(self, other: Any) -> bool:
+        if not isinstance(other, SessionState):
+            return NotImplemented
+        return self.positions == other.positions and self._bits() == other._bits()
+
+    def _bits(self) -> dict[str, tuple]:
+        return {name: (x.dtype, x.shape, x.tobytes()) for name, x in self.variables.items()}
+
+    def __repr__(self) -> str:
+        counts = [(len(self.variables), "variable"), (len(self.positions), "random stream")]
+        words = ", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts)
+        return f"<tg.SessionState of {words}>"
+
+
+def state_of(variables: Variables) -> SessionState:
+    """A copy of what a session keeps."""
+    positions = {name: stream.position for name, stream in variables.streams.items()}
+    return SessionState({name: value.copy() for name, value in variables.items()}, positions)
+
+
+def set_state(variables: Variables, state: SessionState, graph: Graph) -> None:
+    """Make a state the session's, all at once; InvalidArgumentError with all that does not fit."""
+    nodes = {node.op_name: node for node in graph.nodes if node.kind.reads or node.kind.state}
+    known = {name: node for name, node in nodes.items() if node.kind.reads}
+    drawing = {name: node for name, node in nodes.items() if node.kind.state is not None}
+    faults = [*_unknown(state.variables, known, "variable"),
+              *_unknown(state.positions, drawing, "random op")]  # fmt: skip
+    new, streams = {}, {}
+    for name, node in known.items():
+        if name in state.variables:
+            value = state.variables[name]
+            faults += _misfit(node, value)
+            new[name] = value
+        elif name in variables:
+            faults.append(
+                f"'{name}' (made at {node.where}) has a value in this session, and none in the "
+                "state: set the state first, then initialize what it does not know"
+            )
+    for name, node in drawing.items():
+        if name in state.positions or name in variables.streams:
+            try:
+                streams[name] = stream_of(node, state.positions.get(name))
+            except TinygraphError as error:
+                faults.append(f"'{name}' (made at {node.where}): {error}")
+    if faults:
+        lines = "\n  ".join(faults)
+        raise InvalidArgumentError(f"the state does not fit, and nothing has changed:\n  {lines}")
+    copies = {name: np.array(value, order="C") for name, value in new.items()}
+    variables.commit(copies, variables.moved(streams))
+
+
+def _unknown(names: Mapping[str, Any], known: Mapping[str, Node], word: str) -> Iterator[str]:
+    for name in names:
+        if name not in known:
+            close = [f", but '{near}' is one" for near in close_names(name, known, 1)]
+            yield f"{shown(name)} is no {word} of the graph{''.join(close)}"
+
+
+def _misfit(node: Node, value: Any) -> Iterator[str]:
+    """What is wrong with a variable's value in a state."""
+    where = f"'{node.op_name}' ({node.spec}, made at {node.where})"
+    if type(value) is not np.ndarray:
+        yield f"{where} has the value {shown(value)} in the state, which is no array"
+    elif value.dtype != node.dtype.numpy or not node.shape.is_compatible_with(value.shape):
+        yield f"{where} is {value.dtype}{[*value.shape]} in the state"

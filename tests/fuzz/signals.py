@@ -121,14 +121,13 @@ class Scene:
         """What shows that the work, which made this, was done rightly."""
         return made
 
-    def variables(self) -> dict[str, Any]:
-        """Their values by name, and the positions of random streams that have moved."""
+    def kept(self) -> tg.SessionState | None:
+        """What the session keeps, but for random streams at their start, as of new programs."""
         if self.session is None:
-            return {}
-        variables = self.session._variables
-        places = {name: stream.position for name, stream in variables.streams.items()}
-        moved = {name: list(place) for name, place in places.items() if place[-1]}
-        return {name: value.copy() for name, value in variables.items()} | moved
+            return None
+        state = self.session.state
+        moved = {name: place for name, place in state.positions.items() if place[-1]}
+        return tg.SessionState(state.variables, moved)
 
 
 def run_fresh(graph: tg.Graph, fetches: Any, feeds: dict) -> Any:
@@ -176,9 +175,6 @@ class Trained(Scene):
             self.session = tg.Session(graph=self.graph)
             self.session.run(tg.global_variables_initializer())
             self.fetches = [self.train, self.loss, *tg.trainable_variables(), self.noise]
-
-    def results(self, made):
-        return made[:-1]  # an attempt before may have drawn from the noise's stream
 
 
 class Compile(Trained):
@@ -316,12 +312,12 @@ class Attack:
     def __init__(self, name: str, held: bool = False, everywhere: bool = False):
         self.kind, self.name, self.held, self.everywhere = SCENES[name], name, held, everywhere
         scene = self.kind()
-        before = scene.variables()
+        before = scene.kept()
         start = time.perf_counter()
         made = scene.work()
         self.seconds = time.perf_counter() - start
         self.right = scene.results(made)
-        self.whole = before, scene.variables()
+        self.whole = before, scene.kept()
         moments = Moments(everywhere=everywhere)
         traced(self.kind().work, moments)
         self.moments = moments.count
@@ -352,12 +348,10 @@ class Attack:
     def _faults_of(self, scene: Scene) -> list[str]:
         if scene.session is not None and is_locked(scene.session):
             return ["the session's lock"]
-        found = scene.variables()
-        if found and not any(same(found, whole) for whole in self.whole):
+        if scene.kept() not in self.whole:
             return ["the variables"]
-        for name, value in self.whole[0].items():
-            if name in scene.session._variables:
-                np.copyto(scene.session._variables[name], value)
+        if scene.session is not None:
+            scene.session.state = self.whole[0]
         again = scene.results(scene.work())
         return [] if same(again, self.right) else ["the next attempt's results"]
 

@@ -1,0 +1,279 @@
+"""`Session.state`: all that a session keeps, out and in, to the bit and all at once."""
+
+import copy
+import itertools
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygraph as tg
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def training(seed=3):
+    """A step of Adam on a small network with dropout; what it needs, and what to compare."""
+    tg.reset_default_graph()
+    tg.set_random_seed(seed)
+    rng = np.random.default_rng(1)
+    x = tg.placeholder(tg.float32, [None, 4], name="x")
+    with tg.variable_scope("layer"):
+        w = tg.get_variable("w", [4, 3])
+        b = tg.get_variable("b", [3], initializer=tg.zeros_initializer())
+    hidden = tg.nn.dropout(tg.tanh(x @ w + b), 0.5)
+    loss = tg.reduce_mean(tg.square(hidden + tg.random_normal(tg.shape(hidden), stddev=0.1)))
+    train = tg.train.AdamOptimizer(0.01).minimize(loss)
+    return [train, loss], {x: rng.normal(size=(8, 4)).astype(np.float32)}
+
+
+def steps(sess, fetches, feeds, count):
+    return [sess.run(fetches, feeds)[1].tobytes().hex() for _ in range(count)]
+
+
+PROGRAM = """
+import pickle, sys
+sys.path.insert(0, "tests")
+import tinygraph as tg
+from test_session_state import steps, training
+fetches, feeds = training(seed=None if sys.argv[1] == "None" else 3)
+with tg.Session() as sess:
+    sess.state = pickle.loads(sys.stdin.buffer.read())
+    losses = steps(sess, fetches, feeds, 40)
+    sys.stdout.buffer.write(pickle.dumps((losses, sess.state)))
+"""
+
+
+@pytest.mark.parametrize("seed", [3, None])
+def test_training_goes_on_to_the_bit(seed):
+    """100 steps at once, and 60, with 40 more in another session, also of another process."""
+    fetches, feeds = training(seed)
+    with tg.Session() as sess:
+        sess.run(tg.global_variables_initializer())
+        steps(sess, fetches, feeds, 60)
+        state = sess.state
+        pickled = pickle.dumps(state)
+        expected = steps(sess, fetches, feeds, 40)
+        last = sess.state
+    assert state != last and pickle.loads(pickled) == state == copy.deepcopy(state)
+    with tg.Session() as sess:
+        sess.state = state
+        assert sess.state == state
+        assert steps(sess, fetches, feeds, 40) == expected and sess.state == last
+        sess.state = state  # where plans and streams are there already
+        assert steps(sess, fetches, feeds, 40) == expected and sess.state == last
+    found = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(seed)], cwd=ROOT, input=pickled, check=True,
+        capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert pickle.loads(found.stdout) == (expected, last)
+
+
+def test_a_state_is_a_copy():
+    w = tg.Variable([1.0, 2.0])
+    with tg.Session() as sess:
+        sess.run(w.initializer)
+        state = sess.state
+        state.variables["Variable"][:] = 7.0
+        assert sess.run(w).tolist() == [1.0, 2.0]
+        sess.state = state
+        state.variables["Variable"][:] = 8.0
+        assert sess.run(w).tolist() == [7.0, 7.0]
+        sess.run(w.assign_add([1.0, 1.0]))  # into the array that was the first value's
+        assert state.variables["Variable"].tolist() == [8.0, 8.0]
+
+
+def test_what_has_no_value_yet_is_not_in_a_state():
+    v, w = tg.Variable(1.0, name="v"), tg.Variable(2.0, name="w")
+    noise = tg.random_uniform([2], seed=1, name="noise")
+    with tg.Session() as sess:
+        sess.run(v.initializer)
+        before = sess.state
+        assert list(before.variables) == ["v"] and not before.positions
+        first = sess.run(noise)
+        assert list(sess.state.positions) == ["noise/RandomUniform"]
+        sess.state = before
+        assert (sess.run(noise) == first).all()  # a stream that is not in it is at its start
+        sess.run(w.initializer)
+        with pytest.raises(tg.errors.InvalidArgumentError, match=r"'w' .* none in the state"):
+            sess.state = before
+        with tg.Session() as other:
+            other.state = before
+            with pytest.raises(tg.errors.FailedPreconditionError):
+                other.run(w)
+
+
+def test_a_graph_that_has_grown():
+    """The state comes first, then the new variables' initial values."""
+    v = tg.Variable(1.0, name="v")
+    with tg.Session() as sess:
+        sess.run(v.initializer)
+        state = sess.state
+    w = tg.Variable(v.initialized_value() + 5.0, name="w")
+    with tg.Session() as sess:
+        sess.state = state
+        sess.run(w.initializer)
+        assert sess.run([v, w]) == [1.0, 6.0]
+
+
+def test_a_state_that_does_not_fit_changes_nothing():
+    """The error names all that is wrong."""
+    tg.Variable([1.0, 2.0], name="kernel")
+    tg.Variable(tg.zeros([3]), name="bias")
+    tg.Variable(0, name="count")
+    step = tg.Variable(0, name="step")
+    tg.random_uniform([2], seed=1, name="noise")
+    with tg.Session() as sess:
+        sess.run(tg.global_variables_initializer())
+        sess.run(["noise:0", step.assign_add(5)])
+        before = sess.state
+        wrong = tg.SessionState(
+            {"kernle": np.zeros(2, np.float32), "kernel": np.zeros(2), "bias": np.zeros(4, "f4"),
+             "count": 1},
+            {"noise": (1, 2, 3), "noise/RandomUniform": (1, -2, 3)},
+        )  # fmt: skip
+        with pytest.raises(tg.errors.InvalidArgumentError) as error:
+            sess.state = wrong
+        lines = str(error.value).splitlines()
+        for line, words in zip(
+            lines,
+            ["nothing has changed", "'kernle' is no variable of the graph, but 'kernel' is one",
+             "'noise' is no random op", "'kernel' (float32[2], made at", "is float32[3]",
+             "'count' (int32[], made at", "'step' (made at", "'noise/RandomUniform' (made at"],
+            strict=True,
+        ):  # fmt: skip
+            assert words in line or words == "is float32[3]" and "float32[4] in the state" in line
+        assert sess.state == before
+        for nonsense in ({}, None, [before]):
+            with pytest.raises(TypeError, match=r"must be a tg\.SessionState"):
+                sess.state = nonsense
+    with pytest.raises(TypeError, match="variables must be a dict"):
+        tg.SessionState([1], {})
+    with pytest.raises(TypeError, match="each name in positions must be a string"):
+        tg.SessionState({}, {1: (1, 2, 3)})
+    for attempt in (lambda: sess.state, lambda: setattr(sess, "state", before)):
+        with pytest.raises(tg.errors.FailedPreconditionError, match="closed"):
+            attempt()
+
+
+@pytest.mark.parametrize(
+    "position", [(1, 2), (1, 2, 2**64), (1, 2, "3"), 5, "abc", (1.0, 2, 3), (True, 2, 3)]
+)
+def test_a_position_is_three_ints(position):
+    tg.random_uniform([2], name="noise")
+    with pytest.raises(tg.errors.InvalidArgumentError, match=r"'noise/RandomUniform' \(made at"):
+        tg.Session().state = tg.SessionState({}, {"noise/RandomUniform": position})
+
+
+def test_no_state_within_a_run():
+    sess = tg.Session()
+    errors = []
+
+    def kernel(x, out=None):
+        for attempt in (lambda: sess.state, lambda: setattr(sess, "state", before)):
+            try:
+                attempt()
+            except tg.errors.FailedPreconditionError as error:
+                errors.append(str(error))
+        return np.positive(x, out=out)
+
+    before = sess.state
+    op = tg.elementwise("AsksForTheState", kernel, None)
+    x = tg.placeholder(tg.float32, [2])
+    sess.run(op(x), {x: [1.0, 2.0]})
+    assert len(errors) == 2 and "a run within a run" in errors[0]
+
+
+def test_threads_see_whole_states():
+    """While one thread updates two variables together, and draws, others take states."""
+    v, w = tg.Variable(0, name="v"), tg.Variable(0, name="w")
+    noise = tg.random_uniform([1], seed=1, name="noise")
+    step = tg.group(v.assign_add(1), w.assign_add(1), noise)
+    done, torn = threading.Event(), []
+    with tg.Session() as sess:
+        sess.run(tg.global_variables_initializer())
+        sess.run(step)
+
+        def look():
+            while not done.is_set():
+                state = sess.state
+                count = state.positions["noise/RandomUniform"][-1] // 256
+                if not state.variables["v"] == state.variables["w"] == count:
+                    torn.append(state)
+
+        threads = [threading.Thread(target=look) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for _ in range(300):
+            sess.run(step)
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert not torn
+
+
+@pytest.mark.default_passes
+def test_an_interrupt_leaves_one_state_or_the_other():
+    """At each bytecode of setting a state."""
+    v, w = tg.Variable(tg.zeros([2]), name="v"), tg.Variable(tg.zeros([2]), name="w")
+    step = tg.group(v.assign_add([1.0, 1.0]), w.assign_add([1.0, 1.0]))
+    noise = tg.random_uniform([1], seed=1, name="noise")
+    sess = tg.Session()
+    sess.run(tg.global_variables_initializer())
+    sess.run(noise)
+    old = sess.state
+    sess.run([step, noise])
+    new = sess.state
+    seen = set()
+    for count in itertools.count(1):
+        left = itertools.count(count, -1)
+
+        def trace(frame, event, arg, left=left):
+            frame.f_trace_opcodes = True
+            if next(left) == 0:
+                raise KeyboardInterrupt
+            return trace
+
+        sess.state = old
+        sys.settrace(trace)
+        try:
+            sess.state = new
+            break
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+        state = sess.state
+        assert state in (old, new), f"torn after {count} bytecodes"
+        seen.add(state == new)
+    assert seen == {False, True}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_forked_process_goes_on_only_from_a_state_that_it_sets_itself(restored):
+    """Where nothing is seeded: else it draws numbers of its own."""
+    noise = tg.random_uniform([8], name="noise")
+    with tg.Session() as sess:
+        sess.run(noise)
+        state = sess.state
+        sess.state = state
+        read, write = os.pipe()
+        if os.fork() == 0:
+            try:
+                if restored:
+                    sess.state = state
+                os.write(write, sess.run(noise).tobytes())
+            finally:
+                os._exit(0)
+        os.close(write)
+        with os.fdopen(read, "rb") as pipe:
+            theirs = pipe.read()
+        os.wait()
+        assert (sess.run(noise).tobytes() == theirs) == restored

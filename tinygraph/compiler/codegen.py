@@ -12,17 +12,14 @@ import numpy as np
 from tinygraph.compiler.memory import Memory
 from tinygraph.compiler.parts import Line, functions as in_functions, split
 from tinygraph.compiler.rewrite import Program
-from tinygraph.compiler.text import (
-    RESERVED, array_literal, comment, identifier, literal, numpy_name,
-)  # fmt: skip
+from tinygraph.compiler.text import array_literal, comment, identifier, numpy_name
+from tinygraph.compiler.writer import Writer, written_out
 from tinygraph.graph import Node
 from tinygraph.op import Op, argument, const, item
 from tinygraph.ops.loop import compiled
 from tinygraph.origin import is_foreign
 from tinygraph.spec import Shape, Spec, as_dtype
 
-COMMENT_COLUMN = 68  # at most; beside short lines the comments stand closer
-SPELLED_OUT = 8  # elements of a constant
 GAP: list[Line] = [("", None), ("", None)]
 
 
@@ -35,34 +32,30 @@ class Computed(NamedTuple):
     in_place: bool
 
 
-class Code:
+class Code(Writer):
     """The source of a program, the objects that it names, and what each line computes."""
 
     def __init__(
         self, program: Program, memory: Memory, begin_stream: Callable[[Node], None],
         remark: str = "",
     ):  # fmt: skip
+        super().__init__()
         self.program = program
         self.remark = remark
         self.memory = memory
         self.begin_stream = begin_stream
-        self.namespace: dict[str, Any] = {"np": np, "compiled": compiled}
+        self.namespace["compiled"] = compiled
         self.lines: dict[int, Computed] = {}
         self.allocations: dict[int, Computed] = {}  # the lines that only make arrays, and for what
         self.bytes = sum(memory.size.values())  # of the buffers and of the constants made here
-        self._names: dict[Node, str] = {}
         self._spares: dict[Node, str] = {}
         self._calls: list[str] = []  # the updates of variables' own arrays
         self._functions: dict[int, str] = {}  # by the identity of kernels, which their ops keep
-        self._used = set(RESERVED)
-        self._counts: dict[str, int] = {}
         self._static: dict[Node, np.ndarray] = {}
         self._returned: set[Node] = set()
         self._written: dict[Node, str] = {}  # the functions that are written for nodes
         self._kernels: dict[tuple[str, ...], str] = {}  # their sources without a name
         self._arrays: dict[str, Node] = {}  # the text of a line that only makes arrays -> for what
-        self._head: list[Line] = []
-        self._body: list[Line] = []
         self._emit()
         self.pieces = self._assemble()
         self.source = "".join(self.pieces)
@@ -235,67 +228,13 @@ class Code:
         self._functions[id(kernel)] = text
         return text
 
-    def _attribute(self, key: str, value: Any) -> str:
-        """`key=value`, the value spelled out or under a name of its own."""
-        text = literal(value)
-        if text is None:
-            text = self._bind(key, value)
-        return f"{key}={text}" if key == identifier(key) else f"**{{{literal(key)}: {text}}}"
-
-    def _name(self, node: Node) -> str:
-        if node not in self._names:
-            assert node.kind is const, node
-            self._names[node] = self._constant(node)
-        return self._names[node]
-
     def _constant(self, node: Node) -> str:
-        """A name for a constant, which the source spells out if it is short.
-
-        A number is an array too: NumPy takes 0.3 us to make one of Python's numbers.
-        """
         value = node.attrs["value"]
         if value is not self.program.trace.user_node[node].attrs.get("value"):
             self.bytes += value.nbytes
-        is_number = value.ndim == 0 and value.dtype.kind in "iuf"
-        dtype = numpy_name(node.spec.dtype)
-        if is_number:
-            number = array_literal(value)
-            wish = number.removesuffix(".0").replace("-", "_minus_").replace("np.", "")
-            name = self._bind("k" + wish.replace("+", ""), value)
-        else:
-            name = self._bind("c#", value)
-        if is_number:
-            text = f"{name} = np.array({number}, {dtype})"
-        elif 0 < value.size <= SPELLED_OUT and np.isfinite(value).all():
-            text = f"{name} = np.array({value.tolist()}, {dtype})"
-        elif value.size and (value == 1).all():
-            text = f"{name} = np.ones({value.shape}, {dtype})"
-        else:
-            text = f"# {name} is given"
-        self._head.append((text, node))
-        return name
+        return super()._constant(node)
 
-    # ---------------------------------------------------------------- names and lines
-
-    def _unique(self, wish: str) -> str:
-        """`wish` as an identifier that is not taken yet: sum, sum_1, ...; of "v#" v0, v1, ..."""
-        stem, between = identifier(wish.rstrip("#")), "" if wish.endswith("#") else "_"
-        count = self._counts.get(wish, 0)
-        name = stem if between and not count else f"{stem}{between}{count}"
-        while name in self._used:
-            count += 1
-            name = f"{stem}{between}{count}"
-        self._counts[wish] = count
-        self._used.add(name)
-        return name
-
-    def _bind(self, wish: str, value: Any) -> str:
-        """A name for an object that the source cannot spell out."""
-        if self.namespace.get(wish) is value:
-            return wish
-        name = self._unique(wish)
-        self.namespace[name] = value
-        return name
+    # ---------------------------------------------------------------- lines
 
     def _allocate(self, buffers: list[str]) -> None:
         """The buffers, and the memories that several of them take turns in."""
@@ -321,9 +260,6 @@ class Code:
                 text = f"{name} = np.ndarray({dims}, {dtype}, {memories[room]})"
             self._head.append((text, None))
 
-    def _line(self, text: str, node: Node | None = None) -> None:
-        self._body.append((text, node))
-
     def _new(self, text: str, node: Node) -> None:
         """A line that makes an array for the node, or several of which its is the largest."""
         self._arrays[text] = node
@@ -342,8 +278,6 @@ class Code:
         pieces[len(head) :] = [[*GAP, *lines] for lines in pieces[len(head) :]]
         if not head:
             del pieces[0][: len(GAP)]
-        widths = [len(text) for lines in pieces for text, node in lines if node is not None]
-        column = min(max(widths, default=0), COMMENT_COLUMN)
         lines = [line for piece in pieces for line in piece]
         for number, (text, node) in enumerate(lines, start=1):
             if node is not None and number > len(self._head):
@@ -352,7 +286,7 @@ class Code:
                 self.allocations[number] = self._computed(self._arrays[text.lstrip()])
         if len(functions) == 1:
             pieces = [lines]
-        return ["".join(_commented(*line, column) + "\n" for line in piece) for piece in pieces]
+        return written_out(pieces)
 
     def _computed(self, node: Node) -> Computed:
         user = self.program.trace.user_node[node]
@@ -391,9 +325,3 @@ def checked(inputs: list[np.ndarray], result: Any, spec: Spec) -> Any:
         raise TypeError(f"the kernel made {made}, but the op's shape rule says {spec}")
     shares = any(np.may_share_memory(result, x) for x in inputs)
     return np.array(result) if shares else result
-
-
-def _commented(text: str, node: Node | None, column: int) -> str:
-    if node is None:
-        return text
-    return f"{text:<{column}}  {comment(f'{node.op_name}    {node.spec}')}"

@@ -24,8 +24,11 @@ import pytest
 from fuzz.bases import every_call
 
 import tinygraph as tg
+from tinygraph.compiler.functional import Functional
+from tinygraph.compiler.rewrite import lower
 from tinygraph.errors import TinygraphError
 from tinygraph.node import stacks
+from tinygraph.spec import Spec
 
 CODE = "__import__('evil').run()"
 TEXTS = [
@@ -103,7 +106,7 @@ def test_no_public_function_lets_a_hostile_name_into_a_graph():
 WORDS = [
     *keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "tg", "step", "variables", "inf",
     "compiled", "nan", "b0", "r0", "v0", "d0", "k2", "c0", "m0", "s0", "part0", "update0",
-    "t_clock",
+    "t_clock", "positions", "streams", "t0",
     "x_new", "loop0", "self", "math", "x.y", "x-y", "0", "1e3", "0x1f", "..", "a/b/c", "x_1",
     "getitem", "slice",
 ]  # fmt: skip
@@ -123,12 +126,17 @@ def test_any_valid_name_is_as_good_as_another(inside):
             train = [w.assign_add(w) for w in ws]
             session = tg.Session()
             session.run(tg.global_variables_initializer())
-        feeds = {x: [1.0, -1.0] for x in xs}
+        feeds = {x: np.array([1.0, -1.0], np.float32) for x in xs}
         right = len(some) * (np.tanh([-1.0, 4.0]))
         np.testing.assert_allclose(session.run([total, train], feeds)[0], right, rtol=1e-6)
         metadata = tg.RunMetadata()
         session.run([total, train], feeds, tg.RunOptions(**TRACED), metadata)
         assert str(metadata.profile)
+        step = Functional(lower([total], train, {x: Spec(x.shape, x.dtype) for x in xs})).step
+        values = {w.op_name: np.array([2.0, 3.0], np.float32) for w in ws}
+        (value,), new, _ = step(values, {}, *feeds.values())
+        np.testing.assert_allclose(value, right, rtol=1e-6)
+        assert all(new[w.op_name].tolist() == [4.0, 6.0] for w in ws)
 
 
 # ---------------------------------------------------------------- text goes into programs
@@ -230,11 +238,12 @@ def test_text_in_a_program_is_comment_or_string(text, forget, evil):
     session.run(init)
     feeds = {x: [1.0, -1.0]}
     np.testing.assert_allclose(session.run([z, train], feeds)[0], np.tanh([1.0, -2.0]), rtol=1e-6)
-    source = session.source([z, train], feeds)
-    assert source.replace("\n", "").isprintable()
-    assert len(source.splitlines()) == source.count("\n")
-    assert "__import__" not in names_of(source)
-    exec(compile(source.partition("def step")[0], "head", "exec"), {"np": np})
+    for functional in (False, True):
+        source = session.source([z, train], feeds, functional)
+        assert source.replace("\n", "").isprintable()
+        assert len(source.splitlines()) == source.count("\n")
+        assert "__import__" not in names_of(source)
+        exec(compile(source.partition("def step")[0], "head", "exec"), {"np": np})
     metadata = tg.RunMetadata()
     session.run([z, train], feeds, tg.RunOptions(**TRACED), metadata)
     assert_told_as_text(metadata, text)

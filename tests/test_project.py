@@ -53,7 +53,8 @@ LAYERS = """
 OPTIONAL = {"graphviz", "IPython", "matplotlib", "numba", "pooch", "pygraphviz", "tqdm"}
 MAY_IMPORT_LATE = {"datasets", "interop", "ops", "viz"}
 SELDOM = {  # each would be a millisecond of the import, and few programs need it
-    "difflib", "json", "tinygraph.compiler.profile", "tinygraph.config", "tinygraph.timeline",
+    "difflib", "json", "tinygraph.compiler.functional", "tinygraph.compiler.profile",
+    "tinygraph.config", "tinygraph.timeline",
 }
 
 CODE_LINES = 400

@@ -7,14 +7,17 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from functools import partial
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygraph.arguments import expect, sequence
+from tinygraph.arguments import expect, flag, sequence
 from tinygraph.compiler.plan import Plan, compile_plan
-from tinygraph.compiler.rewrite import OPTIONAL_PASSES, PASSES, stream_of
+from tinygraph.compiler.rewrite import (
+    OPTIONAL_PASSES, PASSES, PURE_PASSES, Program, lower, stream_of,
+)  # fmt: skip
 from tinygraph.compiler.threads import Threads
 from tinygraph.errors import (
     DTypeError, FailedPreconditionError, GraphError, GraphGrowthWarning, InvalidArgumentError,
@@ -182,8 +185,13 @@ class Session:
         while self._is_held():
             self._lock.release()
 
-    def source(self, fetches: Any, feed_dict: Mapping | None = None) -> str:
+    def source(
+        self, fetches: Any, feed_dict: Mapping | None = None, functional: bool = False
+    ) -> str:
         """The program that `run` executes for these fetches and feeds.
+
+        With `functional=True` it is the same as a pure function, in which nothing is overwritten:
+        from variables, random positions and feeds to results, new variables and new positions.
 
         >>> x = tg.placeholder(tg.float32, [None], name="x")
         >>> print(tg.Session().source(tg.tanh(x), {x: np.zeros(3)}))
@@ -192,11 +200,20 @@ class Session:
             np.tanh(x, out=r0)  # Tanh    float32[3]
             return (r0,)
         <BLANKLINE>
+        >>> print(tg.Session().source(tg.tanh(x), {x: np.zeros(3)}, functional=True))
+        def step(variables, positions, x):
+            t0 = np.tanh(x)  # Tanh    float32[3]
+            return (t0,), {}, {}
+        <BLANKLINE>
         """
         self._check_open()
         fetched = Fetched()
         self._flatten(fetches, fetched, fetches)
         feeds = {} if feed_dict is None else self._feeds(feed_dict)
+        if flag(functional, "functional"):
+            from tinygraph.compiler.functional import Functional
+
+            return Functional(self._pure(fetched, feeds, fetches)).source
         return self._plan(fetched, feeds, fetches).source
 
     def profile(self, fetches: Any, feed_dict: Mapping | None = None, *, runs: int = 10) -> Profile:
@@ -375,6 +392,21 @@ class Session:
             self._orders = {order: key for order, key in self._orders.items() if key in plans}
 
     def _plan(self, fetched: Fetched, feeds: dict[Node, np.ndarray], fetches: Any) -> Plan:
+        specs = self._specs(fetched, feeds, fetches)
+        return compile_plan(
+            fetched.tensors, fetched.targets, specs, self._begin_stream, self.passes, self._threads
+        )
+
+    def _pure(self, fetched: Fetched, feeds: dict[Node, np.ndarray], fetches: Any) -> Program:
+        """The program as a pure function, without the passes that know of memory."""
+        specs = self._specs(fetched, feeds, fetches)
+        lowered = partial(lower, passes=self.passes & PURE_PASSES)
+        return self._threads.fixed(lowered)(fetched.tensors, fetched.targets, specs)
+
+    def _specs(
+        self, fetched: Fetched, feeds: dict[Node, np.ndarray], fetches: Any
+    ) -> dict[Node, Spec]:
+        """What a program is compiled for: the specs of what is fed, once that is all it needs."""
         for node, array in feeds.items():
             _check_fed(node, array)
             self.graph.built_with.check(node)
@@ -382,10 +414,7 @@ class Session:
         unfed = [node for node in needed if node.kind.fed and node not in feeds]
         if unfed:
             raise self._unfed(unfed, fetches, feeds)
-        specs = {node: Spec(Shape.of(a.shape), node.spec.dtype) for node, a in feeds.items()}
-        return compile_plan(
-            fetched.tensors, fetched.targets, specs, self._begin_stream, self.passes, self._threads
-        )
+        return {node: Spec(Shape.of(a.shape), node.spec.dtype) for node, a in feeds.items()}
 
     def _begin_stream(self, node: Node) -> None:
         """Have a random stream, or what else is its op's state, for a node."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygraph.compiler.memory import Memory
-from tinygraph.compiler.parts import Line, functions as in_functions, split
+from tinygraph.compiler.parts import GAP, Line, functions as in_functions, split
 from tinygraph.compiler.rewrite import Program
 from tinygraph.compiler.text import array_literal, comment, identifier, numpy_name
 from tinygraph.compiler.writer import Writer, written_out
@@ -19,8 +19,6 @@ from tinygraph.op import Op, argument, const, item
 from tinygraph.ops.loop import compiled
 from tinygraph.origin import is_foreign
 from tinygraph.spec import Shape, Spec, as_dtype
-
-GAP: list[Line] = [("", None), ("", None)]
 
 
 class Computed(NamedTuple):

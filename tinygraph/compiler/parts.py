@@ -13,6 +13,7 @@ from tinygraph.graph import Node
 Line = tuple[str, "Node | None"]  # a line of the program, and the node that it computes
 
 PART = 1000  # lines
+GAP: list[Line] = [("", None), ("", None)]
 ASSIGNED, WORD = r"^(\w+) = ", r"[^\W\d]\w*"
 
 

@@ -36,6 +36,9 @@ PASSES = frozenset({"fold", "merge", "simplify", "scale", "fuse", "inplace"})
 """The optimisations, each of which can be left out; `simplify`, `scale` and `fuse` change rounding.
 """
 
+PURE_PASSES = frozenset({"fold", "merge", "simplify"})
+"""Those that know of no memory: what they leave is a program for any library of arrays."""
+
 OPTIONAL_PASSES = frozenset({"loops"})
 """What can be added to them: `loops` needs numba, and compiles for a second or two."""
 

@@ -41,6 +41,7 @@ LAYERS = """
     compiler
     timeline
     values
+    fetches
     session
     train
     datasets
@@ -225,7 +226,7 @@ def test_no_file_names_a_path_of_one_machine():
 INTERNAL = {
     f"tinygraph.{name}"
     for name in "arguments compiler gradients graph known node op ops origin session spec "
-    "values".split()
+    "values fetches".split()
 }
 
 

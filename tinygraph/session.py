@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from tinygraph.errors import (
     DTypeError, FailedPreconditionError, GraphError, GraphGrowthWarning, InvalidArgumentError,
     NotFoundError, ShapeError, TinygraphError,
 )  # fmt: skip
+from tinygraph.fetches import REBOUND, Fetched, bad_fetch, filled, nothing
 from tinygraph.graph import Graph, Node, Operation, get_default_graph
 from tinygraph.node import CompositeTensor, ancestors, graph_stack, session_stack
 from tinygraph.interrupts import Block, block
@@ -44,21 +44,7 @@ NESTED = (
     "outer one has computed so far. Use another Session in kernels, callbacks and signal handlers, "
     "or let them set a flag, and run when the outer run is done."
 )
-REBOUND = (
-    "Was the Python name of a tensor rebound to a result, as in "
-    "`loss, _ = sess.run([loss, train])`? Give the result another name."
-)
 GROWTH_TOLERATED = 16  # runs in a row before which one line had added nodes
-
-
-class Fetched:
-    """The nodes of a fetch structure: tensors to return and operations only to run."""
-
-    __slots__ = ("tensors", "targets")
-
-    def __init__(self):
-        self.tensors: list[Node] = []
-        self.targets: list[Node] = []
 
 
 class Session:
@@ -200,9 +186,9 @@ class Session:
             np.tanh(x, out=r0)  # Tanh    float32[3]
             return (r0,)
         <BLANKLINE>
-        >>> print(tg.Session().source(tg.tanh(x), {x: np.zeros(3)}, functional=True))
+        >>> print(tg.Session().source(tg.exp(x), {x: np.zeros(3)}, functional=True))
         def step(variables, positions, x):
-            t0 = np.tanh(x)  # Tanh    float32[3]
+            t0 = np.exp(x)  # Exp    float32[3]
             return (t0,), {}, {}
         <BLANKLINE>
         """
@@ -285,7 +271,7 @@ class Session:
                 fetched.tensors.append(node)
                 return None
             fetched.targets.append(node)
-            return _nothing
+            return nothing
         if not deep:
             raise InvalidArgumentError("the lists of fetches are nested too deep")
         if isinstance(fetch, list | tuple):
@@ -294,11 +280,11 @@ class Session:
             return lambda values: make([part(values) for part in parts])
         if isinstance(fetch, Mapping):
             items = [(k, self._flatten(fetch[k], fetched, whole, deep - 1) or next) for k in fetch]
-            return lambda values: _mapping(fetch, items, values)
+            return lambda values: filled(fetch, items, values)
         if isinstance(fetch, CompositeTensor):
             inner = [self._flatten(part, fetched, whole) or next for part in fetch.parts]
             return lambda values: fetch.value([part(values) for part in inner])
-        raise DTypeError(_bad_fetch(fetch, whole))
+        raise DTypeError(bad_fetch(fetch, whole))
 
     def _node(self, item: Any, purpose: str) -> Node:
         """The node that a node, an operation or a name stands for."""
@@ -601,24 +587,3 @@ class InteractiveSession(Session):
             super().close()
         finally:
             self._blocks.clear()  # a block that nothing holds any more is left
-
-
-def _mapping(fetch: Mapping, items: list, values) -> Mapping:
-    """A mapping like `fetch`, of its type where that can be filled."""
-    made = copy.copy(fetch) if isinstance(fetch, MutableMapping) else {}
-    for key, part in items:
-        made[key] = part(values)  # type: ignore[index]
-    return made
-
-
-def _nothing(values) -> None:
-    """What an operation fetches as."""
-
-
-def _bad_fetch(fetch: Any, whole: Any) -> str:
-    if isinstance(fetch, np.ndarray | np.generic | float | int):
-        return (
-            f"Fetch argument {whole!r} has invalid type: {fetch!r} is a value, not a part of the "
-            f"graph. {REBOUND}"
-        )
-    return f"Fetch argument {whole!r} has invalid type {type(fetch)}; it must be a node or a name"

@@ -540,6 +540,80 @@ def test_ops_with_any_number_of_inputs(planted):
     assert [(f.kind, f.position) for f in error.findings] == [(op, 1)]
 
 
+def sin_cos(rule, kernel=lambda x: (np.sin(x), np.cos(x))):
+    """An op whose outputs are sin(x) and cos(x), with a rule and a kernel of one's choice."""
+    name = f"TestSinCos{len(registry)}"
+    two = lambda x: Spec.of_items([x, x])  # noqa: E731
+    return Op(name, kernel, two, (rule,), ("x",), dynamic=True)
+
+
+def of_sin_cos(g, y, x):
+    return g[0] * y[1] - g[1] * y[0]
+
+
+def test_ops_with_several_outputs():
+    op = sin_cos(of_sin_cos)
+    report = check_grads(lambda x: op(tg.exp(x)), [ROW], order=3)
+    assert report.largest_error < 1e-9
+    check_grads(lambda x: op(x)[1] * x, [ROW])
+    check_grads(lambda x: tg.nn.top_k(x * x, 2), [MATRIX])
+    x = tg.placeholder(tg.float32, [None, 4])
+    parts = tg.split(x * x, [1, 3], 1)
+    check_grads(parts, {x: MATRIX})
+    check_grads(tg.sin(parts[1]), {parts[1]: MATRIX[:, :3]})
+    pair = composite(
+        "TestPair", lambda x: [x * x, 2.0 * x], lambda g, y, x: g[0] * y[1] + 2.0 * g[1]
+    )
+    check_grads(pair, [ROW])
+
+
+WRONG_OF_ONE = {
+    "sign": (lambda g, y, x: g[0] * y[1] + g[1] * y[0], 1, "the sign is wrong"),
+    "factor": (lambda g, y, x: g[0] * y[1] * (1 + 1e-6) - g[1] * y[0], 0, "1.000001 times"),
+    "operand": (
+        lambda g, y, x: g[0] * y[0] - g[1] * y[0], 0,
+        "the rule amounts to g[0] * y[0], right is g[0] * y[1]",
+    ),
+    "forgotten": (lambda g, y, x: g[0] * y[1], 1, "the rule gives zeros"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", WRONG_OF_ONE)
+def test_a_rule_that_is_wrong_for_one_of_several_outputs(mistake):
+    wrong, output, likely = WRONG_OF_ONE[mistake]
+    op = sin_cos(wrong)
+    error = failure(lambda x: tg.exp(tg.add_n(op(x))), [ROW])
+    (finding,) = error.findings
+    assert (finding.kind, finding.position, finding.output) == (op, 0, output)
+    assert likely in finding.likely
+    assert f"input 0 (x), from the gradient of output {output}, is wrong" in str(error)
+
+
+def test_a_rule_that_is_wrong_for_several_outputs_together(planted):
+    op = sin_cos(lambda g, y, x: of_sin_cos(g, y, x) + g[0] * g[1])
+    (finding,) = failure(lambda x: tg.add_n(op(x)), [ROW], order=1).findings
+    assert (finding.kind, finding.output) == (op, None)
+    with planted(registry["Unpack"], (lambda g, y, x, num, axis: tg.stack([*g][::-1], axis),)):
+        findings = failure(lambda x: tg.unstack(x), [ROW]).findings
+    assert {(f.kind.name, f.output) for f in findings} == {("Unpack", i) for i in range(4)}
+
+
+def test_an_output_that_loses_digits_is_named():
+    far = np.float32(2e5 * np.pi)  # a whole number of turns, which leaves few digits
+    kernel = lambda x: (np.sin(x), np.cos(x + far * (x.dtype == np.float32)))  # noqa: E731
+    op = sin_cos(of_sin_cos, kernel)
+    error = failure(lambda x: op(tg.cast(x, tg.float32)), [ROW], order=1)
+    assert f"'{op.name}:1' in float32 is off" in str(error)
+    assert [finding.kind for finding in error.findings] == [op]
+
+
+def test_an_output_that_is_inf_is_named():
+    op = sin_cos(of_sin_cos, lambda x: (np.sin(x), np.cos(x) / 0.0))
+    with np.errstate(all="ignore"):
+        error = failure(lambda x: tg.add_n(op(x)), [ROW])
+    assert f"in '{op.name}:1' (op: '{op.name}')" in str(error)
+
+
 def test_without_a_wrong_op_the_fault_is_in_their_combination(monkeypatch):
     monkeypatch.setattr(sys.modules["tinygraph.gradients"], "_total", lambda parts: parts[0])
     error = failure(lambda x: x * tg.exp(x), [ROW])

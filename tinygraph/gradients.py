@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tinygraph.arguments import choice, shown
@@ -104,7 +104,7 @@ def _backward(
             continue
         parts = arriving.pop(node)
         if node.spec.items:
-            total: Any = [_of_output(y, totals) for y in graph.outputs[node]]
+            total: Any = [totals.get(y) for y in graph.outputs[node]]
         else:
             totals[node] = total = _total(parts)
         if node.kind is item:
@@ -119,11 +119,23 @@ def _backward(
     return totals
 
 
-def _of_output(y: Node, totals: dict[Node, Node]) -> Node | None:
-    """The gradient that arrived at one of several outputs: zeros where none did, None for ints."""
-    if y in totals or not y.dtype.is_floating:
-        return totals.get(y)
-    return zeros_like(y)
+class OutputGradients(Sequence):
+    """The gradients at the outputs of a node: zeros where none arrived, None for outputs of ints.
+
+    `arrived` has None in place of the zeros too, for rules that need not compute with these.
+    """
+
+    def __init__(self, outputs: list[Node], arrived: Sequence[Node | None]):
+        self.outputs, self.arrived = outputs, arrived
+
+    def __len__(self) -> int:
+        return len(self.outputs)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        y, g = self.outputs[index], self.arrived[index]
+        return zeros_like(y) if g is None and y.dtype.is_floating else g
 
 
 class Between(list):
@@ -149,11 +161,14 @@ def vjp(node: Node, g: Any, wanted: Between | None = None) -> list[Node | None]:
     """The gradient at each input of `node`, given g at its output: its local rules applied.
 
     For an op that broadcasts this is the one place that sums over the broadcast axes. For a node
-    of several outputs g is a list, and the rules get lists for g and y.
+    of several outputs g is a list with None where no gradient arrives.
     """
     kind, inputs = node.kind, node.inputs
     wants = [x.dtype.is_floating and (wanted is None or x in wanted.set) for x in inputs]
-    y = node.graph.outputs[node] if node.spec.items else node
+    y: Any = node
+    if node.spec.items:
+        y = node.graph.outputs[node]
+        g = OutputGradients(y, g)
     if callable(kind.vjps):
         parts = kind.vjps(g, y, *inputs, **node.attrs)
     else:

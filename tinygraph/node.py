@@ -74,6 +74,11 @@ class Node:
         return self.op_name + ":0"
 
     @property
+    def label(self) -> str:
+        """What messages and comments call it: as its operation, unless that has several outputs."""
+        return self.op_name
+
+    @property
     def dtype(self) -> DType:
         return self.spec.dtype
 
@@ -103,6 +108,8 @@ class Node:
         return place(self.origin)
 
     def __repr__(self) -> str:
+        if self.spec.items:
+            return repr(self.op)
         return f"<tg.Tensor '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
 
     def __bool__(self):
@@ -124,13 +131,24 @@ class Node:
 
 
 class Output(Node):
-    """One of several outputs of an operation, which `inputs[0]` computes: `split:0`, `split:1`."""
+    """One of several outputs of an operation, which `inputs[0]` computes: `split:0`, `split:1`.
+
+    >>> first, second = tg.split([1, 2, 3, 4], 2)
+    >>> first.name, second.name, second.op.name
+    ('split:0', 'split:1', 'split')
+    >>> second is first.op.outputs[1] is first.graph.get_tensor_by_name("split:1")
+    True
+    """
 
     __slots__ = ()
 
     @property
     def name(self) -> str:
         return f"{self.op_name}:{self.attrs['index']}"
+
+    @property
+    def label(self) -> str:
+        return self.name
 
     @property
     def op(self) -> Operation:

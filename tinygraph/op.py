@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
@@ -50,8 +50,8 @@ class Op:
     vjps
         One rule per input, `rule(g, y, *inputs, **attrs) -> node`, or None where no gradient goes.
         An op with any number of inputs has one function that returns the list of all gradients.
-        For one with several outputs g and y are lists: g has zeros where no gradient arrives, and
-        None for an output of ints.
+        For one with several outputs g and y are sequences: g has zeros where no gradient arrives,
+        which g.arrived shows as None, and None for an output of ints.
     params
         The inputs' names, so that they can be given by keyword.
     dtypes
@@ -127,7 +127,7 @@ class Op:
     inplace: tuple[int, ...] = ()
     dynamic: bool = False
     static: tuple[int, ...] = ()
-    rewrite: Callable[..., Node | None] | None = None
+    rewrite: Callable[..., Node | Sequence[Node] | None] | None = None
     linear: tuple[int, ...] = ()
     fuse: Callable[..., Node | None] | None = None
     prepare: Callable[..., Callable] | None = None
@@ -245,7 +245,7 @@ class Op:
         """What the shape rule says, and the value that follows from known values."""
         spec = self.infer(*specs, **attrs)
         if spec.items:
-            values = self._static_values(specs, attrs, spec.items)
+            values = self._static_values(specs, attrs, spec.items, several=True)
             pairs = zip(spec.items, values, strict=True)
             return Spec.of_items([s if v is None else s._replace(value=v) for s, v in pairs])
         if spec.value is None and spec.dtype is not None and spec.dtype.is_integer:
@@ -253,7 +253,7 @@ class Op:
         return spec
 
     def _static_values(
-        self, specs: list[Spec], attrs: dict, outputs: tuple[Spec, ...]
+        self, specs: list[Spec], attrs: dict, outputs: tuple[Spec, ...], several: bool = False
     ) -> list[np.ndarray | None]:
         """The values of small int outputs where the inputs' are known: arithmetic on shapes."""
         unknown: list[np.ndarray | None] = [None] * len(outputs)
@@ -268,7 +268,7 @@ class Op:
             arrays = [array.astype(object) for array in arrays]  # type: ignore[union-attr]
         try:
             made = quietly(self.kernel, *arrays, **attrs)
-            values = list(map(np.asarray, made if len(outputs) > 1 else [made]))
+            values = list(map(np.asarray, made if several else [made]))
         except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, TinygraphError):
             return unknown  # None has no arithmetic: the unknown stays unknown
         return [_fitting(value, spec) for value, spec in zip(values, outputs, strict=True)]
@@ -579,7 +579,7 @@ def reduction(
 
 def composite(
     name: str,
-    body: Callable[..., Node],
+    body: Callable[..., Node | Sequence[Node]],
     *vjps: Callable | None,
     params: tuple[str, ...] = (),
     infer: Callable[..., Spec] | None = None,

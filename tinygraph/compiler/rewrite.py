@@ -117,6 +117,12 @@ class Trace(Graph):
         values = tuple(nodes)
         return self.add(bundle, values, {}, Spec.of_items([x.spec for x in values]), "")
 
+    def call_output(self, value: Node, output: Node) -> None:
+        """Give what was made for one of several outputs the name of that output."""
+        if self.user_node[value] is output.inputs[0] and not value.kind.stateful:
+            self.user_node[value] = output
+            value.op_name = output.name
+
     def _const(self, value: np.ndarray, spec: Spec) -> Node:
         exact = Spec(Shape.of(value.shape), spec.dtype, value)
         return self.add(const, (), {"value": value}, exact, "")
@@ -161,9 +167,12 @@ def call_kernel(node: Node, arrays: list[Any], **options: Any) -> Any:
     static = node.kind.static
     operands = [as_static(x) if i in static else x for i, x in enumerate(arrays)]
     result = quietly(node.kind.kernel, *operands, **options, **node.attrs)
+    if node.kind.effect:
+        return result
+    order: Any = "K" if node.kind.view else "C"  # as an `out` would be
     if node.spec.items:
-        return tuple([np.asarray(x, order="C") for x in result])
-    return np.asarray(result, order="K" if node.kind.view else "C")  # as an `out` would be
+        return tuple([np.asarray(x, order=order) for x in result])
+    return np.asarray(result, order=order)
 
 
 def stream_of(node: Node, position: Any = None) -> Any:
@@ -264,10 +273,11 @@ def _kept(variables: Mapping[str, Any], node: Node, values: Mapping[Node, Any]) 
 
 def describe(node: Node, specs: Mapping[Node, Spec]) -> str:
     """Which op it is, on what, and who made it, for an error message."""
-    lines = [f"  in '{node.op_name}' (op: '{node.kind.name}'), made at {node.where}"]
-    for x in node.inputs:
+    operation = node.op.node
+    lines = [f"  in '{node.label}' (op: '{operation.kind.name}'), made at {node.where}"]
+    for x in operation.inputs:
         spec = specs.get(x, x.spec)
-        lines.append(f"    input '{x.op_name}': {spec}, made at {x.where}")
+        lines.append(f"    input '{x.label}': {spec}, made at {x.where}")
     if node.forward is not None:
         forward = node.forward
         lines.append(f"    for the gradient of '{forward.op_name}', made at {forward.where}")
@@ -349,6 +359,8 @@ class _Replay:
         if kind.effect:
             return
         self.value[node] = self._with_static_shape(value, node)
+        if kind is item:
+            self.trace.call_output(value, node)
         if kind.updates:
             variable = node.inputs[0]
             if kind.updates == "assign" and variable in self.newest:

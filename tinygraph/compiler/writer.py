@@ -105,4 +105,4 @@ def written_out(pieces: list[list[Line]]) -> list[str]:
 def _commented(text: str, node: Node | None, column: int) -> str:
     if node is None:
         return text
-    return f"{text:<{column}}  {comment(f'{node.op_name}    {node.spec}')}"
+    return f"{text:<{column}}  {comment(f'{node.label}    {node.spec}')}"

@@ -279,7 +279,7 @@ class _Check:
     def _values(self, outputs: list[Node]) -> list[Any]:
         values = self._run(outputs, self.twin.feeds)
         if not all(np.isfinite(value).all() for value in values):
-            path = between(outputs, self.xs, self.twin.feeds)
+            path = [x for x in between(outputs, self.xs, self.twin.feeds) if not x.spec.items]
             infinite = [
                 node
                 for node, value in zip(path, self._run(path, self.twin.feeds), strict=True)

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tinygraph.compiler.plan import describe
-from tinygraph.gradients import Between, vjp
+from tinygraph.gradients import Between
 from tinygraph.graph import Node
-from tinygraph.op import Op
+from tinygraph.op import Op, item
 from tinygraph.ops.array import stop_gradient
 from tinygraph.ops.state import placeholder
 from tinygraph.session import Session
 from tinygraph.testing.isolate import Isolated, between, input_name, values_along
 from tinygraph.testing.judge import Difference, Judge
 from tinygraph.testing.mistakes import MATCH, likely_mistake, products, right_is
-from tinygraph.testing.numeric import random_weights
+from tinygraph.testing.numeric import flat, random_weights
 from tinygraph.testing.twin import needed
 
 BROKEN = Exception  # what a rule may raise: it is the user's code, typing errors included
 
 SAYS = {
-    "wrong": "the rule for input {} is wrong",
-    "kink": "no derivative here along input {}: a kink or a jump",
-    "broken": "the rule for input {} fails",
+    "wrong": "the rule for input {}{} is wrong",
+    "kink": "no derivative here along input {}{}: a kink or a jump",
+    "broken": "the rule for input {}{} fails",
     "rough": "the kernel or a rule loses digits",
 }
 
@@ -37,6 +37,8 @@ class Finding:
     node: where it was found; its values are those of the run.
     what: "wrong", "broken" (a rule raised), "kink", or "rough" (in float32 or float16).
     position: the input whose rule it is, None for "rough".
+    output: of an op with several outputs, the one whose gradient the rule takes wrongly, if that
+        is so for one alone.
     difference: where the rule and the numeric derivative differ most.
     likely: the likely mistake in words, "" if none is known.
 
@@ -54,6 +56,7 @@ class Finding:
     position: int | None = None
     likely: str = ""
     difference: Difference | None = None
+    output: int | None = None
 
     @property
     def kind(self) -> Op:
@@ -61,10 +64,12 @@ class Finding:
         return self.node.kind
 
     def __str__(self) -> str:
-        where = ""
+        where = of_output = ""
         if self.position is not None:
             where = f"{self.position} ({input_name(self.kind, self.position)})"
-        lines = [f"{self.kind.name}: {SAYS[self.what].format(where)}"]
+        if self.output is not None:
+            of_output = f", from the gradient of output {self.output},"
+        lines = [f"{self.kind.name}: {SAYS[self.what].format(where, of_output)}"]
         if self.likely:
             lines.append(f"  {'likely mistake: ' if self.what == 'wrong' else ''}{self.likely}")
         if self.difference is not None:
@@ -87,7 +92,7 @@ def find_culprits(
     for node in sorted(holding.union(path), key=lambda node: node.id):
         if node in holding:
             found += _held_back(node, values)
-        if node in on_path and node.kind is not stop_gradient:
+        if node in on_path and node.kind not in (stop_gradient, item):
             found += check_node(node, values, on_path, seed)
     return found
 
@@ -96,7 +101,8 @@ def _held_back(node: Node, values: Mapping[Node, np.ndarray]) -> list[Finding]:
     """A stop_gradient does what it should; at fault is the rule of `node` that holds it."""
     alone = Isolated(node, values)
     with alone.graph.as_default():
-        parts = vjp(alone.y, placeholder(alone.y.dtype, alone.y.shape, name="g"))
+        arriving = {y: placeholder(y.dtype, y.shape, name="g") for y in _floats(alone)}
+    parts = alone.gradients(arriving)
     found = []
     for i, part in enumerate(parts):
         made = [] if part is None else needed([part], stop=alone.ends.__contains__)
@@ -112,31 +118,69 @@ def check_node(
 ) -> list[Finding]:
     """Check the rules of one node's op against numeric derivatives of its kernel or body."""
     alone = Isolated(node, values)
-    output = np.asarray(alone.session.run(alone.y, alone.feeds))
-    with alone.graph.as_default():
-        g = placeholder(alone.y.dtype, output.shape, name="g")
-    alone.feeds[g] = random_weights(output.shape, np.random.default_rng(seed))
-    judge = Judge(alone.session, [alone.y], alone.feeds, alone.feeds[g].reshape(-1), seed=seed)
-    operands = {"g": alone.feeds[g], "z" if "y" in node.kind.params else "y": output}
+    positions = [
+        i
+        for i, (x, leaf) in enumerate(zip(node.inputs, alone.inputs, strict=True))
+        if x in on_path and leaf in alone.feeds and leaf.dtype.is_floating
+    ]
+    ys = _floats(alone)
+    found = _check(alone, ys, positions, seed)
+    if not found or len(alone.ys) == 1:
+        return found
+    of_one = [finding for y in ys for finding in _check(alone, [y], positions, seed)]
+    return of_one or found
+
+
+def _floats(alone: Isolated) -> list[Node]:
+    return [y for y in alone.ys if y.dtype.is_floating]
+
+
+def _check(alone: Isolated, ys: list[Node], positions: list[int], seed: int) -> list[Finding]:
+    """Check the rules of the inputs at these positions, with gradients that arrive at `ys` only."""
+    rng = np.random.default_rng(seed)
+    values = [np.asarray(value) for value in alone.session.run(alone.ys, alone.feeds)]
+    arriving = {}
+    for y, value in zip(alone.ys, values, strict=True):
+        if y in ys:
+            with alone.graph.as_default():
+                arriving[y] = g = placeholder(y.dtype, value.shape, name="g")
+            alone.feeds[g] = random_weights(value.shape, rng)
+    weights = flat([alone.feeds[g] for g in arriving.values()])
+    judge = Judge(alone.session, ys, alone.feeds, weights, seed=seed)
+    operands = _operands(alone, arriving, values)
+    output = alone.ys.index(ys[0]) if len(ys) < len(alone.ys) and len(ys) == 1 else None
+    found: list[Finding | None] = []
+    for i in positions:
+        try:
+            given = _given(alone, arriving, i)
+        except BROKEN as error:
+            why = _why(error, judge, alone.inputs[i], operands)
+            found.append(Finding(alone.node, "broken", i, why))
+        else:
+            found.append(_compare(judge, alone, i, given, operands))
+    return [replace(finding, output=output) for finding in found if finding is not None]
+
+
+def _operands(
+    alone: Isolated, arriving: Mapping[Node, Node], values: list[np.ndarray]
+) -> dict[str, np.ndarray]:
+    """What a rule may mention, by the name that it has there: the gradients, outputs and inputs."""
+    params = alone.node.kind.params
+    y = "z" if "y" in params else "y"
+    several = len(alone.ys) > 1
+    places = {output: f"[{i}]" if several else "" for i, output in enumerate(alone.ys)}
+    operands = {f"g{places[output]}": alone.feeds[g] for output, g in arriving.items()}
+    pairs = zip(alone.ys, values, strict=True)
+    operands |= {f"{y}{places[output]}": value for output, value in pairs}
     for i, leaf in enumerate(alone.inputs):
         if leaf in alone.feeds:
-            operands[input_name(node.kind, i)] = alone.feeds[leaf]
-    found: list[Finding | None] = []
-    for i, (x, leaf) in enumerate(zip(node.inputs, alone.inputs, strict=True)):
-        if x in on_path and leaf in alone.feeds and leaf.dtype.is_floating:
-            try:
-                given = _given(alone, g, i)
-            except BROKEN as error:
-                found.append(Finding(node, "broken", i, _why(error, judge, leaf, operands)))
-            else:
-                found.append(_compare(judge, alone, i, given, operands))
-    return [finding for finding in found if finding is not None]
+            operands[input_name(alone.node.kind, i)] = alone.feeds[leaf]
+    return operands
 
 
-def _given(alone: Isolated, g: Node, position: int) -> np.ndarray | None:
+def _given(alone: Isolated, arriving: Mapping[Node, Node], position: int) -> np.ndarray | None:
     """What the rule for one input gives, None where no gradient goes."""
-    with alone.graph.as_default():
-        part = vjp(alone.y, g, Between([alone.inputs[position]]))[position]
+    part = alone.gradients(arriving, Between([alone.inputs[position]]))[position]
     return None if part is None else np.asarray(alone.session.run(part, alone.feeds))
 
 

@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tinygraph.gradients import Between, vjp
 from tinygraph.graph import Graph, Node
-from tinygraph.op import Op, constant
+from tinygraph.op import Op, constant, item
 from tinygraph.ops.state import placeholder
 from tinygraph.session import Session
-from tinygraph.testing.twin import needed
+from tinygraph.testing.twin import float_dtypes, needed, node_of
 
 
 class Isolated:
     """The op of `node` applied to leaves of its own, so that x * x has two inputs, and no past.
 
-    The leaves keep the names and the lines of the inputs that they stand for.
+    The leaves keep the names and the lines of the inputs that they stand for. `ys` are the outputs,
+    of which most ops have one.
     """
 
     def __init__(self, node: Node, values: Mapping[Node, np.ndarray]):
@@ -26,9 +28,11 @@ class Isolated:
         self.feeds: dict[Node, np.ndarray] = {}
         with self.graph.as_default():
             self.inputs = [self._leaf(x, np.asarray(values[x])) for x in node.inputs]
-            self.y = node.kind(*self.inputs, name=node.op_name, **node.attrs)
-        self.y.origin = node.origin
-        self.ends = {*self.inputs, self.y}
+            self.y = node_of(node.kind(*self.inputs, name=node.op_name, **node.attrs))
+        self.ys = self.y.op.outputs
+        for y in (self.y, *self.ys):
+            y.origin = node.origin
+        self.ends = {*self.inputs, *self.ys, self.y}
 
     def _leaf(self, x: Node, value: np.ndarray) -> Node:
         """A stand-in for an input: fed, or a constant where its value was known while building."""
@@ -40,6 +44,15 @@ class Isolated:
         leaf.origin = x.origin
         return leaf
 
+    def gradients(
+        self, arriving: Mapping[Node, Node], wanted: Between | None = None
+    ) -> list[Node | None]:
+        """What the rules give for the inputs, of the gradients that arrive at outputs."""
+        with self.graph.as_default():
+            if self.y.spec.items:
+                return vjp(self.y, [arriving.get(y) for y in self.ys], wanted)
+            return vjp(self.y, arriving[self.y], wanted)
+
 
 def input_name(kind: Op, position: int) -> str:
     """What the op calls an input."""
@@ -49,11 +62,11 @@ def input_name(kind: Op, position: int) -> str:
 def between(
     outputs: Sequence[Node], xs: Sequence[Node], leaves: Mapping[Node, np.ndarray]
 ) -> list[Node]:
-    """The float nodes on paths from xs to outputs, without the xs."""
+    """The nodes with floats on paths from xs to outputs, without the xs."""
     reached = set(xs)
     found = []
     for node in needed(outputs, stop=lambda node: node in leaves):
-        if node not in leaves and node.dtype.is_floating and not reached.isdisjoint(node.inputs):
+        if node not in leaves and float_dtypes(node) and not reached.isdisjoint(node.inputs):
             reached.add(node)
             found.append(node)
     return found
@@ -63,5 +76,6 @@ def values_along(
     session: Session, path: Sequence[Node], feeds: Mapping[Node, np.ndarray]
 ) -> dict[Node, np.ndarray]:
     """The value of each input of the nodes of a path."""
-    wanted = list(dict.fromkeys(x for node in path for x in node.inputs))
+    inputs = [x for node in path if node.kind is not item for x in node.inputs]
+    wanted = list(dict.fromkeys(inputs))
     return dict(zip(wanted, session.run(wanted, dict(feeds)), strict=True))

@@ -20,7 +20,7 @@ def likely_mistake(
 ) -> str:
     """The simplest change that turns `given`, what a rule gives, into `right`; "" if none is known.
 
-    operands: what a rule may mention, by name: g first, the output y, the inputs.
+    operands: what a rule may mention, by name: the gradient g first, the output y, the inputs.
     others: the right gradients of the other inputs.
     """
     if given is None:
@@ -192,8 +192,9 @@ def _products_of_matrices(operands: Arrays) -> Iterator[tuple[str, np.ndarray]]:
         for k, x in operands.items()
         if x.ndim >= 2 and x.dtype.kind == "f" and np.isfinite(x).all()
     }
-    pairs = [pair for k in matrices if k != "g" for pair in (("g", k), (k, "g"))]
-    for pair in pairs if "g" in matrices else ():
+    g = next(iter(operands))
+    pairs = [pair for k in matrices if k != g for pair in ((g, k), (k, g))]
+    for pair in pairs if g in matrices else ():
         for transposed in itertools.product((False, True), repeat=2):
             a, b = (
                 np.swapaxes(matrices[k], -1, -2) if flip else matrices[k]
@@ -207,14 +208,14 @@ def _products_of_matrices(operands: Arrays) -> Iterator[tuple[str, np.ndarray]]:
 def _products_of_elements(
     operands: Arrays, shape: tuple[int, ...]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    g = operands["g"]
-    factors = {"g": np.ones(())}
+    g, arriving = next(iter(operands.items()))
+    factors = {g: np.ones(())}
     for name, x in operands.items():
-        if name != "g" and x.dtype.kind == "f":
-            factors |= {f"g * {name}": x, f"g * {name}**2": x * x, f"g / {name}": _inverse(x)}
+        if name != g and x.dtype.kind == "f":
+            factors |= {f"{g} * {name}": x, f"{g} * {name}**2": x * x, f"{g} / {name}": _inverse(x)}
     for text, factor in factors.items():
-        if np.isfinite(factor).all() and _broadcasts(g, factor):
-            product = g * factor
+        if np.isfinite(factor).all() and _broadcasts(arriving, factor):
+            product = arriving * factor
             axes = _broadcast_axes(product.shape, shape)
             if axes or product.shape == shape:
                 yield text, product.sum(axis=axes).reshape(shape)

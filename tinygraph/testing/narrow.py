@@ -7,6 +7,7 @@ import numpy as np
 from tinygraph.gradients import gradients
 from tinygraph.graph import Node
 from tinygraph.ops.indexed_slices import as_tensors
+from tinygraph.op import item
 from tinygraph.ops.state import placeholder
 from tinygraph.testing.diagnose import Finding
 from tinygraph.testing.isolate import Isolated, between, values_along
@@ -28,9 +29,11 @@ def lost_digits(wide: Twin, narrow: Twin, seed: int = 0) -> tuple[str, list[Find
     values = values_along(narrow.session, path, narrow.feeds)
     findings = []
     for node in path:
+        if node.kind is item:
+            continue
         alone = Isolated(node, values)
-        widened = Twin([alone.y], alone.feeds, alone.session)
-        found = _difference(widened, Twin([alone.y], alone.feeds, alone.session, False), seed)
+        widened = Twin(alone.ys, alone.feeds, alone.session)
+        found = _difference(widened, Twin(alone.ys, alone.feeds, alone.session, False), seed)
         if found:
             findings.append(Finding(node, "rough", likely=found))
     return text, findings
@@ -74,5 +77,5 @@ def _values(twin: Twin, seed: int) -> tuple[list[np.ndarray], list[str]]:
         if grad is not None
     ]
     slopes = twin.session.run([grad for _, grad in known], feeds)
-    names = [f"'{y.op_name}'" for y in ys] + [name for name, _ in known]
+    names = [f"'{y.label}'" for y in ys] + [name for name, _ in known]
     return [*outputs, *map(np.asarray, slopes)], names

@@ -145,7 +145,7 @@ def complex_function(
     return function
 
 
-def _analytic(node: Node, arrays: list[Any]) -> np.ndarray:
+def _analytic(node: Node, arrays: list[Any]) -> Any:
     """A node's value on complex arrays; TypeError where it is not analytic, as abs, or random."""
     moved = any(np.iscomplexobj(x) for x in arrays)
     if moved:
@@ -155,7 +155,8 @@ def _analytic(node: Node, arrays: list[Any]) -> np.ndarray:
             for i, x in enumerate(arrays)
         ]
     result = call_kernel(node, arrays)
-    if moved and result.dtype.kind == "f":
+    outputs = result if node.spec.items else (result,)
+    if moved and any(output.dtype.kind == "f" for output in outputs):
         raise TypeError(f"{node.kind.name} of complex numbers is real")
     return result
 

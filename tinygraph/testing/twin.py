@@ -11,7 +11,7 @@ from tinygraph.arguments import called
 from tinygraph.errors import DTypeError
 from tinygraph.graph import Graph, Node
 from tinygraph.node import get_default_session
-from tinygraph.op import const, constant
+from tinygraph.op import const, constant, item
 from tinygraph.ops.array import stop_gradient
 from tinygraph.ops.state import placeholder
 from tinygraph.session import Session
@@ -46,7 +46,7 @@ class Twin:
         self.depends = any(node in feeds and node.dtype.is_floating for node in whole)
         cut = [node for node in order if node not in feeds and _is_cut(node)]
         values = {**feeds, **dict(zip(cut, session.run(cut, dict(feeds)), strict=True))}
-        self.narrow = any(node.dtype.is_floating and node.dtype != float64 for node in order)
+        self.narrow = any(dtype != float64 for node in order for dtype in float_dtypes(node))
         with self.graph.as_default():
             for node in dict.fromkeys([*feeds, *order]):
                 self._of[node] = self._copy(node, values)
@@ -54,19 +54,25 @@ class Twin:
         self.xs = [self._of[x] for x in feeds]
 
     def _copy(self, node: Node, values: Mapping[Node, np.ndarray]) -> Node:
-        dtype = self._dtype(node.dtype)
         if node in values:
+            dtype = self._dtype(node.dtype)
             copy = placeholder(dtype, node.shape, name=node.op_name)
             self.feeds[copy] = np.asarray(values[node], dtype.numpy)
         elif node.kind is const:
-            copy = constant(node.attrs["value"].astype(dtype.numpy), node.op_name, self.graph)
+            value = node.attrs["value"].astype(self._dtype(node.dtype).numpy)
+            copy = constant(value, node.op_name, self.graph)
+        elif node.kind is item:
+            copy = self.graph.outputs[self._of[node.inputs[0]]][node.attrs["index"]]
+            copy.set_shape(node.shape)
         else:
             attrs = {
                 key: self._dtype(value) if isinstance(value, DType) else value
                 for key, value in node.attrs.items()
             }
-            copy = node.kind(*[self._of[x] for x in node.inputs], name=node.op_name, **attrs)
-            copy.set_shape(node.shape)
+            made = node.kind(*[self._of[x] for x in node.inputs], name=node.op_name, **attrs)
+            copy = node_of(made)
+            if not node.spec.items:
+                copy.set_shape(node.shape)
         copy.origin = node.origin
         copy.forward = self._of.get(node.forward) if node.forward is not None else None
         return copy
@@ -75,8 +81,18 @@ class Twin:
         return float64 if self._widen and dtype.is_floating else dtype
 
 
+def node_of(made: Any) -> Node:
+    """The node that an op's call has made: of several outputs, the one that computes them."""
+    return made[0].inputs[0] if isinstance(made, list) else made
+
+
+def float_dtypes(node: Node) -> list[DType]:
+    """The float dtypes among those of a node's outputs."""
+    return [x.dtype for x in node.spec.items or (node.spec,) if x.dtype.is_floating]
+
+
 def _is_cut(node: Node) -> bool:
-    kind = node.kind
+    kind = node.op.node.kind
     return kind.stateful or kind.updates or kind is stop_gradient
 
 

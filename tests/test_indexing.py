@@ -699,11 +699,55 @@ def test_tensors_of_a_graph_that_is_not_the_default_one():
 def test_the_gradient_of_many_slices_is_linear_in_their_number():
     """Each slice's gradient is added in place; no zeros of the whole size for each."""
     x = tg.placeholder(tg.float32, [50, 4], name="x")
-    (grad,) = tg.gradients(tg.add_n([tg.tanh(part) for part in tg.unstack(x)]), x)
+    (grad,) = tg.gradients(tg.add_n([tg.tanh(x[i]) for i in range(50)]), x)
     source = tg.Session().source(grad, {x: np.zeros((50, 4))})
     assert source.count("slice_grad(") == 1 and source.count("add_slice(") == 49
     value = tg.Session().run(grad, {x: np.zeros((50, 4))})
     np.testing.assert_array_equal(value, np.ones((50, 4)))
+
+
+@pytest.mark.default_passes
+@pytest.mark.parametrize(
+    "take_apart", [tg.unstack, lambda x: tg.split(x, 50), lambda x: tg.split(x, [20, 5, 25])]
+)
+def test_the_gradient_of_parts_joins_theirs_or_places_the_few_that_there_are(take_apart):
+    x = tg.placeholder(tg.float32, [50, 4])
+    parts = take_apart(x)
+    (of_all,) = tg.gradients([tg.tanh(part) for part in parts], x)
+    (of_two,) = tg.gradients([tg.tanh(parts[1]), tg.tanh(parts[-1])], x)
+    sess, feeds = tg.Session(), {x: np.zeros((50, 4))}
+    source = sess.source(of_all, feeds)
+    assert source.count("stack(") + source.count("concat(") == 1 and "slice(" not in source
+    source = sess.source(of_two, feeds)
+    assert source.count("slice_grad(") == 1 and source.count("add_slice(") == 1
+    np.testing.assert_array_equal(sess.run(of_all, feeds), np.ones((50, 4)))
+    rows = sess.run(of_two, feeds)[:, 0]
+    ends = {50: (1, 2, 49), 3: (20, 25, 25)}[len(parts)]
+    expected = np.zeros(50)
+    expected[ends[0] : ends[1]] = expected[ends[2] :] = 1
+    np.testing.assert_array_equal(rows, expected)
+
+
+def test_the_parts_of_a_shape_are_known_while_building():
+    x = tg.placeholder(tg.float32, [None, 3, 4])
+    rows, columns, depth = tg.unstack(tg.shape(x))
+    assert tg.zeros([depth, rows, columns]).shape.as_list() == [4, None, 3]
+    first, others = tg.split(tg.shape(x), [1, 2])
+    assert tg.reshape(x, tg.concat([others, first], 0)).shape.as_list() == [3, 4, None]
+    assert tg.zeros(tg.unique([5, 2, 5]).idx).shape == [0, 1, 0]
+    with pytest.raises(ValueError, match="Tensor c:0 may not be fed"):
+        c = tg.constant([2, 3], name="c")
+        tg.Session().run(tg.zeros(tg.unstack(c)), {c: [3, 2]})
+
+
+@pytest.mark.default_passes
+def test_parts_are_views_that_are_made_once():
+    x = tg.placeholder(tg.float32, [4, 6])
+    a, b, c = tg.split(tg.exp(x), 3, axis=1)
+    source = tg.Session().source(a * b - c, {x: np.zeros((4, 6))})
+    head, body = source.split("def step")
+    assert head.count("getitem(") == 3 and "getitem(" not in body
+    assert all(f"# split:{i} " in head for i in range(3))
 
 
 def test_the_index_of_an_op_is_an_index():

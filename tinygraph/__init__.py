@@ -64,16 +64,19 @@ try:
     from tinygraph.ops.gathering import boolean_mask, gather, gather_nd, scatter_nd
     from tinygraph.ops.indexed_slices import IndexedSlices, IndexedSlicesValue
     from tinygraph.ops.selecting import (
-        argmax, argmin, invert_permutation, setdiff1d, unique, where,
+        argmax, argmin, invert_permutation, setdiff1d, unique, unique_with_counts, where,
     )
     from tinygraph.ops.diagonals import (
         diag, diag_part, matrix_band_part, matrix_diag, matrix_diag_part, matrix_set_diag,
     )
     from tinygraph.ops.linalg import einsum, matmul, matrix_transpose, tensordot
     from tinygraph.ops.matrix import (
-        cholesky, cross, eye, matrix_determinant, matrix_inverse, matrix_solve, norm,
-        self_adjoint_eig, self_adjoint_eigvals, trace,
+        cross, eye, matrix_determinant, matrix_inverse, matrix_solve, trace,
     )
+    from tinygraph.ops.decompositions import (
+        cholesky, qr, self_adjoint_eig, self_adjoint_eigvals, svd,
+    )
+    from tinygraph.ops.norms import norm
     from tinygraph.ops.clip import (
         check_numerics, clip_by_average_norm, clip_by_global_norm, clip_by_norm, global_norm,
     )

@@ -40,6 +40,10 @@ class ShapeError(GraphError):
     """Shapes that do not fit together; raised while building."""
 
 
+class NoGradientError(GraphError, NotImplementedError):
+    """A gradient that is not defined for these shapes or options of an op."""
+
+
 class DTypeError(TinygraphError, TypeError):
     """Dtypes that do not mix, or a value of the wrong type."""
 

@@ -196,6 +196,61 @@ def eigen_reference(x):
     return [e, (v * np.exp(0.2 * e)[..., None, :]) @ v.swapaxes(-1, -2), v * v]
 
 
+def singular_parts(full):
+    """What does not depend on the signs of the singular vectors."""
+
+    def build(x):
+        s, u, v = tg.svd(x, full)
+        k = tg.shape(s)[-1]
+        scaled = u[..., :k] * tg.expand_dims(tg.exp(0.2 * s), -2)
+        return [s, tg.matmul(scaled, v[..., :k], transpose_b=True), u * u, v * v]
+
+    return build
+
+
+def singular_reference(full):
+    def expected(x):
+        u, s, vt = np.linalg.svd(x, full)
+        k = s.shape[-1]
+        scaled = u[..., :k] * np.exp(0.2 * s)[..., None, :]
+        return [s, scaled @ vt[..., :k, :], u * u, vt.swapaxes(-1, -2) ** 2]
+
+    return expected
+
+
+def uneven(*shape):
+    """Matrices whose singular values are far from one another and from 0."""
+    u, _, vt = np.linalg.svd(f64(*shape), full_matrices=False)
+    k = min(shape[-2:])
+    return (u * np.arange(1.0, 1 + k)) @ vt
+
+
+def svd_cases():
+    for shape in (3, 3), (4, 2), (2, 4), (2, 3, 2), (2, 2, 3):
+        yield Case("Svd", singular_parts(False), [uneven(*shape)], singular_reference(False),
+                   unknown="dims", slack=100)  # fmt: skip
+    for shape in (3, 3), (3, 2), (2, 2, 3):
+        yield Case("Svd", singular_parts(True), [uneven(*shape)], singular_reference(True),
+                   note="full", unknown="", slack=100)  # fmt: skip
+    yield Case("Svd", lambda x: tg.svd(x, compute_uv=False), [uneven(2, 4, 3)],
+               lambda x: np.linalg.svd(x, compute_uv=False), note="values", slack=10)  # fmt: skip
+    yield Case("Svd", lambda x: tg.svd(x, full_matrices=True)[0], [uneven(2, 4)],
+               lambda x: np.linalg.svd(x, compute_uv=False), note="values of the full",
+               slack=10)  # fmt: skip
+
+
+def qr_cases():
+    for shape in (3, 3), (4, 2), (2, 3, 2):
+        yield Case("Qr", tg.qr, [uneven(*shape)], lambda x: list(np.linalg.qr(x)), slack=100)
+    yield Case("Qr", lambda x: tg.qr(x, full_matrices=True), [uneven(2, 2)],
+               lambda x: list(np.linalg.qr(x)), note="full", slack=100)  # fmt: skip
+    for shape, full in ((2, 4), False), ((4, 2), True):
+        yield Case("Qr", lambda x, f=full: [tg.stop_gradient(y) for y in tg.qr(x, f)],
+                   [uneven(*shape)],
+                   lambda x, f=full: list(np.linalg.qr(x, "complete" if f else "reduced")),
+                   grad=False, note="without a gradient", slack=10)  # fmt: skip
+
+
 SOLVERS = [
     Case("MatrixInverse", tg.matrix_inverse, [regular()], np.linalg.inv, slack=10),
     Case("MatrixInverse", lambda x: tg.matrix_inverse(x, adjoint=True), [regular(2)],
@@ -203,6 +258,10 @@ SOLVERS = [
     Case("MatrixDeterminant", tg.matrix_determinant, [regular()], np.linalg.det, slack=10),
     Case("MatrixDeterminant", tg.matrix_determinant, [regular(2, n=2)], np.linalg.det,
          note="batch", slack=10),
+    Case("LogMatrixDeterminant", tg.linalg.slogdet, [regular()],
+         lambda x: list(np.linalg.slogdet(x)), slack=10),
+    Case("LogMatrixDeterminant", lambda x: tg.linalg.slogdet(-x), [regular(2, 2)],
+         lambda x: list(np.linalg.slogdet(-x)), note="batches", slack=10),
     Case("MatrixSolve", tg.matrix_solve, [regular(), f64(3, 2)], np.linalg.solve, slack=10),
     Case("MatrixSolve", lambda a, b: tg.matrix_solve(a, b, adjoint=True),
          [regular(2), f64(2, 3, 1)], lambda a, b: np.linalg.solve(a.swapaxes(-1, -2), b),
@@ -214,6 +273,7 @@ SOLVERS = [
     Case("SelfAdjointEigV2", eigen_parts, [symmetric()], eigen_reference, slack=10),
     Case("SelfAdjointEigV2", tg.self_adjoint_eigvals, [symmetric(2)], np.linalg.eigvalsh,
          note="values of a batch", slack=10),
+    *svd_cases(), *qr_cases(),
     Case("Sum", tg.trace, [f64(3, 4)], np.trace, note="trace", unknown="dims"),
     Case("Sum", tg.trace, [f64(2, 3, 3)], lambda x: np.trace(x, 0, 1, 2), note="trace of a batch",
          unknown="dims"),

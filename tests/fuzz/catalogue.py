@@ -438,7 +438,8 @@ def unique(d):
     y = x and f"tg.reshape({x}, [-1])"
     return x and d.choice([f"tg.unique({y}).y", f"tg.unique({y}).idx",
                            f"tg.setdiff1d({y}, {y}[:2]).out",
-                           f"tg.setdiff1d({y}, {y}[1:]).idx"])  # fmt: skip
+                           f"tg.setdiff1d({y}, {y}[1:]).idx",
+                           f"tg.unique_with_counts({y}).count"])  # fmt: skip
 
 
 @exact
@@ -486,7 +487,8 @@ def unstacked(d):
     if not x:
         return None
     n = d.array(x).shape[0]
-    return f"tg.unstack({x}, num={n})[{d.integer(0, n - 1)}]"
+    return d.choice([f"tg.unstack({x}, num={n})[{d.integer(0, n - 1)}]",
+                     f"tg.stack(tg.unstack({x}, num={n})[::-1])"])  # fmt: skip
 
 
 @exact
@@ -496,8 +498,11 @@ def split(d):
         return None
     n = d.array(x).shape[-1]
     k = d.integer(1, n - 1)
+    late = d.size(0, n) or k
     return d.choice([f"tg.split({x}, [{k}, {n - k}], -1)[1]", f"tg.split({x}, [{k}, -1], -1)[0]",
-                     f"tg.split({x}, {n}, -1)[{k}]"])  # fmt: skip
+                     f"tg.split({x}, {n}, -1)[{k}]",
+                     f"tg.concat(tg.split({x}, {n}, -1)[::-1], -1)",
+                     f"tg.concat(tg.split({x}, [{late}, -1], -1)[::-1], -1)"])  # fmt: skip
 
 
 @exact
@@ -575,6 +580,17 @@ for _name in "matrix_inverse matrix_determinant cholesky self_adjoint_eigvals".s
     def solved(d, name=_name):
         x = regular(d)
         return x and f"tg.{name}({x})"
+
+
+@smooth
+def decomposed(d):
+    """By what does not depend on the signs of vectors; of a matrix with different eigenvalues."""
+    x = regular(d)
+    return x and d.choice([
+        f"tg.linalg.slogdet({x})[1]", f"tg.svd({x}, compute_uv=False)",
+        f"(lambda s, u, v: tg.matmul(u * s, v, transpose_b=True))(*tg.svd({x}))",
+        f"tg.square(tg.qr({x}).r)",
+    ])  # fmt: skip
 
 
 @smooth

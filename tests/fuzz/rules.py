@@ -19,6 +19,7 @@ from tinygraph.compiler.rewrite import lower
 from tinygraph.errors import InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, Operation
 from tinygraph.node import ancestors
+from tinygraph.op import item
 from tinygraph.session import Fetched
 from tinygraph.spec import Shape, Spec
 
@@ -136,6 +137,8 @@ class Run:
         if kind.effect:
             return None
         inputs = [self._input(node, i, x) for i, x in enumerate(node.inputs)]
+        if kind is item:
+            return inputs[0][node.attrs["index"]]
         if kind.latest:
             return inputs[0]
         if kind.updates:
@@ -149,12 +152,12 @@ class Run:
         specs = {x: Spec(Shape.of(np.shape(a)), x.dtype) for x, a in given.items()}
         controls, node.control_inputs = node.control_inputs, ()  # this node alone
         try:
-            program = lower([node], (), specs, frozenset())
+            program = lower(node.op.outputs, (), specs, frozenset())
         finally:
             node.control_inputs = controls
-        (result,), _, moved = program.evaluate({}, self.way.positions, given.values())
+        results, _, moved = program.evaluate({}, self.way.positions, given.values())
         self.moved.update(moved)
-        return result
+        return results if node.spec.items else results[0]
 
     def _input(self, node: Node, position: int, x: Node) -> Any:
         if x in self.fed or not x.kind.reads:

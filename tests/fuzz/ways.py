@@ -69,7 +69,7 @@ class Interpreted:
         self.session = tg.Session(graph=built.graph)  # checks feeds, and has the values' places
         self.lowered = built.lowered
         self.passes = passes
-        self.adjust = adjust or (lambda node, array: array)
+        self.adjust = of_each(adjust or (lambda node, array: array))
         self.variables = Variables()
         self.positions: dict[str, Any] = {}
         self.kinds: set[str] = set()
@@ -132,6 +132,17 @@ def checked(session: tg.Session, feeds: dict) -> dict[Node, np.ndarray]:
 
 def initial_values(built: Built, init: Operation) -> dict[str, np.ndarray]:
     return copied(Interpreted(built, init).variables)
+
+
+def of_each(adjust: Any) -> Any:
+    """The same for a node's value, be it an array, several in a tuple, or None of an effect."""
+
+    def adjusted(node: Node, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple([adjust(node, array) for array in value])
+        return None if value is None else adjust(node, value)
+
+    return adjusted
 
 
 def noise(seed: int) -> Any:

@@ -6,6 +6,12 @@ earlier or under another class: values that a dtype cannot hold, None and string
 
 import numpy as np
 
+
+def gradient_of(tf, function, *dims):
+    x = tf.placeholder(tf.float64, dims)
+    return tf.gradients(function(x), x)
+
+
 # fmt: off
 DTYPES = {
     "int + float": lambda tf: tf.constant(1) + tf.constant(1.0),
@@ -46,6 +52,17 @@ SHAPES = {
     "concat over a missing axis": lambda tf: tf.concat([tf.zeros([2]), tf.zeros([2])], 1),
     "stack (2,) and (3,)": lambda tf: tf.stack([tf.zeros([2]), tf.zeros([3])]),
     "split 5 in 2": lambda tf: tf.split(tf.zeros([5]), 2),
+    "split 5 in 2 and 2": lambda tf: tf.split(tf.zeros([5]), [2, 2]),
+    "svd of a vector": lambda tf: tf.svd(tf.zeros([3])),
+    "svd of ints": lambda tf: tf.svd(tf.zeros([3, 3], tf.int32)),
+    "qr of a vector": lambda tf: tf.qr(tf.zeros([3])),
+    "slogdet of 2 x 3": lambda tf: tf.linalg.slogdet(tf.zeros([2, 3])),
+    "unique with float indices": lambda tf: tf.unique([1, 2], out_idx=tf.float32),
+    "gradient of all singular vectors of 2 x 4": lambda tf: gradient_of(
+        tf, lambda x: tf.svd(x, full_matrices=True)[1], 2, 4),
+    "gradient of the qr of 2 x 3": lambda tf: gradient_of(tf, lambda x: tf.qr(x)[0], 2, 3),
+    "gradient of the whole qr of 3 x 2": lambda tf: gradient_of(
+        tf, lambda x: tf.qr(x, full_matrices=True)[1], 3, 2),
     "unstack of an unknown number": lambda tf: tf.unstack(tf.placeholder(tf.float32, [None])),
     "squeeze a long axis": lambda tf: tf.squeeze(tf.zeros([2, 3]), [0]),
     "transpose with a short perm": lambda tf: tf.transpose(tf.zeros([2, 3]), [0]),

@@ -242,6 +242,8 @@ def linear_algebra():
     yield case("matmul", f32(wave(2, 3, 2)), f32(wave(2, 2, 3)), transpose_a=True, transpose_b=True)
     yield case("matmul", f32(wave(2, 2, 3), [None, 2, 3]), f32(wave(2, 2, 3)), transpose_b=True)
     yield case("matmul", f32(wave(2, 1, 2, 3)), f32(wave(3, 3, 1)))
+    for shape in ([3, 3], [2, 4], [2, 3, 2]):
+        yield case("svd", f64(wave(*shape)), compute_uv=False)
     cube, square = f32(wave(2, 3, 2)), f32(wave(3, 2))
     for axes, left, right in (
         (0, [2], [3]),
@@ -286,6 +288,8 @@ def diagonals():
 
 def solvers():
     regular, definite = [[2.0, 1.0], [-1.0, 3.0]], [[4.0, 1.0], [1.0, 3.0]]
+    yield case("linalg.slogdet", f64([regular, definite]))
+    yield case("linalg.slogdet", f64(regular[::-1], [None, None]))
     yield case("matrix_inverse", f64(regular))
     yield case("matrix_inverse", f64([regular, definite]))
     # An array, for its value alone: TensorFlow's gradient forgets about `adjoint`.
@@ -395,6 +399,12 @@ def gathering():
     yield case("nn.top_k", f32([[1.0, 5.0, 5.0, 2.0], [4.0, 3.0, 2.0, 9.0]]), k=2)
     yield case("nn.top_k", f32([3.0, 1.0, 2.0]))
     yield case("nn.top_k", i32([3, 1, 2]), k=3)
+    yield case("unique", f32([1.0, NAN, 1.0, NAN, 0.0, -0.0]))
+    yield case("unique", i32([7, 3, 7]), out_idx=dtype("int64"))
+    yield case("unique_with_counts", i32([7, 3, 7, 7], [None]))
+    yield case("unique_with_counts", f64([0.5, 1.5, 0.5]), out_idx=dtype("int64"))
+    yield case("setdiff1d", f32([1.0, NAN, 0.0, 2.0, 2.0]), f32([NAN, -0.0]))
+    yield case("setdiff1d", i32([1, 2, 3]), i32([2], [None]), index_dtype=dtype("int64"))
     predictions = f32([[0.1, 0.5, 0.3], [0.4, 0.4, 0.2], [0.6, 0.3, 0.1]])
     for k in (1, 2, 3):
         yield case("nn.in_top_k", predictions, i32([1, 1, 2]), k)

@@ -1,8 +1,7 @@
 """Small programs that TensorFlow 1.15 and tinygraph must answer alike: `program(tf)` gives JSON.
 
 `VALUES` give numbers, `NAMES` names, `DTYPES` dtypes; `record_tf115.py` stores TensorFlow's
-answers. An op has one output in tinygraph and a composite is one node, so only the outermost part
-of a composite's name is compared.
+answers. A composite is one node in tinygraph, so only the outermost part of its name is compared.
 """
 
 import collections
@@ -98,6 +97,47 @@ def second_derivatives(tf):
         first = tf.gradients(y, x)[0]
         found += gradient(tf, first, x)
     return found
+
+
+def decomposed(tf, build, *shapes):
+    """What `build` makes of matrices, its gradient, and that of the gradient."""
+    found = []
+    for m, n in shapes:
+        i = np.arange(1.0, 1 + m * n).reshape(m, n)
+        x = tf.constant(np.sin(i * i) + i / 10)
+        first = tf.gradients(build(x), x)[0]
+        with tf.Session() as session:
+            found += [numbers(session.run(y)) for y in (build(x), first)]
+        found += gradient(tf, tf.sin(first), x)
+    return found
+
+
+@into(VALUES)
+def singular_values_and_vectors(tf):
+    def build(x):
+        s, u, v = tf.svd(x)
+        scaled = tf.matmul(u * tf.exp(0.2 * s), v, transpose_b=True)
+        return scaled + tf.matmul(u * u, v * v, transpose_b=True)
+
+    return decomposed(tf, build, [3, 3], [4, 2], [2, 4])
+
+
+@into(VALUES)
+def all_singular_vectors(tf):
+    def build(x):
+        s, u, v = tf.svd(x, full_matrices=True)
+        return tf.reduce_sum(s) + tf.reduce_sum(tf.sin(u * u)) + tf.reduce_sum(tf.cos(v * v))
+
+    return decomposed(tf, build, [3, 3], [3, 2], [2, 3])
+
+
+@into(VALUES)
+def q_and_r(tf):
+    def build(x):
+        q, r = tf.qr(x)
+        return tf.reduce_sum(tf.sin(q * q)) + tf.reduce_sum(tf.cos(r * r))
+
+    return decomposed(tf, build, [3, 3], [4, 2])
 
 
 @into(VALUES)
@@ -429,6 +469,26 @@ def composite_names(tf):
         tf.gather(x, i), tf.trace(x), tf.boolean_mask(x, i > 0),
     ]  # fmt: skip
     return [outer(node) for node in nodes]
+
+
+@into(NAMES)
+def names_of_outputs(tf):
+    x, i = tf.placeholder(tf.float32, [4, 4]), tf.placeholder(tf.int32, [3])
+    made = [
+        tf.split(x, 2), tf.split(x, [1, 3], 1, name="halves"), tf.unstack(x), tf.split(x, 1),
+        tf.nn.top_k(x, 2, name="best"), tf.nn.top_k(x), tf.unique(i), tf.unique_with_counts(i),
+        tf.setdiff1d(i, i), tf.self_adjoint_eig(x), tf.svd(x), tf.qr(x), tf.linalg.slogdet(x),
+        [tf.self_adjoint_eigvals(x)], [tf.svd(x, compute_uv=False)], tf.nn.moments(x, [0]),
+    ]  # fmt: skip
+    names = [[type(outputs).__name__, [y.name for y in outputs]] for outputs in made]
+    operations = [[y.op.type, y.op.name, len(y.op.outputs)] for y in made[4]]
+    graph = x.graph
+    again = [
+        graph.get_tensor_by_name("best:1") is made[4][1],
+        graph.get_operation_by_name("halves").outputs[1] is made[1][1],
+        made[0][0].op == made[0][1].op,
+    ]
+    return [*names, *operations, *again]
 
 
 @into(NAMES)

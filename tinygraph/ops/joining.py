@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,13 @@ import numpy as np
 from tinygraph.arguments import integer, sequence
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
-from tinygraph.op import Op, as_node, as_nodes, check_dtypes, first_node
+from tinygraph.op import Op, as_node, as_nodes, check_dtypes, first_node, registry
 from tinygraph.ops.array import (
     arguments_of, dim_of, ensure_shape, identity, static_int, static_ints,
 )  # fmt: skip
 from tinygraph.ops.axes import in_front, late_axes, late_axis, put_back
 from tinygraph.ops.indexing import along, index_of, placed, slice_op
-from tinygraph.spec import UNKNOWN, Shape, Spec, int32, normalize_axis
+from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 
 # ---------------------------------------------------------------- concat
 
@@ -137,29 +138,54 @@ def parallel_stack(values: Any, name: str = "parallel_stack") -> Node:
 MOST_PARTS = 1 << 20  # each is a node
 
 
-def _unstacked(x: Spec, num: int, axis: int, i: int) -> Spec:
+def _parts_spec(x: Spec, axis: int, parts: list[tuple[int | None, ...]]) -> Spec:
+    """The specs of parts along an axis, by what each has in place of that dimension."""
     dims = x.shape.sizes
     if dims is None:
-        return Spec(UNKNOWN, x.dtype)
+        return Spec.of_items([Spec(UNKNOWN, x.dtype)] * len(parts))
     axis = normalize_axis(axis, len(dims))
-    if dims[axis] not in (None, num):
+    before, after = dims[:axis], dims[axis + 1 :]
+    return Spec.of_items([Spec(Shape.of((*before, *part, *after)), x.dtype) for part in parts])
+
+
+def _parts_rule(g: Any, x: Node, join: Op, axis: int, items: list | None) -> Node:
+    """The parts' gradients joined; where few arrive, zeros with these at the items of x's axis."""
+    if items is None or None not in g.arrived:
+        return join(*g, axis=axis)
+    pairs = zip(g.arrived, items, strict=True)
+    found = [placed(part, x, along(axis, item)) for part, item in pairs if part is not None]
+    return found[0] if len(found) == 1 else registry["AddN"](*reversed(found))
+
+
+def _parts_rewrite(x: Node, axis: int, items: list) -> list[Node]:
+    return [slice_op(x, index=index_of(along(axis, item))[0]) for item in items]
+
+
+def _known_dim(x: Node, axis: int) -> int | None:
+    return None if x.shape.sizes is None else x.shape.sizes[axis]
+
+
+def _unstacked(x: Spec, num: int, axis: int) -> Spec:
+    dims = x.shape.sizes
+    if dims is not None and dims[normalize_axis(axis, len(dims))] not in (None, num):
         raise ShapeError(f"Dimension must be {num} but is {dims[axis]}")
-    return Spec(Shape.of((*dims[:axis], *dims[axis + 1 :])), x.dtype)
+    return _parts_spec(x, axis, [()] * num)
 
 
-def _unstack(x: np.ndarray, num: int, axis: int, i: int) -> np.ndarray:
+def _unstack(x: np.ndarray, num: int, axis: int) -> tuple[np.ndarray, ...]:
     if x.shape[axis] != num:
         raise InvalidArgumentError(f"dimension {axis} must be {num} but is {x.shape[axis]}")
-    return x[index_of(along(axis, i))[0]]
+    return tuple(x[index_of(along(axis, i))[0]] for i in range(num))
 
 
 unpack_op = Op(
-    "Unpack", _unstack, _unstacked, (lambda g, y, x, num, axis, i: placed(g, x, along(axis, i)),),
-    ("value",), view=True,
-    rewrite=lambda x, num, axis, i: (
-        slice_op(x, index=index_of(along(axis, i))[0]) if x.shape.is_fully_defined() else None
+    "Unpack", _unstack, _unstacked,
+    (lambda g, y, x, num, axis: _parts_rule(g, x, pack_op, axis, list(range(num))),), ("value",),
+    view=True,
+    rewrite=lambda x, num, axis: (
+        _parts_rewrite(x, axis, list(range(num))) if _known_dim(x, axis) == num else None
     ),
-    doc="Part i of `num` along an axis, without that axis.",
+    doc="The `num` parts along an axis, without that axis.",
 )  # fmt: skip
 
 
@@ -182,81 +208,75 @@ def unstack(value: Any, num: int | None = None, axis: Any = 0, name: str = "unst
             num = None if dims is None else dims[normalize_axis(at, len(dims))]
             if num is None:
                 raise ShapeError(f"Cannot infer num from shape {value.shape}; give num")
-    return [unpack_op(value, num=num, axis=at, i=i, name=name) for i in range(num)]
+    return unpack_op(value, num=num, axis=at, name=name) if num else []
 
 
 Sizes = int | tuple[int, ...]  # equal parts by their number, or each one's size
 
 
-def _span(sizes: Sizes, i: int, dim: int) -> tuple[int, int]:
-    """Where part i of a dimension starts and stops; one size may be -1: what is left."""
+def _widths(sizes: Sizes, dim: int | None) -> list[int | None]:
+    """The sizes of the parts of a dimension; one size may be -1: what is left."""
     if isinstance(sizes, int):
-        if dim % sizes:
+        if dim is not None and dim % sizes:
             raise ShapeError(f"Dimension size must be evenly divisible by {sizes} but is {dim}")
-        return dim // sizes * i, dim // sizes * (i + 1)
+        return [None if dim is None else dim // sizes] * sizes
+    if min(sizes) < -1 or sizes.count(-1) > 1:
+        raise GraphError(f"sizes are at least 0, and one may be -1, unlike in {sizes}")
+    if dim is None:
+        return [None if size == -1 else size for size in sizes]
     left = dim - sum(size for size in sizes if size != -1)
     if left < 0 or left and -1 not in sizes:
         raise ShapeError(f"can't split axis of size {dim} into pieces of size {list(sizes)}")
-    widths = [left if size == -1 else size for size in sizes]
-    return sum(widths[:i]), sum(widths[: i + 1])
+    return [left if size == -1 else size for size in sizes]
 
 
-def _split(x: np.ndarray, sizes: Sizes, axis: int, i: int) -> np.ndarray:
-    return x[along(axis, slice(*_span(sizes, i, x.shape[axis])))]
+def _spans(sizes: Sizes, dim: int) -> list[slice]:
+    """Where each part of a dimension starts and stops."""
+    ends = [0, *accumulate(_widths(sizes, dim))]
+    return [slice(start, stop) for start, stop in pairwise(ends)]
 
 
-def _splitted(x: Spec, sizes: Sizes, axis: int, i: int) -> Spec:
+def _split(x: np.ndarray, sizes: Sizes, axis: int) -> tuple[np.ndarray, ...]:
+    return tuple(x[along(axis, span)] for span in _spans(sizes, x.shape[axis]))
+
+
+def _splitted(x: Spec, sizes: Sizes, axis: int) -> Spec:
     dims = x.shape.sizes
-    if dims is None:
-        return Spec(UNKNOWN, x.dtype)
-    axis = normalize_axis(axis, len(dims))
-    if dims[axis] is not None:
-        start, stop = _span(sizes, i, dims[axis])  # type: ignore[arg-type]
-        size = stop - start
-    else:
-        size = None if isinstance(sizes, int) or sizes[i] == -1 else sizes[i]  # type: ignore
-    return Spec(Shape.of((*dims[:axis], size, *dims[axis + 1 :])), x.dtype)
+    dim = None if dims is None else dims[normalize_axis(axis, len(dims))]
+    return _parts_spec(x, axis, [(width,) for width in _widths(sizes, dim)])
 
 
-def _split_vjp(g: Node, y: Node, x: Node, sizes: Sizes, axis: int, i: int) -> Node:
-    width = dim_of(g, axis)
-    if isinstance(sizes, int):
-        start = i * width
-    elif -1 in sizes[:i]:
-        start = dim_of(x, axis) - sum(sizes[i:])
-    else:
-        start = sum(sizes[:i])
-    return placed(g, x, along(axis, slice(start, start + width)))
+def _split_items(x: Node, sizes: Sizes, axis: int) -> list[slice] | None:
+    dim = _known_dim(x, axis)
+    return None if dim is None else _spans(sizes, dim)
 
 
-def _split_rewrite(x: Node, sizes: Sizes, axis: int, i: int) -> Node | None:
-    dims = x.shape.sizes
-    if dims is None or dims[axis] is None:
-        return None
-    start, stop = _span(sizes, i, dims[axis])  # type: ignore[arg-type]
-    return slice_op(x, index=index_of(along(axis, slice(start, stop)))[0])
+def _split_rewrite(x: Node, sizes: Sizes, axis: int) -> list[Node] | None:
+    items = _split_items(x, sizes, axis)
+    return None if items is None else _parts_rewrite(x, axis, items)
 
 
 split_op = Op(
-    "Split", _split, _splitted, (_split_vjp,), ("value",), view=True, rewrite=_split_rewrite,
-    doc="Part i along an axis, of `sizes` equal parts or of parts of these sizes.",
+    "Split", _split, _splitted,
+    (lambda g, y, x, sizes, axis: _parts_rule(
+        g, x, concat_op, axis, _split_items(x, sizes, axis)),), ("value",),
+    view=True, rewrite=_split_rewrite,
+    doc="The parts along an axis: `sizes` equal ones, or one of each of these sizes.",
 )  # fmt: skip
 
 
-def _split_ends(sizes: np.ndarray, dim: Any) -> np.ndarray:
-    spans = [_span(tuple(sizes.tolist()), i, int(dim)) for i in range(len(sizes))]
-    return np.array([0, *[stop for _, stop in spans]], np.int32)
-
-
-def _split_ends_spec(sizes: Spec, dim: Spec) -> Spec:
+def _split_late_spec(x: Spec, sizes: Spec, axis: int, num: int) -> Spec:
     check_dtypes((sizes,), "int")
-    (count,) = sizes.shape.with_rank(1).as_list()
-    return Spec(Shape.of((None if count is None else count + 1,)), int32)
+    if sizes.constant is None:
+        return _parts_spec(x, axis, [(None,)] * num)
+    return _splitted(x, tuple(sizes.constant.tolist()), axis)
 
 
-split_ends = Op(
-    "SplitEnds", _split_ends, _split_ends_spec, (None, None), ("sizes", "dim"), dynamic=True,
-    doc="Where parts of these sizes begin and end along a dimension, of which they take all.",
+split_late_op = Op(
+    "SplitV", lambda x, sizes, axis, num: _split(x, tuple(map(int, sizes)), axis), _split_late_spec,
+    (lambda g, y, x, sizes, axis, num: concat_op(*g, axis=axis), None), ("value", "size_splits"),
+    view=True, static=(1,),
+    doc="The `num` parts along an axis of sizes that only a run knows.",
 )  # fmt: skip
 
 
@@ -288,24 +308,19 @@ def split(
             raise GraphError(f"split makes 1 to {MOST_PARTS} parts, not {given[0]}")
         if num is not None and integer(num, "num") != len(given) and not scalar:
             raise ShapeError(f"num is {num}, but there are {len(given)} sizes, {list(given)}")
-        if min(given, default=0) < -1 or given.count(-1) > 1:
-            raise GraphError(f"sizes are at least 0, and one may be -1, unlike in {given}")
     widths: Sizes = given[0] if scalar else given
-    count = given[0] if scalar else len(given)
-    return [split_op(value, sizes=widths, axis=at, i=i, name=name) for i in range(count)]
+    return split_op(value, sizes=widths, axis=at, name=name) if given else []
 
 
 def _split_late(x: Node, sizes: Node, axis: int, num: Any, name: str) -> list[Node]:
-    """Parts of sizes that only a run knows, as slices."""
-    dims = sizes.shape.sizes
-    if dims is None or dims[0] is None:
+    """Parts of sizes that only a run knows."""
+    (count,) = sizes.shape.with_rank(1).as_list()
+    if count is None:
         if num is None:
             raise ShapeError(f"Cannot infer num from shape {sizes.shape}; give num")
-        sizes = ensure_shape(sizes, [integer(num, "num", least=0)])
-    count = sizes.shape.as_list()[0]
-    with name_scope(name, values=[x, sizes]):
-        ends = split_ends(sizes, dim_of(x, axis))
-        return [x[along(axis, slice(ends[i], ends[i + 1]))] for i in range(count)]  # type: ignore
+        count = integer(num, "num", least=0)
+        sizes = ensure_shape(sizes, [count])
+    return split_late_op(x, sizes, axis=axis, num=count, name=name) if count else []
 
 
 def _is_scalar(value: Any) -> bool:

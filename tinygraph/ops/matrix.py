@@ -1,126 +1,29 @@
-"""Norms, inverses, decompositions and other functions of matrices."""
+"""Inverses, determinants, systems of linear equations and other functions of matrices."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygraph.arguments import flag, named, number
-from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
-from tinygraph.graph import Node, name_scope
-from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
+from tinygraph.arguments import flag, named
+from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
+from tinygraph.graph import Node
+from tinygraph.op import Op, as_node, check_dtypes
 from tinygraph.ops.array import as_shape_node, broadcast_to, count_of
-from tinygraph.ops.axes import in_front, put_back
-from tinygraph.ops.compare import cast, in_float32, keep_where, logical_not, not_equal
-from tinygraph.ops.diagonals import matrix_band_part, matrix_diag_part
-from tinygraph.ops.elementary import abs_, is_finite, sign
+from tinygraph.ops.diagonals import matrix_diag_part
 from tinygraph.ops.joining import concat
-from tinygraph.ops.linalg import matmul, matrix_transpose
-from tinygraph.ops.math import div_no_nan, pow_
-from tinygraph.ops.reduce import (
-    Axis, axes_of, dropped, either, euclidean_norm_op, max_op, reduce_sum, spread, sum_op,
-)  # fmt: skip
-from tinygraph.ops.reshaping import expand_op, transpose
+from tinygraph.ops.linalg import matmul
+from tinygraph.ops.reduce import reduce_sum
+from tinygraph.ops.reshaping import expand_op
 from tinygraph.spec import UNKNOWN, DType, Shape, Spec, as_dtype, float16, float32
 
 Array = np.ndarray
 
-# ---------------------------------------------------------------- norms
-
-
-@in_float32
-def _p_norm_body(x: Node, p: float, axis: Axis, keepdims: bool) -> Node:
-    """Of x over its largest element, as the powers of x itself may leave the dtype's range."""
-    top = max_op(abs_(x), axis=axis, keepdims=True)
-    scale = keep_where(top, is_finite(top)) + cast(logical_not(is_finite(top)), x.dtype)
-    ratio = div_no_nan(abs_(x), scale)
-    y = scale * pow_(sum_op(pow_(ratio, p), axis=axis, keepdims=True), 1 / p)
-    return y if keepdims else dropped(y, x, axis)
-
-
-p_norm_op = composite(
-    "PNorm", _p_norm_body,
-    lambda g, y, x, p, axis, keepdims: _p_norm_rule(g, y, x, p, axis, keepdims),
-    params=("tensor",),
-    infer=lambda x, p, axis, keepdims: Spec(
-        reduced_shape(x.shape, axis, keepdims), check_dtypes((x,), "float")
-    ),
-    doc="(Σ |x|^p)^(1/p) over axes; the gradient at 0 is 0.",
-)  # fmt: skip
-
-
-def _p_norm_rule(g: Node, y: Node, x: Node, p: float, axis: Axis, keepdims: bool) -> Node:
-    """sign(x) (|x| / y)^(p-1), and 0 for each x that is 0."""
-    ratio = div_no_nan(abs_(x), spread(y, x, axis, keepdims))
-    return spread(g, x, axis, keepdims) * keep_where(pow_(ratio, p - 1), not_equal(x, 0)) * sign(x)
-
-
-def norm(
-    tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: bool | None = None,
-    name: str | None = None, keep_dims: bool | None = None,
-) -> Node:  # fmt: skip
-    """The norm of the vectors along `axis`, of the matrices in two axes, or of all elements.
-
-    `ord` is "euclidean", 1, 2, np.inf or any positive p for vectors; "euclidean", "fro", 1, 2 (the
-    largest singular value) or np.inf for matrices. The gradient at 0 is 0.
-
-    >>> print(tg.norm([3.0, 4.0]).eval(), tg.norm([3.0, -4.0], ord=1).eval())
-    5.0 7.0
-    """
-    x = as_node(tensor, name="tensor")
-    keep = either(keepdims, keep_dims, "'keep_dims' and 'keepdims'")
-    keep = flag(keep, "keepdims", default=False)
-    axes = axes_of(axis, x)
-    name = named(name, "norm")
-    if axes is not None and (len(axes) not in (1, 2) or len(set(axes)) < len(axes)):
-        raise GraphError(f"axis must be None, an int, or two different ints, not {axis!r}")
-    if not isinstance(ord, str):
-        ord = number(ord, "ord")
-    of_matrices = axes is not None and len(axes) == 2
-    if ord == "euclidean" or ord == ("fro" if of_matrices else 2):
-        return euclidean_norm_op(x, axis=axes, keepdims=keep, name=name)
-    if of_matrices:
-        return _matrix_norm(x, ord, axes, keep, name)  # type: ignore[arg-type]
-    if isinstance(ord, str) or not ord > 0:
-        raise GraphError(f"'ord' must be a supported vector norm, got {ord}")
-    if ord == 1:
-        return sum_op(abs_(x), axis=axes, keepdims=keep, name=name)
-    if ord == np.inf:
-        return max_op(abs_(x), axis=axes, keepdims=keep, name=name)
-    return p_norm_op(x, p=float(ord), axis=axes, keepdims=keep, name=name)
-
-
-def _matrix_norm(x: Node, ord: Any, axes: tuple[int, ...], keepdims: bool, name: str) -> Node:
-    """The largest sum of absolute values, of columns for 1 and of rows for inf; 2 is spectral."""
-    if ord not in (1, 2, np.inf):
-        raise GraphError(f"'ord' must be a supported matrix norm, got {ord}")
-    with name_scope(name):
-        if ord == 2:
-            return _spectral_norm(x, axes, keepdims)
-        summed, compared = axes if ord == 1 else axes[::-1]
-        sums = sum_op(abs_(x), axis=(summed,), keepdims=True)
-        largest = max_op(sums, axis=(compared,), keepdims=True)
-        return largest if keepdims else dropped(largest, x, axes)
-
-
-def _spectral_norm(x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
-    """The largest singular value: |x v| for the eigenvector v of the largest eigenvalue of xᵀx."""
-    if x.shape.ndims is not None:
-        others = [i for i in range(x.shape.ndims) if i not in axes]
-        x = transpose(x, [*others, *axes])
-    elif set(axes) != {-1, -2}:  # a matrix and its transpose have the same singular values
-        x = put_back(in_front(x, as_shape_node(list(axes)))[0], as_node(-1), 2)
-    ratio = div_no_nan(x, max_op(abs_(x), axis=(-2, -1), keepdims=True))
-    v = self_adjoint_eig(matmul(ratio, ratio, transpose_a=True))[1][..., -1:]
-    y = euclidean_norm_op(matmul(x, v), axis=(-2, -1), keepdims=False)
-    return expand_op(y, axis=tuple(sorted(axes))) if keepdims else y
-
-
 # ---------------------------------------------------------------- square matrices
 
 
-def _lapack_dtype(*specs: Spec) -> DType:
+def lapack_dtype(*specs: Spec) -> DType:
     """Their dtype, which LAPACK has to know."""
     dtype = check_dtypes(specs, "float")
     if dtype is float16:
@@ -128,23 +31,30 @@ def _lapack_dtype(*specs: Spec) -> DType:
     return dtype
 
 
-def _square(x: Spec, **attrs: Any) -> Spec:
-    """The spec of a batch of square matrices, as far as it is known."""
-    dtype, dims = _lapack_dtype(x), x.shape.sizes
-    if dims is None:
-        return Spec(UNKNOWN, dtype)
-    if len(dims) < 2:
+def matrices(x: Spec) -> tuple[int | None, ...] | None:
+    """The dims of a batch of matrices that LAPACK can take; None where the rank is unknown."""
+    lapack_dtype(x)
+    dims = x.shape.sizes
+    if dims is not None and len(dims) < 2:
         raise ShapeError(f"Shape must be at least rank 2 but is rank {len(dims)}")
+    return dims
+
+
+def square(x: Spec, **attrs: Any) -> Spec:
+    """The spec of a batch of square matrices, as far as it is known."""
+    dims = matrices(x)
+    if dims is None:
+        return Spec(UNKNOWN, x.dtype)
     *batch, rows, columns = dims
     if None not in (rows, columns) and rows != columns:
         raise ShapeError(f"Dimensions must be equal, but are {rows} and {columns}")
     n = columns if rows is None else rows
-    return Spec(Shape.of((*batch, n, n)), dtype)
+    return Spec(Shape.of((*batch, n, n)), x.dtype)
 
 
 def _without(x: Spec, count: int) -> Spec:
     """x without its last `count` dims."""
-    dims = _square(x).shape.sizes
+    dims = square(x).shape.sizes
     return Spec(UNKNOWN if dims is None else Shape.of(dims[:-count]), x.dtype)
 
 
@@ -157,7 +67,7 @@ def _inverse(x: Array, adjoint: bool) -> Array:
 
 
 matrix_inverse_op = Op(
-    "MatrixInverse", _inverse, _square,
+    "MatrixInverse", _inverse, square,
     (lambda g, y, x, adjoint: -matmul(matmul(y, g, transpose_a=not adjoint, transpose_b=adjoint),
                                       y, transpose_b=not adjoint),), ("input",),
     dynamic=True, doc="The inverses of square matrices.",
@@ -188,6 +98,37 @@ matrix_determinant = Op(
 )  # fmt: skip
 
 
+def _slogdet_spec(x: Spec) -> Spec:
+    return Spec.of_items([_without(x, 2)] * 2)
+
+
+slogdet_op = Op(
+    "LogMatrixDeterminant", lambda x: tuple(map(np.asarray, np.linalg.slogdet(x))), _slogdet_spec,
+    (lambda g, y, x: expand_op(g[1], axis=(-2, -1)) * matrix_inverse(x, adjoint=True),),
+    ("input",), dynamic=True, doc="The sign of each determinant, and log |determinant|.",
+)  # fmt: skip
+
+
+class LogMatrixDeterminant(NamedTuple):
+    """What `slogdet` finds: the determinant is sign * exp(log_abs_determinant)."""
+
+    sign: Node
+    log_abs_determinant: Node
+
+
+def slogdet(input: Any, name: str | None = None) -> LogMatrixDeterminant:
+    """The sign of each determinant in a batch, and the logarithm of its absolute value.
+
+    The sign is -1, 0 or 1; of a singular matrix it is 0, and the logarithm -inf. The gradient,
+    as that of the determinant, needs matrices with an inverse.
+
+    >>> sign, log_abs = tg.linalg.slogdet([[0.0, 1.0], [-1e20, 0.0]])
+    >>> print(sign.eval(), log_abs.eval())
+    1.0 46.0517
+    """
+    return LogMatrixDeterminant(*slogdet_op(input, name=name))
+
+
 def _solve(matrix: Array, rhs: Array, adjoint: bool) -> Array:
     try:
         return np.linalg.solve(np.matrix_transpose(matrix) if adjoint else matrix, rhs)
@@ -196,13 +137,12 @@ def _solve(matrix: Array, rhs: Array, adjoint: bool) -> Array:
 
 
 def _solve_spec(matrix: Spec, rhs: Spec, adjoint: bool) -> Spec:
-    dtype, square = _lapack_dtype(matrix, rhs), _square(matrix)
-    if square.shape.sizes is None or rhs.shape.sizes is None:
+    dtype, known = lapack_dtype(matrix, rhs), square(matrix).shape.sizes
+    if known is None or rhs.shape.sizes is None:
         return Spec(rhs.shape, dtype)
-    known = square.shape.sizes[:-1]
-    if len(rhs.shape.sizes) != len(known) + 1:
+    if len(rhs.shape.sizes) != len(known):
         raise ShapeError(f"matrix and rhs must be of the same rank, not {matrix} and {rhs}")
-    return Spec(Shape.of((*known, None)).merge_with(rhs.shape), dtype)
+    return Spec(Shape.of((*known[:-1], None)).merge_with(rhs.shape), dtype)
 
 
 matrix_solve_op = Op(
@@ -229,100 +169,6 @@ def matrix_solve(matrix: Any, rhs: Any, adjoint: bool = False, name: str | None 
            [0.5]], dtype=float32)
     """
     return matrix_solve_op(matrix, rhs, adjoint=flag(adjoint, "adjoint"), name=name)
-
-
-# ---------------------------------------------------------------- symmetric matrices
-
-
-def _lower(x: Node) -> Node:
-    """The lower triangle of each matrix, half of its diagonal."""
-    return matrix_band_part(x, -1, 0) - 0.5 * matrix_band_part(x, 0, 0)
-
-
-def _cholesky(x: Array) -> Array:
-    try:
-        return np.linalg.cholesky((x + np.matrix_transpose(x)) / 2)
-    except np.linalg.LinAlgError:
-        raise InvalidArgumentError(
-            "Cholesky decomposition was not successful: the input is not positive definite."
-        ) from None
-
-
-def _cholesky_rule(g: Node, y: Node, x: Node) -> Node:
-    """I. Murray, "Differentiation of the Cholesky decomposition" (2016), eq. 8."""
-    middle = _lower(matmul(y, g, transpose_a=True))
-    half = matrix_solve(y, middle, adjoint=True)
-    whole = matrix_solve(y, matrix_transpose(half), adjoint=True)
-    return 0.5 * (whole + matrix_transpose(whole))
-
-
-cholesky = Op(
-    "Cholesky", _cholesky, _square, (_cholesky_rule,), ("input",), dynamic=True,
-    doc="""The lower triangular L with L @ Lᵀ = x, for each of a batch of positive definite x.
-
-    What is decomposed is (x + xᵀ)/2, so that the gradient is symmetric, as in TF. (TF reads the
-    lower triangle only, which makes a difference for an x that is not symmetric.)
-    InvalidArgumentError when a matrix is not positive definite.
-
-    >>> tg.cholesky([[4.0, 2.0], [2.0, 5.0]]).eval()
-    array([[2., 0.],
-           [1., 2.]], dtype=float32)
-    """,
-)  # fmt: skip
-
-
-def _eigh(x: Array) -> Array:
-    """Eigenvalues and eigenvectors side by side, as an op has one output."""
-    try:
-        values, vectors = np.linalg.eigh(x, UPLO="L")
-    except np.linalg.LinAlgError:
-        raise InvalidArgumentError("Self-adjoint eigen decomposition was not successful.") from None
-    return np.concatenate([values[..., None], vectors], axis=-1)
-
-
-def _eigh_spec(x: Spec) -> Spec:
-    square = _square(x).shape.sizes
-    if square is None:
-        return Spec(UNKNOWN, x.dtype)
-    n = square[-1]
-    return Spec(Shape.of((*square[:-1], None if n is None else n + 1)), x.dtype)
-
-
-def _eigh_rule(g: Node, y: Node, x: Node) -> Node:
-    e, v, ge, gv = y[..., 0], y[..., 1:], g[..., 0], g[..., 1:]
-    gap = expand_op(e, axis=(-2,)) - expand_op(e, axis=(-1,))
-    turned = div_no_nan(matmul(v, gv, transpose_a=True), gap)
-    whole = matmul(v * expand_op(ge, axis=(-2,)) + matmul(v, turned), v, transpose_b=True)
-    return _lower(whole + matrix_transpose(whole))
-
-
-eigh_op = Op(
-    "SelfAdjointEigV2", _eigh, _eigh_spec, (_eigh_rule,), ("tensor",), dynamic=True,
-    doc="Eigenvalues, in the first column, and eigenvectors, in the others, of symmetric matrices.",
-)  # fmt: skip
-
-
-def self_adjoint_eig(tensor: Any, name: str | None = None) -> tuple[Node, Node]:
-    """The eigenvalues e, in rising order, and the eigenvectors v of symmetric matrices.
-
-    x @ v[..., i] = e[i] v[..., i]. Only the lower triangle is read. Where eigenvalues are equal,
-    the gradient leaves out what their eigenvectors, which are not unique then, would add.
-
-    >>> e, v = tg.self_adjoint_eig([[2.0, 0.0], [0.0, 3.0]])
-    >>> e.eval()
-    array([2., 3.], dtype=float32)
-    """
-    packed = eigh_op(tensor, name=name)
-    return packed[..., 0], packed[..., 1:]
-
-
-def self_adjoint_eigvals(tensor: Any, name: str | None = None) -> Node:
-    """The eigenvalues of symmetric matrices, in rising order; only the lower triangle is read.
-
-    >>> tg.self_adjoint_eigvals([[2.0, 0.0], [0.0, 3.0]]).eval()
-    array([2., 3.], dtype=float32)
-    """
-    return eigh_op(tensor, name=name)[..., 0]
 
 
 # ---------------------------------------------------------------- trace, eye, cross

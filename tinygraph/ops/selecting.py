@@ -172,21 +172,24 @@ def argmin(
 # ---------------------------------------------------------------- top_k
 
 
-def _largest(x: np.ndarray, k: Any) -> np.ndarray:
+def _top_k(x: np.ndarray, k: Any) -> tuple[np.ndarray, np.ndarray]:
     """Of equal elements the first comes first: a stable sort, read from its end, of x reversed."""
     order = np.argsort(x[..., ::-1], axis=-1, kind="stable")[..., ::-1][..., : int(k)]
-    return np.asarray(x.shape[-1] - 1 - order, dtype=np.int32)
+    indices = x.shape[-1] - 1 - order
+    return _take(x, indices), indices.astype(np.int32)
 
 
-def _largest_spec(x: Spec, k: Spec) -> Spec:
+def _top_k_spec(x: Spec, k: Spec) -> Spec:
     dims, count = x.shape.sizes, count_of(k, "k")
     if dims == ():
         raise ShapeError("Shape must be at least rank 1 but is rank 0")
-    if dims is None:
-        return Spec(UNKNOWN, int32)
-    if count is not None and dims[-1] is not None and count > dims[-1]:
-        raise ShapeError(f"input must have last dimension >= k = {count} but is {dims[-1]}")
-    return Spec(Shape.of((*dims[:-1], count)), int32)
+    shape = UNKNOWN
+    if dims is not None:
+        *rows, size = dims
+        if count is not None and size is not None and count > size:
+            raise ShapeError(f"input must have last dimension >= k = {count} but is {size}")
+        shape = Shape.of((*rows, count))
+    return Spec.of_items([Spec(shape, x.dtype), Spec(shape, int32)])
 
 
 def _take(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
@@ -199,18 +202,19 @@ def _put(g: np.ndarray, indices: np.ndarray, shape: Any, out: Any = None) -> np.
     return out
 
 
-top_indices_op = Op(
-    "TopKIndices", _largest, _largest_spec, (None, None), ("input", "k"), dynamic=True,
-    static=(1,), doc="Where the k largest elements of each row are.",
+top_k_op = Op(
+    "TopKV2", _top_k, _top_k_spec,
+    (lambda g, y, x, k: put_op(g[0], y[1], shape_of(x)), None), ("input", "k"), dynamic=True,
+    static=(1,), doc="The k largest elements of each row, and where they are.",
 )  # fmt: skip
-top_values_op = Op(
-    "TopKV2", _take, lambda x, i: Spec(i.shape, x.dtype),
-    (lambda g, y, x, i: top_grad_op(g, i, shape_of(x)), None), ("input", "indices"), dynamic=True,
+take_op = Op(
+    "TakeAlongRows", _take, lambda x, i: Spec(i.shape, x.dtype),
+    (lambda g, y, x, i: put_op(g, i, shape_of(x)), None), ("input", "indices"), dynamic=True,
     doc="The elements of each row at different indices.",
 )  # fmt: skip
-top_grad_op: Op = Op(
+put_op: Op = Op(
     "TopKGrad", _put, lambda g, i, shape: Spec(shape_from(shape), g.dtype),
-    (lambda h, y, g, i, shape: top_values_op(h, i), None, None), ("g", "indices", "shape"),
+    (lambda h, y, g, i, shape: take_op(h, i), None, None), ("g", "indices", "shape"),
     static=(2,), doc="Zeros of a shape, with g at different indices of each row.",
 )  # fmt: skip
 
@@ -231,10 +235,8 @@ def top_k(input: Any, k: Any = 1, sorted: bool = True, name: str | None = None) 
     >>> print(values.eval(), indices.eval())
     [5. 5.] [1 3]
     """
-    x = as_node(input, name="input")
     flag(sorted, "sorted")  # sorted is as good as unsorted
-    indices = top_indices_op(x, k)
-    return TopKV2(top_values_op(x, indices, name=name), indices)
+    return TopKV2(*top_k_op(input, k, name=name))
 
 
 def _in_top_k(predictions: np.ndarray, targets: np.ndarray, k: Any) -> np.ndarray:
@@ -272,6 +274,7 @@ def in_top_k(predictions: Any, targets: Any, k: Any, name: str | None = None) ->
 
 # ---------------------------------------------------------------- sets
 
+SOME = Shape.of((None,))  # a vector of a length that depends on values
 
 def _vector(what: str, *inputs: Spec) -> None:
     for x in inputs:
@@ -279,32 +282,49 @@ def _vector(what: str, *inputs: Spec) -> None:
             raise ShapeError(f"{what} must be a vector, not of rank {x.shape.ndims}")
 
 
-def _unique_spec(x: Spec) -> Spec:
+def _index_dtype(value: Any, what: str) -> DType:
+    dtype = as_dtype(value)
+    if dtype not in (int32, int64):
+        raise DTypeError(f"{what} must be tg.int32 or tg.int64, not {dtype.name}")
+    return dtype
+
+
+def _unique_spec(x: Spec, out_idx: DType) -> Spec:
     _vector("x", x)
-    return Spec(Shape.of((None,)), x.dtype)
+    return Spec.of_items([Spec(SOME, x.dtype), Spec(x.shape.with_rank(1), out_idx)])
 
 
-def _unique_idx_spec(x: Spec, out_idx: Any) -> Spec:
-    _vector("x", x)
-    return Spec(x.shape.with_rank(1), out_idx)
+def _unique(x: np.ndarray, out_idx: DType) -> tuple[np.ndarray, np.ndarray]:
+    """Equal elements stand together in rising order; NaN equals nothing, not even itself."""
+    order = np.argsort(x, kind="stable")
+    ordered = x[order]
+    new = np.ones(x.size, bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    first = order[new]  # where in x each of the different elements stands first
+    by_appearance = np.argsort(first)
+    place = np.empty_like(by_appearance)
+    place[by_appearance] = np.arange(place.size)
+    idx = np.empty(x.size, as_dtype(out_idx).numpy)
+    idx[order] = place[np.cumsum(new) - 1]
+    return x[first[by_appearance]], idx
 
 
-def _unique(x: np.ndarray) -> np.ndarray:
-    return x[np.sort(np.unique(x, return_index=True)[1])]
+def _counts_spec(x: Spec, out_idx: DType) -> Spec:
+    return Spec.of_items([*_unique_spec(x, out_idx).items, Spec(SOME, out_idx)])
 
 
-def _unique_idx(x: np.ndarray, out_idx: Any) -> np.ndarray:
-    _, first, inverse = np.unique(x, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse].astype(as_dtype(out_idx).numpy)
+def _unique_with_counts(x: np.ndarray, out_idx: DType) -> tuple[np.ndarray, ...]:
+    y, idx = _unique(x, out_idx)
+    return y, idx, np.bincount(idx).astype(idx.dtype)
 
 
 unique_op = Op(
     "Unique", _unique, _unique_spec, (None,), ("x",), dynamic=True,
-    doc="The different elements in the order of their first occurrence.",
+    doc="The different elements in the order of their appearance, and which of them each is.",
 )  # fmt: skip
-unique_idx_op = Op(
-    "UniqueIdx", _unique_idx, _unique_idx_spec, (None,), ("x",), dynamic=True,
-    doc="The place of each element among the different ones.",
+unique_with_counts_op = Op(
+    "UniqueWithCounts", _unique_with_counts, _counts_spec, (None,), ("x",), dynamic=True,
+    doc="The same, and how often each of the different elements appears.",
 )  # fmt: skip
 
 
@@ -322,27 +342,41 @@ def unique(x: Any, out_idx: Any = int32, name: str | None = None) -> Unique:
     >>> print(y.eval(), idx.eval())
     [7 3] [0 1 0]
     """
-    x = as_node(x, name="x")
-    return Unique(unique_op(x, name=name), unique_idx_op(x, out_idx=as_dtype(out_idx)))
+    return Unique(*unique_op(x, out_idx=_index_dtype(out_idx, "out_idx"), name=name))
 
 
-def _difference_spec(x: Spec, y: Spec, index_dtype: Any = None) -> Spec:
+class UniqueWithCounts(NamedTuple):
+    """What `unique_with_counts` finds: x[i] == y[idx[i]], and y[j] appears count[j] times."""
+
+    y: Node
+    idx: Node
+    count: Node  # type: ignore[assignment]  # TF's name, which hides tuple.count
+
+
+def unique_with_counts(x: Any, out_idx: Any = int32, name: str | None = None) -> UniqueWithCounts:
+    """What `unique` finds, and how often each of the different elements appears.
+
+    >>> y, idx, count = tg.unique_with_counts([7, 3, 7])
+    >>> print(y.eval(), idx.eval(), count.eval())
+    [7 3] [0 1 0] [2 1]
+    """
+    dtype = _index_dtype(out_idx, "out_idx")
+    return UniqueWithCounts(*unique_with_counts_op(x, out_idx=dtype, name=name))
+
+
+def _difference_spec(x: Spec, y: Spec, index_dtype: DType) -> Spec:
     _vector("x and y", x, y)
-    dtype = check_dtypes((x, y), "any")
-    return Spec(Shape.of((None,)), dtype if index_dtype is None else index_dtype)
+    return Spec.of_items([Spec(SOME, check_dtypes((x, y), "any")), Spec(SOME, index_dtype)])
 
 
-def _difference_idx(x: np.ndarray, y: np.ndarray, index_dtype: Any) -> np.ndarray:
-    return np.flatnonzero(~np.isin(x, y)).astype(as_dtype(index_dtype).numpy)
+def _difference(x: np.ndarray, y: np.ndarray, index_dtype: DType) -> tuple[np.ndarray, np.ndarray]:
+    idx = np.flatnonzero(~np.isin(x, y))
+    return x[idx], idx.astype(as_dtype(index_dtype).numpy)
 
 
 difference_op = Op(
-    "ListDiff", lambda x, y: x[~np.isin(x, y)], _difference_spec, (None, None), ("x", "y"),
-    dynamic=True, doc="The elements of x that are not in y.",
-)  # fmt: skip
-difference_idx_op = Op(
-    "ListDiffIdx", _difference_idx, _difference_spec, (None, None), ("x", "y"), dynamic=True,
-    doc="Where in x the elements are that are not in y.",
+    "ListDiff", _difference, _difference_spec, (None, None), ("x", "y"), dtypes=("T", "T"),
+    dynamic=True, doc="The elements of x that are not in y, and where in x they are.",
 )  # fmt: skip
 
 
@@ -360,9 +394,8 @@ def setdiff1d(x: Any, y: Any, index_dtype: Any = int32, name: str | None = None)
     >>> print(out.eval(), idx.eval())
     [2 2] [1 3]
     """
-    x, y = as_nodes([x, y])
-    places = difference_idx_op(x, y, index_dtype=as_dtype(index_dtype))
-    return ListDiff(difference_op(x, y, name=name), places)
+    dtype = _index_dtype(index_dtype, "index_dtype")
+    return ListDiff(*difference_op(x, y, index_dtype=dtype, name=name))
 
 
 def _inverted(x: np.ndarray, out: Any = None) -> np.ndarray:

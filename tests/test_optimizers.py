@@ -94,6 +94,27 @@ def test_golden(name):
         check(value, case["final"][key])
 
 
+@pytest.mark.smoke
+@pytest.mark.parametrize("name", GOLDEN["sparse"])
+def test_golden_of_rows(name):
+    """The same steps for sparse gradients, one with an index twice."""
+    case, expected = GOLDEN["cases"][name], GOLDEN["sparse"][name]
+    ids = tg.placeholder(tg.int64, [None])
+    w = tg.Variable(np.array(GOLDEN["x0"]), name="w")
+    a, b = (tg.gather(np.array(GOLDEN[key]), ids) for key in "Ab")
+    optimizer = getattr(tg.train, case["optimizer"])(**case["arguments"])
+    (pair,) = optimizer.compute_gradients(tg.reduce_sum(a * tg.square(tg.gather(w, ids) - b)))
+    assert isinstance(pair[0], tg.IndexedSlices)
+    train = optimizer.apply_gradients([pair])
+    sess = initialized()
+    for rows, value in zip(GOLDEN["ids"], expected["w"], strict=True):
+        sess.run(train, {ids: rows})
+        np.testing.assert_allclose(sess.run(w), value, rtol=1e-13, atol=1e-16)
+    for variable in tg.global_variables():
+        value = np.ravel(sess.run(variable))
+        np.testing.assert_allclose(value, expected["final"][variable.name], rtol=1e-13, atol=1e-16)
+
+
 def gradient_descent(w, g, s, t, lr):
     return w - lr * g
 

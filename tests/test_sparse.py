@@ -324,3 +324,337 @@ def test_norms_of_slices():
     found = run([tg.global_norm([slices, None]), norm, mean])
     assert found[0] == found[1] == 5.0
     np.testing.assert_allclose(found[2], [0, 3.5, 0, 0, 0, 0, 0, 0, 0, 0])
+
+# ---------------------------------------------------------------- updates of rows
+
+
+SCATTER = {
+    "scatter_add": (tg.scatter_add, lambda old, new: old + new),
+    "scatter_sub": (tg.scatter_sub, lambda old, new: old - new),
+    "scatter_update": (tg.scatter_update, lambda old, new: new),
+}
+
+
+def initialized():
+    sess = tg.Session()
+    sess.run(tg.global_variables_initializer())
+    return sess
+
+
+def array_of(sess, variable):
+    """The array itself that a session keeps for a variable."""
+    return sess._variables[variable.op_name]
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("name", SCATTER)
+@pytest.mark.parametrize("dtype", [tg.float32, tg.float16, tg.int64])
+def test_updates_of_rows(name, dtype):
+    function, combine = SCATTER[name]
+    w = table(dtype=dtype)
+    ids = tg.placeholder(tg.int32)
+    slices = tg.IndexedSlices(np.array([[10, 20]], dtype.numpy), [2])
+    updates = [
+        (function(w, ids, np.array([[5, 6], [7, 8]])), {ids: [3, 1]}),
+        (function(w, ids, 9), {ids: [[0, 2]]}),
+        (getattr(w, name)(slices), {}),
+        (function(w, ids, [3, 4], name="last"), {ids: 3}),
+    ]
+    assert updates[-1][0].name == "last:0" and updates[0][0].shape == [4, 2]
+    sess, expected = initialized(), START.copy()
+    for (update, feeds), rows, new in zip(
+        updates, [[3, 1], [0, 2], [2], [3]], [[[5, 6], [7, 8]], 9, [[10, 20]], [3, 4]], strict=True
+    ):
+        expected[rows] = combine(expected[rows], np.array(new))
+        np.testing.assert_array_equal(sess.run(update, feeds), expected)
+        np.testing.assert_array_equal(sess.run(w), expected)
+
+
+def test_updates_of_the_same_row_add_up_first():
+    """A million times 0.1 is 100,000; of new rows the last one counts."""
+    w = tg.Variable(np.zeros(2, np.float32))
+    ids, tenths = np.zeros(10**6, np.int32), np.full(10**6, np.float32(0.1))
+    sess = initialized()
+    assert sess.run(tg.scatter_add(w, ids, tenths))[0] == 100000
+    np.testing.assert_array_equal(sess.run(tg.scatter_update(w, [1, 1, 0], [1.0, 2.0, 3])), [3, 2])
+
+
+@pytest.mark.parametrize("name", SCATTER)
+def test_malformed_updates_of_rows(name):
+    function = SCATTER[name][0]
+    w = table()
+    for wrong, kind, message in [
+        (lambda: function(w, [0.0], [[1.0, 1.0]]), TypeError, "indices must be ints"),
+        (lambda: function(w, [0], [1.0, 1.0]), ValueError, r"shape \(2,\), not \(1, 2"),
+        (lambda: function(w, 0, tg.constant([1, 1])), TypeError, "int32"),
+        (lambda: function(w * 1.0, 0, [1.0, 1.0]), TypeError, "only a Variable can be updated"),
+        (lambda: function(tg.Variable(1.0), 0, 1.0), ValueError, "a scalar has no rows"),
+        (lambda: getattr(w, name)(w), TypeError, "sparse_delta is not IndexedSlices"),
+    ]:
+        with pytest.raises(kind, match=message):
+            wrong()
+
+
+@pytest.mark.parametrize("name", SCATTER)
+@pytest.mark.parametrize("index", [4, -1, 2**40])
+def test_no_row_is_changed_where_an_index_is_wrong(name, index):
+    w, ids = table(), tg.placeholder(tg.int64)
+    update = SCATTER[name][0](w, ids, 7.0)
+    for fetches in (update, update.op, [update.op, w]):
+        sess = initialized()
+        with pytest.raises(tg.errors.InvalidArgumentError, match=rf"= {index} is not in \[0, 4\)"):
+            sess.run(fetches, {ids: [[0, index]]})
+        np.testing.assert_array_equal(sess.run(w), START)
+        sess.run(fetches, {ids: [[0, 1]]})
+
+
+def test_sizes_of_updates_that_only_a_run_knows():
+    w = tg.Variable(START, validate_shape=False)
+    ids, rows = tg.placeholder(tg.int64), tg.placeholder(tg.float64)
+    update = tg.scatter_add(w, ids, rows)
+    sess = initialized()
+    np.testing.assert_array_equal(sess.run(update, {ids: [1], rows: [[1, 2]]})[1], [3, 5])
+    for wrong in ({ids: [1], rows: [1, 2]}, {ids: [1, 2], rows: [[1, 2]]}):
+        with pytest.raises(ValueError, match="updates have shape"):
+            sess.run(update, wrong)
+
+
+# ---------------------------------------------------------------- in place or not
+
+
+def trained(make, value=START):
+    """A table, a loss of some of its rows, and a step."""
+    ids = tg.placeholder(tg.int32, [None], name="ids")
+    w = table(value)
+    loss = tg.reduce_sum(tg.square(tg.gather(w, ids)))
+    return w, ids, loss, make().minimize(loss)
+
+
+OPTIMIZERS = {
+    "GradientDescent": lambda: tg.train.GradientDescentOptimizer(0.25),
+    "Momentum": lambda: tg.train.MomentumOptimizer(0.25, 0.5),
+    "Nesterov": lambda: tg.train.MomentumOptimizer(0.25, 0.5, use_nesterov=True),
+    "Adagrad": lambda: tg.train.AdagradOptimizer(0.25),
+    "Adadelta": lambda: tg.train.AdadeltaOptimizer(0.25),
+    "RMSProp": lambda: tg.train.RMSPropOptimizer(0.25, momentum=0.5),
+    "centered": lambda: tg.train.RMSPropOptimizer(0.25, centered=True),
+    "Ftrl": lambda: tg.train.FtrlOptimizer(0.25, l1_regularization_strength=0.125),
+}  # Adam moves all rows
+
+
+@pytest.mark.default_passes
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_step_changes_the_tables_own_rows(name):
+    """Of the variable and of its slots, whose other rows are neither read nor written."""
+    value = np.arange(1.0, 201.0).reshape(100, 2)
+    _, ids, loss, train = trained(OPTIMIZERS[name], value)
+    sess = initialized()
+    arrays = [array_of(sess, v) for v in tg.global_variables()]
+    before = [array.copy() for array in arrays]
+    assert sess.run([loss, train], {ids: [2, 7, 2]})[0] == 2 * 25 + 2 * 36 + 15**2 + 16**2
+    for variable, array, old in zip(tg.global_variables(), arrays, before, strict=True):
+        assert array_of(sess, variable) is array
+        changed = np.unique(np.nonzero(array != old)[0])
+        assert changed.tolist() == ([2, 7] if (array != old).any() else [])
+    assert (arrays[0] != before[0]).sum() == 4
+    assert "_new" not in sess.source(train, {ids: [2, 7, 2]})
+
+
+@pytest.mark.parametrize("name", [*OPTIMIZERS, "Adam"])
+@pytest.mark.parametrize("dtype", [tg.float64, tg.float32, tg.float16])
+def test_a_step_is_that_of_the_dense_gradient_where_there_are_rows(name, dtype):
+    make = OPTIMIZERS.get(name, lambda: tg.train.AdamOptimizer(0.25))
+    ids = tg.placeholder(tg.int32, [None])
+    found = []
+    for as_it_is in (lambda g: g, tg.convert_to_tensor):
+        w = tg.Variable(START + 1.0, dtype=dtype)
+        optimizer = make()
+        (slices,) = tg.gradients(tg.square(tg.gather(w, ids)), w)
+        found.append((w, optimizer.apply_gradients([(as_it_is(slices), w)])))
+    sess = initialized()
+    sess.run([train for _, train in found], {ids: [3, 0, 3]})
+    rows = slice(None) if name == "Adam" else [0, 3]
+    sparse, dense = (sess.run(w) for w, _ in found)
+    tolerance = {"float64": 1e-12, "float32": 1e-6, "float16": 2e-3}[dtype.name]
+    np.testing.assert_allclose(sparse[rows], dense[rows], rtol=tolerance, atol=tolerance)
+    if name != "Adam":
+        np.testing.assert_array_equal(sparse[1:3], START[1:3] + 1.0)
+
+
+def test_hyper_parameters_may_be_fed():
+    rate = tg.placeholder(tg.float32, [])
+    w, ids, _, train = trained(lambda: tg.train.MomentumOptimizer(rate, 0.5))
+    sess = initialized()
+    sess.run(train, {ids: [1], rate: 0.25})
+    np.testing.assert_array_equal(sess.run(w)[:2], [[0, 1], [1, 1.5]])
+    sess.run(train, {ids: [1], rate: 0.0})
+    np.testing.assert_array_equal(sess.run(w)[:2], [[0, 1], [1, 1.5]])
+
+
+def test_what_reads_the_table_before_a_step_and_after_it():
+    w, ids, _, train = trained(OPTIMIZERS["GradientDescent"])
+    with tg.control_dependencies([train]):
+        after, rows_after = tg.identity(w), tg.gather(w, ids)
+    before, view, doubled = w.read_value(), w[1:], 2.0 * w
+    sess = initialized()
+    new = START.copy()
+    new[[1, 3]] -= 0.25 * 2 * START[[1, 3]]
+    fetches = [train, before, view, doubled, tg.gather(w, ids), w, after, rows_after]
+    expected = [START, START[1:], 2 * START, START[[1, 3]], new, new, new[[1, 3]]]
+    for wanted in ([0, 5], [0, 1], [0, 2], [0, 3], [0, 4], [6], [7], range(8)):
+        sess.run(w.initializer)
+        found = sess.run([fetches[i] for i in wanted], {ids: [1, 3]})
+        for i, value in zip(wanted, found, strict=True):
+            if i:
+                np.testing.assert_array_equal(value, expected[i - 1])
+        np.testing.assert_array_equal(sess.run(w), new)
+        for i, value in zip(wanted, found, strict=True):
+            if i:
+                value[...] = -1.0  # what a run gave is the user's
+        np.testing.assert_array_equal(sess.run(w), new)
+
+
+def test_updates_of_one_table_follow_one_another():
+    """A value that is assigned comes first, as for other relative updates."""
+    w = table()
+    first, second = tg.scatter_add(w, [0, 1], 1.0), tg.scatter_update(w, [1], [[9.0, 9.0]])
+    third = tg.scatter_sub(w, [0], 0.5)
+    fresh = w.assign(tg.fill([4, 2], 10.0))
+    sess = initialized()
+    sess.run([third, second, first])
+    np.testing.assert_array_equal(sess.run(w), [[0.5, 1.5], [9, 9], [4, 5], [6, 7]])
+    sess.run([first, third, fresh])
+    np.testing.assert_array_equal(sess.run(w), [[10.5, 10.5], [11, 11], [10, 10], [10, 10]])
+
+
+def test_two_steps_of_one_table():
+    w, ids, loss, train = trained(OPTIMIZERS["GradientDescent"])
+    other = OPTIMIZERS["Momentum"]().minimize(loss)
+    sess = initialized()
+    sess.run([train, other], {ids: [1]})
+    np.testing.assert_array_equal(sess.run(w)[1], [2 - 1 - 1, 3 - 1.5 - 1.5])
+
+
+def test_an_update_of_rows_may_serve_two_variables():
+    w, twin = table(), tg.Variable(np.zeros((4, 2), np.float32))
+    sess = initialized()
+    sess.run(twin.assign(tg.scatter_add(w, [0], 1.0)))
+    sess.run(tg.scatter_add(w, [0], 1.0).op)
+    np.testing.assert_array_equal(sess.run(twin)[0], [1, 2])
+    np.testing.assert_array_equal(sess.run(w)[0], [2, 3])
+
+
+def test_rows_of_a_table_and_of_itself():
+    """The new rows are a view of the old table, or of another that is updated too."""
+    w, v = table(), tg.Variable(10 * START, dtype=tg.float32)
+    w_rows = tg.scatter_update(w, [0, 1], w[1:3])
+    v_rows = tg.scatter_update(v, [3, 2], w[:2])
+    sess = initialized()
+    sess.run([w_rows.op, v_rows.op])
+    np.testing.assert_array_equal(sess.run(w), START[[1, 2, 2, 3]])
+    np.testing.assert_array_equal(sess.run(v), [[0, 10], [20, 30], START[1], START[0]])
+
+
+def test_feeds_are_neither_kept_nor_written_to():
+    w, ids, rows = table(), tg.placeholder(tg.int64, [2]), tg.placeholder(tg.float32, [2, 2])
+    update = tg.scatter_update(w, ids, rows).op
+    sess = initialized()
+    feeds = {ids: np.array([3, 0]), rows: np.full((2, 2), 5.0, np.float32)}
+    sess.run(update, feeds)
+    np.testing.assert_array_equal(feeds[ids], [3, 0])
+    feeds[rows][...] = -1.0
+    np.testing.assert_array_equal(sess.run(w)[[0, 3]], np.full((2, 2), 5.0))
+
+
+def test_a_step_with_a_fed_table():
+    w, ids, _, train = trained(OPTIMIZERS["GradientDescent"])
+    sess = initialized()
+    fed = np.full((4, 2), 2.0, np.float32)
+    sess.run(train, {w: fed, ids: [1]})
+    np.testing.assert_array_equal(fed, np.full((4, 2), 2.0))
+    np.testing.assert_array_equal(sess.run(w), [[2, 2], [1, 1], [2, 2], [2, 2]])
+
+
+def test_a_run_that_fails_changes_no_row():
+    w, ids, loss, train = trained(OPTIMIZERS["Adagrad"])
+    with tg.control_dependencies([train]):
+        late = tg.check_numerics(tg.gather(w, ids) / 0.0, "of the step")
+    sess = initialized()
+    before = sess.run(tg.global_variables())
+    for fetches, feed in [([train, late], [1]), (train, [1, 4]), ([train, loss / 0.0, late], [1])]:
+        with pytest.raises(tg.errors.InvalidArgumentError):
+            sess.run(fetches, {ids: feed})
+        for old, new in zip(before, sess.run(tg.global_variables()), strict=True):
+            np.testing.assert_array_equal(old, new)
+    sess.run(train, {ids: [1]})
+    assert not np.array_equal(sess.run(w), before[0])
+
+
+# ---------------------------------------------------------------- optimizers
+
+
+def test_optimizers_of_users():
+    class Plain(tg.train.Optimizer):
+        def __init__(self):
+            super().__init__(False, "Plain")
+
+        def _apply_dense(self, grad, var):
+            return var.assign_sub(grad)
+
+    class Sparse(Plain):
+        def _apply_sparse(self, grad, var):
+            seen.append(grad)
+            return var.scatter_sub(grad)
+
+    class Own(Plain):
+        def _apply_sparse_duplicate_indices(self, grad, var):
+            seen.append(grad)
+            return var.scatter_update(grad)
+
+    seen = []
+    for kind, expected in ((Plain, [6.0, 0]), (Sparse, [6, 0]), (Own, [-1, -2])):
+        with tg.Graph().as_default():
+            w = table()
+            slices = tg.IndexedSlices([[1.0, 2.0], [-2.0, 4.0], [-1.0, -2.0]], [3, 3, 3])
+            train = kind().apply_gradients([(slices, w)])
+            expected = expected if kind is Own else START[3] - [-2, 4]
+            sess = initialized()
+            sess.run(train)
+            np.testing.assert_array_equal(sess.run(w)[3], expected)
+    assert [slices.shape for slices in seen] == [[4, 2]] * 2  # the variable's
+
+
+def test_constraint_after_a_sparse_step():
+    """TF 1.15 refuses; here it is what it is for other gradients."""
+    ids = tg.placeholder(tg.int32, [None])
+    w = tg.Variable(START, constraint=lambda value: tg.minimum(value, 4.0))
+    train = tg.train.GradientDescentOptimizer(0.25).minimize(tg.square(tg.gather(w, ids)))
+    sess = initialized()
+    sess.run(train, {ids: [1, 1]})
+    np.testing.assert_array_equal(sess.run(w), [[0, 1], [0, 0], [4, 4], [4, 4]])
+
+
+def test_clipped_slices_are_applied():
+    w, ids = table(), tg.placeholder(tg.int32, [None])
+    optimizer = tg.train.GradientDescentOptimizer(1.0)
+    pairs = optimizer.compute_gradients(tg.reduce_sum(tg.square(tg.gather(w, ids))))
+    clipped, _ = tg.clip_by_global_norm([g for g, _ in pairs], 0.5)
+    train = optimizer.apply_gradients([(clipped[0], w)])
+    sess = initialized()
+    sess.run(train, {ids: [1]})
+    expected = START.copy()
+    expected[1] -= 0.5 * START[1] / np.linalg.norm(START[1])
+    np.testing.assert_allclose(sess.run(w), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("slices", "kind", "message"),
+    [
+        (lambda: tg.IndexedSlices(np.ones((1, 2)), [1]), TypeError, "float64"),
+        (lambda: tg.IndexedSlices([[1.0, 2.0, 3.0]], [1]), ValueError, "no rows for"),
+        (lambda: tg.IndexedSlices([[1.0, 2.0]], [1], [5, 2]), ValueError, "has dense_shape"),
+    ],
+)
+def test_slices_that_do_not_fit_a_variable(slices, kind, message):
+    with pytest.raises(kind, match=message):
+        tg.train.GradientDescentOptimizer(1.0).apply_gradients([(slices(), table())])

@@ -93,8 +93,8 @@ try:
     from tinygraph.ops.state import (
         Variable, assign, assign_add, assign_sub, global_variables, global_variables_initializer,
         group, initialized_value, latest_value, local_variables, local_variables_initializer, no_op,
-        placeholder, placeholder_with_default, trainable_variables, tuple_ as tuple,
-        variables_initializer,
+        placeholder, placeholder_with_default, scatter_add, scatter_sub, scatter_update,
+        trainable_variables, tuple_ as tuple, variables_initializer,
     )
     from tinygraph.ops.variable_scope import (
         AUTO_REUSE, VariableScope, get_local_variable, get_variable, get_variable_scope,

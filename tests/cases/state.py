@@ -3,9 +3,22 @@
 import numpy as np
 
 import tinygraph as tg
-from cases import Case, f64
+from cases import Case, f64, i32, i64
 
 START = np.array([1.0, -2.0, 0.5])
+TABLE = np.array([[1.0, -2.0], [0.5, 0.25], [3.0, -1.0], [0.0, 4.0]])
+
+
+def scattered(indices, updates, sign):
+    table = TABLE.copy()
+    np.add.at(table, indices, sign * updates)
+    return table
+
+
+def replaced(indices, updates):
+    table = TABLE.copy()
+    table[indices] = updates
+    return table
 
 
 CASES = [
@@ -19,6 +32,24 @@ CASES = [
          dtypes=()),
     Case("AssignSub", lambda x: tg.Variable(START).assign_sub(x), [f64(3)], lambda x: START - x,
          dtypes=()),
+    Case("ScatterAdd", lambda i, x: tg.scatter_add(tg.Variable(TABLE), i, x),
+         [i32(5, high=4), f64(5, 2)], lambda i, x: scattered(i, x, 1), dtypes=()),
+    Case("ScatterAdd", lambda i, x: tg.scatter_add(tg.Variable(TABLE), i, x),
+         [i64(high=4), f64(2)], lambda i, x: scattered(i, x, 1), dtypes=()),
+    Case("ScatterSub", lambda i, x: tg.scatter_sub(tg.Variable(TABLE), i, x),
+         [i32(2, 3, high=4), f64(2, 3, 2)], lambda i, x: scattered(i, x, -1), dtypes=()),
+    Case("ScatterSub", lambda i, x: tg.scatter_sub(tg.Variable(TABLE), i, x),
+         [np.array([3, 0]), f64()], lambda i, x: scattered(i, x, -1), dtypes=(), note="a scalar"),
+    Case("ScatterUpdate", lambda i, x: tg.scatter_update(tg.Variable(TABLE), i, x),
+         [np.array([3, 0, 3]), f64(3, 2)], replaced, dtypes=()),
+    Case("ScatterUpdate", lambda i, x: tg.scatter_update(tg.Variable(TABLE), i, x),
+         [i32(0), f64(0, 2)], replaced, dtypes=(), note="nothing"),
+    Case("DistinctRows", lambda x, i: tg.registry["DistinctRows"](x, i),
+         [f64(5, 2), np.array([3, 0, 3, 9, 0])],
+         lambda x, i: [np.stack([x[1] + x[4], x[0] + x[2], x[3]]), np.array([0, 3, 9]),
+                       np.array([1, 0, 1, 2, 0])]),
+    Case("DistinctRows", lambda x, i: tg.registry["DistinctRows"](x, i),
+         [f64(3), np.array([7, 0, 3], np.int32)], lambda x, i: [x, i, np.arange(3)]),
     Case("InitializedValue", lambda x: tg.registry["InitializedValue"](x * 2.0, x) * x,
          [f64(3)], lambda x: 2 * x * x),
     Case("InitializedValue", lambda x: tg.initialized_value(tg.Variable(START)) * x, [f64(3)],

@@ -190,6 +190,25 @@ class Run(Trained):
     work = Compile.work
 
 
+class Rows(Scene):
+    """A step that changes rows of a table and of its slot in place, and another variable."""
+
+    def __init__(self):
+        super().__init__()
+        with self.graph.as_default():
+            self.ids = tg.placeholder(tg.int32, [3])
+            table = tg.Variable(np.arange(8.0).reshape(4, 2), name="table")
+            scale = tg.Variable(2.0, dtype=tg.float64, name="scale")
+            loss = scale * tg.reduce_sum(tg.square(tg.gather(table, self.ids)))
+            self.fetches = [tg.train.AdagradOptimizer(0.1).minimize(loss), loss]
+            self.session = tg.Session(graph=self.graph)
+            self.session.run(tg.global_variables_initializer())
+            self.work()
+
+    def work(self):
+        return self.session.run(self.fetches, {self.ids: [3, 1, 3]})
+
+
 class Explain(Trained):
     """Sources, profiles and pictures of a program."""
 
@@ -217,7 +236,7 @@ class Enter(Trained):
 
 
 SCENES = {kind.__name__.lower(): kind for kind in
-          (Build, Differentiate, Compile, Run, Explain, Enter)}  # fmt: skip
+          (Build, Differentiate, Compile, Run, Rows, Explain, Enter)}  # fmt: skip
 
 
 # ---------------------------------------------------------------- interrupting

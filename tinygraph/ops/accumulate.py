@@ -32,7 +32,7 @@ def add_product(c: Array, a: Array, b: Array, alpha: Array, out: Array | None = 
     """c + alpha * a @ b."""
     if c.dtype.char not in blas.routines():
         return np.add(c, alpha * np.dot(a, b), out=out)
-    out = _copied(c, out)
+    out = copied(c, out)
     blas.adding_product(out, a, b, alpha)()  # type: ignore[arg-type]
     return out
 
@@ -44,7 +44,7 @@ def add_scaled(y: Array, x: Array, alpha: Any, beta: Any, out: Array | None = No
         return np.add(beta * y, alpha * x, out=out)
     if out is x:
         y, x, beta, alpha = x, y, alpha, beta
-    out = _copied(y, out)
+    out = copied(y, out)
     if own.axpby is None and beta != 1:
         np.multiply(out, beta, out=out)
         beta = 1.0
@@ -52,7 +52,7 @@ def add_scaled(y: Array, x: Array, alpha: Any, beta: Any, out: Array | None = No
     return out
 
 
-def _copied(x: Array, out: Array | None) -> Array:
+def copied(x: Array, out: Array | None) -> Array:
     """x in `out`, where it is already if the op is computed in place."""
     if out is None:
         return np.array(x, order="C")

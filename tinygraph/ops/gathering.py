@@ -39,7 +39,7 @@ def check_range(indices: np.ndarray, size: int) -> None:
 def _gather(params: np.ndarray, indices: Any, axis: int, out: Any = None) -> np.ndarray:
     indices = np.asarray(indices).astype(np.intp, copy=False)
     check_range(indices, params.shape[axis])
-    return np.take(params, indices, axis=axis, out=out, mode="clip")  # "raise" would buffer out
+    return params.take(indices, axis, out, "clip")  # "raise" would buffer out
 
 
 def _gathered(params: Spec, indices: Spec, axis: int) -> Spec:

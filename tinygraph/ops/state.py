@@ -14,7 +14,9 @@ from tinygraph.graph import (
 from tinygraph.node import ancestors, session_for
 from tinygraph.op import Op, as_node, check_dtypes, composite
 from tinygraph.ops.array import identity
+from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.math import add, subtract
+from tinygraph.ops.scattering import scatter_add_op, scatter_sub_op, scatter_update_op
 from tinygraph.spec import UNKNOWN, Shape, Spec, as_dtype, float32
 
 # ---------------------------------------------------------------- placeholders
@@ -217,6 +219,24 @@ class Variable(Node):
         node = assign_sub(self, delta, name=name)
         return node if flag(read_value, "read_value") else node.op
 
+    def scatter_add(
+        self, sparse_delta: IndexedSlices, use_locking: Any = False, name: str | None = None
+    ) -> Node:
+        """An update that adds IndexedSlices; see `tg.scatter_add`."""
+        return scatter_add(self, *_rows(sparse_delta), name=name)
+
+    def scatter_sub(
+        self, sparse_delta: IndexedSlices, use_locking: Any = False, name: str | None = None
+    ) -> Node:
+        """An update that subtracts IndexedSlices; see `tg.scatter_sub`."""
+        return scatter_sub(self, *_rows(sparse_delta), name=name)
+
+    def scatter_update(
+        self, sparse_delta: IndexedSlices, use_locking: Any = False, name: str | None = None
+    ) -> Node:
+        """An update of the rows that IndexedSlices have; see `tg.scatter_update`."""
+        return scatter_update(self, *_rows(sparse_delta), name=name)
+
     def load(self, value: Any, session=None) -> None:
         """Set the value in `session`, or the default one, to an array."""
         session_for(self, session, "load")._load(self, value)
@@ -391,6 +411,81 @@ def assign_sub(ref: Node, value: Any, use_locking: Any = None, name: str | None 
     """
     value = as_node(value, as_variable(ref).dtype, "value", ref.graph)
     return assign_sub_op(ref, value, name=name)
+
+
+# ---------------------------------------------------------------- updates of rows
+
+
+def _rows(sparse_delta: Any) -> tuple[Node, Node]:
+    if not isinstance(sparse_delta, IndexedSlices):
+        raise DTypeError(f"sparse_delta is not IndexedSlices: {shown(sparse_delta)}")
+    return sparse_delta.indices, sparse_delta.values
+
+
+def _scattered(op: Op, ref: Any, indices: Any, updates: Any, name: str | None) -> Node:
+    ref = as_variable(ref)
+    indices = as_node(indices, name="indices", graph=ref.graph)
+    return op(ref, indices, as_node(updates, ref.dtype, "updates", ref.graph), name=name)
+
+
+def scatter_add(
+    ref: Node, indices: Any, updates: Any, use_locking: Any = False, name: str | None = None
+) -> Node:
+    """Add `updates` to the rows of the variable `ref` at `indices`, and be the variable's value.
+
+    Indices may repeat; the updates of a row are then added up first, as `unsorted_segment_sum`
+    adds. The other rows cost nothing, unless the same run needs the whole variable after the
+    update: fetching it, or this tensor, copies it.
+
+    Parameters
+    ----------
+    indices
+        Ints, of any shape.
+    updates
+        A tensor of shape indices.shape + ref.shape[1:], or a scalar.
+
+    Raises
+    ------
+    InvalidArgumentError
+        in a run, for an index that is not in [0, ref.shape[0]); then no row is changed.
+
+    >>> w = tg.Variable([1.0, 2.0, 3.0])
+    >>> sess = tg.Session()
+    >>> sess.run(w.initializer)
+    >>> sess.run(tg.scatter_add(w, [2, 0, 2], [10.0, 20.0, 30.0]))
+    array([21.,  2., 43.], dtype=float32)
+    """
+    return _scattered(scatter_add_op, ref, indices, updates, name)
+
+
+def scatter_sub(
+    ref: Node, indices: Any, updates: Any, use_locking: Any = False, name: str | None = None
+) -> Node:
+    """Subtract `updates` from the rows of the variable `ref` at `indices`; see `tg.scatter_add`.
+
+    >>> w = tg.Variable([1.0, 2.0, 3.0])
+    >>> sess = tg.Session()
+    >>> sess.run(w.initializer)
+    >>> sess.run(tg.scatter_sub(w, [2], [10.0]))
+    array([ 1.,  2., -7.], dtype=float32)
+    """
+    return _scattered(scatter_sub_op, ref, indices, updates, name)
+
+
+def scatter_update(
+    ref: Node, indices: Any, updates: Any, use_locking: Any = True, name: str | None = None
+) -> Node:
+    """Make `updates` the rows of the variable `ref` at `indices`; see `tg.scatter_add`.
+
+    Where indices repeat, the last update of a row counts.
+
+    >>> w = tg.Variable([1.0, 2.0, 3.0])
+    >>> sess = tg.Session()
+    >>> sess.run(w.initializer)
+    >>> sess.run(tg.scatter_update(w, [2, 0], [10.0, 20.0]))
+    array([20.,  2., 10.], dtype=float32)
+    """
+    return _scattered(scatter_update_op, ref, indices, updates, name)
 
 
 # ---------------------------------------------------------------- collections of variables

@@ -10,9 +10,10 @@ from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.gradients import gradients
 from tinygraph.graph import Graph, GraphKeys, Node, Operation, get_default_graph, name_scope
 from tinygraph.op import as_node
-from tinygraph.ops.array import arguments_of, like
+from tinygraph.ops.array import arguments_of, like, shape_of
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.math import cast, is_constant
+from tinygraph.ops.scattering import distinct
 from tinygraph.ops.state import Variable, as_variable, assign_add, group
 from tinygraph.spec import SCALAR, DType
 from tinygraph.train.slots import filled_slot, slot_variable
@@ -24,7 +25,10 @@ class Optimizer:
     """Base of the optimizers (TF: `tf.train.Optimizer`).
 
     A subclass gives `_apply_dense(grad, var)`, which builds the update of one variable and returns
-    it, and where it needs them `_create_slots(var_list)` and `_finish(update_ops, name_scope)`.
+    it, and where it needs them `_create_slots(var_list)` and `_finish(update_ops, name_scope)`. For
+    gradients that are `tg.IndexedSlices` it may give `_apply_sparse(grad, var)`, which gets each
+    index once, or `_apply_sparse_duplicate_indices(grad, var)`; else such a gradient becomes a
+    tensor.
 
     Parameters
     ----------
@@ -152,7 +156,8 @@ class Optimizer:
     ) -> Operation:  # fmt: skip
         """An operation that updates variables by given gradients, the second half of `minimize`.
 
-        Pairs whose gradient is None are left out.
+        Pairs whose gradient is None are left out. A gradient may be `tg.IndexedSlices`: then only
+        its rows are updated, by the formula for them; rows of the same index are added up first.
 
         >>> w = tg.Variable([3.0, 4.0])
         >>> optimizer = tg.train.GradientDescentOptimizer(0.5)
@@ -188,9 +193,12 @@ class Optimizer:
         graph.add_to_collection(GraphKeys.TRAIN_OP, train_op)
         return train_op
 
-    def _update(self, grad: Node, var: Any) -> Node | Operation:
+    def _update(self, grad: Any, var: Any) -> Node | Operation:
         with var.graph.name_scope(f"update_{var.op_name}"):
-            update = self._apply_dense(grad, var)
+            if isinstance(grad, IndexedSlices):
+                update = self._apply_sparse_duplicate_indices(grad, var)
+            else:
+                update = self._apply_dense(grad, var)
             if var.constraint is None:
                 return update
             with var.graph.control_dependencies([update]):
@@ -204,6 +212,22 @@ class Optimizer:
     def _apply_dense(self, grad: Node, var: Any) -> Node | Operation:
         """The update of `var`."""
         raise NotImplementedError
+
+    def _apply_sparse_duplicate_indices(
+        self, grad: IndexedSlices, var: Any
+    ) -> Node | Operation:
+        """The update of `var` for a gradient that is IndexedSlices, whose indices may repeat.
+
+        It is that of `_apply_sparse`, once the rows of the same index are added up.
+        """
+        return self._apply_sparse(distinct(grad), var)
+
+    def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Node | Operation:
+        """The update of `var` for IndexedSlices whose indices are all different.
+
+        By default that of `_apply_dense` for the same gradient as a tensor.
+        """
+        return self._apply_dense(as_node(grad), var)
 
     def _finish(self, update_ops: list, name_scope: str) -> Operation:
         """The operation, called `name_scope`, that runs all updates."""
@@ -313,19 +337,31 @@ class Optimizer:
         return self._non_slots[graph, name]
 
 
-def _checked(pair: Any) -> tuple[Node | None, Any]:
-    """A pair with the gradient as a tensor that fits the variable."""
+def _checked(pair: Any) -> tuple[Node | IndexedSlices | None, Any]:
+    """A pair with the gradient as a tensor, or IndexedSlices, that fits the variable."""
     if not isinstance(pair, list | tuple) or len(pair) != 2:
         raise DTypeError(f"grads_and_vars are pairs of gradient and variable, not {shown(pair)}")
     grad, var = pair[0], as_variable(pair[1])
     if grad is None:
         return None, var
+    if isinstance(grad, IndexedSlices):
+        return _checked_slices(grad, var), var
     grad = as_node(grad, var.dtype, "grad", var.graph)
     if not grad.shape.is_compatible_with(var.shape):
         raise ShapeError(
             f"the gradient '{grad.name}' has shape {grad.shape}, but '{var.name}' {var.shape}"
         )
     return like(grad, var), var
+
+
+def _checked_slices(grad: IndexedSlices, var: Any) -> IndexedSlices:
+    """Slices of the variable's dtype and shape, which they then have as their dense_shape."""
+    as_node(grad.values, var.dtype)
+    if not grad.shape.is_compatible_with(var.shape):
+        raise ShapeError(
+            f"the gradient '{grad.name}' has dense_shape {grad.shape}, but '{var.name}' {var.shape}"
+        )
+    return IndexedSlices(grad.values, grad.indices, shape_of(var))
 
 
 def _names(variables: Iterable[Node]) -> str:

@@ -9,10 +9,12 @@ from tinygraph.errors import GraphError
 from tinygraph.graph import Graph, Node, Operation
 from tinygraph.ops.compare import cast, exact, exact_dtype
 from tinygraph.ops.elementary import sqrt, square
+from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.math import clip_by_value, div_no_nan, divide, maximum
-from tinygraph.ops.state import Variable, group, latest_value, replace_op
+from tinygraph.ops.state import Variable, group, latest_value
 from tinygraph.spec import DType
 from tinygraph.train.optimizer import Optimizer
+from tinygraph.train.parts import Rows, Whole
 from tinygraph.train.slots import filled_slot
 
 Number = Any  # a Python number, a scalar tensor or a function that returns one
@@ -21,12 +23,24 @@ Number = Any  # a Python number, a scalar tensor or a function that returns one
 class ExactOptimizer(Optimizer):
     """One whose formula computes with float16s in float32, which holds 1e-8 and squares of 300.
 
-    So are its slots, where in TF they are float16s, and the formula's gradient; `_descend` takes
-    the step in the variable's own dtype.
+    So are its slots, where in TF they are float16s, and the formula's gradient; a step is taken in
+    the variable's own dtype.
+
+    A subclass gives `_formula(grad, var, of)`, which reads and updates the parts `of` variables for
+    which there is a gradient: the whole, or rows, if the gradient is sparse.
     """
 
-    def _update(self, grad: Node, var: Any) -> Node | Operation:
+    def _update(self, grad: Any, var: Any) -> Node | Operation:
         return super()._update(exact(grad), var)
+
+    def _apply_dense(self, grad: Node, var: Any) -> Node | Operation:
+        return self._formula(grad, var, Whole())
+
+    def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Node | Operation:
+        return self._formula(grad.values, var, Rows(grad.indices))
+
+    def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
+        raise NotImplementedError
 
     def _hypers(self, dtype: DType) -> list[Node]:
         return super()._hypers(exact_dtype(dtype))
@@ -34,9 +48,6 @@ class ExactOptimizer(Optimizer):
     def _filled_slot(self, var: Variable, value: float, slot_name: str, op_name: str) -> Variable:
         dtype = exact_dtype(var.dtype)
         return self._made_once(var, slot_name, lambda: filled_slot(var, value, op_name, dtype))
-
-    def _descend(self, var: Any, step: Node, name: str) -> Node:
-        return var.assign_sub(cast(step, var.dtype), name=name)
 
 
 class GradientDescentOptimizer(ExactOptimizer):
@@ -56,9 +67,14 @@ class GradientDescentOptimizer(ExactOptimizer):
         super().__init__(use_locking, name)
         self._define(learning_rate=learning_rate)
 
-    def _apply_dense(self, grad: Node, var: Any) -> Node:
+    def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
         (lr,) = self._hypers(var.dtype)
-        return self._descend(var, lr * grad, "ApplyGradientDescent")
+        return of.descend(var, lr * grad, "ApplyGradientDescent")
+
+    def _apply_sparse_duplicate_indices(
+        self, grad: IndexedSlices, var: Any
+    ) -> Node | Operation:
+        return self._apply_sparse(grad, var)  # the steps of a row add up as its gradients do
 
 
 class MomentumOptimizer(ExactOptimizer):
@@ -88,12 +104,12 @@ class MomentumOptimizer(ExactOptimizer):
         for var in var_list:
             self._zeros_slot(var, "momentum", self._name)
 
-    def _apply_dense(self, grad: Node, var: Any) -> Node:
+    def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
         lr, momentum = self._hypers(var.dtype)
         m: Any = self.get_slot(var, "momentum")
-        m = m.assign(momentum * latest_value(m) + grad, name="momentum")
+        m = of.assign(m, momentum * of.read(m) + grad, "momentum")
         step = grad + momentum * m if self._use_nesterov else m
-        return self._descend(var, lr * step, "ApplyMomentum")
+        return of.descend(var, lr * step, "ApplyMomentum")
 
 
 class AdagradOptimizer(ExactOptimizer):
@@ -125,11 +141,11 @@ class AdagradOptimizer(ExactOptimizer):
         for var in var_list:
             self._filled_slot(var, self._initial_accumulator_value, "accumulator", self._name)
 
-    def _apply_dense(self, grad: Node, var: Any) -> Node:
+    def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
         (lr,) = self._hypers(var.dtype)
         a: Any = self.get_slot(var, "accumulator")
-        a = a.assign_add(square(grad), name="accumulator")
-        return self._descend(var, lr * grad / sqrt(a), "ApplyAdagrad")
+        a = of.add(a, square(grad), "accumulator")
+        return of.descend(var, lr * grad / sqrt(a), "ApplyAdagrad")
 
 
 class AdadeltaOptimizer(ExactOptimizer):
@@ -162,15 +178,15 @@ class AdadeltaOptimizer(ExactOptimizer):
         lr, rho, epsilon = super()._scalars(dtype)
         return [lr, 1.0 - rho, epsilon]
 
-    def _apply_dense(self, grad: Node, var: Any) -> Operation:
+    def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
         lr, gain, epsilon = self._hypers(var.dtype)
         a: Any = self.get_slot(var, "accum")
         d: Any = self.get_slot(var, "accum_update")
-        a = a.assign_add((square(grad) - latest_value(a)) * gain, name="accum")
-        old = latest_value(d)
+        a = of.add(a, (square(grad) - of.read(a)) * gain, "accum")
+        old = of.read(d)
         step = sqrt((old + epsilon) / (a + epsilon)) * grad
-        d = d.assign_add((square(step) - old) * gain, name="accum_update")
-        update = self._descend(var, lr * step, "ApplyAdadelta")
+        d = of.add(d, (square(step) - old) * gain, "accum_update")
+        update = of.descend(var, lr * step, "ApplyAdadelta")
         return group(d, update, name="update")
 
 
@@ -212,21 +228,21 @@ class RMSPropOptimizer(ExactOptimizer):
         lr, decay, momentum, epsilon = super()._scalars(dtype)
         return [lr, 1.0 - decay, momentum, epsilon]
 
-    def _apply_dense(self, grad: Node, var: Any) -> Node:
+    def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
         lr, gain, momentum, epsilon = self._hypers(var.dtype)
         s: Any = self.get_slot(var, "rms")
         m: Any = self.get_slot(var, "momentum")
-        s = s.assign_add((square(grad) - latest_value(s)) * gain, name="rms")
+        s = of.add(s, (square(grad) - of.read(s)) * gain, "rms")
         scale = s + epsilon
         if self._centered:
             a: Any = self.get_slot(var, "mg")
-            a = a.assign_add((grad - latest_value(a)) * gain, name="mg")
+            a = of.add(a, (grad - of.read(a)) * gain, "mg")
             scale = maximum(s - square(a) + epsilon, epsilon)
         step = lr * grad / sqrt(scale)
-        decayed = step if self._is("momentum", 0) else momentum * latest_value(m) + step
-        m = replace_op(m, decayed, name="momentum")
+        decayed = step if self._is("momentum", 0) else momentum * of.read(m) + step
+        m = of.replace(m, decayed, "momentum")
         kind = "ApplyCenteredRMSProp" if self._centered else "ApplyRMSProp"
-        return self._descend(var, m, kind)
+        return of.descend(var, m, kind)
 
 
 class AdamOptimizer(ExactOptimizer):
@@ -269,15 +285,29 @@ class AdamOptimizer(ExactOptimizer):
         rate = divide(lr * sqrt(1.0 - power2), 1.0 - power1, name="rate")
         return [rate, beta1, 1.0 - beta1, beta2, 1.0 - beta2, epsilon]
 
-    def _apply_dense(self, grad: Node, var: Any) -> Node:
+    def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
         rate, beta1, gain1, beta2, gain2, epsilon = self._hypers(var.dtype)
         m: Any = self.get_slot(var, "m")
         v: Any = self.get_slot(var, "v")
         # first, so that m can take the gradient's place
-        new_v = beta2 * latest_value(v) + gain2 * square(grad)
-        m = m.assign(beta1 * latest_value(m) + gain1 * grad, name="m")
-        v = v.assign(new_v, name="v")
-        return self._descend(var, rate * m / (sqrt(v) + epsilon), "ApplyAdam")
+        new_v = beta2 * of.read(v) + gain2 * square(grad)
+        m = of.assign(m, beta1 * of.read(m) + gain1 * grad, "m")
+        v = of.assign(v, new_v, "v")
+        return of.descend(var, rate * m / (sqrt(v) + epsilon), "ApplyAdam")
+
+    def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Node | Operation:
+        """The formula for a gradient of zeros elsewhere, where m and v decay and move the rows too.
+        """
+        rate, beta1, gain1, beta2, gain2, epsilon = self._hypers(var.dtype)
+        m = self._decayed(var, "m", beta1, grad.with_values(gain1 * grad.values))
+        v = self._decayed(var, "v", beta2, grad.with_values(gain2 * square(grad.values)))
+        return Whole().descend(var, rate * m / (sqrt(v) + epsilon), "ApplyAdam")
+
+    def _decayed(self, var: Any, slot: str, beta: Node, rows: IndexedSlices) -> Node:
+        """A slot that decays, with rows added."""
+        average: Any = self.get_slot(var, slot)
+        with var.graph.control_dependencies([average.assign(beta * latest_value(average))]):
+            return average.scatter_add(rows, name=slot)
 
     def _finish(self, update_ops: list, name_scope: str) -> Operation:
         power1, power2 = self._powers(update_ops[0].graph)
@@ -342,7 +372,7 @@ class FtrlOptimizer(ExactOptimizer):
             self._filled_slot(var, start, "accum", self._accum_name or self._name)
             self._zeros_slot(var, "linear", self._linear_name or self._name)
 
-    def _apply_dense(self, grad: Node, var: Any) -> Node:
+    def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
         lr, l1, l2, shrinkage, lr_power = self._hypers(var.dtype)
 
         def root(x: Node) -> Node:
@@ -350,12 +380,12 @@ class FtrlOptimizer(ExactOptimizer):
 
         a: Any = self.get_slot(var, "accum")
         z: Any = self.get_slot(var, "linear")
-        old, w = root(latest_value(a)), exact(latest_value(var))
-        new = root(a.assign_add(square(grad), name="accum"))
+        old, w = root(of.read(a)), exact(of.read(var))
+        new = root(of.add(a, square(grad), "accum"))
         shrunk = grad if self._is("l2_shrinkage", 0) else grad + 2.0 * shrinkage * w
-        z = z.assign_add(shrunk - (new - old) / lr * w, name="linear")
+        z = of.add(z, shrunk - (new - old) / lr * w, "linear")
         kept = -z if self._is("l1", 0) else clip_by_value(z, -l1, l1) - z
         curvature = new / lr if self._is("l2", 0) else new / lr + 2.0 * l2
         may_be_zero = self._initial_accumulator_value == 0  # then w is 0 until a gradient comes
         quotient = div_no_nan(kept, curvature) if may_be_zero else kept / curvature
-        return replace_op(var, cast(quotient, var.dtype), name="ApplyFtrl")
+        return of.become(var, quotient, "ApplyFtrl")

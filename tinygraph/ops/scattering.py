@@ -1,0 +1,171 @@
+"""Updates of some rows of a variable: all new rows are computed before any is written.
+
+What computes them gives one call of a C function that writes them. So where a run needs the table
+for nothing else afterwards, the rows of the variable's own array are written at the run's end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinygraph.errors import DTypeError, ShapeError
+from tinygraph.op import Op, check_dtypes
+from tinygraph.ops.accumulate import copied
+from tinygraph.ops.gathering import check_range, gather
+from tinygraph.ops.indexed_slices import IndexedSlices
+from tinygraph.ops.summation import BLOCK
+from tinygraph.spec import Shape, Spec, int64
+
+Array = np.ndarray
+Writing = Callable[[Array, Any, Array], partial]
+
+
+# ---------------------------------------------------------------- rows of the same index
+
+
+def _repeats(ordered: Array) -> bool:
+    """Whether of indices in order two are equal."""
+    return bool(np.count_nonzero(ordered[1:] == ordered[:-1]))
+
+
+def _in_groups(indices: Array) -> tuple[Array, Array]:
+    """An order in which equal indices stand together, and where in it each group starts."""
+    order = indices.argsort(kind="stable")
+    ordered = indices.take(order)
+    is_first = np.ones(len(order), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    return order, is_first.nonzero()[0]
+
+
+def _added_up(rows: Array, order: Array, starts: Array) -> Array:
+    """The sum of each group of rows.
+
+    Where more than a block of rows meet, floats add up in float64, and those of float16 always.
+    """
+    dtype, count = rows.dtype, len(order)
+    meet = count > BLOCK and np.diff(starts, append=count).max() > BLOCK
+    wide = np.float64 if dtype == np.float16 or meet and dtype == np.float32 else dtype
+    sums = np.add.reduceat(rows.take(order, axis=0), starts, axis=0, dtype=wide)
+    return sums.astype(dtype, copy=False)
+
+
+def _distinct(rows: Array, indices: Array) -> tuple[Array, Array, Array]:
+    if not _repeats(np.sort(indices)):
+        return rows.copy(), indices.copy(), np.arange(len(indices))
+    order, starts = _in_groups(indices)
+    which = np.empty(len(order), np.int64)
+    which[order] = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(order)))
+    return _added_up(rows, order, starts), indices[order[starts]], which
+
+
+def _distinct_spec(rows: Spec, indices: Spec) -> Spec:
+    check_dtypes((rows,), "number")
+    if not indices.shape.is_compatible_with(rows.shape[:1]):
+        raise ShapeError(f"{rows.shape} are no rows for indices of shape {indices.shape}")
+    several = Shape.of((None,))
+    return Spec.of_items([
+        Spec(several.concatenate(rows.shape[1:]), rows.dtype), Spec(several, indices.dtype),
+        Spec(indices.shape, int64),
+    ])  # fmt: skip
+
+
+distinct_rows_op = Op(
+    "DistinctRows", _distinct, _distinct_spec,
+    (lambda g, y, rows, indices: gather(g[0], y[2]), None), ("rows", "indices"), dynamic=True,
+    doc="""The sums of the rows of the same index, each index once, and which sum each row is in.
+    Where none repeats, the rows stay in their order.
+    """,
+)  # fmt: skip
+
+
+def distinct(slices: IndexedSlices) -> IndexedSlices:
+    """The same slices with each index once; values of the same index are added up."""
+    values, indices, _ = distinct_rows_op(slices.values, slices.indices)
+    return IndexedSlices(values, indices, slices.dense_shape)
+
+
+# ---------------------------------------------------------------- the rows of a variable
+
+
+def _places(x: Array, indices: Any) -> tuple[Array, Array]:
+    """Which rows of x, as an array of its own, and the same in order; an error for others."""
+    places = np.array(indices, np.intp)
+    ordered = places.flatten()
+    ordered.sort()
+    if ordered.size and (ordered[0] < 0 or ordered[-1] >= len(x)):
+        check_range(places, len(x))
+    return places.reshape(-1), ordered
+
+
+def _combining(name: str, ufunc: np.ufunc) -> Writing:
+    """What combines rows with what is there; updates of the same row are added up before."""
+
+    def writing(x: Array, indices: Any, updates: Array) -> partial:
+        places, ordered = _places(x, indices)
+        updates = _as_rows(updates, places, x)
+        if _repeats(ordered):
+            order, starts = _in_groups(places)
+            updates, places = _added_up(updates, order, starts), places[order[starts]]
+        rows = x.take(places, 0, None, "clip")
+        return partial(x.__setitem__, places, ufunc(rows, updates, rows))
+
+    writing.__name__ = name
+    return writing
+
+
+def _as_rows(updates: Array, places: Array, x: Array) -> Array:
+    shape = len(places), *x.shape[1:]
+    return updates.reshape(shape) if np.ndim(updates) else np.broadcast_to(updates, shape)
+
+
+adding_rows = _combining("adding_rows", np.add)
+subtracting_rows = _combining("subtracting_rows", np.subtract)
+
+
+def setting_rows(x: Array, indices: Any, updates: Array) -> partial:
+    """The call that replaces rows of x; the last of several updates of a row counts."""
+    places, _ = _places(x, indices)
+    return partial(x.__setitem__, places, _as_rows(updates, places, x))
+
+
+def _scatter_spec(ref: Spec, indices: Spec, updates: Spec, accepts: str = "number") -> Spec:
+    check_dtypes((ref, updates), accepts)
+    if not indices.dtype.is_integer:
+        raise DTypeError(f"indices must be ints, not {indices.dtype.name},")
+    if ref.shape.ndims == 0:
+        raise ShapeError("a scalar has no rows")
+    expected = indices.shape.concatenate(ref.shape[1:])
+    if updates.shape.ndims != 0 and not updates.shape.is_compatible_with(expected):
+        raise ShapeError(f"updates have shape {updates.shape}, not {expected} or ()")
+    return Spec(ref.shape, ref.dtype)
+
+
+def _scatter(name: str, writing: Writing, accepts: str, doc: str) -> Op:
+    """An update of rows. `writing(x, indices, updates)` is the call that changes x."""
+
+    def kernel(ref: Array, indices: Any, updates: Array, out: Array | None = None) -> Array:
+        out = copied(ref, out)
+        writing(out, indices, updates)()
+        return out
+
+    kernel.__name__ = f"scatter_{name.removeprefix('Scatter').lower()}"
+    return Op(
+        name, kernel, partial(_scatter_spec, accepts=accepts), (None, None, None),
+        ("ref", "indices", "updates"), inplace=(0,), prepare=writing, updates="relative", doc=doc,
+    )  # fmt: skip
+
+
+scatter_add_op = _scatter(
+    "ScatterAdd", adding_rows, "number", "ref, with the updates added to the rows at indices."
+)
+scatter_sub_op = _scatter(
+    "ScatterSub", subtracting_rows, "number",
+    "ref, with the updates subtracted from the rows at indices.",
+)  # fmt: skip
+scatter_update_op = _scatter(
+    "ScatterUpdate", setting_rows, "any", "ref, with the updates as the rows at indices."
+)

@@ -1,0 +1,72 @@
+"""What the formula of an optimizer updates: whole variables, or some of their rows.
+
+A formula is written once. It reads and updates a variable and its slots through one of these.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinygraph.graph import Node
+from tinygraph.ops.compare import cast
+from tinygraph.ops.gathering import gather
+from tinygraph.ops.state import (
+    group, latest_value, replace_op, scatter_sub, scatter_update,
+)  # fmt: skip
+
+
+class Whole:
+    """Variables with all their elements. Each method but `read` makes an update."""
+
+    def read(self, slot: Any) -> Node:
+        """What the updates made before have left."""
+        return latest_value(slot)
+
+    def assign(self, slot: Any, value: Node, name: str) -> Any:
+        """Give the slot a value that comes from its latest one; return it."""
+        return slot.assign(value, name=name)
+
+    def replace(self, slot: Any, value: Node, name: str) -> Any:
+        """Give the slot any value; return it."""
+        return replace_op(slot, value, name=name)
+
+    def add(self, slot: Any, delta: Node, name: str) -> Any:
+        """Add to the slot; return the sum."""
+        return slot.assign_add(delta, name=name)
+
+    def descend(self, variable: Any, step: Node, name: str) -> Any:
+        """Subtract the step from the variable, in its dtype: the last update, which is returned."""
+        return variable.assign_sub(cast(step, variable.dtype), name=name)
+
+    def become(self, variable: Any, value: Node, name: str) -> Any:
+        """Give the variable a value, in its dtype: the last update, which is returned."""
+        return replace_op(variable, cast(value, variable.dtype), name=name)
+
+
+class Rows(Whole):
+    """The rows of variables at some indices. The other rows are neither read nor written."""
+
+    def __init__(self, indices: Node):
+        self.indices = indices
+        self.updates: list[Node] = []
+
+    def read(self, slot: Any) -> Node:
+        return gather(latest_value(slot), self.indices)
+
+    def assign(self, slot: Any, value: Node, name: str) -> Any:
+        self.updates.append(scatter_update(slot, self.indices, value, name=name))
+        return value
+
+    replace = assign
+
+    def add(self, slot: Any, delta: Node, name: str) -> Any:
+        return self.assign(slot, self.read(slot) + delta, name)
+
+    def descend(self, variable: Any, step: Node, name: str) -> Any:
+        step = cast(step, variable.dtype)
+        update = scatter_sub(variable, self.indices, step, name=f"Sparse{name}")
+        return group(*self.updates, update, name="rows")
+
+    def become(self, variable: Any, value: Node, name: str) -> Any:
+        self.assign(variable, cast(value, variable.dtype), f"Sparse{name}")
+        return group(*self.updates, name="rows")

@@ -198,6 +198,57 @@ def test_control_dependencies_are_dashed():
     assert "control dependency" in tg.viz.to_dot().source
 
 
+# ---------------------------------------------------------------- several outputs
+
+
+def test_an_operation_with_several_outputs_is_one_box():
+    x = tg.placeholder(tg.float32, [None, 6], name="x")
+    a, b, c = tg.split(x, 3, 1)
+    tg.add(a, tg.tanh(c), name="sum")
+    best = tg.nn.top_k(b, 2, name="best")
+    tg.concat([a, b, c], 1, name="joined")
+    tg.identity(best.indices, name="places")
+    drawn = draw()
+    assert drawn.names() == {"x", "split", "sum", "Tanh", "best", "joined", "places"}
+    assert drawn.lines("split") == ["Split", "sizes = 3", "axis = 1"]
+    assert drawn.lines("best") == ["TopKV2", "“best”", "k = 2"]
+    assert 'label=" :0 float32[?,2] "' in drawn.edge("split", "sum")
+    assert 'label=" :2 float32[?,2] "' in drawn.edge("split", "Tanh")
+    assert 'label=" :0 :1 :2 float32[?,2] "' in drawn.edge("split", "joined")
+    assert 'label=" :1 int32[?,2] "' in drawn.edge("best", "places")
+    assert "(float32[?,2], int32[?,2])" in drawn.nodes[drawn.key("best")][1]
+
+
+def test_many_outputs_along_one_edge_are_counted_from_first_to_last():
+    parts = tg.unstack(tg.placeholder(tg.float32, [9, 2], name="x"))
+    tg.add_n(parts[1:], name="sum")
+    tg.add(parts[0], tg.reduce_sum(parts[0]), name="other")
+    drawn = draw()
+    assert 'label=" :1 … :8 float32[2] "' in drawn.edge("unstack", "sum")
+
+
+def test_an_output_may_be_what_is_asked_for():
+    x = tg.placeholder(tg.float32, [2, 2], name="x")
+    halves = tg.split(tg.exp(x), 2)
+    assert draw(halves[1]).names() == {"x", "Exp", "split"}
+    assert draw([halves[0], halves[0].op]).names() == {"x", "Exp", "split"}
+    size = tg.linalg.slogdet(x, name="det").log_abs_determinant
+    assert draw(size).count("loss") == 1
+    tg.gradients(size, x)
+    assert draw().lines("det")[0] == "LogMatrixDeterminant"
+    rows, columns = tg.unstack(tg.shape(tg.placeholder(tg.float32, [None, None], name="y")))
+    assert "unstack" not in draw(tg.reshape(x, [rows, columns])).names()
+
+
+def test_the_time_of_an_operation_counts_once():
+    x = tg.placeholder(tg.float64, [300, 300], name="x")
+    values, vectors = tg.self_adjoint_eig(x, name="eig")
+    profile = tg.Session().profile([values + 1.0, vectors], {x: np.eye(300)}, runs=1)
+    (row,) = [row for row in profile.rows if row.node == "eig"]
+    assert (row.op, row.calls) == ("SelfAdjointEigV2", 3)
+    assert f", {row.share:.1%}" in draw(values + 1.0, profile=profile).lines("eig")[-1]
+
+
 # ---------------------------------------------------------------- what is left out
 
 

@@ -188,9 +188,10 @@ def _part(text: bytes, lines: Mapping[int, Computed], number: int) -> Part:
         return Part(source)
     node, kind, spec, in_place = line
     written = 0 if kind.view or kind.reads or kind.effect else spec.bytes
-    inputs = tuple(x.op_name for x in node.inputs)
+    operation = node.op.node  # of which the node may be one of several outputs
+    inputs = tuple(x.label for x in operation.inputs)
     return Part(
-        source, node.op_name, node.kind.name, inputs, node.where, str(spec), written, in_place
+        source, node.op_name, operation.kind.name, inputs, node.where, str(spec), written, in_place
     )
 
 

@@ -37,8 +37,7 @@ class Finding:
     node: where it was found; its values are those of the run.
     what: "wrong", "broken" (a rule raised), "kink", or "rough" (in float32 or float16).
     position: the input whose rule it is, None for "rough".
-    output: of an op with several outputs, the one whose gradient the rule takes wrongly, if that
-        is so for one alone.
+    output: of several outputs the one of whose gradient the rule makes a wrong one, if it is one.
     difference: where the rule and the numeric derivative differ most.
     likely: the likely mistake in words, "" if none is known.
 

@@ -353,7 +353,8 @@ def _node(box: Box, path: str) -> str:
 
 
 def _tooltip(node: Node) -> str:
-    return f"{node.op_name}: {node.kind.name}" + ("" if node.kind.effect else f", {node.spec}")
+    spec = "" if node.kind.effect else f", {shortened(str(node.spec), 3 * LONGEST)}"
+    return f"{node.op_name}: {node.kind.name}{spec}"
 
 
 def _edge(edge: Edge) -> str:
@@ -362,7 +363,7 @@ def _edge(edge: Edge) -> str:
     source, target = edge.source, edge.target
     given = [look] if look else []
     if edge.kind == "data":
-        given.append(f'label=" {edge.spec} "')
+        given.append(f'label=" {edge.flows} "')
     turned = source.training and target.training
     if turned:
         given.append("dir=back")

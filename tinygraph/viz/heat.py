@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinygraph.compiler.profile import Profile, check_profile
+from tinygraph.node import Output
 from tinygraph.viz.view import View
 
 STOPS = ((255, 255, 255), (255, 242, 191), (254, 201, 116), (246, 143, 80), (231, 96, 58))
@@ -17,7 +18,7 @@ def paint(view: View, profile: Profile) -> list[str]:
     heat = dict.fromkeys(view.boxes, 0.0)
     for node in view.nodes:
         box = view.box_of.get(view.passed.get(node, node))
-        if box is not None:
+        if box is not None and type(node) is not Output:  # whose time is its operation's
             heat[box] += times.get(node.op_name, 0.0)
     hottest = max(heat.values(), default=0.0)
     for box, time in heat.items():

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tinygraph.graph import Graph, GraphKeys, Node
-from tinygraph.op import const
-from tinygraph.spec import Spec
+from tinygraph.op import const, item
 from tinygraph.viz.words import (
     attribute_texts,
     count_text,
+    flow_text,
     is_trainable,
     parameters_of,
     size_text,
@@ -64,7 +64,7 @@ class Edge(NamedTuple):
     source: Box
     target: Box
     kind: str  # data, saved, state, control, shape or start
-    spec: Spec
+    flows: str  # the spec of what flows along it, and of several outputs which one
 
 
 class View:
@@ -73,7 +73,8 @@ class View:
     def __init__(self, graph: Graph, nodes: list[Node], roots: list[Node], options: Options):
         self.options = options
         self.nodes = nodes
-        self.roots = set(roots)
+        self.asked = roots
+        self.roots = {root.op.node for root in roots}
         self.seeds: dict[Node, Node] = {}  # where backward passes start -> the loss
         self.backward: set[Node] = set()
         self.training: set[Node] = set()  # the backward passes, what follows, what only they use
@@ -158,9 +159,11 @@ class View:
         self.folded.clear()
         self.passed.clear()
         for node in self.nodes:
-            if node in self.hidden or node in self.roots:
+            if node.kind is item:  # the operation has a box, its outputs have none
+                self.passed[node] = node.inputs[0]
+            elif node in self.hidden or node in self.roots:
                 continue
-            if node.kind.reads:
+            elif node.kind.reads:
                 if node in self.training and not self.options.updates:
                     self.folded.add(node)  # an optimizer's slot
             elif self.constants or _is_placeholder(node):
@@ -227,9 +230,9 @@ class View:
         found = {y for y in self.seeds.values() if y.spec.shape.ndims == 0}
         found.update(x for x in graph.get_collection(GraphKeys.LOSSES) if isinstance(x, Node))
         if not found:
-            scalars = [x for x in self.roots if x.spec.shape.ndims == 0 and x.dtype.is_floating]
+            scalars = [x for x in self.asked if x.spec.shape.ndims == 0 and x.dtype.is_floating]
             found.update(scalars if len(scalars) == 1 and scalars[0].inputs else ())
-        return found
+        return {y.op.node for y in found}
 
     def _make_boxes(self) -> list[Box]:
         boxes = []
@@ -340,7 +343,8 @@ class View:
     # ---------------------------------------------------------------- edges
 
     def _join(self) -> list[Edge]:
-        edges: dict[tuple, Edge] = {}
+        kinds: dict[tuple[Box, Box], str] = {}
+        flows: dict[tuple[Box, Box], list[Node]] = {}
 
         def add(source: Node, target: Box, kind: str) -> None:
             box = self.box_of.get(self.passed.get(source, source))
@@ -348,7 +352,8 @@ class View:
                 if kind == "data" and target.training and not box.training:
                     updated = target.role == "update" and box.role == "variable"
                     kind = "state" if updated else "saved"
-                edges.setdefault((box.key, target.key), Edge(box, target, kind, source.spec))
+                kinds.setdefault((box, target), kind)
+                flows.setdefault((box, target), []).append(source)
 
         for node in self.nodes:
             target = self.box_of.get(node)
@@ -364,7 +369,7 @@ class View:
                 add(x, target, "control")
             if node in self.seeds:
                 add(self.seeds[node], target, "start")
-        return list(edges.values())
+        return [Edge(*ends, kind, flow_text(flows[ends])) for ends, kind in kinds.items()]
 
 
 # ---------------------------------------------------------------- boxes in their scopes

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from tinygraph.graph import Node
+from tinygraph.node import Output
 from tinygraph.spec import Spec
 
 SHOWN_SIZE = 6  # elements of a value that is spelt out
+MOST_PLACES = 4  # outputs that an edge lists
 SHOWN_TYPES = (bool, int, float, str, np.float64)  # a user's subclass may write itself as anything
 FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML
 
@@ -61,6 +63,23 @@ def value_text(spec: Spec) -> str | None:
 
 def _number(x: Any) -> str:
     return f"{x:g}" if isinstance(x, float | np.floating) else str(x)
+
+
+def flow_text(sources: list[Node]) -> str:
+    """What flows along an edge, as `float32[?,3]`; of several outputs also which, as `:1 int32[3]`.
+    """
+    outputs = sorted({x.attrs["index"]: x for x in sources if type(x) is Output}.items())
+    if not outputs:
+        return str(sources[0].spec)
+    alike: dict[str, list[str]] = {}
+    for i, x in outputs:
+        alike.setdefault(str(x.spec), []).append(f":{i}")
+    return ", ".join(f"{_listed(places)} {spec}" for spec, places in alike.items())
+
+
+def _listed(places: list[str]) -> str:
+    few = places if len(places) <= MOST_PLACES else [places[0], "…", places[-1]]
+    return " ".join(few)
 
 
 def attribute_texts(node: Node) -> list[str]:

@@ -152,9 +152,9 @@ def test_a_run_of_nothing_moves_nothing():
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_a_longer_run_begins_like_a_shorter_one(make, dtype):
     """Also where the length is no multiple of a group, and across a block's end."""
-    longest = 4 * philox.BLOCK + 5
+    longest = 4 * philox.HASHED + 5
     long = make(Philox(3, 4), [longest], dtype)
-    for size in (1, 2, 3, 6, 4 * philox.BLOCK - 1, 4 * philox.BLOCK + 1):
+    for size in (1, 2, 3, 6, 4 * philox.HASHED - 1, 4 * philox.HASHED + 1):
         np.testing.assert_array_equal(make(Philox(3, 4), [size], dtype), long[:size])
 
 

@@ -41,6 +41,7 @@ LAYERS = """
     compiler
     timeline
     values
+    export
     fetches
     session
     train
@@ -55,7 +56,7 @@ OPTIONAL = {"graphviz", "IPython", "matplotlib", "numba", "pooch", "pygraphviz",
 MAY_IMPORT_LATE = {"datasets", "interop", "ops", "viz"}
 SELDOM = {  # each would be a millisecond of the import, and few programs need it
     "difflib", "json", "tinygraph.compiler.functional", "tinygraph.compiler.profile",
-    "tinygraph.config", "tinygraph.timeline",
+    "tinygraph.config", "tinygraph.export", "tinygraph.timeline",
 }
 
 CODE_LINES = 400
@@ -226,7 +227,7 @@ def test_no_file_names_a_path_of_one_machine():
 INTERNAL = {
     f"tinygraph.{name}"
     for name in "arguments compiler gradients graph known node op ops origin session spec "
-    "values fetches".split()
+    "values fetches export".split()
 }
 
 

@@ -202,6 +202,54 @@ class Session:
             return Functional(self._pure(fetched, feeds, fetches)).source
         return self._plan(fetched, feeds, fetches).source
 
+    def export(self, fetches: Any, feeds: Iterable | Mapping, path: Any) -> None:
+        """Write what computes `fetches` as a Python module that needs only NumPy.
+
+        Beside it, in a file of the same name that ends with ".npz", are the values that variables
+        have now. The module has the program as a pure function, `step`, and `run`, which takes
+        values for the feeds, in order, and returns what was fetched: an array, or a list of arrays
+        for a list, in which operations have no place. It is for the shapes of the feeds and no
+        others. A random stream in it goes on from where it is.
+
+        >>> import tempfile, runpy
+        >>> x = tg.placeholder(tg.float32, [3], name="x")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     tg.Session().export(2.0 * x + 1.0, [x], f"{folder}/double.py")
+        ...     run = runpy.run_path(f"{folder}/double.py")["run"]
+        >>> run([1.0, 2.0, 3.0])
+        array([3., 5., 7.], dtype=float32)
+
+        Parameters
+        ----------
+        fetches
+            As for `run`.
+        feeds
+            Tensors of known shape; or a dict, as `feed_dict`, of examples that have the shapes.
+        path
+            Where the module goes, such as "model.py". Both files are replaced as wholes.
+
+        Raises
+        ------
+        InvalidArgumentError
+            for a program that plain NumPy does not do, such as one with a kernel of yours: the
+            error names each such op and where it was made; for a feed of unknown shape; for a path
+            that is no module's; for an unfed placeholder.
+        FailedPreconditionError
+            where a variable has no value yet.
+        NotFoundError, PermissionDeniedError, FileError
+            what the operating system says.
+        """
+        from tinygraph.export import examples, export
+
+        fetched = Fetched()
+        structure = self._flatten(fetches, fetched, fetches)
+        if not isinstance(feeds, Mapping):
+            nodes = [self._node(item, "feed") for item in sequence(feeds, "feeds")]
+            feeds = examples(nodes)
+        state = self.state
+        program = self._pure(fetched, self._feeds(feeds), fetches)
+        export(program, path, state, single=structure is None)
+
     def profile(self, fetches: Any, feed_dict: Mapping | None = None, *, runs: int = 10) -> Profile:
         """Run `fetches` with a clock around each line of the program: where does the time go?
 

@@ -90,6 +90,11 @@ _DTYPES = {np.dtype(name): DType(name) for name in NAMES}
 ) = _DTYPES.values()  # fmt: skip
 
 
+def numpy_dtype(dtype: Any) -> np.dtype:
+    """The NumPy dtype of a DType, which sources write as NumPy does: what kernels ask for."""
+    return np.dtype(getattr(dtype, "numpy", dtype))
+
+
 def as_dtype(value: Any) -> DType:
     """The DType for a DType, a NumPy dtype, a Python type or a name (TF: `tf.as_dtype`).
 

@@ -202,6 +202,7 @@ BY_HAND: dict[str, Callable[[], tuple]] = {
     "tg.RunMetadata": tuple,
     "tg.RunOptions": lambda: (3, 0, 0, False, False),
     "tg.Session": lambda: ("", tg.get_default_graph(), None),
+    "tg.SessionState": lambda: ({"w": np.zeros(2)}, {"noise": (1, 2, 3)}),
     "tg.TensorShape": lambda: ([2, None],),
     "tg.Variable": lambda: ([1.0, 2.0], True, None, True, None, "w", None, tg.float32),
     "tg.add_to_collection": lambda: ("mine", 1),
@@ -389,6 +390,7 @@ METHODS: dict[str, dict[str, tuple[Callable, Callable]]] = {
     "Session": _owned(
         session, run=_fed, source=_fed, profile=lambda: (*_fed(), ), as_default=NONE, close=NONE,
         make_callable=_listed,
+        export=lambda: (*_listed()[:2], path().replace("-", "_") + ".py"),
     ),
     "Tensor": _owned(
         lambda: x(2, 3), eval=lambda: ({x(2): [1.0, 2.0]}, session()), get_shape=NONE,

@@ -10,7 +10,7 @@ Nothing in it allocates, overwrites or keeps: a library whose arrays never chang
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from typing import Any
 
@@ -56,15 +56,18 @@ class Functional(Writer):
         the stream's position before them, or None for the start, and returns the new one, too.
     library, alias
         The module whose functions the source calls by their names, and what it calls the module.
+    reserved
+        Names that it must not use.
     """
 
     def __init__(
         self, program: Program, function_of: Callable[[Node], Callable] = numpys,
-        library: Any = np, alias: str = "np",
+        library: Any = np, alias: str = "np", reserved: Iterable[str] = (),
     ):  # fmt: skip
         super().__init__()
         self.function_of, self.library, self.alias = function_of, library, alias
         self.namespace[alias] = library
+        self._used.update(reserved)
         self._functions: dict[int, str] = {}  # by their identity; the namespace keeps them
         self._positions: dict[str, str] = {}
         for node in program.feeds:

@@ -19,15 +19,15 @@ from tinygraph.spec import SCALAR, Spec
 
 # ---------------------------------------------------------------- the norm of several tensors
 
-BLOCK = 1024  # elements that are summed in their own precision; the sums of blocks are float64
+PRECISE = 1024  # elements that are summed in their own precision; the sums of blocks are float64
 
 
 def _sum_squares(x: np.ndarray) -> float:
     flat = np.reshape(x, -1)
     if flat.dtype == np.float16:
         flat = flat.astype(np.float32)
-    whole = flat.size // BLOCK * BLOCK
-    blocks, rest = flat[:whole].reshape(-1, BLOCK), flat[whole:]
+    whole = flat.size // PRECISE * PRECISE
+    blocks, rest = flat[:whole].reshape(-1, PRECISE), flat[whole:]
     total = float(np.dot(rest, rest))
     return total + float(np.vecdot(blocks, blocks).sum(dtype=np.float64)) if whole else total
 

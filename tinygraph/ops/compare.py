@@ -12,7 +12,9 @@ from tinygraph.errors import DTypeError
 from tinygraph.graph import Node
 from tinygraph.node import CompositeTensor
 from tinygraph.op import Op, as_node, check_dtypes, elementwise, registry
-from tinygraph.spec import DType, Spec, as_dtype, bool_, float16, float32, float64, int32, int64
+from tinygraph.spec import (
+    DType, Spec, as_dtype, bool_, float16, float32, float64, int32, int64, numpy_dtype,
+)  # fmt: skip
 
 Array = np.ndarray
 
@@ -150,7 +152,7 @@ def _cast(x: Array, dtype: Any, out: Array | None = None) -> Array:
     if x.dtype == object:  # the elements of a shape, of which some are unknown
         return x
     if out is None:
-        return x.astype(as_dtype(dtype).numpy)
+        return x.astype(numpy_dtype(dtype))
     np.copyto(out, x, casting="unsafe")
     return out
 

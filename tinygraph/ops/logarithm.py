@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 
-LARGE = 1 << 10  # elements from which the formula's nine calls pay
+MANY = 1 << 10  # elements from which the formula's nine calls pay
 
 
 @functools.cache
@@ -28,7 +28,7 @@ def log1p_of(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """x times log(u) / (u - 1) for u = 1 + x as it is rounded, which is exact to 3 units in the
     last place (Kahan; see N. Higham, "Accuracy and Stability of Numerical Algorithms", 1.14.1).
     """
-    if x.dtype != np.float32 or x.size < LARGE or not _is_slow():
+    if x.dtype != np.float32 or x.size < MANY or not _is_slow():
         return np.log1p(x, out=out)
     u = np.add(x, 1)
     below = np.subtract(u, 1)

@@ -16,7 +16,7 @@ from tinygraph.ops.joining import concat
 from tinygraph.ops.linalg import matmul
 from tinygraph.ops.reduce import reduce_sum
 from tinygraph.ops.reshaping import expand_op
-from tinygraph.spec import UNKNOWN, DType, Shape, Spec, as_dtype, float16, float32
+from tinygraph.spec import UNKNOWN, DType, Shape, Spec, as_dtype, float16, float32, numpy_dtype
 
 Array = np.ndarray
 
@@ -185,7 +185,7 @@ def trace(x: Any, name: str | None = None) -> Node:
 
 def _eye(rows: Any, columns: Any, dtype: DType, out: Array | None = None) -> Array:
     if out is None:
-        return np.eye(int(rows), int(columns), dtype=as_dtype(dtype).numpy)
+        return np.eye(int(rows), int(columns), dtype=numpy_dtype(dtype))
     out[...] = 0
     np.fill_diagonal(out, 1)
     return out

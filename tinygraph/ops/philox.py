@@ -26,14 +26,14 @@ Shape: TypeAlias = Sequence[int]
 
 DEFAULT_GRAPH_SEED = 87654321
 RESERVED = 256  # counters that one run of an op sets aside per number it makes
-BLOCK = 1 << 14  # counters hashed at a time: the scratch below then stays in a cache of 1 MB
+HASHED = 1 << 14  # counters hashed at a time: the scratch below then stays in a cache of 1 MB
 
 _WORD = 0xFFFFFFFF
 _LOW, _HALF = np.uint64(_WORD), np.uint64(32)
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = 0x9E3779B9, 0xBB67AE85
-_DTYPES = (np.float16, np.float32, np.float64, np.int32, np.int64)
-_WIDTHS = {np.dtype(t): 2 if np.dtype(t).itemsize == 8 else 4 for t in _DTYPES}  # per counter
+_MADE = (np.float16, np.float32, np.float64, np.int32, np.int64)
+_WIDTHS = {np.dtype(t): 2 if np.dtype(t).itemsize == 8 else 4 for t in _MADE}  # per counter
 _TINY = 1e-7  # keeps log(u) finite in Box-Muller
 
 
@@ -302,8 +302,8 @@ def _blocks(out: Array, start: int, stride: int) -> Iterator[tuple[Array, Array]
     """Parts of the flattened `out`, each with its counters: one for every group of numbers."""
     width = _WIDTHS[out.dtype]
     flat = out.reshape(-1)
-    for first in range(0, out.size, BLOCK * width):
-        part = flat[first : first + BLOCK * width]
+    for first in range(0, out.size, HASHED * width):
+        part = flat[first : first + HASHED * width]
         groups = np.arange(first // width, first // width - (-part.size // width), dtype=np.uint64)
         yield groups * np.uint64(stride) + np.uint64(start), part
 

@@ -20,7 +20,7 @@ from tinygraph.ops.array import as_shape_node, count_of, identity, shape_from
 from tinygraph.ops.math import add, multiply, subtract
 from tinygraph.ops.philox import Philox, seeds
 from tinygraph.spec import (
-    DType, Shape, Spec, as_dtype, float16, float32, float64, int32, int64,
+    DType, Shape, Spec, as_dtype, float16, float32, float64, int32, int64, numpy_dtype,
 )  # fmt: skip
 
 __all__ = [
@@ -57,21 +57,21 @@ def _seed(seed: Any, what: str) -> int | None:
 
 
 def _draw_uniform(shape: Any, out: Any = None, *, state: Philox, dtype: Any, seed: Any) -> Any:
-    return state.uniform(_dims(shape), as_dtype(dtype).numpy, out=out)
+    return state.uniform(_dims(shape), numpy_dtype(dtype), out=out)
 
 
 def _draw_normal(shape: Any, out: Any = None, *, state: Philox, dtype: Any, seed: Any) -> Any:
-    return state.normal(_dims(shape), as_dtype(dtype).numpy, out=out)
+    return state.normal(_dims(shape), numpy_dtype(dtype), out=out)
 
 
 def _draw_truncated(shape: Any, out: Any = None, *, state: Philox, dtype: Any, seed: Any) -> Any:
-    return state.truncated_normal(_dims(shape), as_dtype(dtype).numpy, out=out)
+    return state.truncated_normal(_dims(shape), numpy_dtype(dtype), out=out)
 
 
 def _draw_ints(
     shape: Any, low: Any, high: Any, out: Any = None, *, state: Philox, dtype: Any, seed: Any
 ) -> Any:
-    return state.integers(_dims(shape), int(low), int(high), as_dtype(dtype).numpy, out=out)
+    return state.integers(_dims(shape), int(low), int(high), numpy_dtype(dtype), out=out)
 
 
 def _float_spec(shape: Spec, dtype: DType, seed: Any) -> Spec:
@@ -137,7 +137,7 @@ def _multinomial(
         raise InvalidArgumentError(f"num_samples should be nonnegative, got {num_samples}")
     if not logits.shape[1]:
         raise InvalidArgumentError("num_classes should be positive, got 0")
-    return state.multinomial(logits, int(num_samples), as_dtype(output_dtype).numpy, out=out)
+    return state.multinomial(logits, int(num_samples), numpy_dtype(output_dtype), out=out)
 
 
 def _multinomial_spec(logits: Spec, num_samples: Spec, output_dtype: DType, seed: Any) -> Spec:

@@ -15,7 +15,7 @@ from tinygraph.ops.array import (
     arguments_of, blank, count_of, either, shape_from, shape_of, static_int, zeros_like,
 )  # fmt: skip
 from tinygraph.ops.axes import in_front, late_axis
-from tinygraph.spec import UNKNOWN, DType, Shape, Spec, as_dtype, bool_, int32, int64
+from tinygraph.spec import UNKNOWN, DType, Shape, Spec, as_dtype, bool_, int32, int64, numpy_dtype
 
 # ---------------------------------------------------------------- where
 
@@ -104,7 +104,7 @@ def _arg_extreme(function: Callable, name: str) -> Callable:
     ) -> np.ndarray:
         if out is not None and out.dtype == np.intp:
             return function(x, axis=axis, out=out)
-        found = np.asarray(function(x, axis=axis)).astype(as_dtype(output_type).numpy)
+        found = np.asarray(function(x, axis=axis)).astype(numpy_dtype(output_type))
         if out is None:
             return found
         out[...] = found
@@ -304,7 +304,7 @@ def _unique(x: np.ndarray, out_idx: DType) -> tuple[np.ndarray, np.ndarray]:
     by_appearance = np.argsort(first)
     place = np.empty_like(by_appearance)
     place[by_appearance] = np.arange(place.size)
-    idx = np.empty(x.size, as_dtype(out_idx).numpy)
+    idx = np.empty(x.size, numpy_dtype(out_idx))
     idx[order] = place[np.cumsum(new) - 1]
     return x[first[by_appearance]], idx
 
@@ -371,7 +371,7 @@ def _difference_spec(x: Spec, y: Spec, index_dtype: DType) -> Spec:
 
 def _difference(x: np.ndarray, y: np.ndarray, index_dtype: DType) -> tuple[np.ndarray, np.ndarray]:
     idx = np.flatnonzero(~np.isin(x, y))
-    return x[idx], idx.astype(as_dtype(index_dtype).numpy)
+    return x[idx], idx.astype(numpy_dtype(index_dtype))
 
 
 difference_op = Op(

@@ -1,0 +1,262 @@
+"""Exported programs: modules of plain NumPy, which give what the session gives."""
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_functional import training
+from test_ops import CASES, RTOL, known
+
+import tinygraph as tg
+from tinygraph.compiler.rewrite import PURE_PASSES
+from tinygraph.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
+
+# Runs every module in a folder, where tinygraph cannot be imported, and keeps the results.
+RUNNER = """
+import importlib, sys
+sys.modules["tinygraph"] = None
+import numpy as np
+sys.path.insert(0, ".")
+with np.load("feeds.npz", allow_pickle=False) as feeds:
+    results = {}
+    for line in open("modules.txt"):
+        stem, count, runs = line.split()
+        module = importlib.import_module(stem)
+        for i in range(int(runs)):
+            found = module.run(*[feeds[f"{stem}_{j}"] for j in range(int(count))])
+            for j, value in enumerate(found if isinstance(found, list) else [found]):
+                results[f"{stem}_{i}_{j}"] = value
+np.savez("results.npz", **results)
+"""
+
+class Folder:
+    """Modules, their feeds, and what they gave."""
+
+    def __init__(self, path: Path):
+        self.path, self.feeds, self.lines = path, {}, []
+
+    def add(self, stem, feeds, runs=1):
+        self.lines.append(f"{stem} {len(feeds)} {runs}\n")
+        self.feeds |= {f"{stem}_{j}": value for j, value in enumerate(feeds)}
+
+    def run(self):
+        np.savez(self.path / "feeds.npz", **self.feeds)
+        (self.path / "modules.txt").write_text("".join(self.lines))
+        subprocess.run([sys.executable, "-c", RUNNER], cwd=self.path, check=True)
+        with np.load(self.path / "results.npz", allow_pickle=False) as results:
+            return dict(results)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda file: None)  # hundreds of files
+    return Folder(tmp_path)
+
+
+# Ops that no module of plain NumPy has, and the reason that the error gives.
+REFUSED = {
+    "AddProduct": "it needs the module tinygraph.ops.blas",
+    "AddScaled": "it needs the module tinygraph.ops.blas",
+    "SplitV": "the attribute rule of _Fits is an object",  # which checks sizes of the run
+    "TileGrad": "it needs registry of tinygraph.op",
+}
+
+
+def test_each_op(folder):
+    """A case of each: the module gives the session's values, or an error names the op."""
+    expected, refused = {}, {}
+    for case in CASES:
+        made, stem = known(case), f"of_{case.op}"
+        if stem in expected:
+            continue
+        fetches = [y for y in made.ys if not y.kind.effect]
+        with tg.Session(graph=made.graph, passes=PURE_PASSES) as sess:
+            sess.run([v.initializer for v in made.graph.get_collection("variables")])
+            feeds = {x: a for x, a in made.feeds.items() if x.kind.fed}
+            try:
+                sess.export(fetches, feeds, folder.path / f"{stem}.py")
+            except InvalidArgumentError as error:
+                refused[case.op] = str(error).splitlines()[-1].strip()
+                assert ", made at " in str(error) and error.node is not None
+                continue
+            folder.add(stem, [*feeds.values()])
+            expected[stem] = case, sess.run(fetches, feeds)
+    assert {op: why for op, why in refused.items() if f"of_{op}" not in expected} == REFUSED
+    results = folder.run()
+    for stem, (case, values) in expected.items():
+        for j, right in enumerate(values):
+            got, rtol = results[f"{stem}_0_{j}"], RTOL["float64"] * case.slack
+            assert got.dtype == np.asarray(right).dtype and got.shape == np.shape(right), case
+            np.testing.assert_allclose(got, right, rtol=rtol, atol=rtol, err_msg=repr(case))
+
+
+def mnist_like(kind):
+    """A small net of that kind with its training step, and what it predicts."""
+    x = tg.placeholder(tg.float32, [None, 20], name="images")
+    labels = tg.placeholder(tg.int64, [None], name="labels")
+    sizes = {"wide": [64], "deep": [32, 16, 16], "autoencoder": [16, 4, 16]}[kind]
+    h = x
+    for i, n in enumerate([*sizes, 20 if kind == "autoencoder" else 10]):
+        with tg.variable_scope(f"layer_{i}"):
+            w = tg.get_variable("kernel", [h.shape[1].value, n])
+            b = tg.get_variable("bias", [n], initializer=tg.zeros_initializer())
+            z = tg.matmul(h, w) + b
+            h = tg.nn.relu(z) if i % 2 else tg.nn.sigmoid(z)
+    if kind == "autoencoder":
+        loss, prediction = tg.reduce_mean(tg.squared_difference(z, x)), tg.nn.sigmoid(z)
+    else:
+        loss = tg.reduce_mean(
+            tg.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=z)
+        )
+        prediction = {"class": tg.argmax(z, 1), "probability": tg.nn.softmax(z)}
+    return x, labels, tg.train.AdamOptimizer(0.01).minimize(loss), prediction
+
+
+@pytest.mark.parametrize("kind", ["wide", "deep", "autoencoder"])
+def test_what_a_trained_net_predicts(kind, folder):
+    tg.set_random_seed(1)
+    x, labels, train, prediction = mnist_like(kind)
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(8, 20)).astype(np.float32)
+    with tg.Session() as sess:
+        sess.run(tg.global_variables_initializer())
+        for _ in range(5):
+            sess.run(train, {x: images, labels: rng.integers(0, 10, 8)})
+        sess.export(prediction, {x: images}, folder.path / "net.py")
+        expected = sess.run(prediction, {x: images})
+    folder.add("net", [images])
+    results = folder.run()
+    values = expected.values() if isinstance(expected, dict) else [expected]
+    for j, right in enumerate(values):
+        np.testing.assert_allclose(results[f"net_0_{j}"], right, rtol=1e-5, atol=1e-6)
+    source = (folder.path / "net.py").read_text()
+    assert "out=" not in source.partition("def step")[2] and "tinygraph " not in source[200:]
+    with np.load(folder.path / "net.npz", allow_pickle=False) as kept:
+        assert len(kept.files) == 2 * (len({"wide": [1]}.get(kind, [1, 2, 3])) + 1)
+
+
+def test_a_training_step_goes_on(folder):
+    """Adam and dropout: variables and random streams move in the module as in the session."""
+    fetches, feeds = training()
+    with tg.Session() as sess:
+        sess.run(tg.global_variables_initializer())
+        sess.run(fetches, feeds)
+        sess.export(fetches, feeds, folder.path / "train.py")
+        expected = [sess.run(fetches, feeds)[1] for _ in range(4)]
+    folder.add("train", [*feeds.values()], runs=4)
+    results = folder.run()
+    np.testing.assert_allclose([results[f"train_{i}_0"] for i in range(4)], expected, rtol=1e-5)
+
+
+def loaded(path):
+    """A module's names, as of an import."""
+    return runpy.run_path(str(path))
+
+
+def test_feeds_are_checked(tmp_path):
+    x, n = tg.placeholder(tg.float32, [2], name="x"), tg.placeholder(tg.int32, [], name="n")
+    with tg.Session() as sess:
+        sess.export(x * tg.cast(n, tg.float32), [x, "n:0"], tmp_path / "double.py")
+    module = loaded(tmp_path / "double.py")
+    run = module["run"]
+    assert run([1, 2.5], 2).tolist() == [2.0, 5.0] and run([1, 2], 2).dtype == np.float32
+    assert "for which the program was\nwritten" in module["__doc__"]
+    with pytest.raises(ValueError, match=r"x must be of shape \(2,\), not \(3,\)"):
+        run([1, 2, 3], 1)
+    with pytest.raises(TypeError, match=r"run takes 2 feeds \['x', 'n'\], not 1"):
+        run([1, 2])
+    with pytest.raises(TypeError, match="Cannot cast"):
+        run([1, 2], 1.5)
+
+
+def test_results_are_the_users(tmp_path):
+    x, w = tg.placeholder(tg.float32, [2], name="x"), tg.Variable([1.0, 2.0])
+    large = tg.constant(np.arange(100.0))
+    with tg.Session() as sess:
+        sess.run(w.initializer)
+        sess.export([x, w, large, w.assign_add(x).op], [x], tmp_path / "plain.py")
+    module = loaded(tmp_path / "plain.py")
+    given = np.zeros(2, np.float32)
+    for value in module["run"](given):
+        value[:] = -5.0
+    assert given.tolist() == [0.0, 0.0]
+    same, value, constant = module["run"]([1.0, 1.0])
+    assert same.tolist() == [1.0, 1.0] and value.tolist() == [2.0, 3.0] and constant[7] == 7.0
+    assert module["variables"]["Variable"].tolist() == [2.0, 3.0]
+
+
+def test_what_cannot_be_exported_is_named():
+    x = tg.placeholder(tg.float32, [2], name="x")
+    op = tg.elementwise("Tripled", lambda x, out=None: np.multiply(x, 3.0, out=out), None)
+    y = op(x, name="first") + op(x * 2.0, name="second")
+    with pytest.raises(InvalidArgumentError) as error, tg.Session() as sess:
+        sess.export(y, [x], "model.py")
+    text = str(error.value)
+    assert "'first' (op: 'Tripled'), made at " in text and "'second' (op: 'Tripled')" in text
+    assert f"is a function of {__name__}" in text and error.value.node.op_name == "first"
+    assert __file__ in text and not Path("model.py").exists()
+
+
+def test_what_export_asks_for(tmp_path):
+    x = tg.placeholder(tg.float32, [None, 2], name="x")
+    w = tg.Variable([1.0, 2.0], name="w")
+    path = tmp_path / "model.py"
+    sess = tg.Session()
+    with pytest.raises(InvalidArgumentError, match=r"'x:0' \(made at .* is of shape \(\?, 2\)"):
+        sess.export(x, [x], path)
+    with pytest.raises(InvalidArgumentError, match="You must feed a value"):
+        sess.export(x, [], path)
+    with pytest.raises(FailedPreconditionError, match=r"variables without a value .*: w;"):
+        sess.export(x * w, {x: np.zeros((1, 2))}, path)
+    sess.run(w.initializer)
+    for name in ("model", "model.txt", "a b.py", "class.py", ".py", "1.py", "a'b.py", "é.py"):
+        with pytest.raises(InvalidArgumentError, match="path must be that of a module"):
+            sess.export(w + 1.0, [], tmp_path / name)
+    with pytest.raises(TypeError, match="path must be a path"):
+        sess.export(w + 1.0, [], 5)
+    with pytest.raises(NotFoundError, match="No such file"):
+        sess.export(w + 1.0, [], tmp_path / "nowhere" / "model.py")
+    assert not [*tmp_path.iterdir()]
+    sess.export(w + 1.0, [], path)
+    assert loaded(path)["run"]().tolist() == [2.0, 3.0]
+
+
+def test_both_files_belong_together(tmp_path, monkeypatch):
+    """A file is replaced as a whole; values of another export are no values of this module."""
+    w = tg.Variable([1.0, 2.0], name="w")
+    path = tmp_path / "model.py"
+    with tg.Session() as sess:
+        sess.run(w.initializer)
+        sess.export(w + 1.0, [], path)
+        before = path.read_bytes()
+        sess.run(w.assign([5.0, 6.0]))
+        whole = os.replace
+        monkeypatch.setattr("os.replace", lambda a, b: whole(a, b) if "npz" in b else 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            sess.export(w + 1.0, [], path)
+        assert path.read_bytes() == before and len([*tmp_path.iterdir()]) == 2
+        with pytest.raises(ValueError, match="not those that were written with it"):
+            loaded(path)
+        monkeypatch.undo()
+        sess.export(w + 1.0, [], path)
+    assert loaded(path)["run"]().tolist() == [6.0, 7.0]
+
+
+@pytest.mark.parametrize("text", ["x\n    evil()", "\u2028evil()", "'''; evil(); '''", "\\", "é"])
+def test_hostile_text_stays_text(text, tmp_path):
+    """Names that got past the graph's check."""
+    x, w = tg.placeholder(tg.float32, [2], name="x"), tg.Variable([1.0, 2.0])
+    noise = tg.random_uniform([2], seed=1)
+    y = tg.tanh(x * w + noise)
+    for node in tg.get_default_graph().nodes:
+        node.op_name += text
+    with tg.Session() as sess:
+        sess.run(w.initializer)
+        sess.export(y, [x], tmp_path / "model.py")
+        module = loaded(tmp_path / "model.py")
+        np.testing.assert_allclose(module["run"]([1, 2]), sess.run(y, {x: [1, 2]}), rtol=1e-6)
+    assert (tmp_path / "model.py").read_text("ascii")

@@ -1,0 +1,227 @@
+"""A program as a module of plain NumPy, which needs no tinygraph, and the values of its variables.
+
+What the module calls are NumPy's functions and this package's kernels, whose text it contains.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import keyword
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tinygraph.arguments import path as checked_path
+from tinygraph.compiler.functional import Functional
+from tinygraph.compiler.linking import CannotLink, Definitions
+from tinygraph.compiler.rewrite import Program, describe, stream_of
+from tinygraph.compiler.text import identifier, literal, numpy_name
+from tinygraph.errors import FailedPreconditionError, InvalidArgumentError, about_file
+from tinygraph.graph import Node
+from tinygraph.op import argument, const, item
+from tinygraph.values import SessionState
+
+HEAD = '''\
+"""What a program of tinygraph's computes, in plain NumPy.
+
+    >>> import {stem}
+    >>> {stem}.run({feeds})
+
+`run` takes the values of FEEDS, in that order and of just those shapes, for which the program was
+written, and returns what was fetched. `step` is the same as a pure function: from variables, random
+positions and feeds to results, new variables and new positions. `run` keeps the new ones. The
+values of variables are in the file beside this one, {stem}.npz.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+
+import numpy as np
+'''
+
+DATA = '''
+
+FEEDS = {feeds}
+positions = {positions}
+
+with open(os.path.splitext(__file__)[0] + ".npz", "rb") as values:
+    data = values.read()
+if hashlib.sha256(data).hexdigest() != {digest!r}:
+    raise ValueError("the values beside this module are not those that were written with it")
+with np.load(io.BytesIO(data), allow_pickle=False) as values:
+    variables = {{name: values[key] for name, key in {variables}.items()}}
+    given = [values[key] for key in {given}]
+'''
+
+DRAWN = '''
+
+def drawn(Stream, kernel):
+    """The kernel of a random op, from a position of its stream on: its value, the next position."""
+
+    def draw(position, *arrays, **attributes):
+        stream = Stream()
+        stream.position = position
+        return kernel(*arrays, state=stream, **attributes), stream.position
+
+    return draw
+'''
+
+RUN = '''
+
+def run(*feeds):
+    """What was fetched, for these feeds; updates go to `variables`, draws to `positions`."""
+    if len(feeds) != len(FEEDS):
+        raise TypeError(f"run takes {{len(FEEDS)}} feeds {{[*FEEDS]}}, not {{len(feeds)}}")
+    arrays = []
+    for value, (name, (shape, dtype)) in zip(feeds, FEEDS.items()):
+        array = np.asarray(value)
+        if array.shape != shape:
+            raise ValueError(f"{{name}} must be of shape {{shape}}, not {{array.shape}}")
+        arrays.append(array.astype(dtype, casting="same_kind"))
+    with np.errstate(all="ignore"):
+        results, new, moved = step(variables, positions, *arrays)
+    variables.update(new)
+    positions.update(moved)
+    results = [np.array(value)[()] for value in results]
+    return {result}
+'''
+
+IMPORTS = "import ", "from "
+OWN = ("hashlib", "io", "os", "data", "values", "given", "drawn", "run", "step", "variables",
+       "positions", "FEEDS")  # fmt: skip
+
+
+class Exported(Functional):
+    """The functional source of a program, whose functions are `definitions` beside it."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.definitions = Definitions(OWN)
+        self._calls: dict[Node, str] = {}
+        self.faults: dict[Node, str] = {}
+        for node in program.nodes:
+            if node.kind not in (argument, const, item) and not node.kind.reads:
+                try:
+                    self._calls[node] = self._linked(node)
+                except CannotLink as error:
+                    self.faults[node] = str(error)
+        super().__init__(program, reserved=(*OWN, *self.definitions.texts))
+        if self.faults:
+            raise self._error()
+
+    def _linked(self, node: Node) -> str:
+        kind = node.kind
+        for key, value in node.attrs.items():
+            if literal(value) is None:
+                raise CannotLink(f"the attribute {key} of {kind.name} is an object")
+        name = self.definitions.function(kind.kernel, identifier(kind.name.lower()))
+        if kind.state is None:
+            return name
+        stream = self.definitions.function(type(stream_of(node)), "stream")
+        return f"drawn({stream}, {name})"
+
+    def _function(self, node: Node) -> str:
+        return self._calls.get(node, "")
+
+    def _error(self) -> InvalidArgumentError:
+        lines = ["this program cannot be written as plain NumPy:"]
+        users = {self.program.trace.user_node[node]: why for node, why in self.faults.items()}
+        for user, why in users.items():
+            lines += [describe(user, {}), f"    {why}"]
+        return InvalidArgumentError("\n".join(lines), next(iter(users)))
+
+
+def examples(nodes: Iterable[Node]) -> dict[Node, np.ndarray]:
+    """Arrays of the nodes' shapes, which have to be known, in no memory."""
+    found = {}
+    for node in nodes:
+        if not node.shape.is_fully_defined():
+            raise InvalidArgumentError(
+                f"'{node.name}' (made at {node.where}) is of shape {node.shape}, and an exported "
+                f"program is for known ones; give an example, as in {{x: np.zeros([1, 784])}}",
+                node,
+            )
+        shape: Any = node.shape.as_list()
+        found[node] = np.broadcast_to(np.zeros((), node.dtype.numpy), shape)
+    return found
+
+
+def export(program: Program, path: Any, state: SessionState, single: bool) -> None:
+    """Write the program to `path`, a .py file, and the values of a state beside it."""
+    path = checked_path(path)
+    stem, ending = os.path.splitext(os.path.basename(path))
+    if ending != ".py" or identifier(stem) != stem or keyword.iskeyword(stem):
+        raise InvalidArgumentError(f"path must be that of a module, such as model.py: {path!r}")
+    text, data = module(program, stem, state, single)
+    _write(f"{path[:-3]}.npz", data)
+    _write(path, text.encode())
+
+
+def module(program: Program, stem: str, state: SessionState, single: bool) -> tuple[str, bytes]:
+    """The text of a module of that name, and the bytes of the file beside it."""
+    exported = Exported(program)
+    names = _needed(program, state.variables)
+    arrays = {f"variable{i}": state.variables[name] for i, name in enumerate(names)}
+    arrays |= {f"given{i}": array for i, array in enumerate(exported.given.values())}
+    file = io.BytesIO()
+    np.savez(file, **arrays)  # type: ignore[arg-type]
+    data = file.getvalue()
+    start = {node.op_name: stream_of(node, state.positions.get(node.op_name)).position
+             for node in program.nodes if node.kind.state is not None}  # fmt: skip
+    texts = exported.definitions.texts.values()
+    feeds = [f"{literal(node.op_name)}: ({literal(node.spec.shape.sizes)}, "
+             f"{numpy_name(node.spec.dtype)})," for node in program.feeds]  # fmt: skip
+    parts = [
+        HEAD.format(stem=stem, feeds=", ".join(f"feed{i}" for i in range(len(feeds)))),
+        *[f"{text}\n" for text in texts if text.startswith(IMPORTS)],
+        *[f"\n\n{text}\n" for text in texts if not text.startswith(IMPORTS)],
+        DRAWN * bool(start),
+        DATA.format(
+            feeds="\n    ".join(["{", *feeds]) + "\n}" * bool(feeds) if feeds else "{}",
+            positions=_dict(start), digest=hashlib.sha256(data).hexdigest(),
+            variables=_dict({name: f"variable{i}" for i, name in enumerate(names)}),
+            given=literal(tuple(f"given{i}" for i in range(len(exported.given)))),
+        ),
+        *[f"{name} = given[{i}]\n" for i, name in enumerate(exported.given)],
+        exported.source,
+        RUN.format(result="results[0]" if single else "results"),
+    ]
+    return "".join(parts), data
+
+
+def _needed(program: Program, values: Mapping[str, np.ndarray]) -> list[str]:
+    """The variables that a program reads; those whose initial value it knows may have none."""
+    reads = {node.op_name: node for node in program.nodes if node.kind.reads}
+    missing = [name for name, node in reads.items() if name not in values and not node.inputs]
+    if missing:
+        raise FailedPreconditionError(
+            f"variables without a value cannot be exported: {', '.join(missing)}; run their "
+            "initializers first", reads[missing[0]],
+        )  # fmt: skip
+    return [name for name in reads if name in values]
+
+
+def _dict(items: Mapping[str, Any]) -> str:
+    return "{" + ", ".join(f"{literal(key)}: {literal(x)}" for key, x in items.items()) + "}"
+
+
+def _write(path: str, content: bytes) -> None:
+    """Write a file as a whole or not at all."""
+    partial = f"{path}.{os.getpid()}.partial"
+    with about_file(path):
+        try:
+            with open(partial, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(partial)

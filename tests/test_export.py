@@ -203,11 +203,14 @@ def test_what_cannot_be_exported_is_named():
 
 def test_what_export_asks_for(tmp_path):
     x = tg.placeholder(tg.float32, [None, 2], name="x")
+    y = tg.placeholder(tg.float32, [1 << 40], name="y")  # which takes no memory
     w = tg.Variable([1.0, 2.0], name="w")
     path = tmp_path / "model.py"
     sess = tg.Session()
     with pytest.raises(InvalidArgumentError, match=r"'x:0' \(made at .* is of shape \(\?, 2\)"):
         sess.export(x, [x], path)
+    with pytest.raises(ValueError, match="'y:0' is fed twice"):
+        sess.export(x, [y, "y:0"], path)
     with pytest.raises(InvalidArgumentError, match="You must feed a value"):
         sess.export(x, [], path)
     with pytest.raises(FailedPreconditionError, match=r"variables without a value .*: w;"):

@@ -20,7 +20,7 @@ from tinygraph.compiler.functional import Functional
 from tinygraph.compiler.linking import CannotLink, Definitions
 from tinygraph.compiler.rewrite import Program, describe, stream_of
 from tinygraph.compiler.text import identifier, literal, numpy_name
-from tinygraph.errors import FailedPreconditionError, InvalidArgumentError, about_file
+from tinygraph.errors import FailedPreconditionError, GraphError, InvalidArgumentError, about_file
 from tinygraph.graph import Node
 from tinygraph.op import argument, const, item
 from tinygraph.values import SessionState
@@ -140,8 +140,10 @@ class Exported(Functional):
 
 def examples(nodes: Iterable[Node]) -> dict[Node, np.ndarray]:
     """Arrays of the nodes' shapes, which have to be known, in no memory."""
-    found = {}
+    found: dict[Node, np.ndarray] = {}
     for node in nodes:
+        if node in found:
+            raise GraphError(f"'{node.name}' is fed twice")
         if not node.shape.is_fully_defined():
             raise InvalidArgumentError(
                 f"'{node.name}' (made at {node.where}) is of shape {node.shape}, and an exported "

@@ -243,12 +243,11 @@ class Session:
 
         fetched = Fetched()
         structure = self._flatten(fetches, fetched, fetches)
-        if not isinstance(feeds, Mapping):
-            nodes = [self._node(item, "feed") for item in sequence(feeds, "feeds")]
-            feeds = examples(nodes)
-        state = self.state
-        program = self._pure(fetched, self._feeds(feeds), fetches)
-        export(program, path, state, single=structure is None)
+        if isinstance(feeds, Mapping):
+            fed = self._feeds(feeds)
+        else:
+            fed = examples(self._node(item, "feed") for item in sequence(feeds, "feeds"))
+        export(self._pure(fetched, fed, fetches), path, self.state, single=structure is None)
 
     def profile(self, fetches: Any, feed_dict: Mapping | None = None, *, runs: int = 10) -> Profile:
         """Run `fetches` with a clock around each line of the program: where does the time go?

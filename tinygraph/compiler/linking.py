@@ -48,7 +48,7 @@ class Definitions:
         is_ours = module.startswith("tinygraph.")
         if not is_ours or not isinstance(function, types.FunctionType | type):
             raise CannotLink(f"{name or wish} is a function of {module or 'its own'}")
-        if getattr(sys.modules[module], name, None) is function:
+        if getattr(sys.modules.get(module), name, None) is function:
             self._global(module, name)
             return name
         if isinstance(function, type):
@@ -118,7 +118,8 @@ def _names_in(table: symtable.SymbolTable) -> Iterator[str]:
         if symbol.is_referenced() and not is_own:
             yield symbol.get_name()
     for inner in table.get_children():
-        yield from _names_in(inner)
+        if "annot" not in inner.get_name():  # as later Pythons call the annotations' own tables
+            yield from _names_in(inner)
 
 
 @functools.cache
@@ -193,6 +194,6 @@ def _inner_text(code: types.CodeType, module: str) -> tuple[str, str]:
 def _is_of(tree: ast.Lambda, code: types.CodeType) -> bool:
     """Whether a lambda's text is that of a code object; several may stand on one line."""
     constants = compile(ast.Expression(tree), "", "eval").co_consts
-    (made,) = [x for x in constants if isinstance(x, types.CodeType)]
+    made = [x for x in constants if isinstance(x, types.CodeType)][-1]  # after those of defaults
     parts = "co_names", "co_varnames", "co_consts"
     return all(getattr(made, part) == getattr(code, part) for part in parts)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -86,7 +85,6 @@ class Drawn(dict):
         return stream
 
 
-@dataclass(frozen=True, eq=False)
 class SessionState:
     """All that a session keeps from run to run, as a value: `sess.state`.
 
@@ -113,13 +111,11 @@ class SessionState:
     (True, False)
     """
 
-    variables: Mapping[str, np.ndarray]
-    positions: Mapping[str, Any]
-
-    def __post_init__(self):
-        for names, what in ((self.variables, "variables"), (self.positions, "positions")):
+    def __init__(self, variables: Mapping[str, np.ndarray], positions: Mapping[str, Any]):
+        for names, what in ((variables, "variables"), (positions, "positions")):
             for name in mapping(names, what):
                 text(name, f"each name in {what}")
+        self.variables, self.positions = variables, positions
 
     def __eq__(self, other: Any) -> bool:
         if not isinstance(other, SessionState):

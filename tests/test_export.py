@@ -12,7 +12,7 @@ from test_functional import training
 from test_ops import CASES, RTOL, known
 
 import tinygraph as tg
-from tinygraph.compiler.rewrite import PURE_PASSES
+from tinygraph.compiler.trace import PURE_PASSES
 from tinygraph.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
 
 # Runs every module in a folder, where tinygraph cannot be imported, and keeps the results.

@@ -9,7 +9,8 @@ from test_ops import RTOL, by_case, close, known
 
 import tinygraph as tg
 from tinygraph.compiler.functional import Functional
-from tinygraph.compiler.rewrite import PURE_PASSES, lower
+from tinygraph.compiler.rewrite import lower
+from tinygraph.compiler.trace import PURE_PASSES
 from tinygraph.interrupts import quietly
 from tinygraph.spec import Shape, Spec
 

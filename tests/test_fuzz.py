@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from fuzz.graphs import KINDS, attack
 
-from tinygraph.compiler import memory, plan, rewrite
+from tinygraph.compiler import memory, plan, trace
+from tinygraph.op import const
 
 pytestmark = pytest.mark.default_passes
 
@@ -43,21 +44,21 @@ def test_a_buffer_taken_too_early_is_found(monkeypatch):
 
 
 def test_nodes_merged_that_differ_are_found(monkeypatch):
-    key = rewrite.Trace._key
-    monkeypatch.setattr(rewrite.Trace, "_key", lambda self, kind, inputs, attrs: key(
-        self, kind, inputs, attrs if kind is rewrite.const else {}))  # fmt: skip
+    key = trace.Trace._key
+    monkeypatch.setattr(trace.Trace, "_key", lambda self, kind, inputs, attrs: key(
+        self, kind, inputs, attrs if kind is const else {}))  # fmt: skip
     assert first_fault(100, kinds=("exact", "smooth"), ways=2).faults
 
 
 def test_a_wrong_factor_is_found(monkeypatch):
-    fuse = plan.fuse
+    fuse = plan.TRANSFORMS["fuse"]
 
     def off(program):
         fuse(program)
         for node in program.nodes:
             value = node.attrs.get("value")
-            if node.kind is rewrite.const and value.dtype == np.float32 and value.size == 1:
+            if node.kind is const and value.dtype == np.float32 and value.size == 1:
                 node.attrs = {"value": value * np.float32(1 + 1e-4)}
 
-    monkeypatch.setattr(plan, "fuse", off)
+    monkeypatch.setitem(plan.TRANSFORMS, "fuse", off)
     assert first_fault(100, kinds=("smooth",), ways=2).faults

@@ -22,14 +22,17 @@ LAYERS = """
     errors
     console
     arguments
+    nest
     interrupts
     spec
+    static
     origin
     known
     node
     graph
     pickling
     op
+    body
     ops
     initializers
     nn
@@ -37,6 +40,7 @@ LAYERS = """
     math
     linalg
     gradients
+    control_flow
     config
     compiler
     timeline
@@ -226,8 +230,10 @@ def test_no_file_names_a_path_of_one_machine():
 # Modules that are there after an import, but not for users.
 INTERNAL = {
     f"tinygraph.{name}"
-    for name in "arguments compiler gradients graph known node op ops origin session spec "
-    "values fetches export".split()
+    for name in (
+        "arguments body compiler control_flow export fetches gradients graph known nest node op "
+        "ops origin session spec static values"
+    ).split()
 }
 
 

@@ -101,6 +101,7 @@ try:
         variable_scope,
     )
     from tinygraph.gradients import UnconnectedGradients, gradients
+    from tinygraph.control_flow import case, cond, switch_case
     from tinygraph.session import InteractiveSession, Session
     from tinygraph.values import SessionState
     from tinygraph import initializers, linalg, math, nn, random

@@ -18,7 +18,7 @@ import numpy as np
 from tinygraph.arguments import path as checked_path
 from tinygraph.compiler.functional import Functional
 from tinygraph.compiler.linking import CannotLink, Definitions
-from tinygraph.compiler.rewrite import Program, describe, stream_of
+from tinygraph.compiler.program import Program, describe, stream_of
 from tinygraph.compiler.text import identifier, literal, numpy_name
 from tinygraph.errors import FailedPreconditionError, GraphError, InvalidArgumentError, about_file
 from tinygraph.graph import Node
@@ -106,7 +106,7 @@ class Exported(Functional):
         self.definitions = Definitions(OWN)
         self._calls: dict[Node, str] = {}
         self.faults: dict[Node, str] = {}
-        for node in program.nodes:
+        for node in (node for part in program.all() for node in part.nodes):
             if node.kind not in (argument, const, item) and not node.kind.reads:
                 try:
                     self._calls[node] = self._linked(node)
@@ -119,7 +119,7 @@ class Exported(Functional):
     def _linked(self, node: Node) -> str:
         kind = node.kind
         for key, value in node.attrs.items():
-            if literal(value) is None:
+            if literal(value) is None and key != kind.bodies:
                 raise CannotLink(f"the attribute {key} of {kind.name} is an object")
         name = self.definitions.function(kind.kernel, identifier(kind.name.lower()))
         if kind.state is None:
@@ -127,12 +127,12 @@ class Exported(Functional):
         stream = self.definitions.function(type(stream_of(node)), "stream")
         return f"drawn({stream}, {name})"
 
-    def _function(self, node: Node) -> str:
+    def function(self, node: Node) -> str:
         return self._calls.get(node, "")
 
     def _error(self) -> InvalidArgumentError:
         lines = ["this program cannot be written as plain NumPy:"]
-        users = {self.program.trace.user_node[node]: why for node, why in self.faults.items()}
+        users = {node.graph.user_node[node]: why for node, why in self.faults.items()}
         for user, why in users.items():
             lines += [describe(user, {}), f"    {why}"]
         return InvalidArgumentError("\n".join(lines), next(iter(users)))

@@ -80,7 +80,7 @@ def gradients(
 
     def build() -> list[Node | IndexedSlices | None]:
         with graph.as_default(), graph.name_scope(name):
-            totals = _backward(graph, _initial(ys, grad_ys), xs, stops)
+            totals = backward(graph, _initial(ys, grad_ys), xs, stops)
             if unconnected_gradients == UnconnectedGradients.ZERO:
                 return [_result(totals[x], totals) if x in totals else zeros_like(x) for x in xs]
             return [_result(totals[x], totals) if x in totals else None for x in xs]
@@ -93,7 +93,7 @@ def _result(total: Node, totals: Iterable[Node]) -> Node | IndexedSlices:
     return total if any(map(is_sparse, totals)) else as_slices(total)
 
 
-def _backward(
+def backward(
     graph: Graph, arriving: dict[Node, list[Node]], xs: list[Node], stops: set[Node]
 ) -> dict[Node, Node]:
     """The sum of the gradients that arrive at each node, from the ys back to the xs."""

@@ -48,6 +48,14 @@ class GraphKeys:
     BIASES = "biases"
 
 
+class Branch:
+    """The nodes that a function makes while it is traced: a Body will take them."""
+
+    def __init__(self, outer: Branch | None):
+        self.outer = outer
+        self.nodes: dict[Node, None] = {}
+
+
 class Context(NamedTuple):
     """What `with` blocks say about the nodes that are made within them."""
 
@@ -55,6 +63,7 @@ class Context(NamedTuple):
     controls: tuple[Node, ...] = ()
     forward: Node | None = None  # the node whose gradient is built
     variable_scope: Any = None  # ops/variable_scope.py's; None is the outermost
+    branch: Branch | None = None  # the innermost one that is being traced
 
 
 _OUTSIDE = Context()
@@ -83,6 +92,7 @@ class Graph:
         self._blocks = Stack(_OUTSIDE)
         self.built_with = BuiltWith()
         self.outputs: dict[Node, list[Node]] = {}  # of the nodes that have several
+        self.inside = ""  # what this graph is a body of, such as a branch of a cond
         self._collections: dict[str, list] = {}
 
     def add(self, kind, inputs: tuple[Node, ...], attrs: dict, spec: Spec, name: Any) -> Node:
@@ -95,10 +105,12 @@ class Graph:
         node = new_node(kind, inputs, attrs, spec)
         node.graph = self
         node.id = len(self.nodes)
-        scope, node.control_inputs, node.forward, _ = self._blocks.current()
+        scope, node.control_inputs, node.forward, _, branch = self._blocks.current()
         if name is None:
             node.op_name, node.control_inputs = inputs[0].op_name, ()
             self.outputs.setdefault(inputs[0], []).append(node)
+            while branch is not None and inputs[0] not in branch.nodes:
+                branch = branch.outer
         else:
             node.op_name = op_name = self._unique(name, scope, True)
             if op_name in self._by_name:  # which only a name that ends with "/" can lead to
@@ -109,6 +121,8 @@ class Graph:
             self._by_name[op_name] = node
         node.origin = user_line()
         self.nodes.append(node)
+        if branch is not None:
+            branch.nodes[node] = None
         return node
 
     # ---------------------------------------------------------------- names
@@ -156,9 +170,9 @@ class Graph:
     def begin_scope(self, name: str | None) -> tuple[str, Places]:
         if name is not None and not isinstance(name, str):
             raise DTypeError(f"name must be a string or None, not {shown(name)}")
-        outer, controls, forward, variables = self._blocks.current()
+        outer, controls, forward, variables, branch = self._blocks.current()
         scope = self._unique(name, outer, True) if name else ""
-        context = Context(scope, controls, forward, variables)
+        context = Context(scope, controls, forward, variables, branch)
         return scope + "/" if scope else "", self.places(context)
 
     def get_name_scope(self) -> str:
@@ -193,12 +207,14 @@ class Graph:
     def as_graph_element(self, obj: Any, allow_tensor=True, allow_operation=True):
         """The tensor or operation of this graph that `obj`, a node or a name, stands for."""
         if isinstance(obj, str):
-            return self.get_tensor_by_name(obj) if ":" in obj else self.get_operation_by_name(obj)
+            get = self.get_tensor_by_name if ":" in obj else self.get_operation_by_name
+            return self.as_graph_element(get(obj))
         node = obj.node if isinstance(obj, Operation) else obj
         if not isinstance(node, Node):
             raise DTypeError(f"{obj!r} is not a tensor, an operation or the name of one")
         if node.graph is not self:
-            raise GraphError(f"'{node.op_name}' (made at {node.where}) is of another graph")
+            place = f"inside {node.graph.inside}" if node.graph.inside else "of another graph"
+            raise GraphError(f"'{node.op_name}' (made at {node.where}) is {place}")
         return obj
 
     def _similar(self, name: str) -> str:
@@ -242,7 +258,7 @@ class Graph:
     def _begin_dependencies(self, control_inputs: Iterable | None) -> tuple[None, Places]:
         if isinstance(control_inputs, Node | Operation):
             raise DTypeError(f"control_inputs is a list, such as [x], not {control_inputs!r}")
-        scope, controls, forward, variables = self._blocks.current()
+        scope, controls, forward, variables, branch = self._blocks.current()
         if control_inputs is None:
             controls = ()
         else:
@@ -251,7 +267,7 @@ class Graph:
             added = [self.as_graph_element(item) for item in items]
             nodes = [item.node if isinstance(item, Operation) else item for item in added]
             controls = tuple(dict.fromkeys((*controls, *nodes)))
-        return None, self.places(Context(scope, controls, forward, variables))
+        return None, self.places(Context(scope, controls, forward, variables, branch))
 
     def gradient_of(self, node: Node) -> Block:
         """Mark the nodes made inside as the gradient of `node`, under its name."""
@@ -259,9 +275,53 @@ class Graph:
 
     def _begin_gradient(self, node: Node) -> tuple[None, Places]:
         expect(node, Node, "node", "a tensor")
-        outer, controls, _, variables = self._blocks.current()
+        outer, controls, _, variables, branch = self._blocks.current()
         scope = self._unique(node.op_name + "_grad", outer, True)
-        return None, self.places(Context(scope, controls, node, variables))
+        return None, self.places(Context(scope, controls, node, variables, branch))
+
+    # ---------------------------------------------------------------- bodies
+
+    def branch(self) -> Block:
+        """Trace a function within a block, whose value, a Branch, gets the nodes."""
+        return block(self._begin_branch)
+
+    def _begin_branch(self) -> tuple[Branch, Places]:
+        context = self.context
+        branch = Branch(context.branch)
+        return branch, self.places(context._replace(controls=(), branch=branch))
+
+    def outside(self) -> Block:
+        """Make nodes outside of all branches that are being traced, and of control dependencies.
+
+        That is where variables belong (TF: `tf.init_scope`).
+        """
+        return block(lambda: (None, self.places(self.context._replace(controls=(), branch=None))))
+
+    def is_inside(self, node: Node) -> bool:
+        """Whether a node belongs to a branch that is being traced."""
+        branch = self.context.branch
+        while branch is not None and node not in branch.nodes:
+            branch = branch.outer
+        return branch is not None
+
+    def split_off(self, nodes: Iterable[Node], formals: Iterable[Node]) -> Graph:
+        """Move nodes into a graph of their own, behind `formals`; names stay unique in both."""
+        graph = Graph()
+        graph.seed = self.seed
+        graph._by_name, graph._names_in_use = self._by_name, self._names_in_use
+        moved = dict.fromkeys(nodes)
+        first = min([node.id for node in moved], default=len(self.nodes))
+        kept = [node for node in self.nodes[first:] if node not in moved]
+        self.nodes[first:] = kept
+        for at, node in enumerate(kept, first):
+            node.id = at
+        graph.nodes = [*formals, *moved]
+        for at, node in enumerate(graph.nodes):
+            node.graph, node.id = graph, at
+            for table, own in ((self.outputs, graph.outputs), (self.built_with, graph.built_with)):
+                if node in table:
+                    own[node] = table.pop(node)
+        return graph
 
     # ---------------------------------------------------------------- collections
 
@@ -334,9 +394,13 @@ def graph_of(inputs: tuple) -> Graph:
         if first is None:
             first = x
         elif x.graph is not first.graph:
+            inside = [
+                f"; '{y.op_name}' is inside {y.graph.inside}: have it returned from there"
+                for y in (first, x) if y.graph.inside
+            ]  # fmt: skip
             raise GraphError(
                 f"'{first.op_name}' (made at {first.where}) and '{x.op_name}' (made at "
-                f"{x.where}) are of different graphs"
+                f"{x.where}) are of different graphs{''.join(inside)}"
             )
     return get_default_graph() if first is None else first.graph
 

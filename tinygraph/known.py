@@ -36,6 +36,9 @@ class BuiltWith(dict):
         without = {node: node.spec._replace(value=None)}  # specs, if the node's value is not known
         for x in node.graph.nodes[node.id :]:
             if any(y in without for y in x.inputs):
+                inside = self._within(x, without)
+                if inside is not None:
+                    return inside
                 spec = _known(x, [without.get(y, y.spec) for y in x.inputs])
                 if spec is None or not _same_shape(spec, _known(x, [y.spec for y in x.inputs])):
                     return f": '{x.op_name}' (made at {x.where}) was built with its value"
@@ -43,6 +46,16 @@ class BuiltWith(dict):
                     without[x] = spec
             if x in without and x in self:
                 return self._words(x)
+        return None
+
+    @staticmethod
+    def _within(node: Node, without: dict[Node, Spec]) -> str | None:
+        """Why none of some nodes may be fed, if that is because of bodies of `node`."""
+        for body in node.attrs[node.kind.bodies] if node.kind.bodies else ():
+            for x, formal in zip(reversed(node.inputs), reversed(body.inputs), strict=False):
+                reason = body.graph.built_with.reason(formal) if x in without else None
+                if reason is not None:
+                    return reason
         return None
 
     def _words(self, node: Node) -> str:

@@ -154,6 +154,16 @@ class Output(Node):
     def op(self) -> Operation:
         return Operation(self.inputs[0])
 
+    @property
+    def needs(self) -> tuple[Node, ...]:
+        """What an output of an op with bodies is computed from; other outputs may need more."""
+        choice = self.inputs[0]
+        bodies = choice.attrs[choice.kind.bodies]
+        count = len(choice.inputs) - len(bodies[0].inputs)
+        places = {place for body in bodies for place in body.needs(self.attrs["index"])}
+        taken = [choice.inputs[count + place] for place in sorted(places)]
+        return (*choice.inputs[:count], *taken, *choice.control_inputs)
+
 
 Tensor = Node
 Node.__name__ = Node.__qualname__ = "Tensor"  # as Python's own messages should call it
@@ -252,22 +262,29 @@ def new_node(kind, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:
     return node
 
 
-def ancestors(roots: Iterable[Node], stop: Any = ()) -> list[Node]:
+def ancestors(roots: Iterable[Node], stop: Any = (), whole: bool = False) -> list[Node]:
     """The nodes that `roots` need, control inputs included, in topological order.
 
-    Nodes in `stop` are listed but not looked behind.
+    Nodes in `stop` are listed but not looked behind. Of an op with bodies only some outputs may be
+    needed, and what only others need is left out, unless all such ops are taken as a `whole`.
     """
     seen = set(roots)
     stack = list(seen)
+    choices = set()  # the ops with bodies of which only some outputs are needed
     while stack:
         node = stack.pop()
         if node in stop:
             continue
-        for needed in node.inputs + node.control_inputs:
+        if type(node) is Output and node.inputs[0].kind.bodies and not whole:
+            choices.add(node.inputs[0])
+            inputs = node.needs
+        else:
+            inputs = node.inputs + node.control_inputs
+        for needed in inputs:
             if needed not in seen:
                 seen.add(needed)
                 stack.append(needed)
-    return sorted(seen, key=attrgetter("id"))
+    return sorted(seen | choices, key=attrgetter("id"))
 
 
 # ---------------------------------------------------------------- the defaults of a thread

@@ -16,19 +16,18 @@ from tinygraph.errors import (
     TinygraphError,
 )  # fmt: skip
 from tinygraph.graph import Graph, Node, Operation, Output, get_default_graph, graph_of
-from tinygraph.interrupts import quietly
 from tinygraph.node import CompositeTensor
 from tinygraph.spec import (
     SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, bool_, broadcast, float32,
     no_memory, normalize_axis, shape_array, to_array,
 )  # fmt: skip
+from tinygraph.static import values as static_values
 
 _registry: dict[str, Op] = {}
 registry = MappingProxyType(_registry)
 """Every op by its type name, read-only."""
 
 INFER = "elementwise.<locals>.infer() "  # how Python calls the shape rule of that family
-FOLDED_WHILE_BUILDING = 64  # elements; enough for any shape, too few to cost time
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +105,9 @@ class Op:
         The op gives its first input, a variable, a new value: the op's own. That is "relative" to
         the value that the run's updates so far have left, or an "assign" that replaces it and
         does not use it: an op that computes with its first input's value is "relative".
+    bodies
+        The attribute that holds the op's Bodies, a tuple, of which each takes the op's last inputs;
+        the kernel gets functions of arrays in their place.
     effect
         The op has no value: publicly it is an Operation and fetches as None.
     node_class
@@ -139,6 +141,7 @@ class Op:
     initialized: bool = False
     latest: bool = False
     updates: str = ""
+    bodies: str = ""
     effect: bool = False
     node_class: type[Node] = Node
     doc: str = ""
@@ -164,6 +167,7 @@ class Op:
             function(part, f"each kernel and rule of {self.name}")
         for trait in TRAITS:
             flag(getattr(self, trait), trait)
+        text(self.bodies, f"`bodies` of {self.name}")
         choice(self.updates, f"`updates` of {self.name}", ("", "assign", "relative"))
 
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
@@ -245,33 +249,12 @@ class Op:
         """What the shape rule says, and the value that follows from known values."""
         spec = self.infer(*specs, **attrs)
         if spec.items:
-            values = self._static_values(specs, attrs, spec.items, several=True)
+            values = static_values(self, specs, attrs, spec.items, several=True)
             pairs = zip(spec.items, values, strict=True)
             return Spec.of_items([s if v is None else s._replace(value=v) for s, v in pairs])
         if spec.value is None and spec.dtype is not None and spec.dtype.is_integer:
-            spec = spec._replace(value=self._static_values(specs, attrs, (spec,))[0])
+            spec = spec._replace(value=static_values(self, specs, attrs, (spec,))[0])
         return spec
-
-    def _static_values(
-        self, specs: list[Spec], attrs: dict, outputs: tuple[Spec, ...], several: bool = False
-    ) -> list[np.ndarray | None]:
-        """The values of small int outputs where the inputs' are known: arithmetic on shapes."""
-        unknown: list[np.ndarray | None] = [None] * len(outputs)
-        if self.kernel is None or self.stateful or all(s.value is None for s in specs):
-            return unknown
-        if not any(map(_is_small, outputs)):
-            return unknown
-        arrays = [_elements(s) for s in specs]
-        if any(array is None for array in arrays):
-            return unknown
-        if any(s.constant is None for s in specs):
-            arrays = [array.astype(object) for array in arrays]  # type: ignore[union-attr]
-        try:
-            made = quietly(self.kernel, *arrays, **attrs)
-            values = list(map(np.asarray, made if several else [made]))
-        except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, TinygraphError):
-            return unknown  # None has no arithmetic: the unknown stays unknown
-        return [_fitting(value, spec) for value, spec in zip(values, outputs, strict=True)]
 
     def __getattr__(self, name: str) -> Any:
         if name == "__signature__":  # made when it is asked for, which few programs do
@@ -286,32 +269,6 @@ class Op:
 
 
 TRAITS = tuple(field.name for field in fields(Op) if field.type == "bool")
-
-
-def _is_small(spec: Spec) -> bool:
-    """Whether a node of that spec is one whose value may be found while building."""
-    size = spec.shape.num_elements()
-    return size is not None and size <= FOLDED_WHILE_BUILDING and spec.dtype.is_integer
-
-
-def _fitting(value: np.ndarray, spec: Spec) -> np.ndarray | None:
-    """A kernel's result as the value of a small node, if it can be one."""
-    if not _is_small(spec):
-        return None
-    if value.dtype == object and None not in value.flat:
-        value = value.astype(spec.dtype.numpy)
-    fits = value.shape == spec.shape.sizes and value.dtype in (object, spec.dtype.numpy)
-    return value if fits else None
-
-
-def _elements(spec: Spec) -> np.ndarray | None:
-    """The elements of a small array, None for each that is not known; of ints at least."""
-    if spec.value is not None:
-        return spec.value if spec.value.size <= FOLDED_WHILE_BUILDING else None
-    size = spec.shape.num_elements()
-    if size is None or size > FOLDED_WHILE_BUILDING or not spec.dtype.is_integer:
-        return None
-    return np.full(spec.shape.sizes, None)  # type: ignore[arg-type]
 
 
 def _takes_out(kernel: Any) -> bool:

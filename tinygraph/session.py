@@ -14,10 +14,10 @@ import numpy as np
 
 from tinygraph.arguments import expect, flag, sequence
 from tinygraph.compiler.plan import Plan, compile_plan
-from tinygraph.compiler.rewrite import (
-    OPTIONAL_PASSES, PASSES, PURE_PASSES, Program, lower, stream_of,
-)  # fmt: skip
+from tinygraph.compiler.program import Program, stream_of
+from tinygraph.compiler.rewrite import lower
 from tinygraph.compiler.threads import Threads
+from tinygraph.compiler.trace import OPTIONAL_PASSES, PASSES, PURE_PASSES
 from tinygraph.errors import (
     DTypeError, FailedPreconditionError, GraphError, GraphGrowthWarning, InvalidArgumentError,
     NotFoundError, ShapeError, TinygraphError,

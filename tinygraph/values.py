@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import mapping, shown, text
-from tinygraph.compiler.rewrite import stream_of
+from tinygraph.compiler.program import stream_of
 from tinygraph.errors import FailedPreconditionError, InvalidArgumentError, TinygraphError
 from tinygraph.graph import Graph, Node
 from tinygraph.origin import close_names
@@ -53,6 +53,10 @@ class Variables(dict):
     def moved(self, drawn: dict[str, Any]) -> partial:
         """The update that leaves streams where a run has drawn them to."""
         return partial(self.streams.update, drawn)
+
+    def changed(self, new: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The values that are not those which the variables have."""
+        return {name: array for name, array in new.items() if self.get(name) is not array}
 
     def commit(self, new: dict[str, np.ndarray], *updates: partial) -> None:
         """Make `new` the values, and change others in place by `updates`, calls of C functions.

@@ -39,8 +39,9 @@ OPS = {name: op for name, op in registry.items() if not name.startswith("_")}
 INTERNAL = {
     f"tinygraph.{name}"
     for name in (
-        "arguments", "compiler", "console", "export", "fetches", "gradients", "graph", "interrupts",
-        "known", "node", "op", "ops", "origin", "pickling", "session", "spec", "values",
+        "arguments", "body", "compiler", "console", "control_flow", "export", "fetches",
+        "gradients", "graph", "interrupts", "known", "nest", "node", "op", "ops", "origin",
+        "pickling", "session", "spec", "static", "values",
     )
 }  # fmt: skip
 TRAITS = ("broadcasts", "view", "stateful", "dynamic", "effect")

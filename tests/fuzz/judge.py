@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.compiler.rewrite import PASSES
+from tinygraph.compiler.trace import PASSES
 from tinygraph.errors import TinygraphError
 from tinygraph.graph import Node, Operation
 from tinygraph.node import ancestors

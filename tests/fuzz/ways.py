@@ -9,7 +9,9 @@ import numpy as np
 
 import tinygraph as tg
 from tinygraph.compiler.fuse import fuse, gather_scales
-from tinygraph.compiler.rewrite import PASSES, call_kernel, lower
+from tinygraph.compiler.program import call_kernel
+from tinygraph.compiler.rewrite import lower
+from tinygraph.compiler.trace import PASSES
 from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError, TinygraphError,
 )  # fmt: skip

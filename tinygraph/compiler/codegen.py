@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygraph.compiler.memory import Memory
 from tinygraph.compiler.parts import GAP, Line, functions as in_functions, split
-from tinygraph.compiler.rewrite import Program
-from tinygraph.compiler.text import array_literal, comment, identifier, numpy_name
+from tinygraph.compiler.text import identifier
 from tinygraph.compiler.writer import Writer, written_out
-from tinygraph.graph import Node
-from tinygraph.op import Op, argument, const, item
+from tinygraph.node import Node
+from tinygraph.op import Op
 from tinygraph.ops.loop import compiled
 from tinygraph.origin import is_foreign
 from tinygraph.spec import Shape, Spec, as_dtype
@@ -31,186 +28,43 @@ class Computed(NamedTuple):
 
 
 class Code(Writer):
-    """The source of a program, the objects that it names, and what each line computes."""
+    """The source of a program, the objects that it names, and what each line computes.
 
-    def __init__(
-        self, program: Program, memory: Memory, begin_stream: Callable[[Node], None],
-        remark: str = "",
-    ):  # fmt: skip
+    A `Routine` (routine.py) writes the lines of each function into it.
+    """
+
+    def __init__(self, begin_stream: Callable[[Node], None]):
         super().__init__()
-        self.program = program
-        self.remark = remark
-        self.memory = memory
-        self.begin_stream = begin_stream
         self.namespace["compiled"] = compiled
+        self.begin_stream = begin_stream
         self.lines: dict[int, Computed] = {}
         self.allocations: dict[int, Computed] = {}  # the lines that only make arrays, and for what
-        self.bytes = sum(memory.size.values())  # of the buffers and of the constants made here
-        self._spares: dict[Node, str] = {}
-        self._calls: list[str] = []  # the updates of variables' own arrays
+        self.bytes = 0  # of the buffers and of the constants made here
+        self.functions: list[list[Line]] = []
+        self.inplace: set[Node] = set()  # the nodes that are computed in an input's array
         self._functions: dict[int, str] = {}  # by the identity of kernels, which their ops keep
-        self._static: dict[Node, np.ndarray] = {}
-        self._returned: set[Node] = set()
-        self._written: dict[Node, str] = {}  # the functions that are written for nodes
-        self._kernels: dict[tuple[str, ...], str] = {}  # their sources without a name
+        self._kernels: dict[tuple[str, ...], str] = {}  # kernels' sources without a name
         self._arrays: dict[str, Node] = {}  # the text of a line that only makes arrays -> for what
-        self._emit()
-        self.pieces = self._assemble()
-        self.source = "".join(self.pieces)
+        self._is_long = False
+        self.pieces: list[str] = []
+        self.source = ""
 
-    # ---------------------------------------------------------------- the parts
+    def _constant(self, node: Node) -> str:
+        value = node.attrs["value"]
+        if value is not node.graph.user_node[node].attrs.get("value"):
+            self.bytes += value.nbytes
+        return super()._constant(node)
 
-    def _emit(self) -> None:
-        if self.remark:
-            self._line(comment(self.remark))
-        for node in self.program.feeds:
-            self._names[node] = self._unique(node.op_name.rpartition("/")[2])
-        buffers = [self._unique("b#") for _ in self.memory.specs]
-        self._allocate(buffers)
-        for variable, node in self.program.updates.items():
-            if node in self.memory.owner:
-                continue
-            name = self._unique(identifier(variable.op_name) + "_new")
-            self._spares[variable] = name
-            if variable.shape.is_fully_defined():
-                dims, dtype = variable.shape.sizes, variable.dtype.name
-                self._new(f"{name} = variables.new({variable.op_name!r}, {dims}, {dtype!r})", node)
-        if self.program.draws():
-            self._line("streams = variables.drawing()")
-        for node in self.program.nodes:
-            if node in self.memory.buffer:
-                self._names[node] = buffers[self.memory.buffer[node]]
-            self._emit_node(node)
-        self._emit_updates()
-        results = [self._result(node) for node in self.program.results]
-        text = f"return ({', '.join(results)}{',' if len(results) == 1 else ''})"
-        copied = [node for node in self.program.results if node not in self.memory.fresh]
-        if copied:
-            self._new(text, max(copied, key=lambda node: node.spec.bytes))
-        else:
-            self._line(text)
-
-    def _emit_node(self, node: Node) -> None:
-        kind = node.kind
-        if kind in (argument, const):
-            return
-        if kind.written is not None:
-            self._written[node] = self._write(node)
-        if kind.reads:
-            name = self._names[node] = self._unique(identifier(node.op_name))
-            self._line(f"{name} = {self._kept(node)}", node)
-        elif kind.effect:
-            self._line(self._call(node), node)
-        elif kind is item:
-            name = self._names[node] = self._unique("v#")
-            self._line(f"{name} = {self._name(node.inputs[0])}[{node.attrs['index']}]", node)
-        elif node in self.memory.owner:
-            self._names[node] = self._name(node.inputs[0])
-            call = self._unique("update#")
-            self._calls.append(call)
-            self._line(f"{call} = {self._call(node, kind.prepare)}", node)
-        elif node in self.memory.spare:
-            self._names[node] = self._spares[self.memory.spare[node]]
-            self._line(self._call(node, out=self._names[node]), node)
-        elif node in self.memory.fresh:
-            name = self._names[node] = self._unique("r#")
-            dims, dtype = node.spec.shape.sizes, numpy_name(node.spec.dtype)
-            self._new(f"{name} = np.empty({dims}, {dtype})", node)
-            self._line(self._call(node, out=name), node)
-        elif node in self.memory.buffer:
-            self._line(self._call(node, out=self._names[node]), node)
-        else:
-            self._emit_allocating(node)
-
-    def _kept(self, node: Node) -> str:
-        """A variable's value; a copy where it may be that of the node's input."""
-        if node.inputs:
-            return f"np.array(variables.get({node.op_name!r}, {self._name(node.inputs[0])}))"
-        return f"variables[{node.op_name!r}]"
-
-    def _write(self, node: Node) -> str:
+    def kernel(self, node: Node) -> str:
         """The name of the function that is the node's kernel, which equal ones share."""
         kind = node.kind
         assert kind.written is not None
         text = tuple(kind.written("", **node.attrs))
         if text not in self._kernels:
-            self._kernels[text] = self._unique(f"{kind.name.lower()}#")
+            self._kernels[text] = self.unique(f"{kind.name.lower()}#")
         return self._kernels[text]
 
-    def _emit_allocating(self, node: Node) -> None:
-        """A view, made once where what it views stays in place; else what the kernel allocates."""
-        kind = node.kind
-        name = self._names[node] = self._unique("v#" if kind.view else "d#")
-        if kind.view and node.spec.shape.is_fully_defined() and not is_foreign(kind.kernel):
-            try:
-                view = self._view_once(node)
-            except (MemoryError, ValueError):  # the run will raise it, and name the node
-                view = None
-            if view is not None:
-                self._static[node] = view
-                self._head.append((f"{name} = {self._call(node)}", node))
-                return
-        self._line(f"{name} = {self._call(node)}", node)
-
-    def _view_once(self, node: Node) -> np.ndarray | None:
-        base = node.inputs[0]
-        array = base.spec.constant if base.kind is const else self._static.get(base)
-        if base in self.memory.buffer:  # any array that looks like the buffer will do
-            array = np.empty(base.spec.shape.as_list(), base.spec.dtype.numpy)  # type: ignore[arg-type]
-        others = [
-            x.spec.constant if x.kind is const or i in node.kind.static else None
-            for i, x in enumerate(node.inputs[1:], start=1)
-        ]
-        if array is None or any(x is None for x in others):
-            return None
-        view = node.kind.kernel(array, *others, **node.attrs)
-        return view if np.may_share_memory(view, array) else None
-
-    def _emit_updates(self) -> None:
-        for variable, name in self._spares.items():
-            node = self.program.updates[variable]
-            if self.memory.spare.get(node) is not variable:
-                value = self._name(node)
-                if variable.shape.is_fully_defined():
-                    self._line(f"np.copyto({name}, {value})", node)
-                else:
-                    self._line(f"{name} = np.array({value})", node)
-        draws = self.program.draws()
-        if self.program.updates:
-            pairs = ", ".join(f"{v.op_name!r}: {name}" for v, name in self._spares.items())
-            moved = ["variables.moved(streams)"] * draws
-            self._line(f"variables.commit({', '.join([f'{{{pairs}}}', *self._calls, *moved])})")
-        elif draws:
-            self._line("variables.streams.update(streams)")
-
-    def _result(self, node: Node) -> str:
-        name = self._name(node)
-        if node in self.memory.fresh and node not in self._returned:
-            self._returned.add(node)  # a second fetch of the same value gets a copy of its own
-            return name
-        if node.spec.shape.sizes == ():
-            return f"{name}[()]"
-        return f"{name}.copy()" if node.spec.shape.is_fully_defined() else f"np.array({name})[()]"
-
-    # ---------------------------------------------------------------- one call
-
-    def _call(self, node: Node, function: Callable | None = None, out: str | None = None) -> str:
-        kind, function = node.kind, function or node.kind.kernel
-        parts = []
-        for i, x in enumerate(node.inputs):
-            value = x.spec.constant if i in kind.static else None
-            parts.append(self._name(x) if value is None else array_literal(value))
-        if node in self._written:
-            return f"{self._written[node]}({', '.join([*parts, str(out)])})"
-        if out is not None:
-            parts.append(f"out={out}")
-        if kind.state is not None:
-            self.begin_stream(self.program.trace.user_node[node])
-            parts.append(f"state=streams[{node.op_name!r}]")
-        parts += [self._attribute(key, value) for key, value in node.attrs.items()]
-        return f"{self._function(node, function)}({', '.join(parts)})"
-
-    def _function(self, node: Node, kernel: Any) -> str:
+    def function(self, node: Node, kernel: Any) -> str:
         """What the source calls a kernel, or another function of the node's op."""
         if id(kernel) in self._functions:  # a user's may have no hash
             return self._functions[id(kernel)]
@@ -220,75 +74,49 @@ class Code(Writer):
             name = kind.name.lower()
         name = identifier(name)
         if is_foreign(kernel) and not kind.effect:
-            return self._bind(name.strip("_"), guarded(kernel, node))
+            return self.bind(name.strip("_"), guarded(kernel, node))
         is_numpys = getattr(np, name, None) is kernel
-        text = f"np.{name}" if is_numpys else self._bind(name.strip("_"), kernel)
+        text = f"np.{name}" if is_numpys else self.bind(name.strip("_"), kernel)
         self._functions[id(kernel)] = text
         return text
 
-    def _constant(self, node: Node) -> str:
-        value = node.attrs["value"]
-        if value is not self.program.trace.user_node[node].attrs.get("value"):
-            self.bytes += value.nbytes
-        return super()._constant(node)
-
     # ---------------------------------------------------------------- lines
 
-    def _allocate(self, buffers: list[str]) -> None:
-        """The buffers, and the memories that several of them take turns in."""
-        rooms = self.memory.room
-        lodgers = Counter(rooms)
-        memories = {}
-        largest: dict[int, Node] = {}
-        for node, i in self.memory.buffer.items():
-            if rooms[i] not in largest or node.spec.bytes > largest[rooms[i]].spec.bytes:
-                largest[rooms[i]] = node
-        for i, (name, spec) in enumerate(zip(buffers, self.memory.specs, strict=True)):
-            dims, dtype, room = spec.shape.sizes, numpy_name(spec.dtype), rooms[i]
-            if lodgers[room] == 1:
-                text = f"{name} = np.empty({dims}, {dtype})"
-                self._arrays[text] = largest[room]
-            else:
-                if room == i:
-                    memories[room] = self._unique("m#")
-                    size = self.memory.size[room]
-                    text = f"{memories[room]} = np.empty({size}, np.uint8)"
-                    self._arrays[text] = largest[room]
-                    self._head.append((text, None))
-                text = f"{name} = np.ndarray({dims}, {dtype}, {memories[room]})"
-            self._head.append((text, None))
-
-    def _new(self, text: str, node: Node) -> None:
-        """A line that makes an array for the node, or several of which its is the largest."""
+    def makes_arrays(self, text: str, node: Node) -> None:
+        """A line only makes an array for the node, or several of which its is the largest."""
         self._arrays[text] = node
-        self._line(text)
 
-    def _assemble(self) -> list[str]:
-        """The source in pieces, to be compiled one by one; short programs are one piece."""
-        given = ["variables", *(self._names[node] for node in self.program.feeds)]
-        head = split(self._head)
+    def add(self, name: str, given: list[str], body: list[Line]) -> None:
+        """Define a function, in parts if it is long; the program ends with the last one."""
+        functions = in_functions(name, given, body, self.unique)
+        self._is_long = self._is_long or len(functions) > 1
+        self.functions += functions
+
+    def assemble(self) -> None:
+        """The source, in pieces to be compiled one by one; short programs are one piece."""
+        head = split(self.head)
         written: list[list[Line]] = [
             [(line.replace("def (", f"def {name}("), None) for line in text]
             for text, name in self._kernels.items()
         ]
-        functions = in_functions(given, self._body, self._unique)
-        pieces = [*head, *written, *functions]
+        pieces = [*head, *written, *self.functions]
         pieces[len(head) :] = [[*GAP, *lines] for lines in pieces[len(head) :]]
         if not head:
             del pieces[0][: len(GAP)]
         lines = [line for piece in pieces for line in piece]
         for number, (text, node) in enumerate(lines, start=1):
-            if node is not None and number > len(self._head):
+            if node is not None and number > len(self.head):
                 self.lines[number] = self._computed(node)
             elif text.lstrip() in self._arrays:
                 self.allocations[number] = self._computed(self._arrays[text.lstrip()])
-        if len(functions) == 1:
+        if not self._is_long:
             pieces = [lines]
-        return written_out(pieces)
+        self.pieces = written_out(pieces)
+        self.source = "".join(self.pieces)
 
     def _computed(self, node: Node) -> Computed:
-        user = self.program.trace.user_node[node]
-        return Computed(user, node.kind, node.spec, node in self.memory.inplace)
+        user = node.graph.user_node[node]
+        return Computed(user, node.kind, node.spec, node in self.inplace)
 
 
 def guarded(kernel: Callable, node: Node) -> Callable:

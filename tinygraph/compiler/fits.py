@@ -14,7 +14,7 @@ def may_not_fit(op: Op, inputs: tuple[Node, ...]) -> bool:
 
     An elementwise op with a kernel needs no check: NumPy's broadcasting is its rule.
     """
-    if op.effect or op.broadcasts and op.kernel is not None:
+    if op.effect or op.bodies or op.broadcasts and op.kernel is not None:
         return False
     for x in inputs:
         if x.spec.items:

@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.body import unchanged
 from tinygraph.compiler.codegen import guarded
-from tinygraph.compiler.parts import GAP, functions as in_functions
-from tinygraph.compiler.rewrite import Program, stream_of
+from tinygraph.compiler.routine import body_name
+from tinygraph.compiler.parts import GAP, Line, functions as in_functions
+from tinygraph.compiler.program import Program, stream_of
 from tinygraph.compiler.text import array_literal, identifier, literal
 from tinygraph.compiler.writer import Writer, written_out
 from tinygraph.graph import Node
@@ -68,21 +70,29 @@ class Functional(Writer):
         self.function_of, self.library, self.alias = function_of, library, alias
         self.namespace[alias] = library
         self._used.update(reserved)
+        self._shared.update(reserved)
         self._functions: dict[int, str] = {}  # by their identity; the namespace keeps them
-        self._positions: dict[str, str] = {}
-        for node in program.feeds:
-            self._names[node] = self._unique(node.op_name.rpartition("/")[2])
+        self._pieces: list[list[Line]] = []
+        self._define("step", program)
+        pieces = [[*GAP * bool(self.head or i), *lines] for i, lines in enumerate(self._pieces)]
+        self.source = "".join(written_out([self.head, *pieces]))
+
+    def _define(self, name: str, program: Program, is_body: bool = False) -> None:
+        """A function that is the program; a body returns new variables among its results."""
+        text = _Function(self)
+        given = [text.name(node, node.op_name.rpartition("/")[2]) for node in program.feeds]
         for node in program.nodes:
             if node.kind not in (argument, const):
-                self._emit(node)
-        results = ", ".join([self._name(node) for node in program.results])
-        comma = "," * (len(program.results) == 1)
-        new = {variable.op_name: self._name(node) for variable, node in program.updates.items()}
-        self._line(f"return ({results}{comma}), {_dict(new)}, {_dict(self._positions)}")
-        given = ["variables", "positions", *(self._names[node] for node in program.feeds)]
-        functions = in_functions(given, self._body, self._unique)
-        pieces = [[*GAP * bool(self._head or i), *lines] for i, lines in enumerate(functions)]
-        self.source = "".join(written_out([self._head, *pieces]))
+                text.emit(node)
+        results = ", ".join([self[node] for node in program.results])
+        parts = [f"({results}{',' * (len(program.results) == 1)})"]
+        if not is_body:
+            new = {variable.op_name: self[node] for variable, node in program.updates.items()}
+            parts.append(_dict(new))
+        parts.append(_dict(text.positions, text.moved))
+        text.lines.append((f"return {', '.join(parts)}", None))
+        given = ["variables", "positions", *given]
+        self._pieces += in_functions(name, given, text.lines, self.unique)
 
     @cached_property
     def step(self) -> Callable[..., tuple[tuple, dict[str, Any], dict[str, Any]]]:
@@ -90,53 +100,90 @@ class Functional(Writer):
         exec(compile(self.source, "<tinygraph functional program>", "exec"), self.namespace)
         return self.namespace["step"]
 
-    def _emit(self, node: Node) -> None:
-        kind = node.kind
-        if kind.effect:
-            self._line(self._call(node), node)
-            return
-        if kind.reads:
-            name, value = self._unique(identifier(node.op_name)), self._kept(node)
-        elif kind is item:
-            name = self._unique("t#")
-            value = f"{self._name(node.inputs[0])}[{node.attrs['index']}]"
-        else:
-            name, value = self._unique("t#"), self._call(node)
-        self._line(f"{name} = {value}", node)
-        if kind.state is not None:
-            self._positions[node.op_name] = f"{name}[1]"
-            name = f"{name}[0]"
-        self._names[node] = name
-
-    def _kept(self, node: Node) -> str:
-        """A variable's value, or that of its input where it has none."""
-        key = literal(node.op_name)
-        if node.inputs:
-            return f"variables.get({key}, {self._name(node.inputs[0])})"
-        return f"variables[{key}]"
-
-    def _call(self, node: Node) -> str:
+    def call(self, node: Node) -> str:
+        """The call that computes a node."""
         kind = node.kind
         parts = []
+        if kind.bodies:
+            return self._choice(node)
         if kind.state is not None:
             parts.append(f"positions.get({literal(node.op_name)})")
         for i, x in enumerate(node.inputs):
             value = x.spec.constant if i in kind.static else None
-            parts.append(self._name(x) if value is None else array_literal(value))
-        parts += [self._attribute(key, value) for key, value in node.attrs.items()]
-        return f"{self._function(node)}({', '.join(parts)})"
+            parts.append(self[x] if value is None else array_literal(value))
+        parts += [self.attribute(key, value) for key, value in node.attrs.items()]
+        return f"{self.function(node)}({', '.join(parts)})"
 
-    def _function(self, node: Node) -> str:
+    def _choice(self, node: Node) -> str:
+        """The call of an op with bodies, which are functions of all that it takes."""
+        bodies = node.attrs[node.kind.bodies]
+        names = [self.unique(body_name(node).format(i)) for i in range(len(bodies))]
+        for name, body in zip(names, bodies, strict=True):
+            self._define(name, body, is_body=True)
+        inputs = [self[x] for x in node.inputs]
+        count = len(inputs) - len(bodies[0].feeds)
+        parts = [*inputs[:count], "variables", "positions", *inputs[count:]]
+        functions = f"({', '.join(names)}{',' * (len(names) == 1)})"
+        return f"{self.function(node)}({', '.join(parts)}, {node.kind.bodies}={functions})"
+
+    def function(self, node: Node) -> str:
+        """What the source calls the function that computes a node."""
         function = self.function_of(node)
         if id(function) not in self._functions:
             name = getattr(function, "__name__", getattr(node.kind.kernel, "__name__", ""))
             name = identifier(name if str(name).isidentifier() else node.kind.name.lower())
             is_librarys = getattr(self.library, name, None) is function
-            text = f"{self.alias}.{name}" if is_librarys else self._bind(name.strip("_"), function)
+            text = f"{self.alias}.{name}" if is_librarys else self.bind(name.strip("_"), function)
             self._functions[id(function)] = text
         return self._functions[id(function)]
 
 
-def _dict(items: dict[str, str]) -> str:
-    """A dict's display, of names and of what the source calls their values."""
-    return "{" + ", ".join(f"{literal(key)}: {value}" for key, value in items.items()) + "}"
+class _Function:
+    """The lines of one function of a Functional, and the positions that it returns."""
+
+    def __init__(self, source: Functional):
+        self.source = source
+        self.lines: list[Line] = []
+        self.positions: dict[str, str] = {}  # by stream
+        self.moved: list[str] = []  # dicts of positions that bodies have returned
+        self._own: set[str] = set()
+        self._counts: dict[str, int] = {}
+
+    def name(self, node: Node, wish: str) -> str:
+        name = self.source[node] = self.source.local(wish, self._counts, self._own)
+        return name
+
+    def emit(self, node: Node) -> None:
+        kind, source = node.kind, self.source
+        if kind.effect:
+            self.lines.append((source.call(node), node))
+            return
+        if kind.reads:
+            value, wish = self._kept(node), identifier(node.op_name)
+        elif kind is item:
+            value, wish = f"{source[node.inputs[0]]}[{node.attrs['index']}]", "t#"
+        else:
+            value, wish = source.call(node), "t#"
+        name = self.name(node, wish)
+        self.lines.append((f"{name} = {value}", node))
+        if kind.state is not None:
+            self.positions[node.op_name] = f"{name}[1]"
+            source[node] = f"{name}[0]"
+        elif kind.bodies:
+            self.moved.append(f"{name}[1]")
+            source[node] = f"{name}[0]"
+
+    def _kept(self, node: Node) -> str:
+        """A variable's value, or that of its input where it has none."""
+        key = literal(node.op_name)
+        if node.kind is unchanged:
+            return f"variables.get({key})"
+        if node.inputs:
+            return f"variables.get({key}, {self.source[node.inputs[0]]})"
+        return f"variables[{key}]"
+
+
+def _dict(items: dict[str, str], others: Iterable[str] = ()) -> str:
+    """A dict's display, of names and of what the source calls their values, and of other dicts."""
+    parts = [f"{literal(key)}: {value}" for key, value in items.items()]
+    return "{" + ", ".join([*parts, *[f"**{other}" for other in others]]) + "}"

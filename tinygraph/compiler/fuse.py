@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tinygraph.compiler.rewrite import Program
+from tinygraph.compiler.program import Program
 from tinygraph.graph import Node
 from tinygraph.interrupts import quietly
 from tinygraph.op import constant

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygraph.compiler.rewrite import Program
+from tinygraph.compiler.program import Program
 from tinygraph.compiler.text import literal
 from tinygraph.graph import Node
 from tinygraph.op import const

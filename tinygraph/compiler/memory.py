@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
-from tinygraph.compiler.rewrite import Program
+from tinygraph.compiler.program import Program
 from tinygraph.graph import Node
 from tinygraph.op import argument, const
 from tinygraph.spec import Shape, Spec
@@ -25,7 +26,8 @@ class Memory:
     variable whose next value n is computed into, and `owner[n]` the one in whose own array n is
     computed, once the run can no longer fail. `fresh` nodes get a new array in each run, because
     the user keeps it. What is in none of these is a feed, a constant, a variable's value, a view,
-    or an array that the kernel allocates.
+    or an array that the kernel allocates. `bases[n]` are the nodes whose arrays n's value may be,
+    or be a view of. `inner` has the memories of the programs that are bodies.
     """
 
     def __init__(self):
@@ -36,8 +38,9 @@ class Memory:
         self.spare: dict[Node, Node] = {}
         self.owner: dict[Node, Node] = {}
         self.fresh: set[Node] = set()
-        self.base: dict[Node, Node] = {}
+        self.bases: dict[Node, tuple[Node, ...]] = {}
         self.inplace: set[Node] = set()
+        self.inner: dict[Program, Memory] = {}
 
     def is_placed(self, node: Node) -> bool:
         """Whether the node has a place outside of the buffers."""
@@ -58,15 +61,20 @@ def computed(node: Node) -> bool:
     )
 
 
-def plan_memory(program: Program) -> Memory:
-    """One pass over the program; a buffer is free again after the last use of its value."""
+def plan_memory(program: Program, is_body: bool = False) -> Memory:
+    """One pass over the program; a buffer is free again after the last use of its value.
+
+    What a body returns stays in its buffers, since whoever called it makes the user's copies.
+    """
     memory = Memory()
     for node in program.nodes:
-        memory.base[node] = memory.base[node.inputs[0]] if node.kind.view else node
+        memory.bases[node] = _bases(node, memory)
     last = _last_uses(program, memory)
-    _update_in_place(program, memory, last)
+    if not is_body:
+        _update_in_place(program, memory, last)
     _place_updates(program, memory, last)
-    _place_results(program, memory)
+    if not is_body:
+        _place_results(program, memory)
     free: dict[Any, list[int]] = {}
     buffers: dict[tuple, int] = {}
     for node in program.nodes:
@@ -79,10 +87,36 @@ def plan_memory(program: Program) -> Memory:
             else:
                 pool = free.setdefault(_size(node.spec), [])
                 memory.buffer[node] = _buffer(memory, buffers, pool, node.spec)
-        for base in dict.fromkeys([node, *[memory.base[x] for x in node.inputs]]):
+        used = [base for x in node.inputs for base in memory.bases[x]]
+        for base in dict.fromkeys([node, *used]):
             if last[base] is node and base is not taken and base in memory.buffer:
                 free[_size(base.spec)].append(memory.room[memory.buffer[base]])
     return memory
+
+
+def _bases(node: Node, memory: Memory) -> tuple[Node, ...]:
+    """The nodes whose arrays a node's value may be, or show: its own, or some of its inputs'."""
+    if node.kind.view:
+        return memory.bases[node.inputs[0]]
+    if not node.kind.bodies:
+        return (node,)
+    bases = {node: None}
+    for body in node.attrs[node.kind.bodies]:
+        inner = memory.inner[body] = plan_memory(body, is_body=True)
+        for x, feed in zip(node.inputs[-len(body.feeds) :], body.feeds, strict=False):
+            if any(feed in inner.bases[y] for y in body.results):
+                bases.update(dict.fromkeys(memory.bases[x]))
+    return tuple(bases)
+
+
+def returned_variables(node: Node, memory: Memory) -> set[str]:
+    """The variables whose own arrays the value of an op with bodies may be."""
+    names: set[str] = set()
+    for body in node.attrs[node.kind.bodies] if node.kind.bodies else ():
+        inner = memory.inner[body]
+        for base in (base for y in body.results for base in inner.bases[y]):
+            names |= {base.op_name} if base.kind.reads else returned_variables(base, inner)
+    return names
 
 
 def _size(spec: Spec) -> Any:
@@ -109,9 +143,13 @@ def _last_uses(program: Program, memory: Memory) -> Lifetimes:
     for node in program.nodes:
         last[node] = node
         for x in node.inputs:
-            last[memory.base[x]] = last[x] = node
+            last[x] = node
+            for base in memory.bases[x]:
+                last[base] = node
     for node in (*program.results, *program.updates.values()):
-        last[memory.base[node]] = last[node] = None
+        last[node] = None
+        for base in memory.bases[node]:
+            last[base] = None
     return last
 
 
@@ -126,16 +164,23 @@ def _update_in_place(program: Program, memory: Memory, last: Lifetimes) -> None:
     users = Counter(x for node in program.nodes for x in node.inputs)
     users.update(program.updates.values())
     reads = {node for node in program.nodes if node.kind.reads and not node.inputs}
+    choices = [node for node in program.nodes if node.kind.bodies]
+    choosing = {node: returned_variables(node, memory) for node in choices}
+    ends = [*program.results, *program.updates.values()]
+    bases = [base for node in ends for base in memory.bases[node]]
+    returned_names = set(chain.from_iterable(choosing.get(base, ()) for base in bases))
+    reads.update(node for node, names in choosing.items() if names)
     for variable, node in program.updates.items():
         if node.kind.prepare is None or users[node] > 1:
             continue
         old, *others = node.inputs
-        held = {memory.base[x] for x in others}
+        held = {base for x in others for base in memory.bases[x]}
         kept = [x for x in held if x.kind not in (argument, const)]
         if (
             old in reads
             and old.op_name == variable.op_name
-            and last[memory.base[old]] is not None
+            and last[memory.bases[old][0]] is not None
+            and variable.op_name not in returned_names
             and not held & reads
             and _elements(kept) <= 2 * _elements([old])
         ):
@@ -155,7 +200,7 @@ def _takes_over(node: Node, x: Node, memory: Memory, last: Lifetimes) -> bool:
         last[x] is node
         and x.spec.shape.sizes == node.spec.shape.sizes
         and x.spec.dtype is node.spec.dtype
-        and x not in [memory.base[y] for y in node.inputs if y is not x]
+        and not any(x in memory.bases[y] for y in node.inputs if y is not x)
     )
 
 

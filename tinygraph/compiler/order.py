@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
+from tinygraph.body import roles_of
 from tinygraph.graph import Node
 
 
@@ -15,26 +16,32 @@ def in_order(nodes: list[Node], feeds: Container[Node] = ()) -> list[Node]:
     the value that earlier updates have left; else in the order of making. Where several variables
     would then wait for one another in a circle, all nodes are in the order of making.
     """
-    chains: dict[Node, list[Node]] = {}  # by variable its updates, and what reads its latest value
+    chains: dict[Node, Roles] = {}  # by variable its updates, and what reads its latest value
     for node in nodes:
-        if (node.kind.updates or node.kind.latest) and node not in feeds:
-            chains.setdefault(node.inputs[0], []).append(node)
-    several = [found for found in chains.values() if sum(bool(x.kind.updates) for x in found) > 1]
+        kind = node.kind
+        if (kind.updates or kind.latest or kind.bodies) and node not in feeds:
+            for variable, role in roles_of(node):
+                chains.setdefault(variable, {})[node] = role
+    several = [
+        found for found in chains.values() if sum(role != "latest" for role in found.values()) > 1
+    ]
     if not several:
         return nodes
     behind = _behind(nodes, feeds, [node for found in several for node in found])
-    previous: dict[Node, Node] = {}  # what a node comes after, besides what it needs
+    previous: dict[Node, list[Node]] = {}  # what a node comes after, besides what it needs
     for found in several:
         ordered = _in_sequence(found, behind)
-        previous.update(zip(ordered[1:], ordered, strict=False))
+        for node, before in zip(ordered[1:], ordered, strict=False):
+            previous.setdefault(node, []).append(before)
     for node in nodes:
         if node.kind.initialized:
-            variable: Any = node.inputs[0]
-            if variable.initializer.node in behind:
-                previous[node] = variable.initializer.node
+            ref: Any = node.inputs[0]
+            if ref.initializer.node in behind:
+                previous.setdefault(node, []).append(ref.initializer.node)
     return _after(nodes, feeds, previous)
 
 
+Roles = dict[Node, str]  # of the nodes that update a variable or read its latest value
 Bits = dict[Node, tuple[int, int]]
 
 
@@ -53,10 +60,11 @@ def _behind(nodes: Iterable[Node], feeds: Container[Node], members: list[Node]) 
     return bits
 
 
-def _in_sequence(found: list[Node], bits: Bits) -> list[Node]:
+def _in_sequence(roles: Roles, bits: Bits) -> list[Node]:
     """A variable's updates, and what reads its latest value, one after another."""
-    latest = sum(bits[node][0] for node in found if node.kind.latest)
-    assigns = [n for n in found if n.kind.updates == "assign" and not bits[n][1] & latest]
+    found = list(roles)
+    latest = sum(bits[node][0] for node, role in roles.items() if role == "latest")
+    assigns = [n for n, role in roles.items() if role == "assign" and not bits[n][1] & latest]
     if not 0 < len(assigns) < len(found):
         return found
     wanted = 0
@@ -82,7 +90,9 @@ def _assigns_first(early: list[Node], assigns: set[Node], bits: Bits) -> list[No
     return ordered
 
 
-def _after(nodes: list[Node], feeds: Container[Node], previous: Mapping[Node, Node]) -> list[Node]:
+def _after(
+    nodes: list[Node], feeds: Container[Node], previous: Mapping[Node, list[Node]]
+) -> list[Node]:
     """The nodes, each after its `previous`, too; as they are where that goes round in a circle."""
     placed: dict[Node, None] = {}
     begun: set[Node] = set()
@@ -95,7 +105,7 @@ def _after(nodes: list[Node], feeds: Container[Node], previous: Mapping[Node, No
                 continue
             begun.add(node)
             needed = [] if node in feeds else [*node.inputs, *node.control_inputs]
-            needed += [previous[node]] if node in previous else []
+            needed += previous.get(node, ())
             for x in needed:
                 if x not in placed:
                     if x in begun:

@@ -14,13 +14,16 @@ Line = tuple[str, "Node | None"]  # a line of the program, and the node that it 
 
 PART = 1000  # lines
 GAP: list[Line] = [("", None), ("", None)]
-ASSIGNED, WORD = r"^(\w+) = ", r"[^\W\d]\w*"
+ASSIGNED, WORD = r"^ *([\w, ()]+) = ", r"[^\W\d]\w*"
+INNER = r" |else:|elif "  # what a line that belongs to the one before begins with
 
 
-def functions(given: list[str], body: list[Line], unique: Callable[[str], str]) -> list[list[Line]]:
-    """`step(*given)` with this body; one that is too long calls its parts, which come before it."""
+def functions(
+    name: str, given: list[str], body: list[Line], unique: Callable[[str], str]
+) -> list[list[Line]]:
+    """A function with this body; one that is too long calls its parts, which come before it."""
     if len(body) <= PART:
-        return [_function("step", given, body)]
+        return [_function(name, given, body)]
     bodies = split(body)
     made = [_assigned(part) for part in bodies]
     place = {name: i for i, names in enumerate([given, *made]) for name in names}
@@ -32,25 +35,31 @@ def functions(given: list[str], body: list[Line], unique: Callable[[str], str]) 
         words = set(re.findall(WORD, _text(part)))
         takes = sorted(word for word in words if place.get(word, len(made)) <= i)
         gives = sorted(needed & own)
-        name = unique("part#")
-        call = f"{name}({', '.join(takes)})"
+        own_name = unique("part#")
+        call = f"{own_name}({', '.join(takes)})"
         if not parts:
             call = f"return {call}"
         elif gives:
             names = f"({', '.join(gives)},)"
             part, call = [*part, (f"return {names}", None)], f"{names} = {call}"
-        parts.append(_function(name, takes, part))
+        parts.append(_function(own_name, takes, part))
         calls.append((call, None))
         needed = needed - own | set(takes)
-    return [*parts[::-1], _function("step", given, calls[::-1])]
+    return [*parts[::-1], _function(name, given, calls[::-1])]
 
 
 def split(lines: list[Line]) -> list[list[Line]]:
-    return [lines[i : i + PART] for i in range(0, len(lines), PART)]
+    parts: list[list[Line]] = []
+    for line in lines:
+        if not parts or len(parts[-1]) >= PART and not re.match(INNER, line[0]):
+            parts.append([])
+        parts[-1].append(line)
+    return parts
 
 
 def _assigned(lines: list[Line]) -> set[str]:
-    return set(re.findall(ASSIGNED, _text(lines), re.MULTILINE))
+    targets = re.findall(ASSIGNED, _text(lines), re.MULTILINE)
+    return {name for names in targets for name in re.findall(WORD, names)}
 
 
 def _text(lines: list[Line]) -> str:

@@ -16,7 +16,9 @@ from tinygraph.compiler.codegen import Code, Computed
 from tinygraph.compiler.fuse import fuse, gather_scales
 from tinygraph.compiler.loops import make_loops
 from tinygraph.compiler.memory import plan_memory
-from tinygraph.compiler.rewrite import Program, describe, lower
+from tinygraph.compiler.routine import Routine
+from tinygraph.compiler.program import Program, describe
+from tinygraph.compiler.rewrite import lower
 from tinygraph.compiler.threads import Threads
 from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError,
@@ -27,6 +29,8 @@ from tinygraph.spec import Spec, no_memory
 
 if TYPE_CHECKING:
     from tinygraph.compiler.profile import Clocked, Recording
+
+TRANSFORMS = {"scale": gather_scales, "fuse": fuse, "loops": make_loops}
 
 _serial = itertools.count()
 
@@ -110,17 +114,18 @@ class Plan:
         raise kind(f"{message}\n{describe(node, self.specs)}", node) from error
 
     def _at_fault(self, error: Exception) -> tuple[Computed | None, bool]:
-        """What the line computes at which the error came, and whether it only makes arrays."""
+        """What the innermost line of the program computes, and whether it only makes arrays."""
         trace = error.__traceback__
+        found: tuple[Computed | None, bool] = None, False
         while trace is not None:
             first = self._first_line.get(trace.tb_frame.f_code.co_filename)
             if first is not None:
                 number = first + trace.tb_lineno
                 for lines in (self.lines, self._allocations):
                     if number in lines:
-                        return lines[number], lines is self._allocations
+                        found = lines[number], lines is self._allocations
             trace = trace.tb_next
-        return None, False
+        return found
 
 
 def compile_plan(
@@ -135,11 +140,14 @@ def compile_plan(
 
     def build() -> Plan:
         program = threads.fixed(lower)(fetches, targets, feeds, passes)  # it folds products too
-        for name, transform in (("scale", gather_scales), ("fuse", fuse), ("loops", make_loops)):
-            if name in passes:
-                transform(program)
+        for part in list(program.all()):
+            for name, transform in TRANSFORMS.items():
+                if name in passes:
+                    transform(part)
         choice = threads.choose(program)
-        code = Code(program, plan_memory(program), begin_stream, choice.remark)
+        code = Code(begin_stream)
+        Routine(code, program, plan_memory(program)).emit(choice.remark)
+        code.assemble()
         return Plan(program, code, choice.around)
 
     return collector_paused(build)

@@ -149,8 +149,14 @@ class Clocked:
 def _timed(functions: list[ast.FunctionDef]) -> list[Any]:
     """The functions' statements, without the calls of a long program's parts: these have theirs."""
     parts = {f.name for f in functions}
-    statements: list[Any] = [s for f in functions for s in f.body]
+    statements: list[Any] = [s for f in functions for s in _simple(f.body)]
     return [s for s in statements if not (_called(s.value) & parts)]
+
+
+def _simple(statements: list[Any]) -> Iterator[Any]:
+    """The statements, those of an `if` in its place."""
+    for s in statements:
+        yield from _simple([*s.body, *s.orelse]) if isinstance(s, ast.If) else [s]
 
 
 def _called(value: Any) -> set[str]:

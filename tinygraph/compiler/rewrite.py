@@ -11,277 +11,19 @@ side effects but random streams: the order of its lines cannot matter.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from itertools import chain
-from typing import Any
 
-import numpy as np
-
-from tinygraph.arguments import shown
-from tinygraph.compiler.fits import Rule, fits, may_not_fit
+from tinygraph.body import Body, common, roles_of, taken_by_bodies, unchanged
 from tinygraph.compiler.order import in_order
-from tinygraph.errors import (
-    DTypeError, InvalidArgumentError, OverwrittenUpdateWarning, TinygraphError,
-)  # fmt: skip
-from tinygraph.graph import Graph, Node, new_node
-from tinygraph.node import ancestors
-from tinygraph.interrupts import quietly
-from tinygraph.op import Op, argument, bundle, const, item, repeated
+from tinygraph.compiler.program import Program, describe
+from tinygraph.compiler.trace import PASSES, Trace
+from tinygraph.errors import InvalidArgumentError, OverwrittenUpdateWarning, TinygraphError
+from tinygraph.node import Node, ancestors
+from tinygraph.op import argument, const, item
 from tinygraph.ops.array import ensure_shape
 from tinygraph.origin import warn
-from tinygraph.spec import Shape, Spec
-
-PASSES = frozenset({"fold", "merge", "simplify", "scale", "fuse", "inplace"})
-"""The optimisations, each of which can be left out; `simplify`, `scale` and `fuse` change rounding.
-"""
-
-PURE_PASSES = frozenset({"fold", "merge", "simplify"})
-"""Those that know of no memory: what they leave is a program for any library of arrays."""
-
-OPTIONAL_PASSES = frozenset({"loops"})
-"""What can be added to them: `loops` needs numba, and compiles for a second or two."""
-
-FOLD_LIMIT = 10 * 2**20  # bytes; as TF's, so that a plan doesn't hoard what is cheap to make
-
-
-class Trace(Graph):
-    """The graph being compiled. `user_node[n]` is the user's node that n helps to compute."""
-
-    def __init__(self, passes: frozenset[str] = PASSES):
-        super().__init__()
-        self.passes = passes
-        self.user_node: dict[Node, Node] = {}
-        self.current: Node | None = None
-        self.memo: dict[tuple, Node] = {}
-
-    def add(self, kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec, name: Any) -> Node:
-        key = self._key(kind, inputs, attrs)
-        if key is not None and key in self.memo:
-            return self.memo[key]
-        if inputs and may_not_fit(kind, inputs):
-            rule = Rule(kind, inputs, attrs)
-            self.add(fits, rule.inputs, {"rule": rule}, spec, "")
-        node = self._simpler(kind, inputs, attrs, spec)
-        if node is None:
-            node = new_node(kind, inputs, attrs, spec)
-            node.graph, node.id = self, len(self.nodes)
-            node.control_inputs = ()
-            node.origin = node.forward = None
-            assert self.current is not None
-            node.op_name = self.current.op_name
-            self.user_node[node] = self.current
-            self.nodes.append(node)
-        if key is not None:
-            self.memo[key] = node
-        return node
-
-    def _key(self, kind: Op, inputs: tuple[Node, ...], attrs: dict) -> tuple | None:
-        if kind.stateful or "merge" not in self.passes:
-            return None
-        if kind is const:
-            value = attrs["value"]
-            return (kind, value.dtype, value.shape, value.tobytes()) if value.size <= 1024 else None
-        items = tuple(attrs.items())
-        try:
-            hash(items)
-            text = repr(attrs) if attrs else ""
-        except Exception:  # noqa: BLE001  (of a user's op, an attribute without a hash or a text)
-            return None
-        return kind, inputs, items, text
-
-    def _simpler(self, kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node | None:
-        if kind is const or kind.stateful:
-            return None
-        if kind.rewrite is not None and ("simplify" in self.passes or kind.kernel is None):
-            node = kind.rewrite(*inputs, **attrs)
-            if node is not None:
-                return node if isinstance(node, Node) else self._bundle(node)
-        if "simplify" in self.passes and kind.view and not kind.repeats:
-            x = inputs[0]  # a view of equal elements shows more of the same
-            if _all_equal(x) and x.dtype is spec.dtype and spec.shape.is_fully_defined():
-                return repeated(x.inputs[0], spec.shape)
-        if "fold" not in self.passes:
-            return None
-        if spec.constant is not None:
-            return self._const(spec.constant, spec)
-        values = self._folded(kind, inputs, attrs, spec) if inputs and not kind.effect else None
-        if values is None:
-            return None
-        if spec.items:
-            return self._bundle(map(self._const, values, spec.items))
-        return self._const(values[0], spec)
-
-    def _bundle(self, nodes: Iterable[Node]) -> Node:
-        """Nodes in place of an op with several outputs: the outputs are these nodes themselves."""
-        values = tuple(nodes)
-        return self.add(bundle, values, {}, Spec.of_items([x.spec for x in values]), "")
-
-    def call_output(self, value: Node, output: Node) -> None:
-        """Give what was made for one of several outputs the name of that output."""
-        if self.user_node[value] is output.inputs[0] and not value.kind.stateful:
-            self.user_node[value] = output
-            value.op_name = output.name
-
-    def _const(self, value: np.ndarray, spec: Spec) -> Node:
-        exact = Spec(Shape.of(value.shape), spec.dtype, value)
-        return self.add(const, (), {"value": value}, exact, "")
-
-    def _folded(self, kind: Op, inputs, attrs: dict, spec: Spec) -> list[np.ndarray] | None:
-        """The outputs of an op on constants, if there is one and they aren't too large."""
-        if kind.kernel is None:
-            return None
-        arrays = []
-        for node in inputs:
-            array = node.spec.constant
-            if array is None:
-                return None
-            arrays.append(array)
-        outputs = spec.items or (spec,)
-        if kind.repeats or spec.bytes > FOLD_LIMIT:
-            return None
-        if not all(output.shape.is_fully_defined() for output in outputs):
-            return None
-        try:
-            made = quietly(kind.kernel, *arrays, **attrs)
-        except Exception:  # noqa: BLE001  (the run will raise it, and name the node)
-            return None
-        values = list(map(np.array, made if spec.items else [made]))
-        for value, output in zip(values, outputs, strict=True):
-            if value.dtype != output.dtype.numpy or value.shape != output.shape.sizes:
-                return None  # the run will complain
-            value.flags.writeable = False
-        return values
-
-
-def _all_equal(node: Node) -> bool:
-    """Whether the node repeats one scalar; what such a view shows is one again, of any shape."""
-    return node.kind.repeats and node.inputs[0].spec.shape.sizes == ()
-
-
-Compute = Callable[..., Any]
-
-
-def call_kernel(node: Node, arrays: list[Any], **options: Any) -> Any:
-    """What the node's kernel makes of `arrays`; `options` are its `out` and `state`."""
-    static = node.kind.static
-    operands = [as_static(x) if i in static else x for i, x in enumerate(arrays)]
-    result = quietly(node.kind.kernel, *operands, **options, **node.attrs)
-    if node.kind.effect:
-        return result
-    order: Any = "K" if node.kind.view else "C"  # as an `out` would be
-    if node.spec.items:
-        return tuple([np.asarray(x, order=order) for x in result])
-    return np.asarray(result, order=order)
-
-
-def stream_of(node: Node, position: Any = None) -> Any:
-    """The random stream, or what else is its op's state, of a node: at its start or a position."""
-    kind = node.kind
-    stream = kind.state(name=node.op_name, **node.attrs)  # type: ignore[misc]
-    if not hasattr(stream, "position"):
-        raise DTypeError(f"the state of {kind.name} must have a position, unlike {shown(stream)}")
-    if position is not None:
-        stream.position = position
-    return stream
-
-
-def as_static(value: Any) -> Any:
-    """An array as nested tuples of Python's numbers, or as a number: what kernels get as shapes."""
-    return tuple(as_static(x) for x in value) if np.ndim(value) else np.asarray(value).item()
-
-
-class Program:
-    """A lowered subgraph: its nodes in order, what it returns and what it makes of variables.
-
-    It is a pure function (variables, positions, feeds) -> (results, new variables, new positions),
-    which `evaluate` defines.
-    """
-
-    def __init__(self, trace: Trace):
-        self.trace = trace
-        self.feeds: list[Node] = []
-        self.results: list[Node] = []
-        self.updates: dict[Node, Node] = {}  # the user's variable -> its new value
-        self.nodes: list[Node] = []
-        self.specs: dict[Node, Spec] = {}  # what became of the specs of the user's nodes
-
-    def evaluate(
-        self,
-        variables: Mapping[str, Any],
-        positions: Mapping[str, Any],
-        feeds: Iterable[Any],
-        compute: Compute | None = None,
-    ) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
-        """The results, and the new values of variables and new positions of random streams.
-
-        Node by node, without any buffers, and nothing that it is given changes. Variables and
-        positions go by the names of the user's nodes; a stream without a position is at its start.
-        `compute(node, arrays)` is the value of a node, by default its kernel's; for an op with a
-        state it is called with `state=`, the stream to draw from.
-        """
-        compute = compute or call_kernel
-        values = dict(zip(self.feeds, feeds, strict=True))
-        moved: dict[str, Any] = {}
-        for node in self.nodes:
-            arrays = [values[x] for x in node.inputs]
-            if node.kind is const:
-                values[node] = node.attrs["value"]
-            elif node.kind.reads:
-                values[node] = _kept(variables, node, values)
-            elif node.kind is item:
-                values[node] = values[node.inputs[0]][node.attrs["index"]]
-            elif node.kind.state is not None:
-                stream = stream_of(node, positions.get(node.op_name))
-                values[node] = compute(node, arrays, state=stream)
-                moved[node.op_name] = stream.position
-            elif node.kind is not argument:
-                values[node] = compute(node, arrays)
-        new = {variable.op_name: values[node] for variable, node in self.updates.items()}
-        return [values[node] for node in self.results], new, moved
-
-    def draws(self) -> bool:
-        """Whether it moves random streams on."""
-        return any(node.kind.state is not None for node in self.nodes)
-
-    def uses(self) -> Counter[Node]:
-        """How often each value is an input, a result or an update."""
-        uses = Counter(chain.from_iterable([node.inputs for node in self.nodes]))
-        uses.update([*self.results, *self.updates.values()])
-        return uses
-
-    def prune(self) -> None:
-        """Keep the nodes that results, updates, effects and random streams need, in order."""
-        kept = [n for n in self.nodes if n.kind.stateful and not n.kind.reads or n.kind.effect]
-        self.nodes = ancestors([*self.results, *self.updates.values(), *kept])
-
-    def replace(self, replaced: Mapping[Node, Node], order: Iterable[Node]) -> None:
-        """Put other nodes in place of some; `order` is one for all, old and new."""
-        for place, node in enumerate(order):
-            node.id = place
-        self.results = [replaced.get(node, node) for node in self.results]
-        self.updates = {v: replaced.get(node, node) for v, node in self.updates.items()}
-        self.prune()
-
-
-def _kept(variables: Mapping[str, Any], node: Node, values: Mapping[Node, Any]) -> Any:
-    """What the session keeps for a variable, or the value of its input, if it has one."""
-    if node.inputs:
-        return variables.get(node.op_name, values[node.inputs[0]])
-    return variables[node.op_name]
-
-
-def describe(node: Node, specs: Mapping[Node, Spec]) -> str:
-    """Which op it is, on what, and who made it, for an error message."""
-    operation = node.op.node
-    lines = [f"  in '{node.label}' (op: '{operation.kind.name}'), made at {node.where}"]
-    for x in operation.inputs:
-        spec = specs.get(x, x.spec)
-        lines.append(f"    input '{x.label}': {spec}, made at {x.where}")
-    if node.forward is not None:
-        forward = node.forward
-        lines.append(f"    for the gradient of '{forward.op_name}', made at {forward.where}")
-    return "\n".join(lines)
+from tinygraph.spec import Spec
 
 
 def lower(
@@ -293,25 +35,34 @@ def lower(
     """Replay what `fetches` and `targets` need, given concrete specs for the fed nodes."""
     trace = Trace(passes)
     program = Program(trace)
-    replay = _Replay(trace, feeds)
+    fetches = list(fetches)
+    targets = list(targets)
+    needed = ancestors([*fetches, *targets], stop=feeds)
+    replay = _Replay(trace, feeds, _outputs_in(needed, targets, feeds))
     with trace.as_default():
-        fetches = list(fetches)
         for node in feeds:
             trace.current = node
             known = node.spec.value is None and node.spec.shape == feeds[node].shape
             spec = node.spec if known else feeds[node]
             replay.value[node] = trace.add(argument, (), {}, spec, "")
             program.feeds.append(replay.value[node])
-        for node in in_order(ancestors([*fetches, *targets], stop=feeds), feeds):
-            if node not in feeds:
-                trace.current = node
-                replay.step(node)
-    program.updates = {v: replay.value[update] for v, update in replay.newest.items()}
-    program.specs = {user: node.spec for user, node in replay.value.items()}
-    program.results = [replay.final(node) for node in fetches]
-    program.nodes = trace.nodes
-    program.prune()
+        replay.steps(needed)
+    replay.finish(program, [replay.final(node) for node in fetches])
     return program
+
+
+def _outputs_in(
+    nodes: list[Node], targets: Iterable[Node] = (), feeds: Container[Node] = ()
+) -> dict[Node, set[int]]:
+    """Which outputs of each node with bodies are needed: others need not be computed."""
+    found: dict[Node, set[int]] = {}
+    for node in nodes:
+        if node.kind is item and node.inputs[0].kind.bodies and node not in feeds:
+            found.setdefault(node.inputs[0], set()).add(node.attrs["index"])
+    for node in chain(targets, *[node.control_inputs for node in nodes]):
+        if node.kind.bodies:
+            found[node] = set(range(len(node.spec.items)))
+    return found
 
 
 def _known_before(nodes: tuple[Node, ...], users: tuple[Node, ...]) -> bool:
@@ -325,15 +76,35 @@ def _known_before(nodes: tuple[Node, ...], users: tuple[Node, ...]) -> bool:
 class _Replay:
     """The state of a replay: each user's node's value, and each variable's values in order."""
 
-    def __init__(self, trace: Trace, feeds: Mapping[Node, Spec]):
+    def __init__(
+        self, trace: Trace, feeds: Mapping[Node, Spec], outputs: Mapping[Node, set[int]]
+    ):
         self.trace = trace
         self.feeds = feeds
+        self.outputs = outputs
         self.value: dict[Node, Node] = {}
+        self.left: dict[tuple[Node, Node], Node] = {}  # update, variable -> its new value
+        self.begun: dict[Node, Node] = {}  # in a body: variable -> what updates before it left
+        self.specs: dict[Node, Spec] = {}  # of the nodes of bodies
         self.newest: dict[Node, Node] = {}  # variable -> the last one of its updates so far
         self.sees: dict[Node, list[Node]] = {}  # node -> the updates that it reads the results of
         self.age: dict[Node, int] = {}  # update -> its place in the order of updates
         # node -> {variable: update}: the updates that this node comes after
         self.after: dict[Node, dict[Node, Node]] = {}
+
+    def steps(self, nodes: list[Node]) -> None:
+        for node in in_order(nodes, self.feeds):
+            if node not in self.value:
+                self.trace.current = node
+                self.step(node)
+
+    def finish(self, program: Program, results: list[Node]) -> None:
+        """Give a program what it returns, and what that takes."""
+        program.updates = {v: self.left[update, v] for v, update in self.newest.items()}
+        program.specs = {user: node.spec for user, node in self.value.items()} | self.specs
+        program.results = results
+        program.nodes = self.trace.nodes
+        program.prune()
 
     def step(self, node: Node) -> None:
         kind = node.kind
@@ -342,6 +113,9 @@ class _Replay:
             return
         if kind.latest:
             self.value[node] = self._read(node, 0, node.inputs[0])
+            return
+        if kind.bodies:
+            self._choose(node)
             return
         inputs = tuple(
             [
@@ -362,12 +136,84 @@ class _Replay:
         if kind is item:
             self.trace.call_output(value, node)
         if kind.updates:
-            variable = node.inputs[0]
-            if kind.updates == "assign" and variable in self.newest:
-                self._check_overwriting(node, variable)
-            self.newest[variable] = node
-            self.age[node] = len(self.age)
-            self.after[node] = {**self.after.get(node, {}), variable: node}
+            self._update(node, node.inputs[0], kind.updates, self.value[node])
+
+    def _update(self, node: Node, variable: Node, role: str, value: Node) -> None:
+        """Make a node's value that of a variable, for what comes after it."""
+        if role == "assign" and variable in self.newest:
+            self._check_overwriting(node, variable)
+        self.newest[variable] = node
+        self.left[node, variable] = value
+        self.age.setdefault(node, len(self.age))
+        self.after[node] = {**self.after.get(node, {}), variable: node}
+
+    # ---------------------------------------------------------------- bodies
+
+    def _choose(self, node: Node) -> None:
+        """An op with bodies: its outputs, as far as they are needed, and variables' new values."""
+        bodies = node.attrs[node.kind.bodies]
+        taken = taken_by_bodies(node)
+        index = [self.value[x] for x in node.inputs[: len(node.inputs) - len(taken)]]
+        roles = dict(roles_of(node))
+        blank = self.trace.blank()  # for what only other outputs need
+        plain = [self._read(node, 1, x) if x in self.value else blank for x in taken]
+        latest = [self._latest(x) if x in roles and x in self.value else None for x in taken]
+        wanted = sorted(self.outputs.get(node, ()))
+        constants = [x.spec.constant for x in index]
+        if constants and all(value is not None for value in constants):
+            numbers = tuple([lambda *_, i=i: i for i in range(len(bodies))])
+            bodies = [bodies[node.kind.kernel(*constants, **{node.kind.bodies: numbers})]]
+        inner = [self._inner(body, plain, latest, wanted, len(bodies) == 1) for body in bodies]
+        updated = [i for i in range(len(taken)) if any(part.updates_input(i) for part in inner)]
+        outputs = self._joined(node, index, inner, updated)
+        values = dict(zip(wanted, outputs, strict=False))
+        self.value[node] = self.trace.bundled(
+            [values.get(i, blank) for i in range(1 + max(wanted, default=0))]
+        )
+        for i, value in zip(updated, outputs[len(wanted) :], strict=True):
+            self._update(node, taken[i], roles[taken[i]], value)
+
+    def _inner(
+        self, body: Body, plain: list[Node], latest: list[Node | None], wanted: list[int],
+        inline: bool,
+    ) -> _Inner:  # fmt: skip
+        """The replay of a body, within this program or as one of its own."""
+        ends = [body.outputs[i] for i in wanted]
+        needed = ancestors([y for y in ends if y is not None])
+        trace = self.trace if inline else Trace(self.trace.passes)
+        inner = _Inner(trace, _outputs_in(needed), body, ends)
+        with trace.as_default():
+            for formal, value, newest in zip(body.inputs, plain, latest, strict=True):
+                trace.current = formal
+                inner.value[formal] = value if inline else inner.taken(value)
+                if newest is not None:
+                    inner.begun[formal] = newest if inline else inner.taken(newest)
+            inner.steps(needed)
+        self.specs |= {user: node.spec for user, node in inner.value.items()} | inner.specs
+        return inner
+
+    def _joined(
+        self, node: Node, index: list[Node], inner: list[_Inner], updated: list[int]
+    ) -> list[Node]:
+        """The outputs of a body that stands here itself, or of the op on programs for bodies."""
+        self.trace.current = node
+        results = [part.results(updated) for part in inner]
+        if inner[0].trace is self.trace:
+            return [self.trace.blank() if y is None else y for y in results[0]]
+        programs = [part.program(ends, updated) for part, ends in zip(inner, results, strict=True)]
+        arguments = []
+        for x in inner[0].arguments:
+            theirs = [part.arguments[x] for part in inner]
+            if any(y in program.nodes for program, y in zip(programs, theirs, strict=True)):
+                arguments.append(x)
+                for program, y in zip(programs, theirs, strict=True):
+                    program.feeds.append(y)
+        alike = zip(*results, strict=True)
+        spec = Spec.of_items([common([y.spec for y in ys if y is not None]) for ys in alike])
+        attrs = {node.kind.bodies: tuple(programs)}
+        made = self.trace.add(node.kind, (*index, *arguments), attrs, spec, "")
+        items = enumerate(spec.items)
+        return [self.trace.add(item, (made,), {"index": i}, own, "") for i, own in items]
 
     def _applied(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         try:
@@ -405,24 +251,31 @@ class _Replay:
 
     def _read(self, node: Node, position: int, x: Node) -> Node:
         """The value of input `x` as `node` sees it; only for variables is there a choice."""
-        if x in self.feeds:
+        if x in self.feeds or not x.kind.reads:
             return self.value[x]
         kind = node.kind
         if kind.initialized and x.initializer.node not in self.age:  # type: ignore[attr-defined]
             return self._or_initial(x, self.value[node.inputs[1]])
+        if kind.latest or kind.updates and position == 0:
+            if x in self.newest and kind.updates != "assign":  # which replaces what it is given
+                self.sees.setdefault(node, []).append(self.newest[x])
+            return self._latest(x)
         if not self.age:
             return self.value[x]
         if kind.initialized:
             update = x.initializer.node  # type: ignore[attr-defined]
-        elif kind.latest or kind.updates and position == 0:
-            update = self.newest.get(x)
         else:
             update = self._newest(node.control_inputs).get(x)
         if update is None:
             return self.value[x]
-        if position or kind.updates != "assign":  # which replaces what it is given first
-            self.sees.setdefault(node, []).append(update)
-        return self.value[update]
+        self.sees.setdefault(node, []).append(update)
+        return self.left[update, x]
+
+    def _latest(self, variable: Node) -> Node:
+        """What the updates so far have left of a variable."""
+        if variable in self.newest:
+            return self.left[self.newest[variable], variable]
+        return self.begun.get(variable, self.value[variable])
 
     def _or_initial(self, variable: Node, initial: Node) -> Node:
         """The variable's value, or `initial` where the session has none."""
@@ -455,4 +308,54 @@ class _Replay:
 
     def final(self, node: Node) -> Node:
         """A node's value after the run, which for a variable is what its last update left."""
-        return self.value[self.newest.get(node, node)]
+        return self._latest(node) if node in self.newest else self.value[node]
+
+
+class _Inner(_Replay):
+    """The replay of a body. `arguments` are what its own program takes, by the outer values."""
+
+    def __init__(
+        self, trace: Trace, outputs: Mapping[Node, set[int]], body: Body, ends: list[Node | None]
+    ):
+        super().__init__(trace, {}, outputs)
+        self.body = body
+        self.ends = ends
+        self.arguments: dict[Node, Node] = {}
+        self.own: dict[Node, Node] = {}
+
+    def taken(self, x: Node) -> Node:
+        """An outer value within the body's program, which reads variables and constants itself."""
+        if x.kind is const or x.kind.reads and not x.inputs:
+            if x not in self.own:
+                self.trace.current = x.graph.user_node[x]  # type: ignore[attr-defined]
+                self.own[x] = self.trace.add(x.kind, (), x.attrs, x.spec, "")
+            return self.own[x]
+        if x not in self.arguments:
+            self.arguments[x] = self.trace.add(argument, (), {}, Spec(*x.spec), "")
+        return self.arguments[x]
+
+    def updates_input(self, i: int) -> bool:
+        return self.body.inputs[i] in self.newest
+
+    def results(self, updated: list[int]) -> list[Node | None]:
+        """The outputs, None for those of other bodies, and the new values of updated variables."""
+        outputs = [None if y is None else self.value[y] for y in self.ends]
+        return [*outputs, *[self._left(self.body.inputs[i]) for i in updated]]
+
+    def _left(self, variable: Node) -> Node:
+        """What a body leaves of a variable, which need not have a value if the body gives it none.
+        """
+        value = self._latest(variable)
+        if variable in self.newest or value not in self.own.values():
+            return value
+        self.trace.current = self.trace.user_node[value]
+        return self.trace.add(unchanged, (), {}, value.spec, "")
+
+    def program(self, results: list[Node | None], updated: list[int]) -> Program:
+        program = Program(self.trace)
+        variables = [self.body.inputs[i] for i in updated]
+        updates = [x if x in self.newest else None for x in variables]
+        program.ends = [*[None] * len(self.ends), *updates]
+        with self.trace.as_default():
+            self.finish(program, [self.trace.blank() if y is None else y for y in results])
+        return program

@@ -24,7 +24,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinygraph.arguments import expect, integer
-from tinygraph.compiler.rewrite import Program
+from tinygraph.compiler.program import Program
 from tinygraph.errors import ThreadsWarning
 from tinygraph.graph import Node
 from tinygraph.ops import blas
@@ -86,7 +86,8 @@ WORK: dict[str, Callable[[Node], float]] = {
 
 def largest(program: Program) -> float:
     """The multiply-adds of the program's largest product; 0 where it has none."""
-    return max([WORK[n.kind.name](n) for n in program.nodes if n.kind.name in WORK], default=0)
+    nodes = [node for part in program.all() for node in part.nodes]
+    return max([WORK[n.kind.name](n) for n in nodes if n.kind.name in WORK], default=0)
 
 
 # ---------------------------------------------------------------- the choice
@@ -191,12 +192,13 @@ def _checked(threads: Any) -> int:
 
 def _has_foreign(program: Program) -> bool:
     """Whether there are users' kernels, which may multiply matrices of any size."""
-    return any(is_foreign(kind.kernel) for kind in {node.kind for node in program.nodes})
+    kinds = {node.kind for part in program.all() for node in part.nodes}
+    return any(is_foreign(kind.kernel) for kind in kinds)
 
 
 def _is_steady(program: Program) -> bool:
     """Whether each run does the same: no sizes depend on values, and no kernels are users'."""
-    known = all(node.spec.shape.is_fully_defined() for node in program.nodes)
+    known = all(node.spec.shape.is_fully_defined() for node in program.nodes if not node.spec.items)
     return known and not _has_foreign(program)
 
 

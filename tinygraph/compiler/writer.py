@@ -18,31 +18,26 @@ SPELLED_OUT = 8  # elements of a constant
 
 
 class Writer:
-    """A source in the making; `namespace` has the objects that it names, `given` among them.
+    """A source in the making: what its names stand for, and the lines that come first.
 
-    Those are arrays, which the source cannot spell out.
+    `namespace` has the objects that it names, `given` those arrays that it cannot spell out.
     """
 
     def __init__(self):
         self.namespace: dict[str, Any] = {"np": np}
         self.given: dict[str, np.ndarray] = {}
+        self.head: list[Line] = []
         self._names: dict[Node, str] = {}
         self._used = set(RESERVED)
+        self._shared = set(RESERVED)  # of these the names that all functions see
         self._counts: dict[str, int] = {}
-        self._head: list[Line] = []
-        self._body: list[Line] = []
 
-    def _line(self, text: str, node: Node | None = None) -> None:
-        self._body.append((text, node))
+    def __setitem__(self, node: Node, name: str) -> None:
+        """Call a node's value by a name."""
+        self._names[node] = name
 
-    def _attribute(self, key: str, value: Any) -> str:
-        """`key=value`, the value spelled out or under a name of its own."""
-        text = literal(value)
-        if text is None:
-            text = self._bind(key, value)
-        return f"{key}={text}" if key == identifier(key) else f"**{{{literal(key)}: {text}}}"
-
-    def _name(self, node: Node) -> str:
+    def __getitem__(self, node: Node) -> str:
+        """The name of a node's value; that of a constant is made up when it is asked for."""
         if node not in self._names:
             assert node.kind is const, node
             self._names[node] = self._constant(node)
@@ -59,9 +54,9 @@ class Writer:
         if is_number:
             number = array_literal(value)
             wish = number.removesuffix(".0").replace("-", "_minus_").replace("np.", "")
-            name = self._bind("k" + wish.replace("+", ""), value)
+            name = self.bind("k" + wish.replace("+", ""), value)
         else:
-            name = self._bind("c#", value)
+            name = self.bind("c#", value)
         if is_number:
             text = f"{name} = np.array({number}, {dtype})"
         elif 0 < value.size <= SPELLED_OUT and np.isfinite(value).all():
@@ -71,28 +66,49 @@ class Writer:
         else:
             self.given[name] = value
             text = f"# {name} is given"
-        self._head.append((text, node))
+        self.head.append((text, node))
         return name
 
-    def _unique(self, wish: str) -> str:
-        """`wish` as an identifier that is not taken yet: sum, sum_1, ...; of "v#" v0, v1, ..."""
-        stem, between = identifier(wish.rstrip("#")), "" if wish.endswith("#") else "_"
-        count = self._counts.get(wish, 0)
-        name = stem if between and not count else f"{stem}{between}{count}"
-        while name in self._used:
-            count += 1
-            name = f"{stem}{between}{count}"
-        self._counts[wish] = count
+    def unique(self, wish: str) -> str:
+        """A name that no function uses for anything else."""
+        name = unlike(wish, self._counts, self._used)
         self._used.add(name)
+        self._shared.add(name)
         return name
 
-    def _bind(self, wish: str, value: Any) -> str:
+    def local(self, wish: str, counts: dict[str, int], own: set[str]) -> str:
+        """A name for something within a function that has the names `own`; others may have it."""
+        name = unlike(wish, counts, self._shared, own)
+        self._used.add(name)
+        own.add(name)
+        return name
+
+    def bind(self, wish: str, value: Any) -> str:
         """A name for an object that the source cannot spell out."""
         if self.namespace.get(wish) is value:
             return wish
-        name = self._unique(wish)
+        name = self.unique(wish)
         self.namespace[name] = value
         return name
+
+    def attribute(self, key: str, value: Any) -> str:
+        """`key=value`, the value spelled out or under a name of its own."""
+        text = literal(value)
+        if text is None:
+            text = self.bind(key, value)
+        return f"{key}={text}" if key == identifier(key) else f"**{{{literal(key)}: {text}}}"
+
+
+def unlike(wish: str, counts: dict[str, int], *taken: set[str]) -> str:
+    """`wish` as an identifier that is not taken yet: sum, sum_1, ...; of "v#" v0, v1, ..."""
+    stem, between = identifier(wish.rstrip("#")), "" if wish.endswith("#") else "_"
+    count = counts.get(wish, 0)
+    name = stem if between and not count else f"{stem}{between}{count}"
+    while any(name in names for names in taken):
+        count += 1
+        name = f"{stem}{between}{count}"
+    counts[wish] = count
+    return name
 
 
 def written_out(pieces: list[list[Line]]) -> list[str]:

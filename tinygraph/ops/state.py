@@ -11,7 +11,7 @@ from tinygraph.graph import (
     GraphKeys, Node, Operation, control_dependencies as control_dependencies_of, get_default_graph,
     name_scope,
 )  # fmt: skip
-from tinygraph.node import ancestors, session_for
+from tinygraph.node import Output, ancestors, session_for
 from tinygraph.op import Op, as_node, check_dtypes, composite
 from tinygraph.ops.array import identity
 from tinygraph.ops.indexed_slices import IndexedSlices
@@ -161,7 +161,8 @@ class Variable(Node):
             keys = sequence(collections, "collections")
         graph = initial_value.graph if isinstance(initial_value, Node) else get_default_graph()
         dtype = None if dtype is None else as_dtype(dtype)
-        with graph.control_dependencies(None), graph.name_scope(named(name, "Variable")) as scope:
+        _check_not_inside(initial_value, name)
+        with graph.outside(), graph.name_scope(named(name, "Variable")) as scope:
             value = initial_value
             if callable(initial_value):
                 with graph.name_scope("Initializer"):
@@ -271,7 +272,8 @@ def initialized_value(ref: Any, name: str | None = None) -> Node:
     """
     if not isinstance(ref, Variable):
         raise DTypeError(f"only a Variable has an initial value, not {ref!r}")
-    return initialized_op(ref, ref.initial_value, name=name)
+    with ref.graph.outside():
+        return initialized_op(ref, ref.initial_value, name=name)
 
 
 latest_value = Op(
@@ -294,6 +296,17 @@ latest_value = Op(
 )  # fmt: skip
 
 
+def _check_not_inside(initial_value: Any, name: str | None) -> None:
+    """A variable that a branch of a cond makes is made outside: so must its initial value be."""
+    for value in flat(initial_value, "initial_value"):
+        if isinstance(value, Node) and value.graph.is_inside(value):
+            raise GraphError(
+                f"Initializer for variable {named(name, 'Variable')!r}, '{value.name}' (made at "
+                f"{value.where}), is from inside a control-flow construct, and the variable is "
+                "not: use a lambda as the initializer"
+            )
+
+
 def _guarded(value: Node) -> Node:
     """`value` with each variable in it replaced by its initialized value, as TF1 does.
 
@@ -308,7 +321,8 @@ def _guarded(value: Node) -> Node:
         if node.kind.reads:
             changed[node] = initialized_value(node)
         elif inputs != node.inputs:
-            graph, name = node.graph, node.op_name.rpartition("/")[2]
+            is_output = type(node) is Output
+            graph, name = node.graph, None if is_output else node.op_name.rpartition("/")[2]
             changed[node] = graph.add(node.kind, inputs, node.attrs, node.spec, name)
     return changed.get(value, value)
 

@@ -11,7 +11,7 @@ from tinygraph.graph import Graph, Node
 from tinygraph.op import Op, constant, item
 from tinygraph.ops.state import placeholder
 from tinygraph.session import Session
-from tinygraph.testing.twin import float_dtypes, needed, node_of
+from tinygraph.testing.twin import attrs_of, float_dtypes, needed, node_of
 
 
 class Isolated:
@@ -28,7 +28,7 @@ class Isolated:
         self.feeds: dict[Node, np.ndarray] = {}
         with self.graph.as_default():
             self.inputs = [self._leaf(x, np.asarray(values[x])) for x in node.inputs]
-            self.y = node_of(node.kind(*self.inputs, name=node.op_name, **node.attrs))
+            self.y = node_of(node.kind(*self.inputs, name=node.op_name, **attrs_of(node)))
         self.ys = self.y.op.outputs
         for y in (self.y, *self.ys):
             y.origin = node.origin

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import positive
-from tinygraph.compiler.rewrite import call_kernel, lower
+from tinygraph.compiler.program import call_kernel
+from tinygraph.compiler.rewrite import lower
 from tinygraph.errors import ShapeError, TinygraphError
 from tinygraph.graph import Node
 from tinygraph.interrupts import quietly

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import called
+from tinygraph.body import Body, formal
 from tinygraph.errors import DTypeError
 from tinygraph.graph import Graph, Node
-from tinygraph.node import get_default_session
+from tinygraph.node import ancestors, get_default_session
 from tinygraph.op import const, constant, item
 from tinygraph.ops.array import stop_gradient
 from tinygraph.ops.state import placeholder
@@ -65,10 +66,7 @@ class Twin:
             copy = self.graph.outputs[self._of[node.inputs[0]]][node.attrs["index"]]
             copy.set_shape(node.shape)
         else:
-            attrs = {
-                key: self._dtype(value) if isinstance(value, DType) else value
-                for key, value in node.attrs.items()
-            }
+            attrs = attrs_of(node, self._dtype)
             made = node.kind(*[self._of[x] for x in node.inputs], name=node.op_name, **attrs)
             copy = node_of(made)
             if not node.spec.items:
@@ -79,6 +77,38 @@ class Twin:
 
     def _dtype(self, dtype: DType) -> DType:
         return float64 if self._widen and dtype.is_floating else dtype
+
+
+def attrs_of(node: Node, dtype: Callable[[DType], DType] = lambda same: same) -> dict[str, Any]:
+    """The attributes for a copy of a node, which has bodies of its own; dtypes as `dtype` says."""
+    bodies = node.kind.bodies
+    attrs = {k: dtype(v) if isinstance(v, DType) else v for k, v in node.attrs.items()}
+    if bodies:
+        attrs[bodies] = tuple([_body(body, dtype) for body in node.attrs[bodies]])
+    return attrs
+
+
+def _body(body: Body, dtype: Callable[[DType], DType]) -> Body:
+    graph = Graph()
+    of: dict[Node, Node] = {}
+    for x in body.inputs:
+        of[x] = formal(x)
+        of[x].spec = x.spec._replace(dtype=dtype(x.dtype))
+        of[x].graph, of[x].id = graph, len(graph.nodes)
+        graph.nodes.append(of[x])
+    ends = [y for y in body.outputs if y is not None]
+    with graph.as_default():
+        for node in ancestors(ends, whole=True):
+            if node.kind is const:
+                value = node.attrs["value"].astype(dtype(node.dtype).numpy)
+                of[node] = constant(value, node.op_name, graph)
+            elif node.kind is item:
+                of[node] = graph.outputs[of[node.inputs[0]]][node.attrs["index"]]
+            elif node not in of:
+                inputs = [of[x] for x in node.inputs]
+                of[node] = node_of(node.kind(*inputs, name=node.op_name, **attrs_of(node, dtype)))
+    outputs = [None if y is None else of[y] for y in body.outputs]
+    return Body(graph, [of[x] for x in body.inputs], outputs)
 
 
 def node_of(made: Any) -> Node:
@@ -92,7 +122,11 @@ def float_dtypes(node: Node) -> list[DType]:
 
 
 def _is_cut(node: Node) -> bool:
-    kind = node.op.node.kind
+    choice = node.op.node
+    kind = choice.kind
+    if kind.bodies:
+        bodies = choice.attrs[kind.bodies]
+        return any(_is_cut(x) for body in bodies for x in body.graph.nodes[len(body.inputs) :])
     return kind.stateful or kind.updates or kind is stop_gradient
 
 

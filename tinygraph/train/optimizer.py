@@ -179,7 +179,7 @@ class Optimizer:
             )
         graph = given[0][1].graph
         with graph.as_default():
-            with graph.control_dependencies(None):
+            with graph.outside():
                 self._create_slots([var for _, var in given])
             with graph.name_scope(named(name, self._name)) as scope:
                 self._scope = scope

@@ -1,0 +1,134 @@
+"""Bodies: closed graphs that an op keeps as an attribute, such as the branches of a cond."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from tinygraph.graph import Graph
+from tinygraph.node import Node, ancestors, new_node
+from tinygraph.op import Op, argument
+from tinygraph.spec import UNKNOWN, Shape, Spec, float32
+
+ROLES = ("latest", "relative", "assign")  # what a node may do to a variable, the weakest first
+
+variable_argument = Op(
+    "_VariableArg", None, lambda: Spec(UNKNOWN, float32), stateful=True, reads=True,
+    doc="A variable as an input of a body.",
+)  # fmt: skip
+
+
+unchanged = Op(
+    "_Unchanged", None, lambda: Spec(UNKNOWN, float32), stateful=True, reads=True,
+    doc="The value that a variable has, if any, of which a body makes no other.",
+)  # fmt: skip
+
+
+class Body:
+    """A closed graph: `outputs` as a function of `inputs`, which stand for what an op gets.
+
+    What a function used from around it is an input as well. Of the outputs some may be None: what
+    only another body of the same op gives.
+    """
+
+    def __init__(self, graph: Graph, inputs: list[Node], outputs: list[Node | None]):
+        self.graph = graph
+        self.inputs = inputs
+        self.outputs = outputs
+        self._needs: dict[int, set[int]] = {}
+
+    def __repr__(self) -> str:
+        ends = ["None" if y is None else y.name for y in self.outputs]
+        return f"<Body {', '.join(x.name for x in self.inputs)} -> {', '.join(ends)}>"
+
+    @cached_property
+    def roles(self) -> dict[int, str]:
+        """By the position of an input, a variable, what the body does to it."""
+        place = {x: i for i, x in enumerate(self.inputs)}
+        nodes = ancestors([y for y in self.outputs if y is not None])
+        touched = [(place[x], role) for node in nodes for x, role in roles_of(node) if x in place]
+        return _strongest(touched)
+
+    def needs(self, index: int) -> set[int]:
+        """The positions of the inputs that an output is computed from."""
+        if index not in self._needs:
+            y = self.outputs[index]
+            found = set() if y is None else set(ancestors([y]))
+            self._needs[index] = {i for i, x in enumerate(self.inputs) if x in found}
+        return self._needs[index]
+
+
+def _strongest(touched: Iterable[tuple]) -> dict:
+    """Of several roles, which come with keys, the strongest for each key."""
+    found: dict = {}
+    for key, role in touched:
+        if key not in found or ROLES.index(role) > ROLES.index(found[key]):
+            found[key] = role
+    return found
+
+
+def roles_of(node: Node) -> Iterable[tuple[Node, str]]:
+    """The variables that a node updates, or reads the latest value of, each with what it does."""
+    kind = node.kind
+    if kind.updates or kind.latest:
+        return ((node.inputs[0], kind.updates or "latest"),)
+    if not kind.bodies:
+        return ()
+    positions = _strongest(pair for body in node.attrs[kind.bodies] for pair in body.roles.items())
+    inputs = taken_by_bodies(node)
+    return [(inputs[i], role) for i, role in sorted(positions.items())]
+
+
+def taken_by_bodies(node: Node) -> tuple[Node, ...]:
+    """The inputs of a node that its bodies take: the last ones."""
+    count = len(node.attrs[node.kind.bodies][0].inputs)
+    return node.inputs[len(node.inputs) - count :]
+
+
+def captured(nodes: Iterable[Node], outputs: Iterable[Node | None]) -> list[Node]:
+    """What the nodes, and the outputs, need that is not among the nodes."""
+    own = dict.fromkeys(nodes)
+    needed = [x for node in own for x in node.inputs]
+    needed += [y for y in outputs if y is not None]
+    return [x for x in dict.fromkeys(needed) if x not in own]
+
+
+def enclose(
+    home: Graph, nodes: Iterable[Node], sources: Mapping[Node, Node],
+    outputs: Iterable[Node | None], taken: Iterable[Node],
+) -> Body:  # fmt: skip
+    """Move nodes of a graph into a Body with a formal input for each of `taken`.
+
+    `sources` tells for what the nodes use, but are not, which of `taken` they will get for it.
+    """
+    like = {outer: x for x, outer in sources.items()}
+    formals = {outer: formal(like.get(outer, outer)) for outer in taken}
+    stand_ins = {x: formals[outer] for x, outer in sources.items()}
+    moved = dict.fromkeys(nodes)
+    graph = home.split_off(moved, formals.values())
+    for node in moved:
+        node.inputs = tuple([stand_ins.get(x, x) for x in node.inputs])
+        node.control_inputs = tuple([x for x in node.control_inputs if x in moved])
+    ends = [None if y is None else stand_ins.get(y, y) for y in outputs]
+    return Body(graph, list(formals.values()), ends)
+
+
+def formal(x: Node) -> Node:
+    """A formal input that stands for x; it has no graph yet."""
+    node = new_node(variable_argument if x.kind.reads else argument, (), {}, x.spec)
+    node.op_name, node.origin = x.op_name, x.origin
+    node.control_inputs, node.forward = (), None
+    return node
+
+
+def common(specs: list[Spec]) -> Spec:
+    """What holds for each of several specs of one dtype."""
+    if len(specs) == 1:
+        return specs[0]
+    shape = specs[0].shape
+    for spec in specs[1:]:
+        if shape.sizes is None or spec.shape.sizes is None or len(shape) != len(spec.shape):
+            return Spec(UNKNOWN, specs[0].dtype)
+        pairs = zip(shape.sizes, spec.shape.sizes, strict=True)
+        shape = Shape.of(tuple([a if a == b else None for a, b in pairs]))
+    return Spec(shape, specs[0].dtype)

@@ -1,0 +1,326 @@
+"""One function of a program: the program itself, or a body of one of its ops."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+
+from tinygraph.body import unchanged
+from tinygraph.compiler.codegen import Code
+from tinygraph.compiler.memory import Memory
+from tinygraph.compiler.parts import Line
+from tinygraph.compiler.program import Program
+from tinygraph.compiler.text import array_literal, comment, identifier, numpy_name
+from tinygraph.node import Node
+from tinygraph.op import argument, const, item
+from tinygraph.origin import is_foreign
+
+
+class Routine:
+    """Writes the lines of one function into a Code; `emit` is the way to use it."""
+
+    def __init__(self, code: Code, program: Program, memory: Memory):
+        self.code = code
+        self.program = program
+        self.memory = memory
+        self._new: dict[Node, str] = {}  # variable -> the array for its new value
+        self._calls: list[str] = []  # the updates of variables' own arrays
+        self._static: dict[Node, np.ndarray] = {}
+        self._returned: set[Node] = set()
+        self._written: dict[Node, str] = {}  # the functions that are written for nodes
+        self._body: list[Line] = []
+        self._own: set[str] = set()  # names within the function
+        self._counts: dict[str, int] = {}
+        self._outputs: dict[Node, list[str]] = {}  # the names of several outputs
+        self._used: dict[Node, set[int]] = {}  # and which of them there are nodes for
+        for node in program.nodes:
+            if node.kind is item:
+                self._used.setdefault(node.inputs[0], set()).add(node.attrs["index"])
+        code.bytes += sum(memory.size.values())
+        code.inplace |= memory.inplace
+
+    def emit(self, remark: str = "") -> None:
+        """Define `step`, which makes all new values of variables theirs when all is computed."""
+        if remark:
+            self._line(comment(remark))
+        given = self._begin()
+        if self.program.draws():
+            self._line("streams = variables.drawing()")
+        self._nodes()
+        self._commit()
+        results = [self._copied(node) for node in self.program.results]
+        copied = [node for node in self.program.results if node not in self.memory.fresh]
+        text = _returning(results)
+        if copied:
+            self._allocation(text, max(copied, key=lambda node: node.spec.bytes))
+        else:
+            self._line(text)
+        self.code.add("step", ["variables", *given], self._body)
+
+    def emit_body(self, name: str, arguments: list[str]) -> str:
+        """Define a function of that name, which returns new values too; the call of it."""
+        self._begin()
+        self._nodes()
+        results = [
+            self._new[variable] if variable in self._new else self.code[node]
+            for node, variable in zip(self.program.results, self.program.ends, strict=True)
+        ]
+        self._line(_returning(results))
+        shared = ["variables"] * self._uses_variables() + ["streams"] * self.program.draws()
+        needed = set(self.program.nodes)
+        pairs = [
+            (self.code[feed], argument)
+            for feed, argument in zip(self.program.feeds, arguments, strict=True) if feed in needed
+        ]  # fmt: skip
+        self.code.add(name, [*shared, *[given for given, _ in pairs]], self._body)
+        return f"{name}({', '.join([*shared, *[argument for _, argument in pairs]])})"
+
+    def _uses_variables(self) -> bool:
+        parts = self.program.all()
+        return any(part.updates or any(x.kind.reads for x in part.nodes) for part in parts)
+
+    # ---------------------------------------------------------------- the parts
+
+    def _begin(self) -> list[str]:
+        """Names for what is given, buffers, and arrays for the new values of variables."""
+        code = self.code
+        for node in self.program.feeds:
+            code[node] = self._local(node.op_name.rpartition("/")[2])
+        self._buffers = [code.unique("b#") for _ in self.memory.specs]
+        self._allocate()
+        for variable, node in self.program.updates.items():
+            if node in self.memory.owner or self._is_own(node, variable):
+                continue
+            name = self._new[variable] = self._local(identifier(variable.op_name) + "_new")
+            if variable.shape.is_fully_defined():
+                dims, dtype = variable.shape.sizes, variable.dtype.name
+                text = f"{name} = variables.new({variable.op_name!r}, {dims}, {dtype!r})"
+                self._allocation(text, node)
+        return [code[node] for node in self.program.feeds]
+
+    def _is_own(self, node: Node, variable: Node) -> bool:
+        """Whether an output of an op with bodies is an array that only the variable has.
+
+        Each body has made it for the variable, or returns the variable's own.
+        """
+        if node.kind is not item or not node.inputs[0].kind.bodies:
+            return False
+        kind, i = node.inputs[0].kind, node.attrs["index"]
+        for body in node.inputs[0].attrs[kind.bodies]:
+            value = body.results[i]
+            is_same = value.kind.reads and value.op_name == variable.op_name and not value.inputs
+            if body.ends[i] is None and not is_same:
+                return False
+        return True
+
+    def _nodes(self) -> None:
+        for node in self.program.nodes:
+            if node in self.memory.buffer:
+                self.code[node] = self._buffers[self.memory.buffer[node]]
+            self._emit_node(node)
+        for variable, name in self._new.items():
+            node = self.program.updates[variable]
+            if self.memory.spare.get(node) is not variable:
+                value = self.code[node]
+                if variable.shape.is_fully_defined():
+                    self._line(f"np.copyto({name}, {value})", node)
+                else:
+                    self._line(f"{name} = np.array({value})", node)
+
+    def _commit(self) -> None:
+        draws = self.program.draws()
+        if not self.program.updates:
+            if draws:
+                self._line("variables.streams.update(streams)")
+            return
+        pairs = [f"{v.op_name!r}: {name}" for v, name in self._new.items()]
+        chosen = [
+            f"{v.op_name!r}: {self.code[node]}" for v, node in self.program.updates.items()
+            if v not in self._new and node not in self.memory.owner
+        ]  # fmt: skip
+        new = f"{{{', '.join([*pairs, *chosen])}}}"
+        if chosen:  # which may be what the variables have
+            new = f"variables.changed({new})"
+        moved = ["variables.moved(streams)"] * draws
+        self._line(f"variables.commit({', '.join([new, *self._calls, *moved])})")
+
+    def _emit_node(self, node: Node) -> None:
+        kind, code = node.kind, self.code
+        if kind in (argument, const):
+            return
+        if kind.written is not None:
+            self._written[node] = code.kernel(node)
+        if kind.reads:
+            name = code[node] = self._local(identifier(node.op_name))
+            self._line(f"{name} = {self._kept(node)}", node)
+        elif kind.effect:
+            self._line(self._call(node), node)
+        elif kind is item:
+            code[node] = self._outputs[node.inputs[0]][node.attrs["index"]]
+        elif node.spec.items:
+            target = self._target(node)
+            if kind.bodies:
+                self._choose(node, target)
+            else:
+                self._line(f"{target}{self._call(node)}", node)
+        elif node in self.memory.owner:
+            code[node] = code[node.inputs[0]]
+            call = self._local("update#")
+            self._calls.append(call)
+            self._line(f"{call} = {self._call(node, kind.prepare)}", node)
+        elif node in self.memory.spare:
+            code[node] = self._new[self.memory.spare[node]]
+            self._line(self._call(node, out=code[node]), node)
+        elif node in self.memory.fresh:
+            name = code[node] = self._local("r#")
+            dims, dtype = node.spec.shape.sizes, numpy_name(node.spec.dtype)
+            self._allocation(f"{name} = np.empty({dims}, {dtype})", node)
+            self._line(self._call(node, out=name), node)
+        elif node in self.memory.buffer:
+            self._line(self._call(node, out=code[node]), node)
+        else:
+            self._emit_allocating(node)
+
+    def _kept(self, node: Node) -> str:
+        """A variable's value; a copy where it may be that of the node's input."""
+        if node.kind is unchanged:
+            return f"variables.get({node.op_name!r})"
+        if node.inputs:
+            return f"np.array(variables.get({node.op_name!r}, {self.code[node.inputs[0]]}))"
+        return f"variables[{node.op_name!r}]"
+
+    def _target(self, node: Node) -> str:
+        """What a line begins with that assigns several outputs, but those that nothing uses."""
+        used = self._used.get(node, ())
+        names = [self._local("v#") if i in used else "_" for i in range(len(node.spec.items))]
+        self._outputs[node] = names
+        targets = ", ".join(names) if len(names) > 1 else f"({''.join(names)},)"
+        return f"{targets} = " if used else ""
+
+    def _emit_allocating(self, node: Node) -> None:
+        """A view, made once where what it views stays in place; else what the kernel allocates."""
+        kind = node.kind
+        if kind.view and node.spec.shape.is_fully_defined() and not is_foreign(kind.kernel):
+            try:
+                view = self._view_once(node)
+            except (MemoryError, ValueError):  # the run will raise it, and name the node
+                view = None
+            if view is not None:
+                self._static[node] = view
+                name = self.code[node] = self.code.unique("v#")
+                self.code.head.append((f"{name} = {self._call(node)}", node))
+                return
+        name = self.code[node] = self._local("v#" if kind.view else "d#")
+        self._line(f"{name} = {self._call(node)}", node)
+
+    def _view_once(self, node: Node) -> np.ndarray | None:
+        base = node.inputs[0]
+        array = base.spec.constant if base.kind is const else self._static.get(base)
+        if base in self.memory.buffer:  # any array that looks like the buffer will do
+            array = np.empty(base.spec.shape.as_list(), base.spec.dtype.numpy)  # type: ignore[arg-type]
+        others = [
+            x.spec.constant if x.kind is const or i in node.kind.static else None
+            for i, x in enumerate(node.inputs[1:], start=1)
+        ]
+        if array is None or any(x is None for x in others):
+            return None
+        view = node.kind.kernel(array, *others, **node.attrs)
+        return view if np.may_share_memory(view, array) else None
+
+    def _copied(self, node: Node) -> str:
+        """What the user gets for a node's value."""
+        name = self.code[node]
+        if node in self.memory.fresh and node not in self._returned:
+            self._returned.add(node)  # a second fetch of the same value gets a copy of its own
+            return name
+        if node.spec.shape.sizes == ():
+            return f"{name}[()]"
+        return f"{name}.copy()" if node.spec.shape.is_fully_defined() else f"np.array({name})[()]"
+
+    # ---------------------------------------------------------------- calls
+
+    def _call(self, node: Node, function: Callable | None = None, out: str | None = None) -> str:
+        kind, function = node.kind, function or node.kind.kernel
+        parts = []
+        for i, x in enumerate(node.inputs):
+            value = x.spec.constant if i in kind.static else None
+            parts.append(self.code[x] if value is None else array_literal(value))
+        if node in self._written:
+            return f"{self._written[node]}({', '.join([*parts, str(out)])})"
+        if out is not None:
+            parts.append(f"out={out}")
+        if kind.state is not None:
+            self.code.begin_stream(node.graph.user_node[node])
+            parts.append(f"state=streams[{node.op_name!r}]")
+        parts += [self.code.attribute(key, value) for key, value in node.attrs.items()]
+        return f"{self.code.function(node, function)}({', '.join(parts)})"
+
+    def _choose(self, node: Node, target: str) -> None:
+        """Call the body that a bool or a number chooses, each with what it takes."""
+        index, *arguments = [self.code[x] for x in node.inputs]
+        is_bool = node.inputs[0].spec.dtype.is_bool
+        stem = body_name(node)
+        *calls, last = [
+            Routine(self.code, body, self.memory.inner[body]).emit_body(
+                self.code.unique(stem.format(("true", "false")[i] if is_bool else i)), arguments
+            )
+            for i, body in enumerate(node.attrs[node.kind.bodies])
+        ]
+        for i, call in enumerate(calls):
+            self._line(f"{'el' * (i > 0)}if {index if is_bool else f'{index} == {i}'}:")
+            self._line(f"    {target}{call}", node)
+        if calls:
+            self._line("else:")
+        self._line(f"{'    ' * bool(calls)}{target}{last}", node)
+
+    # ---------------------------------------------------------------- lines
+
+    def _allocate(self) -> None:
+        """The buffers, and the memories that several of them take turns in."""
+        rooms, code = self.memory.room, self.code
+        lodgers = Counter(rooms)
+        memories = {}
+        largest: dict[int, Node] = {}
+        for node, i in self.memory.buffer.items():
+            if rooms[i] not in largest or node.spec.bytes > largest[rooms[i]].spec.bytes:
+                largest[rooms[i]] = node
+        for i, (name, spec) in enumerate(zip(self._buffers, self.memory.specs, strict=True)):
+            dims, dtype, room = spec.shape.sizes, numpy_name(spec.dtype), rooms[i]
+            if lodgers[room] == 1:
+                text = f"{name} = np.empty({dims}, {dtype})"
+                code.makes_arrays(text, largest[room])
+            else:
+                if room == i:
+                    memories[room] = code.unique("m#")
+                    size = self.memory.size[room]
+                    text = f"{memories[room]} = np.empty({size}, np.uint8)"
+                    code.makes_arrays(text, largest[room])
+                    code.head.append((text, None))
+                text = f"{name} = np.ndarray({dims}, {dtype}, {memories[room]})"
+            code.head.append((text, None))
+
+    def _local(self, wish: str) -> str:
+        """A name for something within the function."""
+        return self.code.local(wish, self._counts, self._own)
+
+    def _line(self, text: str, node: Node | None = None) -> None:
+        self._body.append((text, node))
+
+    def _allocation(self, text: str, node: Node) -> None:
+        """A line that only makes an array for the node."""
+        self.code.makes_arrays(text, node)
+        self._line(text)
+
+
+def body_name(node: Node) -> str:
+    """What the functions of a node's bodies are called, with {} for which body it is."""
+    user, end = node.graph.user_node[node].op.node, ""
+    while user.forward is not None:
+        user, end = user.forward, f"{end}_grad"
+    return f"{user.op_name.rpartition('/')[0] or user.op_name}_{{}}{end}"
+
+
+def _returning(results: list[str]) -> str:
+    return f"return ({', '.join(results)}{',' if len(results) == 1 else ''})"

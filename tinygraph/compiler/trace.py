@@ -1,0 +1,144 @@
+"""The graph that a program is lowered into: it folds, merges and simplifies as it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from tinygraph.compiler.fits import Rule, fits, may_not_fit
+from tinygraph.graph import Graph
+from tinygraph.interrupts import quietly
+from tinygraph.node import Node, new_node
+from tinygraph.op import Op, bundle, const, repeated
+from tinygraph.spec import SCALAR, Shape, Spec, float32
+PASSES = frozenset({"fold", "merge", "simplify", "scale", "fuse", "inplace"})
+"""The optimisations, each of which can be left out; `simplify`, `scale` and `fuse` change rounding.
+"""
+
+PURE_PASSES = frozenset({"fold", "merge", "simplify"})
+"""Those that know of no memory: what they leave is a program for any library of arrays."""
+
+OPTIONAL_PASSES = frozenset({"loops"})
+"""What can be added to them: `loops` needs numba, and compiles for a second or two."""
+
+FOLD_LIMIT = 10 * 2**20  # bytes; as TF's, so that a plan doesn't hoard what is cheap to make
+
+
+class Trace(Graph):
+    """The graph being compiled. `user_node[n]` is the user's node that n helps to compute."""
+
+    def __init__(self, passes: frozenset[str] = PASSES):
+        super().__init__()
+        self.passes = passes
+        self.user_node: dict[Node, Node] = {}
+        self.current: Node | None = None
+        self.memo: dict[tuple, Node] = {}
+
+    def add(self, kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec, name: Any) -> Node:
+        key = self._key(kind, inputs, attrs)
+        if key is not None and key in self.memo:
+            return self.memo[key]
+        if inputs and may_not_fit(kind, inputs):
+            rule = Rule(kind, inputs, attrs)
+            self.add(fits, rule.inputs, {"rule": rule}, spec, "")
+        node = self._simpler(kind, inputs, attrs, spec)
+        if node is None:
+            node = new_node(kind, inputs, attrs, spec)
+            node.graph, node.id = self, len(self.nodes)
+            node.control_inputs = ()
+            node.origin = node.forward = None
+            assert self.current is not None
+            node.op_name = self.current.op_name
+            self.user_node[node] = self.current
+            self.nodes.append(node)
+        if key is not None:
+            self.memo[key] = node
+        return node
+
+    def _key(self, kind: Op, inputs: tuple[Node, ...], attrs: dict) -> tuple | None:
+        if kind.stateful or "merge" not in self.passes:
+            return None
+        if kind is const:
+            value = attrs["value"]
+            return (kind, value.dtype, value.shape, value.tobytes()) if value.size <= 1024 else None
+        items = tuple(attrs.items())
+        try:
+            hash(items)
+            text = repr(attrs) if attrs else ""
+        except Exception:  # noqa: BLE001  (of a user's op, an attribute without a hash or a text)
+            return None
+        return kind, inputs, items, text
+
+    def _simpler(self, kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node | None:
+        if kind is const or kind.stateful:
+            return None
+        if kind.rewrite is not None and ("simplify" in self.passes or kind.kernel is None):
+            node = kind.rewrite(*inputs, **attrs)
+            if node is not None:
+                return node if isinstance(node, Node) else self.bundled(node)
+        if "simplify" in self.passes and kind.view and not kind.repeats:
+            x = inputs[0]  # a view of equal elements shows more of the same
+            if _all_equal(x) and x.dtype is spec.dtype and spec.shape.is_fully_defined():
+                return repeated(x.inputs[0], spec.shape)
+        if "fold" not in self.passes:
+            return None
+        if spec.constant is not None:
+            return self._const(spec.constant, spec)
+        values = self._folded(kind, inputs, attrs, spec) if inputs and not kind.effect else None
+        if values is None:
+            return None
+        if spec.items:
+            return self.bundled(map(self._const, values, spec.items))
+        return self._const(values[0], spec)
+
+    def bundled(self, nodes: Iterable[Node]) -> Node:
+        """Nodes in place of an op with several outputs: the outputs are these nodes themselves."""
+        values = tuple(nodes)
+        return self.add(bundle, values, {}, Spec.of_items([x.spec for x in values]), "")
+
+    def call_output(self, value: Node, output: Node) -> None:
+        """Give what was made for one of several outputs the name of that output."""
+        if self.user_node[value] is output.inputs[0] and not value.kind.stateful:
+            self.user_node[value] = output
+            value.op_name = output.name
+
+    def blank(self) -> Node:
+        """What stands for a value that nothing uses."""
+        return self._const(np.zeros((), np.float32), Spec(SCALAR, float32))
+
+    def _const(self, value: np.ndarray, spec: Spec) -> Node:
+        exact = Spec(Shape.of(value.shape), spec.dtype, value)
+        return self.add(const, (), {"value": value}, exact, "")
+
+    def _folded(self, kind: Op, inputs, attrs: dict, spec: Spec) -> list[np.ndarray] | None:
+        """The outputs of an op on constants, if there is one and they aren't too large."""
+        if kind.kernel is None:
+            return None
+        arrays = []
+        for node in inputs:
+            array = node.spec.constant
+            if array is None:
+                return None
+            arrays.append(array)
+        outputs = spec.items or (spec,)
+        if kind.repeats or spec.bytes > FOLD_LIMIT:
+            return None
+        if not all(output.shape.is_fully_defined() for output in outputs):
+            return None
+        try:
+            made = quietly(kind.kernel, *arrays, **attrs)
+        except Exception:  # noqa: BLE001  (the run will raise it, and name the node)
+            return None
+        values = list(map(np.array, made if spec.items else [made]))
+        for value, output in zip(values, outputs, strict=True):
+            if value.dtype != output.dtype.numpy or value.shape != output.shape.sizes:
+                return None  # the run will complain
+            value.flags.writeable = False
+        return values
+
+
+def _all_equal(node: Node) -> bool:
+    """Whether the node repeats one scalar; what such a view shows is one again, of any shape."""
+    return node.kind.repeats and node.inputs[0].spec.shape.sizes == ()

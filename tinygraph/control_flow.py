@@ -1,0 +1,444 @@
+"""Control flow: cond, case and switch_case, which run one of several branches.
+
+A branch is traced once, into a Body. The op takes what any of the branches uses from around it;
+its value are the outputs of the branch that is taken.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinygraph import nest
+from tinygraph.arguments import flag, shown
+from tinygraph.body import Body, captured, common, enclose, formal, taken_by_bodies
+from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.gradients import OutputGradients, backward
+from tinygraph.graph import Graph, control_dependencies, name_scope
+from tinygraph.node import Node, Operation, Output
+from tinygraph.op import Op, as_node, const, item
+from tinygraph.ops.array import constant, ensure_shape, zeros_like
+from tinygraph.spec import UNKNOWN, Spec, float32
+
+# ---------------------------------------------------------------- the ops
+
+
+def _merged(index: Spec, *inputs: Spec, branches: tuple[Body, ...]) -> Spec:
+    """What is known of each output whatever branch is taken."""
+    outputs = zip(*[body.outputs for body in branches], strict=True)
+    return Spec.of_items([common([y.spec for y in ys if y is not None]) for ys in outputs])
+
+
+def _if(index: Any, *arrays: Any, branches: tuple[Callable, ...]) -> tuple:
+    return branches[0 if index else 1](*arrays)
+
+
+def _case(index: Any, *arrays: Any, branches: tuple[Callable, ...]) -> tuple:
+    last = len(branches) - 1
+    return branches[int(index) if 0 <= index < last else last](*arrays)
+
+
+def _gradient(
+    g: OutputGradients, y: list[Node], index: Node, *inputs: Node, branches: tuple[Body, ...]
+) -> list[Node | None]:
+    """The same op on the branches' gradients, which take what they need of the forward branches."""
+    forward = y[0].inputs[0]
+    home = forward.graph
+    arriving = [i for i, part in enumerate(g.arrived) if part is not None]
+    parts = [_Backward(body, {i: g[i] for i in arriving}, home) for body in branches]
+    found = [i for i in range(len(inputs)) if any(part.totals[i] is not None for part in parts)]
+    if not found:
+        return [None] * (1 + len(inputs))
+    sources = [part.sources(found, forward) for part in parts]
+    taken = list(dict.fromkeys(outer for source in sources for outer in source.values()))
+    bodies = [
+        enclose(part.graph, part.nodes, source, part.outputs, taken)
+        for part, source in zip(parts, sources, strict=True)
+    ]
+    outputs = _node(forward.kind, index, taken, bodies, forward.kind.name)
+    nodes = dict(zip(found, outputs, strict=True))
+    return [None, *[nodes.get(i) for i in range(len(inputs))]]
+
+
+if_op = Op(
+    "If", _if, _merged, _gradient, dynamic=True, bodies="branches",
+    doc="The outputs of the first branch if a bool is true, of the second if not; see `tg.cond`.",
+)  # fmt: skip
+case_op = Op(
+    "Case", _case, _merged, _gradient, dynamic=True, bodies="branches",
+    doc="The outputs of the branch of a number, of the last one by default; see `tg.switch_case`.",
+)  # fmt: skip
+
+
+def _check_preds(preds: Any, *, exclusive: bool, some: bool) -> None:
+    if some and not np.any(preds):
+        raise InvalidArgumentError("None of conditions evaluated as True")
+    if exclusive and np.count_nonzero(preds) > 1:
+        values = np.asarray(preds, int).tolist()
+        raise InvalidArgumentError(
+            f"exclusive=True: more than 1 conditions evaluated as True: {values}"
+        )
+
+
+one_true = Op(
+    "OneTrue", _check_preds, lambda preds, exclusive, some: Spec(UNKNOWN, float32),
+    params=("preds",), effect=True, doc="A check of the predicates of `tg.case`.",
+)  # fmt: skip
+
+
+def _node(
+    kind: Op, index: Node, inputs: list[Node], bodies: list[Body], name: str
+) -> list[Node]:
+    """The op on `inputs`, which each of the bodies takes; its outputs."""
+    outputs = kind(index, *inputs, branches=tuple(bodies), name=name)
+    node = outputs[0].inputs[0]
+    for body in bodies:
+        body.graph.inside = f"a branch of '{node.op_name}' (made at {node.where})"
+    return outputs
+
+
+# ---------------------------------------------------------------- the gradient of a branch
+
+
+class _Backward:
+    """The gradient of one branch, built behind it in its own graph and then taken out of there.
+
+    `totals` has it for each input of the branch, or None.
+    """
+
+    def __init__(self, body: Body, g: dict[int, Node], home: Graph):
+        self.forward, self.graph = body, body.graph
+        self.scope = f"{home.get_name_scope()}/"
+        self.start = len(body.graph.nodes)
+        self.arriving: dict[Node, Node] = {}  # what stands in the branch for a gradient -> it
+        arriving: dict[Node, list[Node]] = {}
+        for i, node in g.items():
+            y = body.outputs[i]
+            if y is not None and y.dtype.is_floating:
+                stand_in = formal(y)
+                stand_in.graph, stand_in.id = body.graph, -1
+                self.arriving[stand_in] = node
+                arriving.setdefault(y, []).append(stand_in)
+        floats = [x for x in body.inputs if x.dtype.is_floating]
+        with body.graph.as_default(), body.graph.name_scope(self.scope):
+            totals = backward(body.graph, arriving, floats, set())
+        self.totals = [totals.get(x) for x in body.inputs]
+
+    def sources(self, found: list[int], forward: Node) -> dict[Node, Node]:
+        """What the gradients use of the branch -> where their op finds it outside."""
+        graph, inputs = self.graph, self.forward.inputs
+        with graph.as_default(), graph.name_scope(self.scope):
+            self.outputs = [
+                zeros_like(inputs[i]) if total is None else total
+                for i, total in enumerate(self.totals) if i in found
+            ]  # fmt: skip
+            made = [node for node in graph.nodes[self.start :] if not self._is_of_branch(node)]
+            needed = captured(made, self.outputs)
+            copies = {
+                x: graph.add(const, (), x.attrs, x.spec, "Const")
+                for x in needed if x.kind is const
+            }  # fmt: skip
+        for node in made:
+            node.inputs = tuple([copies.get(x, x) for x in node.inputs])
+        self.nodes = [*copies.values(), *made]
+        outside = dict(zip(inputs, taken_by_bodies(forward), strict=True)) | self.arriving
+        return {
+            x: outside[x] if x in outside else _exported(x, self.forward, forward)
+            for x in needed if x not in copies
+        }  # fmt: skip
+
+    def _is_of_branch(self, node: Node) -> bool:
+        """Whether a new node belongs to the branch: one more output of an op that was there."""
+        return type(node) is Output and node.inputs[0].id < self.start
+
+
+def _exported(x: Node, body: Body, forward: Node) -> Node:
+    """A value within a branch as an output of the op, which has it only if it takes the branch."""
+    for i, y in enumerate(body.outputs):
+        if y is x:
+            return forward.graph.outputs[forward][i]
+    index = len(body.outputs)
+    for branch in forward.attrs[forward.kind.bodies]:
+        branch.outputs.append(x if branch is body else None)
+    forward.spec = Spec.of_items([*forward.spec.items, x.spec._replace(value=None)])
+    return forward.graph.add(item, (forward,), {"index": index}, forward.spec.items[-1], None)
+
+
+# ---------------------------------------------------------------- tracing
+
+
+class _Traced:
+    """What a branch's function has made, and the structure and the leaves of its result."""
+
+    def __init__(self, graph: Graph, function: Callable, name: str, pivot: bool, strict: bool):
+        with graph.branch() as self.branch:
+            result = function()
+            if result is None:
+                raise GraphError(f"{name} must have a return value.")
+            self.structure = result if strict else _unpacked(result)
+            self.outputs = [_leaf(x, pivot, graph) for x in nest.flatten(self.structure)]
+        self.nodes: dict[Node, None] = self.branch.nodes
+        self.name = name
+
+
+def _unpacked(result: Any) -> Any:
+    """The one element of a list or tuple of one (TF: what `strict=False` does)."""
+    return result[0] if isinstance(result, list | tuple) and len(result) == 1 else result
+
+
+def _leaf(x: Any, pivot: bool, graph: Graph) -> Node:
+    """A result of a branch as a tensor; for an operation whether the branch is the true one."""
+    if x is None:
+        raise GraphError("None values not supported.")
+    if isinstance(x, Operation):
+        with graph.control_dependencies([x]):
+            return constant(pivot)
+    return as_node(x)
+
+
+def _branching(kind: Op, index: Node, traced: list[_Traced], name: str) -> Any:
+    """The op on the traced branches, and its outputs in the structure of the first one's result."""
+    graph, first = index.graph, traced[0]
+    for other in traced[1:]:
+        _check_alike(first, other)
+    needed = {x: part for part in traced for x in captured(part.nodes, part.outputs)}
+    for x, part in needed.items():
+        graph.as_graph_element(x)
+        for other in traced:
+            if x in other.nodes:
+                raise GraphError(
+                    f"'{x.op_name}' (made at {x.where}) is inside the branch of {other.name}, and "
+                    f"{part.name} cannot use it"
+                )
+    controls = [
+        x for part in traced for node in part.nodes for x in node.control_inputs
+        if x not in part.nodes
+    ]  # fmt: skip
+    taken = list(needed)
+    same = dict(zip(taken, taken, strict=True))
+    bodies = [enclose(graph, part.nodes, same, part.outputs, taken) for part in traced]
+    with graph.control_dependencies(list(dict.fromkeys(controls))):
+        outputs = _node(kind, index, taken, bodies, name)
+    return nest.pack(first.structure, iter(outputs))
+
+
+def _check_alike(first: _Traced, other: _Traced) -> None:
+    """Raise an error where two branches' results cannot be those of one op."""
+    names = first.name, other.name
+    nest.check_same(first.structure, other.structure, names)
+    if not first.outputs:
+        raise GraphError(f"{names[0]} and {names[1]} must return at least one result.")
+    for x, y in zip(first.outputs, other.outputs, strict=True):
+        if x.dtype is not y.dtype:
+            raise GraphError(
+                f"Outputs of {names[0]} and {names[1]} must have the same type: {x.dtype.name}, "
+                f"{y.dtype.name} ('{x.name}', made at {x.where}, and '{y.name}', made at {y.where})"
+            )
+
+
+# ---------------------------------------------------------------- the public functions
+
+
+def cond(
+    pred: Any, true_fn: Callable | None = None, false_fn: Callable | None = None,
+    strict: bool = False, name: str | None = None, fn1: Callable | None = None,
+    fn2: Callable | None = None,
+) -> Any:  # fmt: skip
+    """The result of `true_fn()` if `pred` is true in a run, else that of `false_fn()` (TF: same).
+
+    Both functions are called once, while building. What they make happens only in runs that take
+    their branch: also updates, random draws and effects, if the results need them. What they use
+    from around them is computed in any case. Variables that they make are made outside.
+
+    Parameters
+    ----------
+    pred
+        A bool tensor, a scalar.
+    true_fn, false_fn
+        Functions without parameters. They return tensors, numbers or operations, or structures
+        of these, alike in structure and dtypes; shapes may differ. An operation as a result stands
+        for a bool: whether the true branch was taken.
+    strict
+        Whether a list or tuple of one tensor stays one.
+    fn1, fn2
+        Deprecated names of the functions.
+
+    Raises
+    ------
+    DTypeError, GraphError
+        (a TypeError, a ValueError) for a pred that is no bool scalar tensor; where the branches'
+        results differ in structure or dtype.
+
+    >>> x = tg.placeholder(tg.float32, [])
+    >>> y = tg.cond(x > 0.0, lambda: tg.sqrt(x), lambda: tg.constant(0.0))
+    >>> (slope,) = tg.gradients(y, x)
+    >>> sess = tg.Session()
+    >>> [[float(value) for value in sess.run([y, slope], {x: at})] for at in (4.0, -1.0)]
+    [[2.0, 0.25], [0.0, 0.0]]
+    """
+    functions = {
+        "true_fn": _one_of(true_fn, fn1, "true_fn", "fn1"),
+        "false_fn": _one_of(false_fn, fn2, "false_fn", "fn2"),
+    }
+    if isinstance(pred, bool):
+        raise DTypeError("pred must not be a Python bool")
+    strict = flag(strict, "strict")
+    with name_scope(name, "cond", [pred]):
+        index = _scalar(as_node(pred, name="pred"), "pred", "bool")
+        traced = [
+            _Traced(index.graph, function, key, key == "true_fn", strict)
+            for key, function in functions.items()
+        ]
+        result = _branching(if_op, index, traced, "Merge")
+    return result if strict else _unpacked(result)
+
+
+def _one_of(function: Any, old: Any, name: str, old_name: str) -> Callable:
+    if old is not None:
+        if function is not None:
+            raise DTypeError(f"cond(): {name} and {old_name} may not be set simultaneously.")
+        function = old
+    if function is None:
+        raise DTypeError(f"cond(): {name} argument required")
+    if not callable(function):
+        raise DTypeError(f"{name} must be callable.")
+    return function
+
+
+def _scalar(index: Node, what: str, dtype: str) -> Node:
+    """The tensor that chooses a branch; a shape that only the run knows is checked there."""
+    if index.dtype.name != dtype:
+        raise DTypeError(f"{what} must be a tensor of {dtype}, not {shown(index)}")
+    if not index.shape.is_compatible_with([]):
+        raise ShapeError(f"{what} must be a scalar, not of shape {index.shape}")
+    return index if index.shape.ndims == 0 else ensure_shape(index, [])
+
+
+def case(
+    pred_fn_pairs: Any, default: Callable | None = None, exclusive: bool = False,
+    strict: bool = False, name: str | None = "case",
+) -> Any:  # fmt: skip
+    """The result of the function beside the first predicate that is true in a run (TF: same).
+
+    Parameters
+    ----------
+    pred_fn_pairs
+        A list or dict of pairs: a bool scalar tensor and a function without parameters. A dict
+        that is no OrderedDict goes by the names of the predicates.
+    default
+        The function for runs in which no predicate is true, which are errors without it.
+    exclusive
+        Whether two predicates that are true are an error.
+    strict
+        As in `tg.cond`, of which this is made.
+
+    Raises
+    ------
+    InvalidArgumentError
+        in a run, for predicates of which too many are true, or none is.
+
+    >>> x = tg.constant(3.0)
+    >>> tg.case([(x < 1.0, lambda: x), (x < 5.0, lambda: x * x)], default=lambda: -x).eval()
+    np.float32(9.0)
+    """
+    pairs = _pairs(pred_fn_pairs, "pred_fn_pairs")
+    if isinstance(pred_fn_pairs, dict) and not isinstance(pred_fn_pairs, OrderedDict):
+        pairs.sort(key=lambda pair: getattr(pair[0], "name", ""))
+    if not pairs:
+        raise GraphError("case needs at least one pair of a predicate and a function")
+    for pred, function in pairs:
+        if not isinstance(pred, Node):
+            raise DTypeError(f"pred must be a Tensor, got: {shown(pred)}")
+        if not pred.dtype.is_bool:
+            raise DTypeError(f"pred must be Tensor of type bool: {pred.name}")
+        if not callable(function):
+            raise DTypeError(f"fn for pred {pred.name} must be callable.")
+    strict, exclusive = flag(strict, "strict"), flag(exclusive, "exclusive")
+    preds = [pred for pred, _ in pairs]
+    with name_scope(name, "case", preds):
+        checks = [one_true(as_node(preds), exclusive=exclusive, some=default is None)]
+        if default is None:
+            default = pairs.pop()[1]
+        for pred, function in reversed(pairs):
+            default = partial(cond, pred, function, default, strict)
+        with control_dependencies(checks if exclusive or len(pairs) < len(preds) else []):
+            return default()
+
+
+def switch_case(
+    branch_index: Any, branch_fns: Any, default: Callable | None = None,
+    name: str | None = "switch_case",
+) -> Any:  # fmt: skip
+    """The result of the function of a number in a run (TF: `tf.switch_case`).
+
+    Parameters
+    ----------
+    branch_index
+        An int32 scalar tensor.
+    branch_fns
+        A list of functions without parameters, or a dict or pairs of their numbers, 0 to n - 1,
+        and the functions.
+    default
+        The function for all other numbers; if None the last one of `branch_fns`.
+
+    Their results are alike in structure and dtypes, and lists of one tensor stay lists; else the
+    branches are as those of `tg.cond`.
+
+    >>> i = tg.placeholder(tg.int32, [])
+    >>> y = tg.switch_case(i, [lambda: tg.constant(10), lambda: tg.constant(20)])
+    >>> sess = tg.Session()
+    >>> [int(sess.run(y, {i: number})) for number in (0, 1, 7)]
+    [10, 20, 20]
+    """
+    if not isinstance(branch_index, Node):
+        raise DTypeError(f"branch_index must be a Tensor, got {type(branch_index)}")
+    functions = _numbered(branch_fns)
+    if default is not None:
+        if not callable(default):
+            raise DTypeError("default must be callable.")
+        functions.append(default)
+    with name_scope(name, "switch_case", [branch_index]):
+        index = _scalar(branch_index, "branch_index", "int32")
+        names = [f"branch {i}" for i in range(len(functions))]
+        pairs = zip(functions, names, strict=True)
+        traced = [_Traced(index.graph, function, key, True, True) for function, key in pairs]
+        return _branching(case_op, index, traced, "indexed_case")
+
+
+def _numbered(branch_fns: Any) -> list[Callable]:
+    """The functions in the order of their numbers."""
+    if isinstance(branch_fns, list | tuple) and all(map(callable, branch_fns)):
+        functions = dict(enumerate(branch_fns))
+    else:
+        pairs = _pairs(branch_fns, "branch_fns")
+        for key, _ in pairs:
+            if not isinstance(key, int):
+                raise DTypeError(f"key must be a Python `int`, got {type(key)}")
+        functions = dict(pairs)
+        if sorted(functions) != list(range(len(pairs))):
+            raise GraphError(
+                f"branch indices (keys) must form contiguous range of [0 to {len(pairs)}) but "
+                f"found {{{', '.join(str(key) for key, _ in pairs)}}}"
+            )
+    if not functions:
+        raise GraphError("Must provide at least one item in branch_fns")
+    for key, function in functions.items():
+        if not callable(function):
+            raise DTypeError(f"fn for key {key} must be callable.")
+    return [functions[key] for key in sorted(functions)]
+
+
+def _pairs(items: Any, what: str) -> list[tuple[Any, Any]]:
+    """The pairs that a list, tuple or dict holds."""
+    if isinstance(items, Mapping):
+        return list(items.items())
+    if not isinstance(items, list | tuple):
+        raise DTypeError(f"{what} must be a list, tuple, or dict, not {shown(items)}")
+    for pair in items:
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise DTypeError(f"Each entry in {what} must be a 2-tuple, not {shown(pair)}")
+    return list(items)

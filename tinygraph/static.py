@@ -1,0 +1,63 @@
+"""Values that are known while building: arithmetic on shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygraph.errors import TinygraphError
+from tinygraph.interrupts import quietly
+from tinygraph.spec import Spec
+
+MOST = 64  # elements; enough for any shape, too few to cost time
+
+Op = Any  # of op.py, which imports this file
+
+
+def values(
+    op: Op, specs: list[Spec], attrs: dict, outputs: tuple[Spec, ...], several: bool = False
+) -> list[np.ndarray | None]:
+    """The values of an op's small int outputs where those of its inputs are known, else None."""
+    unknown: list[np.ndarray | None] = [None] * len(outputs)
+    if op.kernel is None or op.stateful or all(s.value is None for s in specs):
+        return unknown
+    if not any(map(_is_small, outputs)):
+        return unknown
+    arrays = [_elements(s) for s in specs]
+    if any(array is None for array in arrays):
+        return unknown
+    if any(s.constant is None for s in specs):
+        arrays = [array.astype(object) for array in arrays]  # type: ignore[union-attr]
+    try:
+        made = quietly(op.kernel, *arrays, **attrs)
+        results = list(map(np.asarray, made if several else [made]))
+    except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, TinygraphError):
+        return unknown  # None has no arithmetic: the unknown stays unknown
+    return [_fitting(value, spec) for value, spec in zip(results, outputs, strict=True)]
+
+
+def _is_small(spec: Spec) -> bool:
+    """Whether a node of that spec is one whose value may be found while building."""
+    size = spec.shape.num_elements()
+    return size is not None and size <= MOST and spec.dtype.is_integer
+
+
+def _fitting(value: np.ndarray, spec: Spec) -> np.ndarray | None:
+    """A kernel's result as the value of a small node, if it can be one."""
+    if not _is_small(spec):
+        return None
+    if value.dtype == object and None not in value.flat:
+        value = value.astype(spec.dtype.numpy)
+    fits = value.shape == spec.shape.sizes and value.dtype in (object, spec.dtype.numpy)
+    return value if fits else None
+
+
+def _elements(spec: Spec) -> np.ndarray | None:
+    """The elements of a small array, None for each that is not known; of ints at least."""
+    if spec.value is not None:
+        return spec.value if spec.value.size <= MOST else None
+    size = spec.shape.num_elements()
+    if size is None or size > MOST or not spec.dtype.is_integer:
+        return None
+    return np.full(spec.shape.sizes, None)  # type: ignore[arg-type]

@@ -106,7 +106,7 @@ class Exported(Functional):
         self.definitions = Definitions(OWN)
         self._calls: dict[Node, str] = {}
         self.faults: dict[Node, str] = {}
-        for node in (node for part in program.all() for node in part.nodes):
+        for node in program.all_nodes():
             if node.kind not in (argument, const, item) and not node.kind.reads:
                 try:
                     self._calls[node] = self._linked(node)
@@ -176,7 +176,7 @@ def module(program: Program, stem: str, state: SessionState, single: bool) -> tu
     np.savez(file, **arrays)  # type: ignore[arg-type]
     data = file.getvalue()
     start = {node.op_name: stream_of(node, state.positions.get(node.op_name)).position
-             for node in program.nodes if node.kind.state is not None}  # fmt: skip
+             for node in program.all_nodes() if node.kind.state is not None}  # fmt: skip
     texts = exported.definitions.texts.values()
     feeds = [f"{literal(node.op_name)}: ({literal(node.spec.shape.sizes)}, "
              f"{numpy_name(node.spec.dtype)})," for node in program.feeds]  # fmt: skip
@@ -200,7 +200,7 @@ def module(program: Program, stem: str, state: SessionState, single: bool) -> tu
 
 def _needed(program: Program, values: Mapping[str, np.ndarray]) -> list[str]:
     """The variables that a program reads; those whose initial value it knows may have none."""
-    reads = {node.op_name: node for node in program.nodes if node.kind.reads}
+    reads = {node.op_name: node for node in program.all_nodes() if node.kind.reads}
     missing = [name for name, node in reads.items() if name not in values and not node.inputs]
     if missing:
         raise FailedPreconditionError(

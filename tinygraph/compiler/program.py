@@ -129,9 +129,13 @@ class Program:
                 for body in node.attrs[node.kind.bodies]:
                     yield from body.all()
 
+    def all_nodes(self) -> Iterator[Node]:
+        """Its nodes and those of bodies."""
+        return (node for part in self.all() for node in part.nodes)
+
     def draws(self) -> bool:
         """Whether it moves random streams on."""
-        return any(node.kind.state is not None for part in self.all() for node in part.nodes)
+        return any(node.kind.state is not None for node in self.all_nodes())
 
     def uses(self) -> Counter[Node]:
         """How often each value is an input, a result or an update."""

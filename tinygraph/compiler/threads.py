@@ -86,7 +86,7 @@ WORK: dict[str, Callable[[Node], float]] = {
 
 def largest(program: Program) -> float:
     """The multiply-adds of the program's largest product; 0 where it has none."""
-    nodes = [node for part in program.all() for node in part.nodes]
+    nodes = program.all_nodes()
     return max([WORK[n.kind.name](n) for n in nodes if n.kind.name in WORK], default=0)
 
 
@@ -192,7 +192,7 @@ def _checked(threads: Any) -> int:
 
 def _has_foreign(program: Program) -> bool:
     """Whether there are users' kernels, which may multiply matrices of any size."""
-    kinds = {node.kind for part in program.all() for node in part.nodes}
+    kinds = {node.kind for node in program.all_nodes()}
     return any(is_foreign(kind.kernel) for kind in kinds)
 
 

@@ -11,7 +11,7 @@ from tinygraph.compiler.fits import Rule, fits, may_not_fit
 from tinygraph.graph import Graph
 from tinygraph.interrupts import quietly
 from tinygraph.node import Node, new_node
-from tinygraph.op import Op, bundle, const, repeated
+from tinygraph.op import Op, bundle, const, item, repeated
 from tinygraph.spec import SCALAR, Shape, Spec, float32
 PASSES = frozenset({"fold", "merge", "simplify", "scale", "fuse", "inplace"})
 """The optimisations, each of which can be left out; `simplify`, `scale` and `fuse` change rounding.
@@ -100,7 +100,8 @@ class Trace(Graph):
 
     def call_output(self, value: Node, output: Node) -> None:
         """Give what was made for one of several outputs the name of that output."""
-        if self.user_node[value] is output.inputs[0] and not value.kind.stateful:
+        is_named = value.kind is item or value.kind.stateful
+        if self.user_node[value] is output.inputs[0] and not is_named:
             self.user_node[value] = output
             value.op_name = output.name
 

@@ -401,6 +401,18 @@ def test_updates_of_another_variable_change_no_order(sess):
     assert sess.run([w, x]) == [13.0, 3.0]
 
 
+def test_what_an_optimizer_reads_comes_before_what_it_updates(sess):
+    """Also where the updates of another variable are put in order: Adam's powers are read first."""
+    w, count = tg.Variable(3.0), tg.Variable(1)
+    add = count.assign_add(1)
+    train = tg.train.AdamOptimizer(0.5).minimize(w * w)
+    with tg.control_dependencies([train]):
+        reset = count.assign(5)
+    sess.run(tg.global_variables_initializer())
+    sess.run([add, reset, train])
+    assert sess.run([w, count]) == [2.5, 6]
+
+
 def test_assigns_follow_one_another_in_the_order_of_making(sess):
     w, x = tg.Variable(1.0), tg.Variable(1.0)
     with tg.control_dependencies([x.assign_add(1.0)]):

@@ -81,16 +81,13 @@ def gradients(
     def build() -> list[Node | IndexedSlices | None]:
         with graph.as_default(), graph.name_scope(name):
             totals = backward(graph, _initial(ys, grad_ys), xs, stops)
+            is_second = any(map(is_sparse, totals))  # a sparse gradient was differentiated
+            found = [totals.get(x) for x in xs]
             if unconnected_gradients == UnconnectedGradients.ZERO:
-                return [_result(totals[x], totals) if x in totals else zeros_like(x) for x in xs]
-            return [_result(totals[x], totals) if x in totals else None for x in xs]
+                found = [zeros_like(x) if g is None else g for x, g in zip(xs, found, strict=True)]
+            return [g if g is None or is_second else as_slices(g) for g in found]
 
     return collector_paused(build)
-
-
-def _result(total: Node, totals: Iterable[Node]) -> Node | IndexedSlices:
-    """A gradient as slices where it can be: unless a sparse gradient is what was differentiated."""
-    return total if any(map(is_sparse, totals)) else as_slices(total)
 
 
 def backward(

@@ -337,7 +337,7 @@ def _add_state(d: Draft) -> None:
         before = f"with tg.control_dependencies([{d.choice(updates)}]): "
     array = d.array(variable)
     values = d.all(array.dtype, lambda a: a.shape == array.shape)
-    how = d.choice(["assign", "assign_add", "assign_sub", "optimizer", "average", "ema"])
+    how = d.choice(["assign", "assign_add", "assign_sub", "optimizer", "average", "ema", "rows"])
     scalars = [name for name in d.all("f", lambda a: a.size) if name[0] == "n"]
     try:
         if how == "optimizer" and scalars and array.dtype.kind == "f":
@@ -351,6 +351,11 @@ def _add_state(d: Draft) -> None:
         elif how.startswith("assign"):
             value = d.choice(values)
             d.add("u", f"tg.{how}({variable}, {value})", before=before)
+        elif how == "rows" and array.ndim and array.size:
+            rows = [d.integer(0, len(array) - 1) for _ in range(d.integer(1, 4))]
+            new = f"tg.gather({d.choice(values)}, {rows[::-1]})"
+            how = d.choice(["scatter_add", "scatter_sub", "scatter_update"])
+            d.add("u", f"tg.{how}({variable}, {rows}, {new})", before=before)
     except TinygraphError as error:
         d.refused[type(error).__name__] += 1
 

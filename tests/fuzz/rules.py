@@ -142,11 +142,11 @@ class Run:
         if kind.latest:
             return inputs[0]
         if kind.updates:
-            kind.infer(*(Spec(Shape.of(np.shape(a)) if i else node.inputs[0].shape, node.dtype)
-                         for i, a in enumerate(inputs)))  # fmt: skip
+            shapes = [node.inputs[0].shape, *(Shape.of(np.shape(a)) for a in inputs[1:])]
+            kind.infer(*(Spec(s, x.dtype) for s, x in zip(shapes, node.inputs, strict=True)))
             with np.errstate(all="ignore"):
                 return {"AssignAdd": np.add, "AssignSub": np.subtract}.get(
-                    kind.name, lambda ref, value: value
+                    kind.name, kind.kernel or (lambda ref, value: value)
                 )(*inputs)
         given = dict(zip(node.inputs, inputs, strict=True))
         specs = {x: Spec(Shape.of(np.shape(a)), x.dtype) for x, a in given.items()}

@@ -22,15 +22,13 @@ def in_order(nodes: list[Node], feeds: Container[Node] = ()) -> list[Node]:
         if (kind.updates or kind.latest or kind.bodies) and node not in feeds:
             for variable, role in roles_of(node):
                 chains.setdefault(variable, {})[node] = role
-    several = [
-        found for found in chains.values() if sum(role != "latest" for role in found.values()) > 1
-    ]
+    several = list(filter(_have_several_updates, chains.values()))
     if not several:
         return nodes
     behind = _behind(nodes, feeds, [node for found in several for node in found])
     previous: dict[Node, list[Node]] = {}  # what a node comes after, besides what it needs
-    for found in several:
-        ordered = _in_sequence(found, behind)
+    for found in chains.values():
+        ordered = _in_sequence(found, behind) if _have_several_updates(found) else list(found)
         for node, before in zip(ordered[1:], ordered, strict=False):
             previous.setdefault(node, []).append(before)
     for node in nodes:
@@ -42,6 +40,12 @@ def in_order(nodes: list[Node], feeds: Container[Node] = ()) -> list[Node]:
 
 
 Roles = dict[Node, str]  # of the nodes that update a variable or read its latest value
+
+
+def _have_several_updates(roles: Roles) -> bool:
+    return sum(role != "latest" for role in roles.values()) > 1
+
+
 Bits = dict[Node, tuple[int, int]]
 
 

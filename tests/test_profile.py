@@ -211,7 +211,7 @@ COMMIT = """
 def step(variables, log):
     first = partial(log.append, 1)
     second = partial(log.append, 2)
-    variables.commit({"v": 3}, first, second)
+    variables.commit({"v": 3}, first, second, variables.moved({"noise": 4}))
     return variables["v"]
 """
 
@@ -219,8 +219,9 @@ def step(variables, log):
 def test_updates_made_by_the_commit_count_for_the_lines_that_prepared_them():
     program = Clocked(COMMIT, "<test>", {"partial": functools.partial}, {})
     log = []
-    result, recording = program.run(Variables(), log)
-    assert result == 3 and log == [1, 2]
+    variables = Variables()
+    result, recording = program.run(variables, log)
+    assert result == 3 and log == [1, 2] and variables.streams == {"noise": 4}
     readings = list(recording.split())
     assert [line for line, *_ in readings] == [3, 4, 5, 3, 4, 5, 6]
     edges = [edge for _, *reading in readings for edge in reading]

@@ -118,7 +118,8 @@ class Clocked:
             yield line, value.col_offset, f"{mark}returned({line}, {mark}start, ("
             yield line, value.end_col_offset, "))"
             return
-        for update in s.value.args if line in self._updates else ():
+        made = s.value.args if line in self._updates else ()
+        for update in (x for x in made if not isinstance(x, ast.Call)):
             yield line, update.end_col_offset, f", {mark}tick"
         yield line, s.end_col_offset, f"; {mark}record(({line}, {mark}start, {mark}clock()))"
 

@@ -581,3 +581,14 @@ def test_an_initialized_value_is_that_of_before_other_updates(sess):
     sess.run(w.initializer)
     assert sess.run([before, after, add]) == [10.0, 10.0, 2.0]
     assert sess.run([after, w.initializer, w])[0] == 10.0
+
+
+def test_a_placeholder_of_a_branch_is_made_outside_and_can_be_fed():
+    made = []
+
+    def branch():
+        made.append(tg.placeholder(tg.float32, [], name="x"))
+        return made[0] * 2.0
+
+    y = tg.cond(tg.constant(True), branch, lambda: tg.constant(0.0))
+    assert made[0].name == "cond/x:0" and tg.Session().run(y, {made[0]: 3.0}) == 6.0

@@ -67,8 +67,12 @@ def plan_memory(program: Program, is_body: bool = False) -> Memory:
     What a body returns stays in its buffers, since whoever called it makes the user's copies.
     """
     memory = Memory()
+    bases = memory.bases
     for node in program.nodes:
-        memory.bases[node] = _bases(node, memory)
+        if node.kind.view:
+            bases[node] = bases[node.inputs[0]]
+        else:
+            bases[node] = _bases(node, memory) if node.kind.bodies else (node,)
     last = _last_uses(program, memory)
     if not is_body:
         _update_in_place(program, memory, last)
@@ -87,19 +91,18 @@ def plan_memory(program: Program, is_body: bool = False) -> Memory:
             else:
                 pool = free.setdefault(_size(node.spec), [])
                 memory.buffer[node] = _buffer(memory, buffers, pool, node.spec)
-        used = [base for x in node.inputs for base in memory.bases[x]]
-        for base in dict.fromkeys([node, *used]):
+        used = {node: None}
+        for x in node.inputs:
+            for base in bases[x]:
+                used[base] = None
+        for base in used:
             if last[base] is node and base is not taken and base in memory.buffer:
                 free[_size(base.spec)].append(memory.room[memory.buffer[base]])
     return memory
 
 
 def _bases(node: Node, memory: Memory) -> tuple[Node, ...]:
-    """The nodes whose arrays a node's value may be, or show: its own, or some of its inputs'."""
-    if node.kind.view:
-        return memory.bases[node.inputs[0]]
-    if not node.kind.bodies:
-        return (node,)
+    """The nodes whose arrays the value of an op with bodies may be: its own, or some inputs'."""
     bases = {node: None}
     for body in node.attrs[node.kind.bodies]:
         inner = memory.inner[body] = plan_memory(body, is_body=True)

@@ -12,7 +12,6 @@ side effects but random streams: the order of its lines cannot matter.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from itertools import chain
 
 from tinygraph.body import Body, common, roles_of, taken_by_bodies, unchanged
 from tinygraph.compiler.order import in_order
@@ -56,12 +55,14 @@ def _outputs_in(
 ) -> dict[Node, set[int]]:
     """Which outputs of each node with bodies are needed: others need not be computed."""
     found: dict[Node, set[int]] = {}
+    whole = [node for node in targets if node.kind.bodies]
     for node in nodes:
         if node.kind is item and node.inputs[0].kind.bodies and node not in feeds:
             found.setdefault(node.inputs[0], set()).add(node.attrs["index"])
-    for node in chain(targets, *[node.control_inputs for node in nodes]):
-        if node.kind.bodies:
-            found[node] = set(range(len(node.spec.items)))
+        if node.control_inputs:
+            whole += [x for x in node.control_inputs if x.kind.bodies]
+    for node in whole:
+        found[node] = set(range(len(node.spec.items)))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ class Writer:
 
     def unique(self, wish: str) -> str:
         """A name that no function uses for anything else."""
-        name = unlike(wish, self._counts, self._used)
+        name = unlike(wish, self._counts, self._used, ())
         self._used.add(name)
         self._shared.add(name)
         return name
@@ -99,12 +100,14 @@ class Writer:
         return f"{key}={text}" if key == identifier(key) else f"**{{{literal(key)}: {text}}}"
 
 
-def unlike(wish: str, counts: dict[str, int], *taken: set[str]) -> str:
+def unlike(
+    wish: str, counts: dict[str, int], taken: Container[str], own: Container[str]
+) -> str:
     """`wish` as an identifier that is not taken yet: sum, sum_1, ...; of "v#" v0, v1, ..."""
     stem, between = identifier(wish.rstrip("#")), "" if wish.endswith("#") else "_"
     count = counts.get(wish, 0)
     name = stem if between and not count else f"{stem}{between}{count}"
-    while any(name in names for names in taken):
+    while name in taken or name in own:
         count += 1
         name = f"{stem}{between}{count}"
     counts[wish] = count

@@ -19,7 +19,7 @@ from tinygraph.body import Body, captured, common, enclose, formal, taken_by_bod
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.gradients import OutputGradients, backward
 from tinygraph.graph import Graph, control_dependencies, name_scope
-from tinygraph.node import Node, Operation, Output
+from tinygraph.node import Node, Operation
 from tinygraph.op import Op, as_node, const, item
 from tinygraph.ops.array import constant, ensure_shape, zeros_like
 from tinygraph.spec import UNKNOWN, Spec, float32
@@ -112,8 +112,8 @@ class _Backward:
 
     def __init__(self, body: Body, g: dict[int, Node], home: Graph):
         self.forward, self.graph = body, body.graph
-        self.scope = f"{home.get_name_scope()}/"
-        self.start = len(body.graph.nodes)
+        scope = home.get_name_scope()
+        self.scope = scope and f"{scope}/"
         self.arriving: dict[Node, Node] = {}  # what stands in the branch for a gradient -> it
         arriving: dict[Node, list[Node]] = {}
         for i, node in g.items():
@@ -124,19 +124,21 @@ class _Backward:
                 self.arriving[stand_in] = node
                 arriving.setdefault(y, []).append(stand_in)
         floats = [x for x in body.inputs if x.dtype.is_floating]
-        with body.graph.as_default(), body.graph.name_scope(self.scope):
-            totals = backward(body.graph, arriving, floats, set())
+        graph = body.graph
+        with graph.as_default(), graph.name_scope(self.scope), graph.branch() as made:
+            totals = backward(graph, arriving, floats, set())
+        self.nodes = made.nodes
         self.totals = [totals.get(x) for x in body.inputs]
 
     def sources(self, found: list[int], forward: Node) -> dict[Node, Node]:
         """What the gradients use of the branch -> where their op finds it outside."""
         graph, inputs = self.graph, self.forward.inputs
-        with graph.as_default(), graph.name_scope(self.scope):
+        with graph.as_default(), graph.name_scope(self.scope), graph.branch() as zeros:
             self.outputs = [
                 zeros_like(inputs[i]) if total is None else total
                 for i, total in enumerate(self.totals) if i in found
             ]  # fmt: skip
-            made = [node for node in graph.nodes[self.start :] if not self._is_of_branch(node)]
+            made = self.nodes | zeros.nodes
             needed = captured(made, self.outputs)
             copies = {
                 x: graph.add(const, (), x.attrs, x.spec, "Const")
@@ -144,25 +146,22 @@ class _Backward:
             }  # fmt: skip
         for node in made:
             node.inputs = tuple([copies.get(x, x) for x in node.inputs])
-        self.nodes = [*copies.values(), *made]
+        self.nodes = dict.fromkeys(copies.values()) | made
         outside = dict(zip(inputs, taken_by_bodies(forward), strict=True)) | self.arriving
         return {
             x: outside[x] if x in outside else _exported(x, self.forward, forward)
             for x in needed if x not in copies
         }  # fmt: skip
 
-    def _is_of_branch(self, node: Node) -> bool:
-        """Whether a new node belongs to the branch: one more output of an op that was there."""
-        return type(node) is Output and node.inputs[0].id < self.start
-
 
 def _exported(x: Node, body: Body, forward: Node) -> Node:
     """A value within a branch as an output of the op, which has it only if it takes the branch."""
+    branches = forward.attrs[forward.kind.bodies]
     for i, y in enumerate(body.outputs):
-        if y is x:
+        if y is x and all(branch is body or branch.outputs[i] is None for branch in branches):
             return forward.graph.outputs[forward][i]
     index = len(body.outputs)
-    for branch in forward.attrs[forward.kind.bodies]:
+    for branch in branches:
         branch.outputs.append(x if branch is body else None)
     forward.spec = Spec.of_items([*forward.spec.items, x.spec._replace(value=None)])
     return forward.graph.add(item, (forward,), {"index": index}, forward.spec.items[-1], None)

@@ -282,7 +282,10 @@ class Graph:
     # ---------------------------------------------------------------- bodies
 
     def branch(self) -> Block:
-        """Trace a function within a block, whose value, a Branch, gets the nodes."""
+        """Trace a function within a block, whose value, a Branch, gets the nodes.
+
+        A graph that is a body takes nodes within such a block only: they will be taken out again.
+        """
         return block(self._begin_branch)
 
     def _begin_branch(self) -> tuple[Branch, Places]:
@@ -402,7 +405,15 @@ def graph_of(inputs: tuple) -> Graph:
                 f"'{first.op_name}' (made at {first.where}) and '{x.op_name}' (made at "
                 f"{x.where}) are of different graphs{''.join(inside)}"
             )
-    return get_default_graph() if first is None else first.graph
+    if first is None:
+        return get_default_graph()
+    graph = first.graph
+    if graph.inside and graph.context.branch is None:
+        raise GraphError(
+            f"'{first.op_name}' (made at {first.where}) is inside {graph.inside}: have it returned "
+            "from there"
+        )
+    return graph
 
 
 def reset_default_graph() -> None:

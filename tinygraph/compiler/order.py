@@ -57,7 +57,7 @@ def _behind(nodes: Iterable[Node], feeds: Container[Node], members: list[Node]) 
         needed = 0
         if node not in feeds:
             for x in (*node.inputs, *node.control_inputs):
-                one, others = bits[x]
+                one, others = bits.get(x, (0, 0))  # an input of an op may be of use to no one
                 if one or others:
                     needed |= one | others
         bits[node] = own.get(node, 0), needed
@@ -100,6 +100,7 @@ def _after(
     """The nodes, each after its `previous`, too; as they are where that goes round in a circle."""
     placed: dict[Node, None] = {}
     begun: set[Node] = set()
+    own = set(nodes)
     for root in nodes:
         stack = [root]
         while stack:
@@ -111,7 +112,7 @@ def _after(
             needed = [] if node in feeds else [*node.inputs, *node.control_inputs]
             needed += previous.get(node, ())
             for x in needed:
-                if x not in placed:
+                if x not in placed and x in own:
                     if x in begun:
                         return nodes
                     stack.append(x)

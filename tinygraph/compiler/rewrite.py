@@ -347,7 +347,7 @@ class _Inner(_Replay):
         """What a body leaves of a variable, which need not have a value if the body gives it none.
         """
         value = self._latest(variable)
-        if variable in self.newest or value not in self.own.values():
+        if variable in self.newest or not value.kind.reads:
             return value
         self.trace.current = self.trace.user_node[value]
         return self.trace.add(unchanged, (), {}, value.spec, "")

@@ -1,6 +1,7 @@
 """Sparse gradients: IndexedSlices, what gives them, and what takes them."""
 
 import copy
+import importlib.util
 
 import numpy as np
 import pytest
@@ -346,6 +347,7 @@ def array_of(sess, variable):
     return sess._variables[variable.op_name]
 
 
+
 @pytest.mark.smoke
 @pytest.mark.parametrize("name", SCATTER)
 @pytest.mark.parametrize("dtype", [tg.float32, tg.float16, tg.int64])
@@ -622,6 +624,36 @@ def test_optimizers_of_users():
             sess.run(train)
             np.testing.assert_array_equal(sess.run(w)[3], expected)
     assert [slices.shape for slices in seen] == [[4, 2]] * 2  # the variable's
+
+
+def test_an_optimizer_derived_from_one_of_ours_gets_each_index_once():
+    class Mine(tg.train.MomentumOptimizer):
+        def _apply_sparse(self, grad, var):
+            seen.append(grad.indices)
+            return super()._apply_sparse(grad, var)
+
+    seen = []
+    w, ids, _, train = trained(lambda: Mine(0.25, 0.5))
+    sess = initialized()
+    np.testing.assert_array_equal(sess.run([train, seen[0]], {ids: [3, 1, 3]})[1], [3, 1])
+    np.testing.assert_array_equal(sess.run(w)[[1, 3]], [[1, 1.5], [0, 0]])
+
+
+@pytest.mark.default_passes
+@pytest.mark.parametrize("name", [*OPTIMIZERS, "Adam"])
+def test_a_step_knows_its_sizes_and_can_be_exported(name, tmp_path):
+    make = OPTIMIZERS.get(name, lambda: tg.train.AdamOptimizer(0.25))
+    _, ids, loss, train = trained(make)
+    feeds = {ids: np.array([3, 1, 3], np.int32)}
+    sess = initialized()
+    sess.export([loss, train], feeds, tmp_path / "step.py")
+    spec = importlib.util.spec_from_file_location("step", tmp_path / "step.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for _ in range(2):
+        assert module.run(feeds[ids])[0] == sess.run([loss, train], feeds)[0]
+    for key, value in module.variables.items():
+        np.testing.assert_allclose(value, sess._variables[key], rtol=1e-6)
 
 
 def test_constraint_after_a_sparse_step():

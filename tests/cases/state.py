@@ -15,6 +15,10 @@ def scattered(indices, updates, sign):
     return table
 
 
+def totals(rows, indices):
+    return np.stack([rows[indices == i].sum(axis=0) for i in indices])
+
+
 def replaced(indices, updates):
     table = TABLE.copy()
     table[indices] = updates
@@ -44,12 +48,10 @@ CASES = [
          [np.array([3, 0, 3]), f64(3, 2)], replaced, dtypes=()),
     Case("ScatterUpdate", lambda i, x: tg.scatter_update(tg.Variable(TABLE), i, x),
          [i32(0), f64(0, 2)], replaced, dtypes=(), note="nothing"),
-    Case("DistinctRows", lambda x, i: tg.registry["DistinctRows"](x, i),
-         [f64(5, 2), np.array([3, 0, 3, 9, 0])],
-         lambda x, i: [np.stack([x[1] + x[4], x[0] + x[2], x[3]]), np.array([0, 3, 9]),
-                       np.array([1, 0, 1, 2, 0])]),
-    Case("DistinctRows", lambda x, i: tg.registry["DistinctRows"](x, i),
-         [f64(3), np.array([7, 0, 3], np.int32)], lambda x, i: [x, i, np.arange(3)]),
+    Case("RowTotals", lambda x, i: tg.registry["RowTotals"](x, i),
+         [f64(5, 2), np.array([3, 0, 3, 9, 0])], lambda x, i: totals(x, i)),
+    Case("RowTotals", lambda x, i: tg.registry["RowTotals"](x, i),
+         [f64(3), np.array([7, 0, 3], np.int32)], lambda x, i: x),
     Case("InitializedValue", lambda x: tg.registry["InitializedValue"](x * 2.0, x) * x,
          [f64(3)], lambda x: 2 * x * x),
     Case("InitializedValue", lambda x: tg.initialized_value(tg.Variable(START)) * x, [f64(3)],

@@ -15,10 +15,9 @@ import numpy as np
 from tinygraph.errors import DTypeError, ShapeError
 from tinygraph.op import Op, check_dtypes
 from tinygraph.ops.accumulate import copied
-from tinygraph.ops.gathering import check_range, gather
-from tinygraph.ops.indexed_slices import IndexedSlices
+from tinygraph.ops.gathering import check_range
 from tinygraph.ops.summation import BLOCK
-from tinygraph.spec import Shape, Spec, int64
+from tinygraph.spec import Spec
 
 Array = np.ndarray
 Writing = Callable[[Array, Any, Array], partial]
@@ -33,59 +32,51 @@ def _repeats(ordered: Array) -> bool:
 
 
 def _in_groups(indices: Array) -> tuple[Array, Array]:
-    """An order in which equal indices stand together, and where in it each group starts."""
+    """An order in which equal indices stand together, and which is there the first of its group."""
     order = indices.argsort(kind="stable")
     ordered = indices.take(order)
     is_first = np.ones(len(order), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
-    return order, is_first.nonzero()[0]
+    return order, is_first
 
 
-def _added_up(rows: Array, order: Array, starts: Array) -> Array:
+def _added_up(rows: Array, order: Array, is_first: Array) -> Array:
     """The sum of each group of rows.
 
     Where more than a block of rows meet, floats add up in float64, and those of float16 always.
     """
-    dtype, count = rows.dtype, len(order)
+    dtype, count, starts = rows.dtype, len(order), is_first.nonzero()[0]
     meet = count > BLOCK and np.diff(starts, append=count).max() > BLOCK
     wide = np.float64 if dtype == np.float16 or meet and dtype == np.float32 else dtype
     sums = np.add.reduceat(rows.take(order, axis=0), starts, axis=0, dtype=wide)
     return sums.astype(dtype, copy=False)
 
 
-def _distinct(rows: Array, indices: Array) -> tuple[Array, Array, Array]:
-    if not _repeats(np.sort(indices)):
-        return rows.copy(), indices.copy(), np.arange(len(indices))
-    order, starts = _in_groups(indices)
-    which = np.empty(len(order), np.int64)
-    which[order] = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(order)))
-    return _added_up(rows, order, starts), indices[order[starts]], which
+def _row_totals(rows: Array, indices: Array, out: Array | None = None) -> Array:
+    out = copied(rows, out)
+    if _repeats(np.sort(indices)):
+        order, is_first = _in_groups(indices)
+        sums = _added_up(rows, order, is_first)
+        out[order] = sums.take(is_first.cumsum() - 1, axis=0)
+    return out
 
 
-def _distinct_spec(rows: Spec, indices: Spec) -> Spec:
-    check_dtypes((rows,), "number")
+def _row_totals_spec(rows: Spec, indices: Spec) -> Spec:
     if not indices.shape.is_compatible_with(rows.shape[:1]):
         raise ShapeError(f"{rows.shape} are no rows for indices of shape {indices.shape}")
-    several = Shape.of((None,))
-    return Spec.of_items([
-        Spec(several.concatenate(rows.shape[1:]), rows.dtype), Spec(several, indices.dtype),
-        Spec(indices.shape, int64),
-    ])  # fmt: skip
+    return Spec(rows.shape, check_dtypes((rows,), "number"))
 
 
-distinct_rows_op = Op(
-    "DistinctRows", _distinct, _distinct_spec,
-    (lambda g, y, rows, indices: gather(g[0], y[2]), None), ("rows", "indices"), dynamic=True,
-    doc="""The sums of the rows of the same index, each index once, and which sum each row is in.
-    Where none repeats, the rows stay in their order.
+row_totals: Op = Op(
+    "RowTotals", _row_totals, _row_totals_spec,
+    (lambda g, y, rows, indices: row_totals(g, indices), None), ("rows", "indices"), inplace=(0,),
+    doc="""In place of each row the sum of all rows with its index.
+
+    What is computed from these totals row by row is the same for equal indices, however often it is
+    written there; and there are as many rows as before, where `unique` indices are as many as only
+    a run knows.
     """,
 )  # fmt: skip
-
-
-def distinct(slices: IndexedSlices) -> IndexedSlices:
-    """The same slices with each index once; values of the same index are added up."""
-    values, indices, _ = distinct_rows_op(slices.values, slices.indices)
-    return IndexedSlices(values, indices, slices.dense_shape)
 
 
 # ---------------------------------------------------------------- the rows of a variable
@@ -108,8 +99,8 @@ def _combining(name: str, ufunc: np.ufunc) -> Writing:
         places, ordered = _places(x, indices)
         updates = _as_rows(updates, places, x)
         if _repeats(ordered):
-            order, starts = _in_groups(places)
-            updates, places = _added_up(updates, order, starts), places[order[starts]]
+            order, is_first = _in_groups(places)
+            updates, places = _added_up(updates, order, is_first), places[order[is_first]]
         rows = x.take(places, 0, None, "clip")
         return partial(x.__setitem__, places, ufunc(rows, updates, rows))
 

@@ -10,10 +10,11 @@ from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.gradients import gradients
 from tinygraph.graph import Graph, GraphKeys, Node, Operation, get_default_graph, name_scope
 from tinygraph.op import as_node
-from tinygraph.ops.array import arguments_of, like, shape_of
+from tinygraph.ops.array import arguments_of, like, shape_of, size
+from tinygraph.ops.cumulative import unsorted_segment_sum
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.math import cast, is_constant
-from tinygraph.ops.scattering import distinct
+from tinygraph.ops.selecting import unique
 from tinygraph.ops.state import Variable, as_variable, assign_add, group
 from tinygraph.spec import SCALAR, DType
 from tinygraph.train.slots import filled_slot, slot_variable
@@ -220,7 +221,9 @@ class Optimizer:
 
         It is that of `_apply_sparse`, once the rows of the same index are added up.
         """
-        return self._apply_sparse(distinct(grad), var)
+        indices, places = unique(grad.indices)
+        sums = unsorted_segment_sum(grad.values, places, size(indices))
+        return self._apply_sparse(IndexedSlices(sums, indices, grad.dense_shape), var)
 
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Node | Operation:
         """The update of `var` for IndexedSlices whose indices are all different.

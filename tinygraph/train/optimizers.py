@@ -9,9 +9,12 @@ from tinygraph.errors import GraphError
 from tinygraph.graph import Graph, Node, Operation
 from tinygraph.ops.compare import cast, exact, exact_dtype
 from tinygraph.ops.elementary import sqrt, square
+from tinygraph.ops.gathering import gather
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.math import clip_by_value, div_no_nan, divide, maximum
-from tinygraph.ops.state import Variable, group, latest_value
+from tinygraph.ops.scattering import row_totals
+from tinygraph.ops.state import Variable, group, latest_value, scatter_update
+from tinygraph.origin import is_foreign
 from tinygraph.spec import DType
 from tinygraph.train.optimizer import Optimizer
 from tinygraph.train.parts import Rows, Whole
@@ -36,7 +39,14 @@ class ExactOptimizer(Optimizer):
     def _apply_dense(self, grad: Node, var: Any) -> Node | Operation:
         return self._formula(grad, var, Whole())
 
+    def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Node | Operation:
+        if is_foreign(self._apply_sparse):  # a user's, which may count on each index coming once
+            return super()._apply_sparse_duplicate_indices(grad, var)
+        totals = row_totals(grad.values, grad.indices)
+        return self._apply_sparse(grad.with_values(totals), var)
+
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Node | Operation:
+        """The update for slices that have the total of their index in each of its rows."""
         return self._formula(grad.values, var, Rows(grad.indices))
 
     def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
@@ -71,10 +81,9 @@ class GradientDescentOptimizer(ExactOptimizer):
         (lr,) = self._hypers(var.dtype)
         return of.descend(var, lr * grad, "ApplyGradientDescent")
 
-    def _apply_sparse_duplicate_indices(
-        self, grad: IndexedSlices, var: Any
-    ) -> Node | Operation:
-        return self._apply_sparse(grad, var)  # the steps of a row add up as its gradients do
+    def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Node | Operation:
+        (lr,) = self._hypers(var.dtype)
+        return var.scatter_sub(cast(grad.with_values(lr * grad.values), var.dtype))
 
 
 class MomentumOptimizer(ExactOptimizer):
@@ -299,15 +308,15 @@ class AdamOptimizer(ExactOptimizer):
         """The formula for a gradient of zeros elsewhere, where m and v decay and move the rows too.
         """
         rate, beta1, gain1, beta2, gain2, epsilon = self._hypers(var.dtype)
-        m = self._decayed(var, "m", beta1, grad.with_values(gain1 * grad.values))
-        v = self._decayed(var, "v", beta2, grad.with_values(gain2 * square(grad.values)))
+        m = self._decayed(var, "m", beta1, grad.indices, gain1 * grad.values)
+        v = self._decayed(var, "v", beta2, grad.indices, gain2 * square(grad.values))
         return Whole().descend(var, rate * m / (sqrt(v) + epsilon), "ApplyAdam")
 
-    def _decayed(self, var: Any, slot: str, beta: Node, rows: IndexedSlices) -> Node:
+    def _decayed(self, var: Any, slot: str, beta: Node, indices: Node, rows: Node) -> Node:
         """A slot that decays, with rows added."""
         average: Any = self.get_slot(var, slot)
-        with var.graph.control_dependencies([average.assign(beta * latest_value(average))]):
-            return average.scatter_add(rows, name=slot)
+        decayed = average.assign(beta * latest_value(average))
+        return scatter_update(average, indices, gather(decayed, indices) + rows, name=slot)
 
     def _finish(self, update_ops: list, name_scope: str) -> Operation:
         power1, power2 = self._powers(update_ops[0].graph)

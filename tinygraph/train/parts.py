@@ -11,7 +11,7 @@ from tinygraph.graph import Node
 from tinygraph.ops.compare import cast
 from tinygraph.ops.gathering import gather
 from tinygraph.ops.state import (
-    group, latest_value, replace_op, scatter_sub, scatter_update,
+    group, latest_value, replace_op, scatter_update,
 )  # fmt: skip
 
 
@@ -44,7 +44,10 @@ class Whole:
 
 
 class Rows(Whole):
-    """The rows of variables at some indices. The other rows are neither read nor written."""
+    """The rows of variables at some indices. The other rows are neither read nor written.
+
+    Where indices repeat, the formula must have the same values for each.
+    """
 
     def __init__(self, indices: Node):
         self.indices = indices
@@ -63,9 +66,7 @@ class Rows(Whole):
         return self.assign(slot, self.read(slot) + delta, name)
 
     def descend(self, variable: Any, step: Node, name: str) -> Any:
-        step = cast(step, variable.dtype)
-        update = scatter_sub(variable, self.indices, step, name=f"Sparse{name}")
-        return group(*self.updates, update, name="rows")
+        return self.become(variable, self.read(variable) - cast(step, variable.dtype), name)
 
     def become(self, variable: Any, value: Node, name: str) -> Any:
         self.assign(variable, cast(value, variable.dtype), f"Sparse{name}")

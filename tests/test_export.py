@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from test_functional import training
 from test_ops import CASES, RTOL, known
+from test_session_state import branches
 
 import tinygraph as tg
 from tinygraph.compiler.trace import PURE_PASSES
@@ -152,6 +153,21 @@ def test_a_training_step_goes_on(folder):
     np.testing.assert_allclose([results[f"train_{i}_0"] for i in range(4)], expected, rtol=1e-5)
 
 
+def test_branches(folder):
+    """Of a cond: each is a function of the module; what is not taken draws and updates nothing."""
+    y, feeds = branches()
+    x, choice = feeds[0]
+    with tg.Session() as sess:
+        sess.run(tg.global_variables_initializer())
+        sess.run(y, feeds[0])
+        sess.export(y, [x, choice], folder.path / "cond.py")
+        names = loaded(folder.path / "cond.py")
+        for fed in feeds * 2:
+            np.testing.assert_allclose(names["run"](*fed.values()), sess.run(y, fed), rtol=1e-6)
+        assert names["positions"] == sess.state.positions
+        assert names["variables"]["w"].tolist() == sess.state.variables["w"].tolist()
+
+
 def loaded(path):
     """A module's names, as of an import."""
     return runpy.run_path(str(path))
@@ -238,7 +254,7 @@ def test_both_files_belong_together(tmp_path, monkeypatch):
         before = path.read_bytes()
         sess.run(w.assign([5.0, 6.0]))
         whole = os.replace
-        monkeypatch.setattr("os.replace", lambda a, b: whole(a, b) if "npz" in b else 1 / 0)
+        monkeypatch.setattr("os.replace", lambda a, b: whole(a, b) if b.suffix == ".npz" else 1 / 0)
         with pytest.raises(ZeroDivisionError):
             sess.export(w + 1.0, [], path)
         assert path.read_bytes() == before and len([*tmp_path.iterdir()]) == 2

@@ -22,6 +22,7 @@ LAYERS = """
     errors
     console
     arguments
+    files
     nest
     interrupts
     spec
@@ -231,8 +232,8 @@ def test_no_file_names_a_path_of_one_machine():
 INTERNAL = {
     f"tinygraph.{name}"
     for name in (
-        "arguments body compiler control_flow export fetches gradients graph known nest node op "
-        "ops origin session spec static values"
+        "arguments body compiler control_flow export fetches files gradients graph known nest node "
+        "op ops origin session spec static values"
     ).split()
 }
 

@@ -108,6 +108,38 @@ def test_what_has_no_value_yet_is_not_in_a_state():
                 other.run(w)
 
 
+def branches():
+    """A cond whose branches draw, read and update, at two depths; its feeds, one a branch."""
+    tg.set_random_seed(3)
+    x = tg.placeholder(tg.float32, [4], name="x")
+    choice = tg.placeholder(tg.bool, [], name="choice")
+    w = tg.Variable(tg.ones([4]), name="w")
+
+    def deeper():
+        positive = tg.reduce_sum(x) > 0.0
+        return tg.cond(positive, lambda: x + tg.random_normal([4]), lambda: w.assign_add(x) + 0.0)
+
+    y = tg.cond(choice, lambda: tg.nn.dropout(x * w * tg.Variable(2.0), 0.5), deeper, name="cond")
+    ones = np.ones(4, np.float32)
+    return y, [{x: ones, choice: True}, {x: ones, choice: False}, {x: -ones, choice: False}]
+
+
+def test_random_ops_and_variables_of_branches():
+    y, feeds = branches()
+    with tg.Session() as sess:
+        sess.run(tg.global_variables_initializer())
+        for fed in feeds:
+            sess.run(y, fed)
+        state = sess.state
+        assert len(state.positions) == 2 and len(state.variables) == 2
+        expected = [sess.run(y, fed).tobytes() for fed in feeds * 2]
+        last = sess.state
+    with tg.Session() as sess:
+        sess.state = pickle.loads(pickle.dumps(state))
+        assert [sess.run(y, fed).tobytes() for fed in feeds * 2] == expected
+        assert sess.state == last != state
+
+
 def test_a_graph_that_has_grown():
     """The state comes first, then the new variables' initial values."""
     v = tg.Variable(1.0, name="v")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from tinygraph.graph import Graph
@@ -77,6 +77,16 @@ def roles_of(node: Node) -> Iterable[tuple[Node, str]]:
     positions = _strongest(pair for body in node.attrs[kind.bodies] for pair in body.roles.items())
     inputs = taken_by_bodies(node)
     return [(inputs[i], role) for i, role in sorted(positions.items())]
+
+
+def all_nodes(graph: Graph) -> Iterator[Node]:
+    """The nodes of a graph and of all bodies in it, at any depth."""
+    graphs = [graph]
+    for part in graphs:
+        for node in part.nodes:
+            yield node
+            if node.kind.bodies:
+                graphs += [body.graph for body in node.attrs[node.kind.bodies]]
 
 
 def taken_by_bodies(node: Node) -> tuple[Node, ...]:

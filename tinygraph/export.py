@@ -5,22 +5,23 @@ What the module calls are NumPy's functions and this package's kernels, whose te
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import keyword
-import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinygraph.arguments import path as checked_path
+from tinygraph.body import unchanged
 from tinygraph.compiler.functional import Functional
 from tinygraph.compiler.linking import CannotLink, Definitions
 from tinygraph.compiler.program import Program, describe, stream_of
 from tinygraph.compiler.text import identifier, literal, numpy_name
-from tinygraph.errors import FailedPreconditionError, GraphError, InvalidArgumentError, about_file
+from tinygraph.errors import FailedPreconditionError, GraphError, InvalidArgumentError
+from tinygraph.files import write_whole
 from tinygraph.graph import Node
 from tinygraph.op import argument, const, item
 from tinygraph.values import SessionState
@@ -157,13 +158,13 @@ def examples(nodes: Iterable[Node]) -> dict[Node, np.ndarray]:
 
 def export(program: Program, path: Any, state: SessionState, single: bool) -> None:
     """Write the program to `path`, a .py file, and the values of a state beside it."""
-    path = checked_path(path)
-    stem, ending = os.path.splitext(os.path.basename(path))
-    if ending != ".py" or identifier(stem) != stem or keyword.iskeyword(stem):
+    place = Path(checked_path(path))
+    stem = place.stem
+    if place.suffix != ".py" or identifier(stem) != stem or keyword.iskeyword(stem):
         raise InvalidArgumentError(f"path must be that of a module, such as model.py: {path!r}")
     text, data = module(program, stem, state, single)
-    _write(f"{path[:-3]}.npz", data)
-    _write(path, text.encode())
+    write_whole(place.with_suffix(".npz"), data)
+    write_whole(place, text.encode())
 
 
 def module(program: Program, stem: str, state: SessionState, single: bool) -> tuple[str, bytes]:
@@ -201,7 +202,8 @@ def module(program: Program, stem: str, state: SessionState, single: bool) -> tu
 def _needed(program: Program, values: Mapping[str, np.ndarray]) -> list[str]:
     """The variables that a program reads; those whose initial value it knows may have none."""
     reads = {node.op_name: node for node in program.all_nodes() if node.kind.reads}
-    missing = [name for name, node in reads.items() if name not in values and not node.inputs]
+    needed = [node for node in reads.values() if not node.inputs and node.kind is not unchanged]
+    missing = [node.op_name for node in needed if node.op_name not in values]
     if missing:
         raise FailedPreconditionError(
             f"variables without a value cannot be exported: {', '.join(missing)}; run their "
@@ -212,18 +214,3 @@ def _needed(program: Program, values: Mapping[str, np.ndarray]) -> list[str]:
 
 def _dict(items: Mapping[str, Any]) -> str:
     return "{" + ", ".join(f"{literal(key)}: {literal(x)}" for key, x in items.items()) + "}"
-
-
-def _write(path: str, content: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    partial = f"{path}.{os.getpid()}.partial"
-    with about_file(path):
-        try:
-            with open(partial, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(partial)

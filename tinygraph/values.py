@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import mapping, shown, text
+from tinygraph.body import all_nodes
 from tinygraph.compiler.program import stream_of
 from tinygraph.errors import FailedPreconditionError, InvalidArgumentError, TinygraphError
 from tinygraph.graph import Graph, Node
@@ -143,9 +144,8 @@ def state_of(variables: Variables) -> SessionState:
 
 def set_state(variables: Variables, state: SessionState, graph: Graph) -> None:
     """Make a state the session's, all at once; InvalidArgumentError with all that does not fit."""
-    nodes = {node.op_name: node for node in graph.nodes if node.kind.reads or node.kind.state}
-    known = {name: node for name, node in nodes.items() if node.kind.reads}
-    drawing = {name: node for name, node in nodes.items() if node.kind.state is not None}
+    known = {node.op_name: node for node in graph.nodes if node.kind.reads}
+    drawing = {node.op_name: node for node in all_nodes(graph) if node.kind.state is not None}
     faults = [*_unknown(state.variables, known, "variable"),
               *_unknown(state.positions, drawing, "random op")]  # fmt: skip
     new, streams = {}, {}

@@ -40,7 +40,7 @@ INTERNAL = {
     f"tinygraph.{name}"
     for name in (
         "arguments", "body", "compiler", "console", "control_flow", "export", "fetches",
-        "gradients", "graph", "interrupts", "known", "nest", "node", "op", "ops", "origin",
+        "files", "gradients", "graph", "interrupts", "known", "nest", "node", "op", "ops", "origin",
         "pickling", "session", "spec", "static", "values",
     )
 }  # fmt: skip

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 import threading
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tinygraph import files
 from tinygraph.errors import TinygraphError, about_file
 
 __all__ = ["DownloadError", "fetch", "get", "load_pooch", "write_whole"]
@@ -113,7 +112,7 @@ def get(url: str) -> bytes:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that no one ever sees a part of it, its directories too.
+    """Write a file as a whole or not at all, its directories too.
 
     Examples
     --------
@@ -123,14 +122,9 @@ def write_whole(path: Path, data: bytes) -> None:
     >>> path.read_bytes()
     b'whole'
     """
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     with about_file(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_bytes(data)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+    files.write_whole(path, data)
 
 
 class _Body(io.BytesIO):

@@ -177,7 +177,8 @@ class Session:
         """The program that `run` executes for these fetches and feeds.
 
         With `functional=True` it is the same as a pure function, in which nothing is overwritten:
-        from variables, random positions and feeds to results, new variables and new positions.
+        from variables, random positions and feeds to results, new variables and new positions. The
+        passes that know of memory are left out of it, which changes rounding at most.
 
         >>> x = tg.placeholder(tg.float32, [None], name="x")
         >>> print(tg.Session().source(tg.tanh(x), {x: np.zeros(3)}))
@@ -209,7 +210,8 @@ class Session:
         have now. The module has the program as a pure function, `step`, and `run`, which takes
         values for the feeds, in order, and returns what was fetched: an array, or a list of arrays
         for a list, in which operations have no place. It is for the shapes of the feeds and no
-        others. A random stream in it goes on from where it is.
+        others. A random stream in it goes on from where it is. Results are those of `run` but for
+        rounding.
 
         >>> import tempfile, runpy
         >>> x = tg.placeholder(tg.float32, [3], name="x")

@@ -160,11 +160,13 @@ def _exported(x: Node, body: Body, forward: Node) -> Node:
     for i, y in enumerate(body.outputs):
         if y is x and all(branch is body or branch.outputs[i] is None for branch in branches):
             return forward.graph.outputs[forward][i]
-    index = len(body.outputs)
-    for branch in branches:
-        branch.outputs.append(x if branch is body else None)
-    forward.spec = Spec.of_items([*forward.spec.items, x.spec._replace(value=None)])
-    return forward.graph.add(item, (forward,), {"index": index}, forward.spec.items[-1], None)
+    index, spec = len(forward.spec.items), x.spec._replace(value=None)
+    for branch in branches:  # an interrupt may have left one more output in some, but not the spec
+        branch.outputs[index:] = [x if branch is body else None]
+    del forward.graph.outputs[forward][index:]
+    node = forward.graph.add(item, (forward,), {"index": index}, spec, None)
+    forward.spec = Spec.of_items([*forward.spec.items, spec])
+    return node
 
 
 # ---------------------------------------------------------------- tracing

@@ -36,8 +36,11 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Node:
     >>> print(tg.Session().run(x * 2.0, {x: [[1.0, 2.0]]}))
     [[2. 4.]]
     """
-    with get_default_graph().outside():  # of the branches of conds: only runs can feed it
+    graph = get_default_graph()
+    if graph.context.branch is None:
         return placeholder_op(dtype=as_dtype(dtype), shape=Shape(shape), name=name)
+    with graph.outside():  # of the branches of conds, where runs can feed it
+        return placeholder(dtype, shape, name)
 
 
 def _default_spec(input: Spec, shape: Shape) -> Spec:

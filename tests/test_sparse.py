@@ -171,6 +171,7 @@ def test_a_run_waits_for_slices():
         (lambda w: tg.gather(w, tg.constant([3], tg.int64)), [3]),
         (lambda w: tg.nn.embedding_lookup(w, [2, 0]), [2, 0]),
         (lambda w: tg.gather(w, 2), [2]),
+        (lambda w: tg.gather_nd(w, [[1], [1]]), [1, 1]),
         (lambda w: tg.gather(w, [[3, 1], [0, 3]]), [3, 1, 0, 3]),
         (lambda w: tg.gather(w, np.zeros((2, 0), np.int32)), []),
         (lambda w: tg.gather(tg.identity(w), [1]), [1]),

@@ -184,6 +184,77 @@ def labels_broadcast(tf):
         return numbers(session.run(loss))
 
 
+# ---------------------------------------------------------------- sparse gradients
+
+
+def table(tf):
+    return tf.Variable(np.arange(8, dtype=np.float32).reshape(4, 2))
+
+
+@into(VALUES)
+def which_gradients_are_sparse(tf):
+    w, ids = table(tf), tf.constant([3, 1, 3])
+    rows = tf.gather(w, ids)
+    ys = [
+        rows, tf.gather(w, [[1, 2]]), tf.gather(w, 2), tf.nn.embedding_lookup(w, ids),
+        tf.gather(tf.identity(w), ids), rows * tf.gather(w, [0, 0, 1]),
+        tf.gather(w, [1, 0], axis=1), tf.gather(2.0 * w, ids), [rows, w],
+        tf.gather_nd(w, [[1], [2]]), w[1], tf.gather_nd(w, [[1, 0]]),
+    ]  # fmt: skip
+    return [isinstance(tf.gradients(y, w)[0], tf.IndexedSlices) for y in ys]
+
+
+@into(VALUES)
+def slices_of_gradients(tf):
+    w = table(tf)
+    squares = [tf.square(tf.gather(w, ids)) for ids in ([3, 1, 3], [[1, 2]], 0)]
+    found = [tf.gradients(squares[:i], w)[0] for i in (1, 2, 3)]
+    with start(tf) as session:
+        return numbers(list(map(tuple, session.run(found))))
+
+
+@into(VALUES)
+def slices_as_tensors(tf):
+    w = table(tf)
+    (slices,) = tf.gradients(tf.square(tf.gather(w, [3, 1, 3])), w)
+    (through,) = tf.gradients(tf.identity(w), w, grad_ys=slices)
+    nodes = [
+        tf.convert_to_tensor(slices), w - slices, tf.add_n([slices, w]), tf.shape(slices),
+        tf.clip_by_average_norm(slices, 0.5), tf.convert_to_tensor(through),
+    ]  # fmt: skip
+    with start(tf) as session:
+        return numbers(session.run(nodes))
+
+
+@into(VALUES)
+def scaled_slices(tf):
+    slices = tf.IndexedSlices(tf.constant([0.0, 3.0, 4.0]), tf.constant([5, 1, 1]))
+    clipped, norm = tf.clip_by_global_norm([slices, None, tf.constant([12.0])], 6.5)
+    scaled = [
+        clipped[0], tf.clip_by_norm(slices, 2.5), tf.clip_by_value(slices, 1.0, 3.5), -slices,
+        tf.scalar_mul(2.0, slices), tf.cast(slices, tf.float64),
+    ]  # fmt: skip
+    with start(tf) as session:
+        values = session.run(scaled)
+        assert all(value.dense_shape is None for value in values)
+        assert all(value.indices.tolist() == [5, 1, 1] for value in values)
+        norms = session.run([norm, tf.global_norm([slices])])
+        return [numbers(value.values) for value in values], numbers(norms)
+
+
+@into(VALUES)
+def updates_of_rows(tf):
+    w = table(tf)
+    slices = tf.IndexedSlices(tf.constant([[1.0, 2.0], [3.0, 4.0]]), tf.constant([2, 2]))
+    updates = [
+        tf.scatter_add(w, [3, 0, 3], [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
+        tf.scatter_sub(w, [[0, 1]], [[[1.0, 2.0], [3.0, 4.0]]]), tf.scatter_add(w, 1, [5.0, 6.0]),
+        tf.scatter_update(w, [1, 2], 9.0), w.scatter_add(slices), w.scatter_sub(slices),
+    ]  # fmt: skip
+    with start(tf) as session:
+        return [numbers(session.run(update)) for update in updates]
+
+
 # ---------------------------------------------------------------- sessions and state
 
 

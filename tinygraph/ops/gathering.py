@@ -131,7 +131,7 @@ def embedding_lookup(
     params: Any, ids: Any, partition_strategy: str = "mod", name: str | None = None,
     validate_indices: bool = True, max_norm: Any = None,
 ) -> Node:  # fmt: skip
-    """The rows of `params` at `ids`; one table only.
+    """The rows of `params` at `ids`; one table only. The gradient is sparse, as that of `gather`.
 
     >>> tg.nn.embedding_lookup([[1.0, 2.0], [3.0, 4.0]], [1]).eval()
     array([[3., 4.]], dtype=float32)
@@ -187,9 +187,16 @@ def _gathered_nd(params: Spec, indices: Spec) -> Spec:
     return Spec(Shape.of((*indices.shape.sizes[:-1], *dims[depth:])), params.dtype)  # type: ignore
 
 
+def _gather_nd_rule(g: Node, x: Node, i: Node) -> Node:
+    """Zeros like x, with g added at i; where these are whole rows, as the gradient of gather."""
+    if i.shape.ndims == 2 and i.shape.as_list()[1] == 1:
+        return _gather_rule(g, x, reshape(i, [-1]), axis=0)
+    return scatter_nd(i, g, shape_of(x))
+
+
 gather_nd_op = Op(
     "GatherNd", _gather_nd, _gathered_nd,
-    (lambda g, y, x, i: scatter_nd(i, g, shape_of(x)), None), ("params", "indices"),
+    (lambda g, y, x, i: _gather_nd_rule(g, x, i), None), ("params", "indices"),
     doc="params[indices[..., 0], indices[..., 1], ...].",
 )  # fmt: skip
 

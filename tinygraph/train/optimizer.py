@@ -158,7 +158,8 @@ class Optimizer:
         """An operation that updates variables by given gradients, the second half of `minimize`.
 
         Pairs whose gradient is None are left out. A gradient may be `tg.IndexedSlices`: then only
-        its rows are updated, by the formula for them; rows of the same index are added up first.
+        its rows are updated, by the formula for them; rows of the same index are added up first. A
+        variable's constraint, which TF then refuses, is applied to the whole variable.
 
         >>> w = tg.Variable([3.0, 4.0])
         >>> optimizer = tg.train.GradientDescentOptimizer(0.5)

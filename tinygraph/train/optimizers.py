@@ -258,7 +258,8 @@ class AdamOptimizer(ExactOptimizer):
     """Adam (TF: `tf.train.AdamOptimizer`; Kingma and Ba 2015).
 
     m = beta1 * m + (1 - beta1) * g and v = beta2 * v + (1 - beta2) * g², then in step t
-    w -= lr * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon).
+    w -= lr * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon). For a sparse gradient,
+    as in TF, m and v of the other rows decay, too, and these rows move.
 
     >>> w = tg.Variable(1.0)
     >>> train = tg.train.AdamOptimizer(0.25).minimize(w * w)

@@ -78,6 +78,7 @@ def test_steps_are_calls_with_what_the_one_before_returned():
         close(variables[name], value, 1e-5, name)
 
 
+@pytest.mark.default_passes
 def test_the_source_of_a_training_step():
     """It names variables and random ops by their own names, and each line's node and spec."""
     fetches, feeds = training()

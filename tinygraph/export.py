@@ -88,7 +88,7 @@ def run(*feeds):
         arrays.append(array.astype(dtype, casting="same_kind"))
     with np.errstate(all="ignore"):
         results, new, moved = step(variables, positions, *arrays)
-    variables.update(new)
+    variables.update((name, value) for name, value in new.items() if value is not None)
     positions.update(moved)
     results = [np.array(value)[()] for value in results]
     return {result}

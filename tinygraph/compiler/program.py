@@ -99,7 +99,10 @@ class Program:
                 moved[node.op_name] = stream.position
             elif node.kind is not argument:
                 values[node] = compute(node, arrays)
-        new = {variable.op_name: values[node] for variable, node in self.updates.items()}
+        new = {
+            variable.op_name: values[node] for variable, node in self.updates.items()
+            if values[node] is not None  # a branch leaves a variable without a value as it was
+        }  # fmt: skip
         return [values[node] for node in self.results], new, moved
 
     @staticmethod

@@ -443,6 +443,151 @@ def test_long_names_are_shortened():
     assert "x" * 500 in tip
 
 
+# ---------------------------------------------------------------- branches
+
+
+def dropout_by_cond():
+    """Dropout while training, in the scope `dropout`; the loss."""
+    x = tg.placeholder(tg.float32, [None, 4], name="x")
+    training = tg.placeholder(tg.bool, [], name="training")
+    h = tg.tanh(x * tg.Variable(tg.ones([4]), name="w"))
+    y = tg.cond(training, lambda: tg.nn.dropout(h, 0.5), lambda: h, name="dropout")
+    return tg.reduce_sum(y, name="loss")
+
+
+def test_a_cond_opens_into_its_branches():
+    x = tg.placeholder(tg.float32, [3], name="x")
+    p = tg.placeholder(tg.bool, [], name="p")
+    y = tg.cond(p, lambda: tg.exp(x), lambda: tg.sin(tg.cos(x)))
+    tg.tanh(y)
+    drawn = draw()
+    assert drawn.names() == {"x", "p", *"cond/Exp cond/Cos cond/Sin cond/Merge Tanh".split()}
+    assert drawn.cluster_of[drawn.key("cond/Exp")] == ["cond", "true"]  # though it is one node
+    assert drawn.cluster_of[drawn.key("cond/Sin")] == ["cond", "false"]
+    assert drawn.cluster_of[drawn.key("cond/Merge")] == ["cond"]
+    assert drawn.lines("cond/Merge") == ["If"] and drawn.count("choice") == 1
+    assert 'label=" float32[3] "' in drawn.edge("x", "cond/Exp")
+    assert 'label=" bool[] "' in drawn.edge("p", "cond/Merge")
+    assert 'label=" true float32[3] "' in drawn.edge("cond/Exp", "cond/Merge")
+    assert 'label=" false float32[3] "' in drawn.edge("cond/Sin", "cond/Merge")
+    assert 'label=" float32[3] "' in drawn.edge("cond/Merge", "Tanh")
+    assert len(drawn.edges) == 7
+    assert draw(y).names() == drawn.names() - {"Tanh"}
+
+
+def test_a_closed_cond_is_one_box():
+    tg.gradients(dropout_by_cond(), tg.trainable_variables())
+    drawn = draw(depth=1)
+    titles = {lines[0]: (key, lines[1:]) for key, (lines, *_) in drawn.nodes.items()}
+    assert set(titles) == {"x", "training", "w", "Mul", "Tanh", "dropout", "Sum", "gradients"}
+    key, lines = titles["dropout"]
+    assert lines == ["6 ops", "one of 2 branches"]
+    assert {e[0] for e in drawn.edges if e[1] == key} == {titles["Tanh"][0], titles["training"][0]}
+    assert {e[1] for e in drawn.edges if e[0] == key} == {titles["Sum"][0], titles["gradients"][0]}
+    drawn = draw(depth=2)
+    (key,) = [key for key, (lines, *_) in drawn.nodes.items() if lines[0] == "true"]
+    assert drawn.cluster_of[key] == ["dropout"]
+
+
+def test_what_a_branch_passes_on_or_knows_is_said_at_the_choice():
+    a, b = (tg.placeholder(tg.float32, [2], name=name) for name in "ab")
+    k = tg.placeholder(tg.int32, [], name="k")
+    fns = [lambda: (a, b), lambda: (b, b), lambda: (tg.constant([1.0, 2.0]), tg.exp(a))]
+    tg.switch_case(k, fns, name="which")
+    drawn = draw()
+    assert drawn.lines("which/indexed_case") == ["Case", "default :0: [1, 2]"]
+    assert 'label=" 0 :0 float32[2] "' in drawn.edge("a", "which/indexed_case")
+    assert 'label=" 1 :0, 0 :1, 1 :1 float32[2] "' in drawn.edge("b", "which/indexed_case")
+    assert drawn.cluster_of[drawn.key("which/Exp")] == ["which", "default"]
+
+
+def test_nested_conds_open_too():
+    x = tg.placeholder(tg.float32, [], name="x")
+    inner = lambda: tg.cond(x > 5.0, lambda: tg.exp(x), lambda: tg.sin(x))  # noqa: E731
+    tg.gradients(tg.cond(x > 0.0, inner, lambda: -x), x)
+    drawn = draw()
+    exp, sin = drawn.key("cond/cond/Exp"), drawn.key("cond/cond/Sin")
+    assert drawn.cluster_of[exp] == ["cond", "true", "cond", "true"]
+    assert drawn.cluster_of[sin] == ["cond", "true", "cond", "false"]
+    (cos,) = [key for key, (lines, *_) in drawn.nodes.items() if lines[0] == "Cos"]
+    assert drawn.cluster_of[cos] == [
+        "gradients", "∂ cond", "true", "∂ cond", "false", "∂ Sin",
+    ]  # fmt: skip
+    assert drawn.edge("x", "cond/cond/Exp")
+    assert drawn.count("choice") == 3 and drawn.count("loss") == 1
+
+
+def test_the_gradient_of_a_cond_is_a_cond_of_gradients():
+    loss = dropout_by_cond()
+    before = draw().names()
+    sgd().minimize(loss)
+    drawn = draw()
+    assert draw(backward=False).names() == before
+    choice = drawn.key("gradients/dropout/Merge_grad/If")
+    assert drawn.cluster_of[choice] == ["gradients", "∂ dropout"]
+    (masked,) = [k for k, (lines, *_) in drawn.nodes.items() if lines[1:] == ["∂ dropout"]]
+    assert drawn.cluster_of[masked] == ["gradients", "∂ dropout", "true"]
+    assert (drawn.key("dropout/dropout"), masked) in drawn.aligned
+    kept = [e[0] for e in drawn.edges if e[1] == masked and "constraint=false" in e[2]]
+    assert kept == [drawn.key("dropout/dropout/GreaterEqual")]  # the mask, not by way of the choice
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_training_step_in_a_branch(grouped):
+    loss, _ = network(sizes=(4, 2))
+    adam = tg.train.AdamOptimizer()
+    step = tg.cond(loss > 1.0, lambda: adam.minimize(loss), lambda: tg.no_op(), name="often")
+    drawn = draw(tg.group(step, name="all") if grouped else step)
+    update = drawn.key("often/Adam/update_output/W/ApplyAdam")
+    assert drawn.cluster_of[update] == ["often", "true", "Adam"]
+    assert "dir=both" in drawn.edge("output/W", drawn.nodes[update][1].split(":")[0])
+    assert (drawn.key("output/W"), update) in drawn.aligned
+    assert "style=dashed" in drawn.edge("often/Merge", "often/Adam")  # turned
+    assert "style=dashed" in drawn.edge("often/Merge", "often/NoOp")
+    assert drawn.lines("often/Merge") == ["If"]
+    assert draw(backward=False).names() >= {"x", "output/W", "output/MatMul", "loss/mean"}
+
+
+def test_an_update_by_cond_is_merged_as_any_other():
+    w = tg.Variable([3.0, 4.0], name="w")
+    (g,) = tg.gradients(tg.reduce_sum(w * w), w)
+    norm = tg.sqrt(tg.reduce_sum(g * g))
+    clipped = tg.cond(norm > 1.0, lambda: g / norm, lambda: g)
+    w.assign_sub(clipped, name="step")
+    assert not {name for name in draw().names() if name.startswith("cond")}
+    assert "cond/truediv" in draw(updates=True).names()
+
+
+def test_a_name_scope_of_two_conds_frames_each():
+    x = tg.placeholder(tg.float32, [], name="x")
+    for op in (tg.exp, tg.sin):
+        tg.cond(x > 0.0, lambda op=op: op(x), lambda: x, name="c/")
+    drawn = draw()
+    assert drawn.cluster_of[drawn.key("c/Exp")] == ["c", "true"]
+    assert drawn.cluster_of[drawn.key("c/Sin")] == ["c", "Merge_1", "true"]
+
+
+def test_the_time_of_a_branch_is_in_its_boxes():
+    x = tg.placeholder(tg.float32, [100, 100], name="x")
+    y = tg.cond(tg.reduce_sum(x) > 0.0, lambda: tg.exp(x), lambda: tg.sin(x))
+    profile = tg.Session().profile(y, {x: np.ones((100, 100))}, runs=1)
+    drawn = draw(y, profile=profile)
+    assert re.search(r"µs, .*%", drawn.lines("cond/Exp")[-1])
+    assert drawn.lines("cond/Sin") == ["Sin"]
+
+
+@needs_dot
+@pytest.mark.parametrize("options", [{}, {"depth": 2}, ALL], ids=["default", "depth", "all"])
+@pytest.mark.parametrize("text", ["plain", *HOSTILE[:2]])
+def test_graphviz_accepts_branches(options, text):
+    loss = dropout_by_cond()
+    step = tg.cond(loss > 1.0, lambda: sgd().minimize(loss), tg.no_op)
+    for body in step.inputs[0].attrs["branches"]:
+        for node in body.graph.nodes:  # which no graph lets through
+            node.op_name = node.op_name.replace("cond", text)
+    ElementTree.fromstring(tg.viz.to_dot(**options)._repr_svg_())
+
+
 # ---------------------------------------------------------------- any graph, any size
 
 
@@ -481,6 +626,19 @@ def test_deep_scopes_and_gradients_need_no_stack():
         depth += line.strip().startswith("subgraph") - (line.strip() == "}")
         deepest = max(depth, deepest)
     assert deepest <= 10  # Graphviz itself recurses over clusters
+
+
+def test_a_long_branch_needs_no_stack():
+    x = tg.placeholder(tg.float32, [3], name="x")
+
+    def chain():
+        y = x
+        for _ in range(2_000):
+            y = tg.tanh(y)
+        return y
+
+    tg.gradients(tg.cond(x[0] > 0.0, chain, lambda: x), x)
+    assert in_little_stack(tg.viz.to_dot).nodes > 6_000
 
 
 def test_diamonds_and_fans_are_linear():

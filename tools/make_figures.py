@@ -29,7 +29,7 @@ FIGURES = {  # example: {what it draws: the name in docs/images}
         "denoising_and_dropout_filters.png": "denoising_and_dropout_filters.png",
     },
 }
-PAGES = {"profiling": ["profile.svg"]}  # page: what its own code draws
+PAGES = {"profiling": ["profile.svg"], "gallery": ["branches.svg"]}  # page: what its own code draws
 CODE = re.compile(r"^```(?:\{run\}|python)\n(?::\w+:.*\n)*(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -46,6 +46,7 @@ LOOKS = {
     "constant": Look("constant", "#EEEEEE", "#AAAAAA", "filled", 1.0),
     "random": Look("random op", "#FFFFFF", "#333333", "rounded,filled,dashed", 1.6),
     "op": Look("op", "#FFFFFF", "#333333"),
+    "choice": Look("choice of a branch", "#E9E3F5", "#5B4A8A", "filled", 1.6, "shape=invtrapezium"),
     "scope": Look("scope of several ops", "#EBEBEB", "#999999", "rounded,filled", 1.6),
     "training": Look("scope of gradients and updates", "#F9E3D3", "#C98A5E", "rounded,filled", 1.6),
     "loss": Look("loss", "#F2D5E5", "#9C3B76", "rounded,filled", 1.6, "peripheries=2"),
@@ -90,7 +91,7 @@ def to_dot(
     """Draw a graph, or what some fetches need of it.
 
     Variables show their parameters, edges what flows along them, name scopes are frames, a
-    composite op is one node. What would hide the network is left out: small constants stand as
+    composite op is one node. A cond is a frame around one for each branch. What would hide the network is left out: small constants stand as
     `y = 0.5` in the op that takes them, and of an optimizer each update is one node.
 
     Parameters
@@ -271,13 +272,13 @@ def _parts(view: View, frames: Mapping[str, str]) -> Iterator[str]:
     forward = [box for box in view.boxes if not box.training]
     training = [box for box in view.boxes if box.training]
     if not training:
-        yield from _scopes(forward, "f", frames["f"])
+        yield from _scopes(forward, "f", frames["f"], view.opened.frames)
         return
     frame = 'style=invis; label=""; margin=4;'
     yield f"  subgraph cluster_all {{ {frame}"  # without it, either part may come left
     for part, boxes in (("t", training), ("f", forward)):
         yield f"  subgraph cluster_{part} {{ {frame}"
-        yield from _scopes(boxes, part, frames[part])
+        yield from _scopes(boxes, part, frames[part], view.opened.frames)
         yield "  }"
     yield "  }"
 
@@ -311,8 +312,8 @@ def _frames(boxes: list[Box]) -> _Frame:
     return top
 
 
-def _scopes(boxes: list[Box], part: str, style: str) -> Iterator[str]:
-    """The nodes of `boxes`, each scope with several of them as a cluster."""
+def _scopes(boxes: list[Box], part: str, style: str, framed: set[str]) -> Iterator[str]:
+    """The nodes of `boxes`, each scope with several of them, or in `framed`, as a cluster."""
     number, indent = 0, "  "
     stack: list[tuple[_Frame | None, str]] = [(_frames(boxes), "")]
     while stack:
@@ -321,7 +322,7 @@ def _scopes(boxes: list[Box], part: str, style: str) -> Iterator[str]:
             indent = indent[2:]
             yield indent + "}"
             continue
-        if frame.path and frame.count > 1:
+        if frame.path and (frame.count > 1 or frame.path in framed):
             shown = frame.path
             yield f"{indent}subgraph cluster_{part}{number} {{"
             indent += "  "

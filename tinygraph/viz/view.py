@@ -8,11 +8,13 @@ in their order, which is topological: consumers are met before their inputs when
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from tinygraph.graph import Graph, GraphKeys, Node
+from tinygraph.node import Output
 from tinygraph.op import const, item
+from tinygraph.viz.branches import Opened
+from tinygraph.viz.scopes import GRADIENT, base, gradient_scope, is_seed, scope_of
 from tinygraph.viz.words import (
     attribute_texts,
     count_text,
@@ -27,7 +29,6 @@ from tinygraph.viz.words import (
 SHAPE_INPUTS = {"Shape": (0,), "Size": (0,), "Rank": (0,), "SumLike": (1,)}
 """The inputs of which an op takes the shape only."""
 
-GRADIENT = "∂ "  # before the name of an op: its gradient
 FOLDED_SIZE = 16  # elements; a larger constant is data, and gets a box
 
 
@@ -46,8 +47,10 @@ class Box:
 
     __slots__ = ("key", "node", "role", "title", "lines", "scope", "training", "partner", "fill")
 
-    def __init__(self, node: Node, role: str, title: str, lines: list[str], scope: str):
-        self.key = f"n{node.id}"
+    def __init__(
+        self, key: str, node: Node, role: str, title: str, lines: list[str], scope: str
+    ):  # fmt: skip
+        self.key = key
         self.node = node
         self.role = role
         self.title = title
@@ -72,7 +75,8 @@ class View:
 
     def __init__(self, graph: Graph, nodes: list[Node], roots: list[Node], options: Options):
         self.options = options
-        self.nodes = nodes
+        self.opened = Opened(graph, nodes, whole=not roots)
+        self.nodes = self.opened.nodes
         self.asked = roots
         self.roots = {root.op.node for root in roots}
         self.seeds: dict[Node, Node] = {}  # where backward passes start -> the loss
@@ -95,6 +99,12 @@ class View:
         self.boxes = self._make_boxes()
         self.edges = self._join()
 
+    def _inputs(self, node: Node) -> tuple[Node, ...]:
+        return self.opened.inputs.get(node, node.inputs)
+
+    def _needs(self, node: Node) -> tuple[Node, ...]:
+        return (*self._inputs(node), *node.control_inputs)
+
     # ---------------------------------------------------------------- what is there
 
     def _find_backward(self, graph: Graph) -> None:
@@ -102,25 +112,28 @@ class View:
         scopes = {gradient_scope(node)[0] for node in self.nodes if node.forward is not None}
         under: dict[str, bool] = {"": False}
         for node in self.nodes:
-            inside = node.forward is not None or _within(_scope(node.op_name), scopes, under)
+            inside = node.forward is not None or _within(scope_of(node.op_name), scopes, under)
             if inside:
                 self.backward.add(node)
-            if inside or any(x in self.training for x in _needs(node)):
+            if inside or any(x in self.training for x in self._needs(node)):
                 self.training.add(node)
-        for node in graph.nodes:
-            if node.forward is not None and _is_seed(node):
+        for choice, outputs in self.opened.outputs.items():
+            if all(y in self.training for y in outputs):
+                self.training.add(choice)
+        for node in (*graph.nodes, *self.nodes):
+            if node.forward is not None and is_seed(node):
                 self.seeds[node] = node.forward
 
     def _hide(self) -> None:
         """Leave out initialisers, dead gradients and on demand the whole backward pass."""
         left_out = self._initializers() if self.whole and not self.options.initializers else set()
         used: set[Node] = set()
-        needed: set[Node] = set()
-        outside: set[Node] = set()  # needed by something that is no part of the training
+        needed = {y for y in self.seeds.values() if y not in self.training}
+        outside = needed.copy()  # needed by something that is no part of the training
         derived = self.training.copy()
         applied = any(
             node not in self.backward and x in self.backward
-            for node in self.nodes for x in node.inputs
+            for node in self.nodes for x in self._inputs(node)
         )  # fmt: skip
         for node in reversed(self.nodes):
             unused = node in used and node not in needed and not is_trainable(node)
@@ -129,13 +142,13 @@ class View:
             if hidden or node in derived and not self.options.backward:
                 self.hidden.add(node)
                 mine = node in self.backward  # what it takes from the forward pass stays
-                used.update(x for x in _needs(node) if not mine or x in self.backward)
+                used.update(x for x in self._needs(node) if not mine or x in self.backward)
                 continue
             if node in needed and node not in outside and not is_trainable(node):
                 self.training.add(node)
             if node not in self.training or node in self.backward:
-                outside.update(_needs(node))
-            needed.update(_needs(node))
+                outside.update(self._needs(node))
+            needed.update(self._needs(node))
 
     @property
     def whole(self) -> bool:
@@ -173,7 +186,8 @@ class View:
                 if size is not None and size <= FOLDED_SIZE:
                     self.folded.add(node)
             elif self._passes_on(node):
-                self.passed[node] = self.passed.get(node.inputs[0], node.inputs[0])
+                x = self._inputs(node)[0]
+                self.passed[node] = self.passed.get(x, x)
             elif self._is_bookkeeping(node):
                 self.folded.add(node)
 
@@ -190,12 +204,12 @@ class View:
 
     def _is_bookkeeping(self, node: Node) -> bool:
         kind = node.kind
-        if kind.stateful or kind.updates or kind.effect or not node.inputs or node in self.seeds:
+        inputs = self._inputs(node)
+        acts = kind.stateful or kind.updates or kind.effect or kind.bodies
+        if acts or not inputs or node in self.seeds:
             return False
         read = SHAPE_INPUTS.get(kind.name, ())
-        return all(
-            i in read or self.passed.get(x, x) in self.folded for i, x in enumerate(node.inputs)
-        )
+        return all(i in read or self.passed.get(x, x) in self.folded for i, x in enumerate(inputs))
 
     def _gather_updates(self) -> None:
         """Merge what only one variable's update needs, such as the product with the rate, in it."""
@@ -203,17 +217,18 @@ class View:
             return
         mergeable = self.training - self.backward - self.roots
         for node in reversed(self.nodes):
-            if not self._is_shown(node) or node in self.backward:
+            is_end = node in self.opened.titles
+            if not (is_end or self._is_shown(node)) or node in self.backward:
                 continue
-            if node.kind.updates and is_trainable(node.inputs[0]):
+            if node.kind.updates and is_trainable(self._inputs(node)[0]):
                 self.owner[node] = node
             elif node not in self.training or node.kind.effect or _is_placeholder(node):
                 continue
             elif node.kind.updates and self.owner.get(node) is None and node not in self.roots:
                 self.folded.add(node)  # a slot's own update, such as Adam's powers of beta
                 continue
-            mine = self.owner.get(node)
-            for x in node.inputs:
+            mine = self.owner.get(node.inputs[0] if is_end else node)
+            for x in self._inputs(node):
                 x = self.passed.get(x, x)
                 if x.inputs and x in mergeable:
                     self.owner[x] = mine if self.owner.get(x, mine) is mine else None
@@ -250,19 +265,19 @@ class View:
     def _box(self, node: Node, parts: list[Node]) -> Box:
         role = self._role(node)
         title, lines = self._words(node, role)
-        scope = _drawn_scope(node)
+        scope = self.opened.scope(node)
         if role == "update":
-            variable = node.inputs[0].op_name
-            updated = {x.inputs[0].op_name: None for x in parts if x.kind.updates}
+            variable = self._inputs(node)[0].op_name
+            updated = {self._inputs(x)[0].op_name: None for x in parts if x.kind.updates}
             lines.append(f"updates {variable}")
             slots = [name.removeprefix(f"{variable}/") for name in updated if name != variable]
             lines += [f"and {', '.join(slots)}"] if slots else []
             scope = scope.removesuffix(f"update_{variable}").rstrip("/")
-        box = Box(node, role, title, lines, scope)
+        box = Box(f"n{self.opened.number(node)}", node, role, title, lines, scope)
         box.training = node in self.training
         if role == "update":
-            box.partner = node.inputs[0]
-        elif box.training:
+            box.partner = self._inputs(node)[0]
+        elif box.training and not node.kind.bodies:  # it comes last, above the gradient's branches
             box.partner = node.forward
         return box
 
@@ -278,45 +293,60 @@ class View:
             return "group"
         if kind.updates:
             return "update"
-        if node in self.backward:
-            return "gradient"
         if node in self.losses:
             return "loss"
+        if kind.bodies:
+            return "choice"
+        if node in self.backward:
+            return "gradient"
         return "random" if kind.stateful else "op"
 
     def _words(self, node: Node, role: str) -> tuple[str, list[str]]:
         """A box's title and the lines below it."""
-        base = _base(node.op_name)
+        name = base(node.op_name)
         if role == "variable":
             trained = is_trainable(node)
             size = size_text(node, "parameter" if trained else "element")
-            return base, [size if trained else f"{size}, not trained"]
+            return name, [size if trained else f"{size}, not trained"]
         if role == "placeholder":
             default = value_text(node.inputs[0].spec) if node.inputs else None
-            return base, ["placeholder" if default is None else f"placeholder, else {default}"]
+            return name, ["placeholder" if default is None else f"placeholder, else {default}"]
         if role == "constant":
             value = value_text(node.spec)
-            return base if value is None else f"{base} = {value}", []
+            return name if value is None else f"{name} = {value}", []
         if role == "group":
-            return base, []
+            return name, []
         if node in self.seeds:
             y = self.seeds[node]
-            name = _base(y.op_name) if y.spec.shape.ndims else "loss"
-            return f"∂{name}/∂{name} = 1", []
-        named = not tells_nothing(base, node.kind.name)
+            start = base(y.op_name) if y.spec.shape.ndims else "loss"
+            return f"∂{start}/∂{start} = 1", []
+        if node.kind.bodies:
+            return node.kind.name, self._known_ends(node)
+        named = not tells_nothing(name, node.kind.name)
         if role == "update":
-            return base if named else node.kind.name, []
-        lines = [f"“{base}”"] if named and node.forward is None else []
+            return name if named else node.kind.name, []
+        lines = [f"“{name}”"] if named and node.forward is None else []
         return node.kind.name, lines + self._operands(node) + attribute_texts(node)
 
     def _operands(self, node: Node) -> list[str]:
         """The folded inputs that have a value, as `y = 0.5`."""
-        names = node.kind.params if len(node.kind.params) == len(node.inputs) else ()
+        inputs = self._inputs(node)
+        names = node.kind.params if len(node.kind.params) == len(inputs) else ()
         found = []
-        for i, x in enumerate(node.inputs):
+        for i, x in enumerate(inputs):
             value = value_text(x.spec) if x in self.folded else None
             if value is not None:
                 found.append(f"{names[i]} = {value}" if names else value)
+        return found
+
+    def _known_ends(self, choice: Node) -> list[str]:
+        """What branches give that has no box, as `false: 0`."""
+        found = []
+        for y in self.opened.outputs[choice]:
+            for title, x in self.opened.ends(y):
+                stands_for_op = x.dtype.is_bool and x.control_inputs
+                if x in self.folded and not stands_for_op:
+                    found.append(f"{title}: {value_text(x.spec) or x.kind.name}")
         return found
 
     def _collapsed(self, boxes: list[Box], depth: int) -> list[Box]:
@@ -332,7 +362,9 @@ class View:
                 continue
             outer, _, title = scope.rpartition("/")
             role = "training" if training else "scope"
-            whole = Box(members[0].node, role, title, _contents(members), outer)
+            whole = Box(
+                members[0].key, members[0].node, role, title, _contents(members, scope), outer
+            )  # fmt: skip
             whole.training = training
             whole.partner = next((box.partner for box in members if box.partner is not None), None)
             merged.update(dict.fromkeys(members, whole))
@@ -345,8 +377,9 @@ class View:
     def _join(self) -> list[Edge]:
         kinds: dict[tuple[Box, Box], str] = {}
         flows: dict[tuple[Box, Box], list[Node]] = {}
+        titles: dict[tuple[Box, Box], list[str]] = {}
 
-        def add(source: Node, target: Box, kind: str) -> None:
+        def add(source: Node, target: Box, kind: str, *branch: str) -> None:
             box = self.box_of.get(self.passed.get(source, source))
             if box is not None and box is not target:
                 if kind == "data" and target.training and not box.training:
@@ -354,22 +387,33 @@ class View:
                     kind = "state" if updated else "saved"
                 kinds.setdefault((box, target), kind)
                 flows.setdefault((box, target), []).append(source)
+                titles.setdefault((box, target), []).extend(branch)
 
         for node in self.nodes:
-            target = self.box_of.get(node)
+            target = self.box_of.get(self.passed[node] if node in self.opened.titles else node)
             if target is None:
                 continue
+            for title, x in self.opened.ends(node):
+                add(x, target, "data", title)
+                for y in x.control_inputs if x in self.folded else ():
+                    add(y, target, "control")
+            if type(node) is Output:
+                continue
             shapes = SHAPE_INPUTS.get(node.kind.name, ())
-            for i, x in enumerate(node.inputs):
+            inputs = self._inputs(node)
+            for i, x in enumerate(inputs):
                 if i not in shapes:
                     add(x, target, "data")
-                elif self.constants or len(shapes) == len(node.inputs):
+                elif self.constants or len(shapes) == len(inputs):
                     add(x, target, "shape")
             for x in node.control_inputs:
                 add(x, target, "control")
             if node in self.seeds:
                 add(self.seeds[node], target, "start")
-        return [Edge(*ends, kind, flow_text(flows[ends])) for ends, kind in kinds.items()]
+        return [
+            Edge(*ends, kind, flow_text(flows[ends], titles[ends], self.opened.alone))
+            for ends, kind in kinds.items()
+        ]
 
 
 # ---------------------------------------------------------------- boxes in their scopes
@@ -379,55 +423,26 @@ def _tidy_scopes(boxes: list[Box]) -> None:
     """Put a node that has a scope's name in that scope; give no frame to a lone gradient node."""
     sizes = Counter((box.training, box.scope) for box in boxes)
     for box in boxes:
-        here, name = (box.training, box.scope), box.node.op_name
+        here, name = (box.training, box.scope), f"{box.scope}/{base(box.node.op_name)}".lstrip("/")
         outer, _, last = box.scope.rpartition("/")
-        if last.startswith(GRADIENT) and sizes[here] == 1:
+        if last.startswith(GRADIENT) and sizes[here] == 1 and not box.node.kind.bodies:
             box.scope = outer
             box.lines.insert(0, last)
         elif (box.training, name) in sizes and box.role in ("op", "random", "loss", "group"):
             box.scope = name
-            box.lines = [line for line in box.lines if line != f"“{_base(name)}”"]
+            box.lines = [line for line in box.lines if line != f"“{base(name)}”"]
 
 
-def _contents(members: list[Box]) -> list[str]:
+def _contents(members: list[Box], scope: str) -> list[str]:
     """What a collapsed scope holds."""
+    choices = [box.node for box in members if box.scope == scope and box.node.kind.bodies]
+    branches = [f"one of {len(node.attrs[node.kind.bodies])} branches" for node in choices]
     size = parameters_of(box.node for box in members if is_trainable(box.node))
     ops = sum(box.role not in ("variable", "placeholder", "constant") for box in members)
-    return [count_text(ops, "op")] + ([count_text(size, "parameter")] if size else [])
+    return [count_text(ops, "op"), *branches] + ([count_text(size, "parameter")] if size else [])
 
 
 # ---------------------------------------------------------------- names and scopes
-
-
-def _needs(node: Node) -> Iterable[Node]:
-    return (*node.inputs, *node.control_inputs) if node.control_inputs else node.inputs
-
-
-def _scope(name: str) -> str:
-    return name.rpartition("/")[0]
-
-
-def _base(name: str) -> str:
-    return name.rpartition("/")[2]
-
-
-def gradient_scope(node: Node) -> tuple[str, str]:
-    """The scope of the `gradients` call that made a node, and in it the forward op's name."""
-    assert node.forward is not None
-    forward = node.forward.op_name
-    if _is_seed(node):
-        return _scope(node.op_name), forward
-    at = node.op_name.find(f"/{forward}_grad")
-    return (node.op_name[:at], forward) if at > 0 else ("", node.op_name)
-
-
-def _drawn_scope(node: Node) -> str:
-    """The scope to draw a node in; that of a gradient mirrors the forward op's."""
-    if node.forward is None or _is_seed(node):
-        return _scope(node.op_name)
-    outer, forward = gradient_scope(node)
-    path = [outer, _scope(forward), GRADIENT + _base(forward)]
-    return "/".join(part for part in path if part)
 
 
 def _within(scope: str, scopes: set[str], known: dict[str, bool]) -> bool:
@@ -438,15 +453,10 @@ def _within(scope: str, scopes: set[str], known: dict[str, bool]) -> bool:
             known[scope] = True
             break
         path.append(scope)
-        scope = _scope(scope)
+        scope = scope_of(scope)
     for inner in path:
         known[inner] = known[scope]
     return known[scope]
-
-
-def _is_seed(node: Node) -> bool:
-    """Whether it is the gradient of a loss by itself, that `gradients` starts with."""
-    return _base(node.op_name).startswith("grad_ys")
 
 
 def _is_placeholder(node: Node) -> bool:

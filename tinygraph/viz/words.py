@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import numpy as np
@@ -65,10 +65,16 @@ def _number(x: Any) -> str:
     return f"{x:g}" if isinstance(x, float | np.floating) else str(x)
 
 
-def flow_text(sources: list[Node]) -> str:
-    """What flows along an edge, as `float32[?,3]`; of several outputs also which, as `:1 int32[3]`.
+def flow_text(sources: list[Node], branches: list[str], alone: Container[Node]) -> str:
+    """What flows along an edge, as `float32[?,3]`; of several outputs also which, as `:1 int32[3]`;
+    at the end of a branch also whose result it is, as `true int32[3]`.
+
+    An output in `alone` is not one of several.
     """
-    outputs = sorted({x.attrs["index"]: x for x in sources if type(x) is Output}.items())
+    if branches:
+        return f"{', '.join(dict.fromkeys(branches))} {sources[0].spec}"
+    several = [x for x in sources if type(x) is Output and x not in alone]
+    outputs = sorted({x.attrs["index"]: x for x in several}.items())
     if not outputs:
         return str(sources[0].spec)
     alike: dict[str, list[str]] = {}

@@ -91,8 +91,9 @@ def to_dot(
     """Draw a graph, or what some fetches need of it.
 
     Variables show their parameters, edges what flows along them, name scopes are frames, a
-    composite op is one node. A cond is a frame around one for each branch. What would hide the network is left out: small constants stand as
-    `y = 0.5` in the op that takes them, and of an optimizer each update is one node.
+    composite op is one node, a cond a frame around one for each branch. What would hide the network
+    is left out: small constants stand as `y = 0.5` in the op that takes them, and of an optimizer
+    each update is one node.
 
     Parameters
     ----------

@@ -160,6 +160,16 @@ def test_a_run_waits_for_slices():
     assert run(after) == 1.0
 
 
+def test_slices_in_a_tuple_and_in_a_picture():
+    slices, w = tg.IndexedSlices([2.0], [1], [3]), table()
+    gated = tg.tuple([slices, w.assign_add(2 * START)])[0]
+    assert isinstance(gated, tg.IndexedSlices) and gated.indices is slices.indices
+    with tg.control_dependencies([tg.group(gated)]):
+        after = tg.identity(w)
+    np.testing.assert_array_equal(run([gated, after])[1], 3 * START)
+    assert "values" in tg.viz.to_dot([slices]).source
+
+
 # ---------------------------------------------------------------- gradients
 
 

@@ -127,7 +127,7 @@ def _absent(function: Any, args: list, kwargs: dict) -> list[str]:
 
 
 def _tensors(value: Any, depth: int = 3) -> Iterator[Any]:
-    if isinstance(value, tg.Tensor | tg.Operation):
+    if isinstance(value, tg.Tensor | tg.Operation | tg.IndexedSlices):
         yield value
     elif isinstance(value, list | tuple) and depth:
         for item in value:

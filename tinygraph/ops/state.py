@@ -94,8 +94,8 @@ def group(*inputs: Any, name: str | None = None) -> Operation:
         return no_op_op(name=named(name, "group_deps"))
 
 
-def tuple_(tensors: Any, name: str | None = None, control_inputs: Any = None) -> list[Node | None]:
-    """The same tensors, each available only once all of them are (TF: `tf.tuple`).
+def tuple_(tensors: Any, name: str | None = None, control_inputs: Any = None) -> list:
+    """The same tensors or IndexedSlices, each available only once all are (TF: `tf.tuple`).
 
     >>> a, b = tg.tuple([tg.constant(1.0), tg.constant(2.0)])
     >>> print(b.eval())
@@ -106,7 +106,11 @@ def tuple_(tensors: Any, name: str | None = None, control_inputs: Any = None) ->
     with name_scope(named(name, "tuple")):
         gate = group([t for t in tensors if t is not None], controls)
         with control_dependencies_of([gate]):
-            return [None if t is None else identity(t) for t in tensors]
+            return [None if t is None else _same(t) for t in tensors]
+
+
+def _same(t: Any) -> Any:
+    return t.with_values(identity(t.values)) if isinstance(t, IndexedSlices) else identity(t)
 
 
 # ---------------------------------------------------------------- variables

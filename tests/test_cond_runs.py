@@ -905,14 +905,18 @@ def test_an_interrupt_at_any_bytecode_leaves_variables_whole(letter, p):
     assert seen == {0, 1}
 
 
-def interrupted(work, steps):
-    """Whether KeyboardInterrupt after so many bytecodes came before the work was done."""
+def interrupted(work, steps, within=None):
+    """Whether KeyboardInterrupt after so many bytecodes came before the work was done.
+
+    `within`: of the function of that name.
+    """
     left = itertools.count(steps, -1)
 
     def trace(frame, event, arg):
-        frame.f_trace_opcodes = True
-        if next(left) == 0:
-            raise KeyboardInterrupt
+        if within is None or frame.f_code.co_name == within:
+            frame.f_trace_opcodes = True
+            if next(left) == 0:
+                raise KeyboardInterrupt
         return trace
 
     with np.errstate():  # a trace, unlike a signal, gets between entering a block and its end
@@ -941,6 +945,19 @@ def test_an_interrupt_while_building_leaves_no_scope_open(p):
         assert graph.get_name_scope() == before and graph is tg.get_default_graph()
         (g,) = build()
         assert plain(runs(g, p, "TF", {x: [1, 1]})) == [[2.0, 2.0], [-1.0, -1.0]]
+
+
+def test_an_interrupt_of_a_gradient_leaves_the_cond_whole(p):
+    """At each moment at which the cond gets one more output, which its gradient uses."""
+    x = tg.placeholder(tg.float32, [])
+    for steps in itertools.count(1):
+        y = tg.cond(p, lambda: x * tg.square(x), lambda: x)
+        done = not interrupted(lambda y=y: tg.gradients(y, x), steps, within="_exported")
+        (g,) = tg.gradients(y, x)
+        assert runs([y, g], p, "TF", {x: 2.0}) == [[8.0, 12.0], [2.0, 1.0]]
+        if done:
+            break
+    assert steps > 20
 
 
 # ---------------------------------------------------------------- graphs with conds

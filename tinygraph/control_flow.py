@@ -157,10 +157,10 @@ class _Backward:
 def _exported(x: Node, body: Body, forward: Node) -> Node:
     """A value within a branch as an output of the op, which has it only if it takes the branch."""
     branches = forward.attrs[forward.kind.bodies]
-    for i, y in enumerate(body.outputs):
+    index, spec = len(forward.spec.items), x.spec._replace(value=None)
+    for i, y in enumerate(body.outputs[:index]):
         if y is x and all(branch is body or branch.outputs[i] is None for branch in branches):
             return forward.graph.outputs[forward][i]
-    index, spec = len(forward.spec.items), x.spec._replace(value=None)
     for branch in branches:  # an interrupt may have left one more output in some, but not the spec
         branch.outputs[index:] = [x if branch is body else None]
     del forward.graph.outputs[forward][index:]

@@ -103,7 +103,8 @@ def model(graph: tg.Graph) -> tuple[tg.Tensor, tg.Tensor]:
         rows = tg.stack([h[0], [1.0, 2.0], 3.0 * h[-1]])
         labels = tg.nn.softmax(rows[:, ::-1])
         loss = tg.nn.softmax_cross_entropy_with_logits_v2(labels=labels, logits=rows)
-        return x, tg.reduce_mean(loss) + tg.reduce_mean(tg.clip_by_norm(h, 2.0)) + tg.norm(w)
+        weight = tg.cond(h[0, 0] > 0.0, lambda: tg.norm(w), lambda: tg.reduce_sum(tg.tanh(w) * b))
+        return x, tg.reduce_mean(loss) + tg.reduce_mean(tg.clip_by_norm(h, 2.0)) + weight
 
 
 class Scene:

@@ -655,6 +655,24 @@ def test_top_k_puts_nan_first_and_lower_indices_before_higher():
     assert type(result).__name__ == "TopKV2" and result.values is result[0]
 
 
+@pytest.mark.parametrize("size", [0, 1, 128, 129, 1000])
+@pytest.mark.parametrize("dtype", ["int32", "float64", "float16", "bool"])
+def test_few_and_many_different_elements(size, dtype):
+    """NaN differs from NaN, and -0.0 equals 0.0."""
+    x = np.random.default_rng(size).integers(-9, 9, size).astype(dtype)
+    if x.dtype.kind == "f":
+        x[::7] = np.nan
+        x[3::11] = -0.0
+    y, idx, count = tg.Session().run(list(tg.unique_with_counts(x)))
+    seen = {}
+    for value in x.tolist():
+        seen[value] = seen.get(value, 0) + 1
+    np.testing.assert_array_equal(y, np.array(list(seen), dtype))
+    assert count.tolist() == list(seen.values()) and y.dtype == x.dtype
+    np.testing.assert_array_equal(y[idx], x)
+    assert idx.dtype == count.dtype == np.int32
+
+
 def test_ranges_take_the_widest_dtype():
     assert tg.range(3).dtype == tg.int32
     assert tg.range(0, 1, 0.25).dtype == tg.float32

@@ -361,14 +361,29 @@ const = Op("Const", None, _const_spec, doc="A constant; made by `tg.constant`.")
 # ---------------------------------------------------------------- several outputs
 
 bundle = Op(
-    "_Bundle", None, lambda *values: Spec.of_items(values),
+    "_Bundle", None, lambda values: Spec.of_items([x.spec for x in values]),
     doc="Several values as one: what the compiler puts in place of an op with several outputs.",
 )  # fmt: skip
 item = Op(
     "_Item", None, lambda values, index: values.items[index], view=True, node_class=Output,
-    rewrite=lambda values, index: values.inputs[index] if values.kind is bundle else None,
+    rewrite=lambda made, index: made.attrs["values"][index] if made.kind is bundle else None,
     doc="One of the values that an op with several outputs has.",
 )  # fmt: skip
+
+
+class Parts(Sequence):
+    """Outputs for a rewrite to give, each made when it is asked for: a program may need few."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, size: int, make: Callable[[int], Node]):
+        self.size, self.make = size, make
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.make(index)
 
 
 def outputs_of(node: Node) -> list[Node]:

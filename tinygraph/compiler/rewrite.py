@@ -74,6 +74,12 @@ def _known_before(nodes: tuple[Node, ...], users: tuple[Node, ...]) -> bool:
     return True
 
 
+def _is_exact(spec: Spec) -> bool:
+    if spec.items:
+        return all(output.shape.is_fully_defined() for output in spec.items)
+    return spec.shape.is_fully_defined()
+
+
 class _Replay:
     """The state of a replay: each user's node's value, and each variable's values in order."""
 
@@ -127,7 +133,10 @@ class _Replay:
         if kind.reads:  # a copy of a vague spec: what was built with a better one is inferred anew
             spec = node.spec if node.spec.shape.is_fully_defined() else Spec(*node.spec)
             value = self.trace.add(kind, inputs, node.attrs, spec, "")
-        elif node.spec.shape.is_fully_defined() and _known_before(inputs, node.inputs):
+        elif kind is item:
+            spec = inputs[0].spec.items[node.attrs["index"]]
+            value = self.trace.add(kind, inputs, node.attrs, spec, "")
+        elif _is_exact(node.spec) and _known_before(inputs, node.inputs):
             value = self.trace.add(kind, inputs, node.attrs, node.spec, "")
         else:
             value = self._applied(node, inputs)
@@ -168,9 +177,8 @@ class _Replay:
         updated = [i for i in range(len(taken)) if any(part.updates_input(i) for part in inner)]
         outputs = self._joined(node, index, inner, updated)
         values = dict(zip(wanted, outputs, strict=False))
-        self.value[node] = self.trace.bundled(
-            [values.get(i, blank) for i in range(1 + max(wanted, default=0))]
-        )
+        found = [values.get(i, blank) for i in range(1 + max(wanted, default=0))]
+        self.value[node] = self.trace.bundled(found, Spec.of_items([x.spec for x in found]))
         for i, value in zip(updated, outputs[len(wanted) :], strict=True):
             self._update(node, taken[i], roles[taken[i]], value)
 
@@ -227,7 +235,7 @@ class _Replay:
 
     def _with_static_shape(self, value: Node, node: Node) -> Node:
         """`value` with what the user's node knows more of its shape, which the run then checks."""
-        if value.spec.shape.is_fully_defined():
+        if value.spec.items or value.spec.shape.is_fully_defined():
             return value
         shape = value.spec.shape.merge_with(node.spec.shape)
         return value if shape == value.spec.shape else ensure_shape(value, shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ class Trace(Graph):
         if kind.rewrite is not None and ("simplify" in self.passes or kind.kernel is None):
             node = kind.rewrite(*inputs, **attrs)
             if node is not None:
-                return node if isinstance(node, Node) else self.bundled(node)
+                return node if isinstance(node, Node) else self.bundled(node, spec)
         if "simplify" in self.passes and kind.view and not kind.repeats:
             x = inputs[0]  # a view of equal elements shows more of the same
             if _all_equal(x) and x.dtype is spec.dtype and spec.shape.is_fully_defined():
@@ -90,18 +90,17 @@ class Trace(Graph):
         if values is None:
             return None
         if spec.items:
-            return self.bundled(map(self._const, values, spec.items))
+            return self.bundled(list(map(self._const, values, spec.items)), spec)
         return self._const(values[0], spec)
 
-    def bundled(self, nodes: Iterable[Node]) -> Node:
+    def bundled(self, values: Sequence[Node], spec: Spec) -> Node:
         """Nodes in place of an op with several outputs: the outputs are these nodes themselves."""
-        values = tuple(nodes)
-        return self.add(bundle, values, {}, Spec.of_items([x.spec for x in values]), "")
+        return self.add(bundle, (), {"values": values}, spec, "")
 
     def call_output(self, value: Node, output: Node) -> None:
         """Give what was made for one of several outputs the name of that output."""
         is_named = value.kind is item or value.kind.stateful
-        if self.user_node[value] is output.inputs[0] and not is_named:
+        if self.user_node[value] in (output, output.inputs[0]) and not is_named:
             self.user_node[value] = output
             value.op_name = output.name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from tinygraph.arguments import integer, sequence
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
-from tinygraph.op import Op, as_node, as_nodes, check_dtypes, first_node, registry
+from tinygraph.op import Op, Parts, as_node, as_nodes, check_dtypes, first_node, registry
 from tinygraph.ops.array import (
     arguments_of, dim_of, ensure_shape, identity, static_int, static_ints,
 )  # fmt: skip
@@ -148,7 +149,7 @@ def _parts_spec(x: Spec, axis: int, parts: list[tuple[int | None, ...]]) -> Spec
     return Spec.of_items([Spec(Shape.of((*before, *part, *after)), x.dtype) for part in parts])
 
 
-def _parts_rule(g: Any, x: Node, join: Op, axis: int, items: list | None) -> Node:
+def _parts_rule(g: Any, x: Node, join: Op, axis: int, items: Sequence | None) -> Node:
     """The parts' gradients joined; where few arrive, zeros with these at the items of x's axis."""
     if items is None or None not in g.arrived:
         return join(*g, axis=axis)
@@ -157,8 +158,8 @@ def _parts_rule(g: Any, x: Node, join: Op, axis: int, items: list | None) -> Nod
     return found[0] if len(found) == 1 else registry["AddN"](*reversed(found))
 
 
-def _parts_rewrite(x: Node, axis: int, items: list) -> list[Node]:
-    return [slice_op(x, index=index_of(along(axis, item))[0]) for item in items]
+def _parts_rewrite(x: Node, axis: int, items: Sequence) -> Parts:
+    return Parts(len(items), lambda i: slice_op(x, index=index_of(along(axis, items[i]))[0]))
 
 
 def _known_dim(x: Node, axis: int) -> int | None:
@@ -180,10 +181,10 @@ def _unstack(x: np.ndarray, num: int, axis: int) -> tuple[np.ndarray, ...]:
 
 unpack_op = Op(
     "Unpack", _unstack, _unstacked,
-    (lambda g, y, x, num, axis: _parts_rule(g, x, pack_op, axis, list(range(num))),), ("value",),
+    (lambda g, y, x, num, axis: _parts_rule(g, x, pack_op, axis, range(num)),), ("value",),
     view=True,
     rewrite=lambda x, num, axis: (
-        _parts_rewrite(x, axis, list(range(num))) if _known_dim(x, axis) == num else None
+        _parts_rewrite(x, axis, range(num)) if _known_dim(x, axis) == num else None
     ),
     doc="The `num` parts along an axis, without that axis.",
 )  # fmt: skip
@@ -251,7 +252,7 @@ def _split_items(x: Node, sizes: Sizes, axis: int) -> list[slice] | None:
     return None if dim is None else _spans(sizes, dim)
 
 
-def _split_rewrite(x: Node, sizes: Sizes, axis: int) -> list[Node] | None:
+def _split_rewrite(x: Node, sizes: Sizes, axis: int) -> Parts | None:
     items = _split_items(x, sizes, axis)
     return None if items is None else _parts_rewrite(x, axis, items)
 

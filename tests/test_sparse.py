@@ -527,6 +527,20 @@ def test_what_reads_the_table_before_a_step_and_after_it():
         np.testing.assert_array_equal(sess.run(w), new)
 
 
+@pytest.mark.default_passes
+def test_the_table_is_copied_where_a_run_needs_it_after_the_step():
+    w, ids, loss, train = trained(OPTIMIZERS["GradientDescent"])
+    with tg.control_dependencies([train]):
+        after = tg.gather(w, ids)
+    sess, feeds = initialized(), {ids: [1, 3]}
+    for fetches, copied in [
+        ([train, loss, tg.gather(w, ids), w * 2.0], False), (train, False), ([train, w], False),
+        ([train, after], True), ([train, w[1:]], True), ([train, w.read_value()], True),
+        ([train, tg.scatter_add(w, [0], 1.0)], True),
+    ]:  # fmt: skip
+        assert ("table_new" in sess.source(fetches, feeds)) == copied
+
+
 def test_updates_of_one_table_follow_one_another():
     """A value that is assigned comes first, as for other relative updates."""
     w = table()

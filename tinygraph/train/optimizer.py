@@ -359,13 +359,15 @@ def _checked(pair: Any) -> tuple[Node | IndexedSlices | None, Any]:
 
 
 def _checked_slices(grad: IndexedSlices, var: Any) -> IndexedSlices:
-    """Slices of the variable's dtype and shape, which they then have as their dense_shape."""
-    as_node(grad.values, var.dtype)
+    """Slices that fit the variable; its shape is their dense_shape where they have none."""
+    values = as_node(grad.values, var.dtype)
+    if grad.dense_shape is None:
+        return IndexedSlices(values, grad.indices, shape_of(var))
     if not grad.shape.is_compatible_with(var.shape):
         raise ShapeError(
             f"the gradient '{grad.name}' has dense_shape {grad.shape}, but '{var.name}' {var.shape}"
         )
-    return IndexedSlices(grad.values, grad.indices, shape_of(var))
+    return grad
 
 
 def _names(variables: Iterable[Node]) -> str:

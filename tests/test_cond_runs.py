@@ -160,6 +160,22 @@ def test_placeholders_that_a_branch_needs_are_fed(p, sess):
         sess.run(result, {x: 1.0})
 
 
+def test_a_placeholder_made_in_a_branch_is_made_outside(p, sess):
+    made = []
+
+    def branch():
+        made.append(tg.placeholder(tg.float32, [], name="x"))
+        return made[0] * 2.0
+
+    result = tg.cond(p, branch, lambda: c(0.0))
+    assert made[0].name == "cond/x:0"
+    assert runs(result, p, "TF", {made[0]: 3.0}, sess) == [6.0, 0.0]
+    with pytest.raises(InvalidArgumentError, match="'cond/x:0'"):
+        sess.run(result, {p: False})
+    default = tg.cond(p, lambda: tg.placeholder_with_default(3.0, []) * 2.0, lambda: c(0.0))
+    assert runs(default, p, "TF", sess=sess) == [6.0, 0.0]
+
+
 def test_a_fed_result_needs_neither_branch(p, sess):
     x = tg.placeholder(tg.float32, [])
     result = tg.cond(p, lambda: x * 2.0, lambda: x)
@@ -398,6 +414,25 @@ def test_training_through_a_cond(p):
         runs(train, p, letter, sess=sess)
         found.append(sess.run([w, u]))
     np.testing.assert_allclose(found, [[1.6, 5.0], [1.24, 4.0], [0.916, 2.3]], rtol=1e-6)  # TF's
+
+
+def test_rows_of_a_table_are_trained_when_the_branch_is_taken(p):
+    w = tg.Variable(np.ones((4, 1), np.float32))
+    optimizer = tg.train.GradientDescentOptimizer(0.5)
+    used = tg.cond(p, lambda: tg.gather(w, [0, 2]), lambda: tg.gather(w, [1, 1]))
+    outside = optimizer.minimize(tg.reduce_sum(used))
+    inside = tg.cond(p, lambda: optimizer.minimize(tg.reduce_sum(tg.gather(w, [0]))), tg.no_op)
+    scattered = tg.cond(p, lambda: tg.scatter_add(w, [3, 3], [[1.0], [2.0]]), lambda: w)
+    sess = initialised()
+    expected = {
+        outside: [[0.5, 1.0, 0.5, 1.0], [0.5, 0.0, 0.5, 1.0]],
+        inside: [[0.0, 0.0, 0.5, 1.0]] * 2,
+        scattered: [[0.0, 0.0, 0.5, 4.0]] * 2,
+    }
+    for step, rows in expected.items():
+        for letter, right in zip("TF", rows, strict=True):
+            runs(step, p, letter, sess=sess)
+            assert plain(sess.run(w)[:, 0]) == right
 
 
 def test_gradients_are_applied_every_other_step():
@@ -703,6 +738,19 @@ def test_what_a_branch_made_belongs_to_it(p, sess):
     assert sess.run(result, feeds) == 3.0
 
 
+def test_updates_that_a_branch_collects_cannot_be_waited_for_outside(p):
+    """TF builds this, and fails in runs that take the other branch."""
+    v = tg.Variable(0.0)
+
+    def branch():
+        tg.add_to_collection(tg.GraphKeys.UPDATE_OPS, v.assign_add(1.0))
+        return c(1.0)
+
+    tg.cond(p, branch, lambda: c(2.0))
+    with pytest.raises(ValueError, match="inside a branch of 'cond/Merge'"):
+        tg.group(*tg.get_collection(tg.GraphKeys.UPDATE_OPS))
+
+
 # ---------------------------------------------------------------- the program
 
 
@@ -733,6 +781,15 @@ def test_the_source_has_an_if_and_a_function_for_each_branch(p, sess):
     for name, pred, calls in (("step", "p", "cond"), ("cond_true", "q", "cond_cond")):
         lines = rf"    if {pred}:\n.* {calls}_true\(.*\n    else:\n.* {calls}_false\("
         assert re.search(lines, functions[name])
+
+
+@pytest.mark.parametrize("pred", [lambda: tg.placeholder_with_default(True, []), lambda: c(True)])
+def test_a_predicate_that_is_known_leaves_no_if(pred, sess):
+    pred, v = pred(), tg.Variable(0.0)
+    y = tg.cond(pred, lambda: v.assign_add(1.0), lambda: c(5.0))
+    sess.run(v.initializer)
+    assert " if " not in sess.source(y) and " if " in sess.source(y, {pred: True})
+    assert [sess.run(y), sess.run(y, {pred: False}), sess.run(y, {pred: True})] == [1.0, 5.0, 2.0]
 
 
 @pytest.mark.parametrize("left_out", [None, *sorted(tg.Session.PASSES)])

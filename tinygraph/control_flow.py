@@ -253,7 +253,8 @@ def cond(
 
     Both functions are called once, while building. What they make happens only in runs that take
     their branch: also updates, random draws and effects, if the results need them. What they use
-    from around them is computed in any case. Variables that they make are made outside.
+    from around them is computed in any case. Variables and placeholders that they make are made
+    outside; all else belongs to the branch, and only what is returned can be used from outside.
 
     Parameters
     ----------

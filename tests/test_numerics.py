@@ -809,6 +809,8 @@ def test_float16_products_add_in_float32(session):
         (tg.matrix_inverse, np.zeros((2, 2))),
         (lambda x: tg.matrix_solve(x, np.eye(2)), np.zeros((2, 2))),
         (tg.cholesky, -np.eye(2)),
+        (lambda x: tg.svd(x)[0], np.full((2, 2), np.nan)),
+        (lambda x: tg.gradients(tg.linalg.slogdet(x)[1], x)[0], np.zeros((2, 2))),
     ],
 )
 def test_matrices_without_a_result(function, bad, session):
@@ -826,6 +828,28 @@ def test_eigenvectors_of_equal_eigenvalues():
     x = tg.constant(np.eye(3))
     e, v = tg.self_adjoint_eig(x)
     assert np.isfinite(tg.gradients([e, v], x)[0].eval()).all()
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.eye(3), "equal singular values"),
+        (np.diag([2.0, 1.0, 1.0 + 1e-16]), "equal singular values"),
+        (np.diag([2.0, 1.0, 0.0]), ""),
+        (np.diag([2.0, 1.0, 0.0])[:, 1:], "a singular value of 0"),
+        (np.array([[3.0, 0, 0], [0, 1, 0]]), ""),
+    ],
+)
+def test_singular_vectors_without_a_gradient(x, message, session):
+    """The values have one in any case."""
+    s, u, v = tg.svd(tg.constant(x))
+    assert np.isfinite(session.run(tg.gradients(tg.reduce_sum(s), s.op.inputs[0])[0])).all()
+    (slope,) = tg.gradients([u * u, v * v], s.op.inputs[0])
+    if message:
+        with pytest.raises(tg.errors.InvalidArgumentError, match=message):
+            session.run(slope)
+    else:
+        assert np.isfinite(session.run(slope)).all()
 
 
 # ---------------------------------------------------------------- log(1 + x)

@@ -117,3 +117,32 @@ def test_an_output_is_its_own_array(x):
     first, second = tg.Session().run(op(x), {x: fed})
     first[0] = second[1] = 9.0
     assert fed.tolist() == X.tolist() and second[0] == X[0]
+
+
+def test_the_checker_takes_them(x):
+    report = tg.testing.check_grads(lambda x: sum(sin_cos(x)), [X], order=2)
+    assert report.largest_error < 1e-9
+    tg.testing.check_grads(mean_and_rest(x), {x: X})
+
+
+def test_a_rule_sees_where_no_gradient_arrives(x):
+    seen = []
+
+    def rule(g, y, x):
+        seen.append([part is None for part in g.arrived])
+        zeros, given = g
+        assert len(g) == 2 and g[1:] == [given] == g.arrived[1:]
+        return zeros + given
+
+    op = tg.Op("Watched", lambda x: (x, x.copy()), lambda x: Spec.of_items([x, x]), (rule,), ("x",),
+               dynamic=True)  # fmt: skip
+    (g,) = tg.gradients(op(x)[1], x)
+    assert seen == [[True, False]]
+    np.testing.assert_array_equal(tg.Session().run(g, {x: X}), np.ones(3))
+
+
+def test_outputs_within_a_branch(x):
+    y = tg.cond(x[0] > 0.0, lambda: sin_cos(x)[1], lambda: tg.nn.top_k(x, 3).values)
+    (g,) = tg.gradients(y, x)
+    for fed, expected in (X, -np.sin(X)), (-X, np.ones(3)):
+        np.testing.assert_allclose(tg.Session().run(g, {x: fed}), expected, rtol=1e-14)

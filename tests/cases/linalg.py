@@ -239,6 +239,10 @@ def svd_cases():
                slack=10)  # fmt: skip
 
 
+    yield Case("SingularValuesApart", lambda s: registry["SingularValuesApart"](s, nonzero=True),
+               [np.array([[3.0, 2.0], [5.0, 0.5]])], lambda s: s)  # fmt: skip
+
+
 def qr_cases():
     for shape in (3, 3), (4, 2), (2, 3, 2):
         yield Case("Qr", tg.qr, [uneven(*shape)], lambda x: list(np.linalg.qr(x)), slack=100)

@@ -154,10 +154,7 @@ def _svd_spec(x: Spec, full_matrices: bool, compute_uv: bool) -> Spec:
 
 
 def _svd_rule(g: Any, y: Any, x: Node, full_matrices: bool, compute_uv: bool) -> Node:
-    """J. Townsend, "Differentiating the singular value decomposition" (2016).
-
-    What is divided by the difference of equal singular values, or by one that is 0, is left out.
-    """
+    """J. Townsend, "Differentiating the singular value decomposition" (2016)."""
     if g.arrived[1] is None and g.arrived[2] is None:
         thin = compute_uv and not full_matrices
         _, u, v = y if thin else svd_op(x, full_matrices=False, compute_uv=True)
@@ -165,6 +162,7 @@ def _svd_rule(g: Any, y: Any, x: Node, full_matrices: bool, compute_uv: bool) ->
     if full_matrices:
         _check_full(y[0], x)
     s, u, v = y
+    s = apart(s, nonzero=not (_is_square(u) and _is_square(v)))
     k = dim_of(s, -1)
     u, u2 = _columns(u, k, full_matrices)
     v, v2 = _columns(v, k, full_matrices)
@@ -183,6 +181,25 @@ def _svd_rule(g: Any, y: Any, x: Node, full_matrices: bool, compute_uv: bool) ->
     if not _is_square(v):
         gx = gx + matmul(u, _beyond(v, gv, v2, gv2, s), transpose_b=True)
     return gx
+
+
+def _apart(s: Array, nonzero: bool, out: Array | None = None) -> Array:
+    """What rounding may have put between equal values, or above 0, is no difference."""
+    noise = s.shape[-1] * np.finfo(s.dtype).eps * s[..., :1]
+    if (s[..., :-1] - s[..., 1:] <= noise).any():
+        raise InvalidArgumentError("equal singular values: their vectors have no gradient")
+    if nonzero and (s[..., -1:] <= noise).any():
+        raise InvalidArgumentError(
+            "a singular value of 0: of a matrix that is not square, its vectors have no gradient"
+        )
+    return np.positive(s, out=out)
+
+
+apart = Op(
+    "SingularValuesApart", _apart, lambda s, nonzero: Spec(s.shape, s.dtype),
+    (lambda g, y, s, nonzero: g,), ("s",), inplace=(0,),
+    doc="The same values; an error where two are equal, or the least one is 0.",
+)  # fmt: skip
 
 
 def _columns(w: Node, k: Any, full: bool) -> tuple[Node, Node | None]:
@@ -230,8 +247,9 @@ def svd(
     s, u, v: the values in falling order, and as columns the left and right vectors; min(m, n) of
     them, or with `full_matrices` m and n of them. Without `compute_uv` s alone.
 
-    The vectors' gradient leaves out what would be divided by the difference of two equal singular
-    values, or by one that is 0. With `full_matrices` they have one where |m - n| <= 1.
+    A gradient that arrives at vectors is an InvalidArgumentError where two singular values are
+    equal or, of a matrix that is not square, one is 0: no vectors are those of them (TF: NaN). With
+    `full_matrices` there is one where |m - n| <= 1.
 
     >>> s, u, v = tg.svd([[0.0, 2.0], [3.0, 0.0]])
     >>> print(s.eval(), tg.matmul(u * s, v, transpose_b=True).eval())

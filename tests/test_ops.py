@@ -64,8 +64,9 @@ by_float_case = pytest.mark.parametrize("case", [c for c in CASES if has_floats(
 def test_ops_go_to_the_graph_of_their_tensors():
     """Also within another default graph, where the cases of variables make theirs."""
     for case in CASES:
-        if not case.inputs or case.op in {"VariableV2", "Assign", "AssignAdd", "AssignSub",
-                                          "Replace", "InitializedValue"}:  # fmt: skip
+        kind = registry[case.op]
+        with_variable = kind.reads or kind.updates or kind.initialized or case.op == "Replace"
+        if not case.inputs or with_variable:
             continue
         with tg.Graph().as_default():
             xs = [tg.placeholder(np.asarray(x).dtype, np.shape(x)) for x in case.inputs]

@@ -226,10 +226,10 @@ def uneven(*shape):
 
 
 def svd_cases():
-    for shape in (3, 3), (4, 2), (2, 4), (2, 3, 2), (2, 2, 3):
+    for shape in (3, 3), (4, 2), (2, 2, 3):
         yield Case("Svd", singular_parts(False), [uneven(*shape)], singular_reference(False),
                    unknown="dims", slack=100)  # fmt: skip
-    for shape in (3, 3), (3, 2), (2, 2, 3):
+    for shape in (3, 2), (2, 3):
         yield Case("Svd", singular_parts(True), [uneven(*shape)], singular_reference(True),
                    note="full", unknown="", slack=100)  # fmt: skip
     yield Case("Svd", lambda x: tg.svd(x, compute_uv=False), [uneven(2, 4, 3)],
@@ -244,7 +244,7 @@ def svd_cases():
 
 
 def qr_cases():
-    for shape in (3, 3), (4, 2), (2, 3, 2):
+    for shape in (3, 3), (2, 3, 2):
         yield Case("Qr", tg.qr, [uneven(*shape)], lambda x: list(np.linalg.qr(x)), slack=100)
     yield Case("Qr", lambda x: tg.qr(x, full_matrices=True), [uneven(2, 2)],
                lambda x: list(np.linalg.qr(x)), note="full", slack=100)  # fmt: skip

@@ -8,7 +8,7 @@ from functools import cached_property
 from tinygraph.graph import Graph
 from tinygraph.node import Node, ancestors, new_node
 from tinygraph.op import Op, argument
-from tinygraph.spec import UNKNOWN, Shape, Spec, float32
+from tinygraph.spec import UNKNOWN, Spec, common_shape, float32
 
 ROLES = ("latest", "relative", "assign")  # what a node may do to a variable, the weakest first
 
@@ -51,11 +51,21 @@ class Body:
 
     def needs(self, index: int) -> set[int]:
         """The positions of the inputs that an output is computed from."""
-        if index not in self._needs:
-            y = self.outputs[index]
-            found = set() if y is None else set(ancestors([y]))
-            self._needs[index] = {i for i, x in enumerate(self.inputs) if x in found}
+        if index not in self._needs:  # all at once: outputs are many and need much the same
+            bits = {x: 1 << i for i, x in enumerate(self.inputs)}
+            for node in ancestors([y for y in self.outputs if y is not None]):
+                mask = bits.get(node, 0)
+                for x in node.needs:
+                    mask |= bits.get(x, 0)
+                bits[node] = mask
+            masks = [0 if y is None else bits[y] for y in self.outputs]
+            self._needs = {i: _places(mask) for i, mask in enumerate(masks)}
         return self._needs[index]
+
+
+def _places(bits: int) -> set[int]:
+    """Where a number has ones."""
+    return {i for i, digit in enumerate(reversed(f"{bits:b}")) if digit == "1"}
 
 
 def _strongest(touched: Iterable[tuple]) -> dict:
@@ -132,13 +142,7 @@ def formal(x: Node) -> Node:
 
 
 def common(specs: list[Spec]) -> Spec:
-    """What holds for each of several specs of one dtype."""
+    """What holds for each of several specs of one dtype; the value, too, if there is but one."""
     if len(specs) == 1:
         return specs[0]
-    shape = specs[0].shape
-    for spec in specs[1:]:
-        if shape.sizes is None or spec.shape.sizes is None or len(shape) != len(spec.shape):
-            return Spec(UNKNOWN, specs[0].dtype)
-        pairs = zip(shape.sizes, spec.shape.sizes, strict=True)
-        shape = Shape.of(tuple([a if a == b else None for a, b in pairs]))
-    return Spec(shape, specs[0].dtype)
+    return Spec(common_shape(*[spec.shape for spec in specs]), specs[0].dtype)

@@ -148,25 +148,28 @@ class _Backward:
             node.inputs = tuple([copies.get(x, x) for x in node.inputs])
         self.nodes = dict.fromkeys(copies.values()) | made
         outside = dict(zip(inputs, taken_by_bodies(forward), strict=True)) | self.arriving
-        return {
-            x: outside[x] if x in outside else _exported(x, self.forward, forward)
-            for x in needed if x not in copies
-        }  # fmt: skip
+        used = [x for x in needed if x not in copies]
+        inner = _exported([x for x in used if x not in outside], self.forward, forward)
+        return {x: outside[x] if x in outside else inner[x] for x in used}
 
 
-def _exported(x: Node, body: Body, forward: Node) -> Node:
-    """A value within a branch as an output of the op, which has it only if it takes the branch."""
+def _exported(values: list[Node], body: Body, forward: Node) -> dict[Node, Node]:
+    """Values within a branch as outputs of the op, which has them only if it takes the branch."""
     branches = forward.attrs[forward.kind.bodies]
-    index, spec = len(forward.spec.items), x.spec._replace(value=None)
-    for i, y in enumerate(body.outputs[:index]):
-        if y is x and all(branch is body or branch.outputs[i] is None for branch in branches):
-            return forward.graph.outputs[forward][i]
-    for branch in branches:  # an interrupt may have left one more output in some, but not the spec
-        branch.outputs[index:] = [x if branch is body else None]
-    del forward.graph.outputs[forward][index:]
-    node = forward.graph.add(item, (forward,), {"index": index}, spec, None)
-    forward.spec = Spec.of_items([*forward.spec.items, spec])
-    return node
+    outputs, start = forward.graph.outputs[forward], len(forward.spec.items)
+    found: dict[Node, Node] = {}
+    for i, y in enumerate(body.outputs[:start]):
+        if y is not None and all(b is body or b.outputs[i] is None for b in branches):
+            found.setdefault(y, outputs[i])
+    new = [x for x in values if x not in found]
+    for branch in branches:  # an interrupt may have left more outputs in some, but not the spec
+        branch.outputs[start:] = new if branch is body else [None] * len(new)
+    del outputs[start:]
+    specs = [x.spec._replace(value=None) for x in new]
+    for i, (x, spec) in enumerate(zip(new, specs, strict=True), start):
+        found[x] = forward.graph.add(item, (forward,), {"index": i}, spec, None)
+    forward.spec = Spec.of_items([*forward.spec.items, *specs])
+    return found
 
 
 # ---------------------------------------------------------------- tracing

@@ -19,7 +19,7 @@ from tinygraph.body import unchanged
 from tinygraph.compiler.functional import Functional
 from tinygraph.compiler.linking import CannotLink, Definitions
 from tinygraph.compiler.program import Program, describe, stream_of
-from tinygraph.compiler.text import identifier, literal, numpy_name
+from tinygraph.compiler.text import dict_display, identifier, literal, numpy_name
 from tinygraph.errors import FailedPreconditionError, GraphError, InvalidArgumentError
 from tinygraph.files import write_whole
 from tinygraph.graph import Node
@@ -188,8 +188,8 @@ def module(program: Program, stem: str, state: SessionState, single: bool) -> tu
         DRAWN * bool(start),
         DATA.format(
             feeds="\n    ".join(["{", *feeds]) + "\n}" * bool(feeds) if feeds else "{}",
-            positions=_dict(start), digest=hashlib.sha256(data).hexdigest(),
-            variables=_dict({name: f"variable{i}" for i, name in enumerate(names)}),
+            positions=_literals(start), digest=hashlib.sha256(data).hexdigest(),
+            variables=_literals({name: f"variable{i}" for i, name in enumerate(names)}),
             given=literal(tuple(f"given{i}" for i in range(len(exported.given)))),
         ),
         *[f"{name} = given[{i}]\n" for i, name in enumerate(exported.given)],
@@ -212,5 +212,5 @@ def _needed(program: Program, values: Mapping[str, np.ndarray]) -> list[str]:
     return [name for name in reads if name in values]
 
 
-def _dict(items: Mapping[str, Any]) -> str:
-    return "{" + ", ".join(f"{literal(key)}: {literal(x)}" for key, x in items.items()) + "}"
+def _literals(items: Mapping[str, Any]) -> str:
+    return dict_display({key: str(literal(value)) for key, value in items.items()})

@@ -56,6 +56,13 @@ class Branch:
         self.nodes: dict[Node, None] = {}
 
 
+def _around(node: Node, branch: Branch | None) -> Branch | None:
+    """The one among a branch and those around it that a node belongs to, if there is one."""
+    while branch is not None and node not in branch.nodes:
+        branch = branch.outer
+    return branch
+
+
 class Context(NamedTuple):
     """What `with` blocks say about the nodes that are made within them."""
 
@@ -109,8 +116,7 @@ class Graph:
         if name is None:
             node.op_name, node.control_inputs = inputs[0].op_name, ()
             self.outputs.setdefault(inputs[0], []).append(node)
-            while branch is not None and inputs[0] not in branch.nodes:
-                branch = branch.outer
+            branch = _around(inputs[0], branch)
         else:
             node.op_name = op_name = self._unique(name, scope, True)
             if op_name in self._by_name:  # which only a name that ends with "/" can lead to
@@ -302,10 +308,7 @@ class Graph:
 
     def is_inside(self, node: Node) -> bool:
         """Whether a node belongs to a branch that is being traced."""
-        branch = self.context.branch
-        while branch is not None and node not in branch.nodes:
-            branch = branch.outer
-        return branch is not None
+        return _around(node, self.context.branch) is not None
 
     def split_off(self, nodes: Iterable[Node], formals: Iterable[Node]) -> Graph:
         """Move nodes into a graph of their own, behind `formals`; names stay unique in both."""

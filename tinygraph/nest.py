@@ -65,12 +65,11 @@ def pack(structure: Any, leaves: Iterator) -> Any:
 def check_same(one: Any, other: Any, names: tuple[str, str]) -> None:
     """Raise GraphError, or DTypeError for another type, where two structures differ."""
     a, b = parts(one), parts(other)
-    same_keys = not isinstance(one, Mapping) or not isinstance(other, Mapping)
     if (a is None) != (b is None) or a is not None and b is not None and len(a) != len(b):
         error: type[Exception] = GraphError
     elif a is not None and _kind(one) is not _kind(other):
         error = DTypeError
-    elif not same_keys and set(one) != set(other):
+    elif isinstance(one, Mapping) and set(one) != set(other):
         error = GraphError
     else:
         for x, y in zip(a or (), b or (), strict=True):

@@ -79,6 +79,11 @@ class Node:
         return self.op_name
 
     @property
+    def needs(self) -> tuple[Node, ...]:
+        """What it is computed from, and after what."""
+        return self.inputs + self.control_inputs
+
+    @property
     def dtype(self) -> DType:
         return self.spec.dtype
 
@@ -156,8 +161,10 @@ class Output(Node):
 
     @property
     def needs(self) -> tuple[Node, ...]:
-        """What an output of an op with bodies is computed from; other outputs may need more."""
+        """Of an op with bodies what this output needs, which may be less than others do."""
         choice = self.inputs[0]
+        if not choice.kind.bodies:
+            return super().needs
         bodies = choice.attrs[choice.kind.bodies]
         count = len(choice.inputs) - len(bodies[0].inputs)
         places = {place for body in bodies for place in body.needs(self.attrs["index"])}

@@ -420,6 +420,22 @@ def broadcast(*shapes: Shape) -> Shape:
     return shapes[0] if result is shapes[0].sizes else Shape.of(result)
 
 
+def common_shape(*shapes: Shape) -> Shape:
+    """What holds for arrays of any of the shapes.
+
+    >>> from tinygraph.spec import common_shape
+    >>> print(common_shape(tg.TensorShape([2, 3]), tg.TensorShape([5, 3])))
+    (?, 3)
+    """
+    dims = shapes[0].sizes
+    for shape in shapes[1:]:
+        if dims is None or shape.sizes is None or len(dims) != len(shape.sizes):
+            return UNKNOWN
+        pairs = zip(dims, shape.sizes, strict=True)
+        dims = tuple([a if a == b else None for a, b in pairs])
+    return Shape.of(dims)
+
+
 def _broadcast_dim(a: int | None, b: int | None) -> int | None:
     if a == b or b == 1:
         return a

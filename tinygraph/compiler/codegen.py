@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygraph.compiler.parts import GAP, Line, functions as in_functions, split
-from tinygraph.compiler.text import identifier
 from tinygraph.compiler.writer import Writer, written_out
 from tinygraph.node import Node
 from tinygraph.op import Op
@@ -42,7 +41,6 @@ class Code(Writer):
         self.bytes = 0  # of the buffers and of the constants made here
         self.functions: list[list[Line]] = []
         self.inplace: set[Node] = set()  # the nodes that are computed in an input's array
-        self._functions: dict[int, str] = {}  # by the identity of kernels, which their ops keep
         self._kernels: dict[tuple[str, ...], str] = {}  # kernels' sources without a name
         self._arrays: dict[str, Node] = {}  # the text of a line that only makes arrays -> for what
         self._is_long = False
@@ -66,19 +64,12 @@ class Code(Writer):
 
     def function(self, node: Node, kernel: Any) -> str:
         """What the source calls a kernel, or another function of the node's op."""
-        if id(kernel) in self._functions:  # a user's may have no hash
+        if id(kernel) in self._functions:
             return self._functions[id(kernel)]
-        kind = node.kind
         name = str(getattr(kernel, "__name__", ""))
-        if not name.isidentifier():
-            name = kind.name.lower()
-        name = identifier(name)
-        if is_foreign(kernel) and not kind.effect:
-            return self.bind(name.strip("_"), guarded(kernel, node))
-        is_numpys = getattr(np, name, None) is kernel
-        text = f"np.{name}" if is_numpys else self.bind(name.strip("_"), kernel)
-        self._functions[id(kernel)] = text
-        return text
+        if is_foreign(kernel) and not node.kind.effect:
+            kernel = guarded(kernel, node)
+        return self.called(kernel, node, name)
 
     # ---------------------------------------------------------------- lines
 

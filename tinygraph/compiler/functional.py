@@ -21,7 +21,7 @@ from tinygraph.compiler.codegen import guarded
 from tinygraph.compiler.routine import body_name
 from tinygraph.compiler.parts import GAP, Line, functions as in_functions
 from tinygraph.compiler.program import Program, stream_of
-from tinygraph.compiler.text import array_literal, identifier, literal
+from tinygraph.compiler.text import dict_display, identifier, literal, tuple_display
 from tinygraph.compiler.writer import Writer, written_out
 from tinygraph.graph import Node
 from tinygraph.op import argument, const, item
@@ -71,7 +71,6 @@ class Functional(Writer):
         self.namespace[alias] = library
         self._used.update(reserved)
         self._shared.update(reserved)
-        self._functions: dict[int, str] = {}  # by their identity; the namespace keeps them
         self._pieces: list[list[Line]] = []
         self._define("step", program)
         pieces = [[*GAP * bool(self.head or i), *lines] for i, lines in enumerate(self._pieces)]
@@ -84,12 +83,11 @@ class Functional(Writer):
         for node in program.nodes:
             if node.kind not in (argument, const):
                 text.emit(node)
-        results = ", ".join([self[node] for node in program.results])
-        parts = [f"({results}{',' * (len(program.results) == 1)})"]
+        parts = [tuple_display([self[node] for node in program.results])]
         if not is_body:
             new = {variable.op_name: self[node] for variable, node in program.updates.items()}
-            parts.append(_dict(new))
-        parts.append(_dict(text.positions, text.moved))
+            parts.append(dict_display(new))
+        parts.append(dict_display(text.positions, text.moved))
         text.lines.append((f"return {', '.join(parts)}", None))
         given = ["variables", "positions", *given]
         self._pieces += in_functions(name, given, text.lines, self.unique)
@@ -108,9 +106,7 @@ class Functional(Writer):
             return self._choice(node)
         if kind.state is not None:
             parts.append(f"positions.get({literal(node.op_name)})")
-        for i, x in enumerate(node.inputs):
-            value = x.spec.constant if i in kind.static else None
-            parts.append(self[x] if value is None else array_literal(value))
+        parts += self.operands(node)
         parts += [self.attribute(key, value) for key, value in node.attrs.items()]
         return f"{self.function(node)}({', '.join(parts)})"
 
@@ -123,19 +119,14 @@ class Functional(Writer):
         inputs = [self[x] for x in node.inputs]
         count = len(inputs) - len(bodies[0].feeds)
         parts = [*inputs[:count], "variables", "positions", *inputs[count:]]
-        functions = f"({', '.join(names)}{',' * (len(names) == 1)})"
-        return f"{self.function(node)}({', '.join(parts)}, {node.kind.bodies}={functions})"
+        functions = f"{node.kind.bodies}={tuple_display(names)}"
+        return f"{self.function(node)}({', '.join([*parts, functions])})"
 
     def function(self, node: Node) -> str:
         """What the source calls the function that computes a node."""
         function = self.function_of(node)
-        if id(function) not in self._functions:
-            name = getattr(function, "__name__", getattr(node.kind.kernel, "__name__", ""))
-            name = identifier(name if str(name).isidentifier() else node.kind.name.lower())
-            is_librarys = getattr(self.library, name, None) is function
-            text = f"{self.alias}.{name}" if is_librarys else self.bind(name.strip("_"), function)
-            self._functions[id(function)] = text
-        return self._functions[id(function)]
+        name = str(getattr(function, "__name__", getattr(node.kind.kernel, "__name__", "")))
+        return self.called(function, node, name, self.library, self.alias)
 
 
 class _Function:
@@ -181,9 +172,3 @@ class _Function:
         if node.inputs:
             return f"variables.get({key}, {self.source[node.inputs[0]]})"
         return f"variables[{key}]"
-
-
-def _dict(items: dict[str, str], others: Iterable[str] = ()) -> str:
-    """A dict's display, of names and of what the source calls their values, and of other dicts."""
-    parts = [f"{literal(key)}: {value}" for key, value in items.items()]
-    return "{" + ", ".join([*parts, *[f"**{other}" for other in others]]) + "}"

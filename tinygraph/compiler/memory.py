@@ -106,8 +106,9 @@ def _bases(node: Node, memory: Memory) -> tuple[Node, ...]:
     bases = {node: None}
     for body in node.attrs[node.kind.bodies]:
         inner = memory.inner[body] = plan_memory(body, is_body=True)
+        returned = {base for y in body.results for base in inner.bases[y]}
         for x, feed in zip(node.inputs[-len(body.feeds) :], body.feeds, strict=False):
-            if any(feed in inner.bases[y] for y in body.results):
+            if feed in returned:
                 bases.update(dict.fromkeys(memory.bases[x]))
     return tuple(bases)
 

@@ -210,10 +210,11 @@ class _Replay:
         if inner[0].trace is self.trace:
             return [self.trace.blank() if y is None else y for y in results[0]]
         programs = [part.program(ends, updated) for part, ends in zip(inner, results, strict=True)]
+        needed = {node for program in programs for node in program.nodes}
         arguments = []
         for x in inner[0].arguments:
             theirs = [part.arguments[x] for part in inner]
-            if any(y in program.nodes for program, y in zip(programs, theirs, strict=True)):
+            if not needed.isdisjoint(theirs):
                 arguments.append(x)
                 for program, y in zip(programs, theirs, strict=True):
                     program.feeds.append(y)

@@ -12,7 +12,7 @@ from tinygraph.compiler.codegen import Code
 from tinygraph.compiler.memory import Memory
 from tinygraph.compiler.parts import Line
 from tinygraph.compiler.program import Program
-from tinygraph.compiler.text import array_literal, comment, identifier, numpy_name
+from tinygraph.compiler.text import comment, identifier, numpy_name, tuple_display
 from tinygraph.node import Node
 from tinygraph.op import argument, const, item
 from tinygraph.origin import is_foreign
@@ -52,7 +52,7 @@ class Routine:
         self._commit()
         results = [self._copied(node) for node in self.program.results]
         copied = [node for node in self.program.results if node not in self.memory.fresh]
-        text = _returning(results)
+        text = f"return {tuple_display(results)}"
         if copied:
             self._allocation(text, max(copied, key=lambda node: node.spec.bytes))
         else:
@@ -67,7 +67,7 @@ class Routine:
             self._new[variable] if variable in self._new else self.code[node]
             for node, variable in zip(self.program.results, self.program.ends, strict=True)
         ]
-        self._line(_returning(results))
+        self._line(f"return {tuple_display(results)}")
         shared = ["variables"] * self._uses_variables() + ["streams"] * self.program.draws()
         needed = set(self.program.nodes)
         pairs = [
@@ -243,10 +243,7 @@ class Routine:
 
     def _call(self, node: Node, function: Callable | None = None, out: str | None = None) -> str:
         kind, function = node.kind, function or node.kind.kernel
-        parts = []
-        for i, x in enumerate(node.inputs):
-            value = x.spec.constant if i in kind.static else None
-            parts.append(self.code[x] if value is None else array_literal(value))
+        parts = self.code.operands(node)
         if node in self._written:
             return f"{self._written[node]}({', '.join([*parts, str(out)])})"
         if out is not None:
@@ -321,6 +318,3 @@ def body_name(node: Node) -> str:
         user, end = user.forward, f"{end}_grad"
     return f"{user.op_name.rpartition('/')[0] or user.op_name}_{{}}{end}"
 
-
-def _returning(results: list[str]) -> str:
-    return f"return ({', '.join(results)}{',' if len(results) == 1 else ''})"

@@ -1,7 +1,7 @@
 """Text for generated source: names, literals and comments, of which none can become code.
 
 A program's source is executed, and some of its text comes from users: names of nodes, attributes,
-kernels' names. All of that goes through one of the three functions here.
+kernels' names. All of that goes through the functions here.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import keyword
 import math
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,18 @@ def literal(value: Any) -> str | None:
         return None
     if kind is Index:
         return repr(value)
-    return f"({', '.join(parts)}{',' * (len(parts) == 1)})"  # type: ignore[arg-type]
+    return tuple_display(parts)  # type: ignore[arg-type]
+
+
+def tuple_display(parts: Sequence[str]) -> str:
+    """A tuple of what a source calls its elements."""
+    return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
+
+
+def dict_display(items: Mapping[str, str], others: Iterable[str] = ()) -> str:
+    """A dict, by keys, of what a source calls their values, and of the items of other dicts."""
+    parts = [f"{literal(key)}: {value}" for key, value in items.items()]
+    return "{" + ", ".join([*parts, *[f"**{other}" for other in others]]) + "}"
 
 
 def array_literal(value: np.ndarray) -> str:

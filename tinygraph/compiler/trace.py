@@ -13,6 +13,7 @@ from tinygraph.interrupts import quietly
 from tinygraph.node import Node, new_node
 from tinygraph.op import Op, bundle, const, item, repeated
 from tinygraph.spec import SCALAR, Shape, Spec, float32
+
 PASSES = frozenset({"fold", "merge", "simplify", "scale", "fuse", "inplace"})
 """The optimisations, each of which can be left out; `simplify`, `scale` and `fuse` change rounding.
 """

@@ -29,6 +29,7 @@ class Writer:
         self.given: dict[str, np.ndarray] = {}
         self.head: list[Line] = []
         self._names: dict[Node, str] = {}
+        self._functions: dict[int, str] = {}  # by identity, for a user's may have no hash
         self._used = set(RESERVED)
         self._shared = set(RESERVED)  # of these the names that all functions see
         self._counts: dict[str, int] = {}
@@ -91,6 +92,25 @@ class Writer:
         name = self.unique(wish)
         self.namespace[name] = value
         return name
+
+    def called(
+        self, function: Any, node: Node, name: str, library: Any = np, alias: str = "np"
+    ) -> str:
+        """What the source calls a function that computes a node: as its library, or by `name`."""
+        if id(function) not in self._functions:
+            name = identifier(name if name.isidentifier() else node.kind.name.lower())
+            is_librarys = getattr(library, name, None) is function
+            text = f"{alias}.{name}" if is_librarys else self.bind(name.strip("_"), function)
+            self._functions[id(function)] = text
+        return self._functions[id(function)]
+
+    def operands(self, node: Node) -> list[str]:
+        """What a call of a node's kernel takes: names, and the values of shapes and sizes."""
+        parts = []
+        for i, x in enumerate(node.inputs):
+            value = x.spec.constant if i in node.kind.static else None
+            parts.append(self[x] if value is None else array_literal(value))
+        return parts
 
     def attribute(self, key: str, value: Any) -> str:
         """`key=value`, the value spelled out or under a name of its own."""

@@ -17,7 +17,7 @@ from tinygraph.ops.array import identity
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.math import add, subtract
 from tinygraph.ops.scattering import scatter_add_op, scatter_sub_op, scatter_update_op
-from tinygraph.spec import UNKNOWN, Shape, Spec, as_dtype, float32
+from tinygraph.spec import UNKNOWN, Shape, Spec, as_dtype, common_shape, float32
 
 # ---------------------------------------------------------------- placeholders
 
@@ -398,15 +398,8 @@ def assign(
     ref = as_variable(ref)
     value = as_node(value, ref.dtype, "value", ref.graph)
     if validate_shape is False and value.shape != ref.shape:
-        ref.spec = ref.spec._replace(shape=_common(ref.shape, value.shape))
+        ref.spec = ref.spec._replace(shape=common_shape(ref.shape, value.shape))
     return assign_op(ref, value, name=name)
-
-
-def _common(a: Shape, b: Shape) -> Shape:
-    """What holds for arrays of either shape."""
-    if a.sizes is None or b.sizes is None or len(a.sizes) != len(b.sizes):
-        return UNKNOWN
-    return Shape.of(tuple(x if x == y else None for x, y in zip(a.sizes, b.sizes, strict=True)))
 
 
 def assign_add(ref: Node, value: Any, use_locking: Any = None, name: str | None = None) -> Node:

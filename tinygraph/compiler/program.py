@@ -134,11 +134,11 @@ class Program:
 
     def all_nodes(self) -> Iterator[Node]:
         """Its nodes and those of bodies."""
-        return (node for part in self.all() for node in part.nodes)
+        return chain.from_iterable([part.nodes for part in self.all()])
 
     def draws(self) -> bool:
         """Whether it moves random streams on."""
-        return any(node.kind.state is not None for node in self.all_nodes())
+        return any([node.kind.state is not None for node in self.all_nodes()])
 
     def uses(self) -> Counter[Node]:
         """How often each value is an input, a result or an update."""

@@ -73,8 +73,6 @@ class Op:
     rewrite
         `rewrite(*inputs, **attrs) -> node, list of outputs or None`: what the compiler puts in
         place of the node, where it can tell; for a composite op this is its body.
-    linear
-        The inputs in each of which the op is linear: a factor of one is a factor of the result.
     fuse
         `fuse(*inputs, alone, **attrs) -> node or None`: the same once the compiler knows who uses
         what; `alone(x)` tells whether the value x is of use to this node only.
@@ -130,7 +128,6 @@ class Op:
     dynamic: bool = False
     static: tuple[int, ...] = ()
     rewrite: Callable[..., Node | Sequence[Node] | None] | None = None
-    linear: tuple[int, ...] = ()
     fuse: Callable[..., Node | None] | None = None
     prepare: Callable[..., Callable] | None = None
     element: str = ""
@@ -442,7 +439,6 @@ def elementwise(
     params: tuple[str, ...] = (),
     dynamic: bool = False,
     rewrite: Callable[..., Node | None] | None = None,
-    linear: tuple[int, ...] = (),
     fuse: Callable[..., Node | None] | None = None,
     inplace: bool | None = None,
     doc: str = "",
@@ -476,7 +472,7 @@ def elementwise(
         name, kernel, infer, vjps, params or _inputs_of(vjps), broadcasts=True, rewrite=simpler,
         dtypes=(bool_,) * len(vjps) if accepts == "bool" else (),
         inplace=tuple(range(len(vjps))) if inplace and dtype is None else (), dynamic=dynamic,
-        linear=linear, fuse=fuse, doc=doc,
+        fuse=fuse, doc=doc,
     )  # fmt: skip
     return op
 
@@ -524,7 +520,6 @@ def reduction(
     accepts: str = "number",
     dtype: DType | None = None,
     rewrite: Callable[..., Node | None] | None = None,
-    linear: tuple[int, ...] = (),
     doc: str = "",
 ) -> Op:
     """Define an op that reduces over the attribute `axis`, a tuple or None for all axes.
@@ -544,7 +539,7 @@ def reduction(
         return Spec(reduced_shape(x.shape, axis, keepdims), dtype or given)
 
     return Op(
-        name, kernel, infer, (vjp,), ("input_tensor",), rewrite=rewrite, linear=linear, doc=doc,
+        name, kernel, infer, (vjp,), ("input_tensor",), rewrite=rewrite, doc=doc,
         dtypes=(bool_,) if accepts == "bool" else (),
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from tinygraph.compiler.codegen import Code, Computed
-from tinygraph.compiler.fuse import fuse, gather_scales
+from tinygraph.compiler.fuse import fuse
 from tinygraph.compiler.loops import make_loops
 from tinygraph.compiler.memory import plan_memory
 from tinygraph.compiler.routine import Routine
@@ -30,7 +30,7 @@ from tinygraph.spec import Spec, no_memory
 if TYPE_CHECKING:
     from tinygraph.compiler.profile import Clocked, Recording
 
-TRANSFORMS = {"scale": gather_scales, "fuse": fuse, "loops": make_loops}
+TRANSFORMS = {"fuse": fuse, "loops": make_loops}
 
 _serial = itertools.count()
 

@@ -138,7 +138,8 @@ class Program:
 
     def draws(self) -> bool:
         """Whether it moves random streams on."""
-        return any([node.kind.state is not None for node in self.all_nodes()])
+        kinds = {node.kind for node in self.all_nodes()}
+        return any(kind.state is not None for kind in kinds)
 
     def uses(self) -> Counter[Node]:
         """How often each value is an input, a result or an update."""

@@ -14,9 +14,8 @@ from tinygraph.node import Node, new_node
 from tinygraph.op import Op, bundle, const, item, repeated
 from tinygraph.spec import SCALAR, Shape, Spec, float32
 
-PASSES = frozenset({"fold", "merge", "simplify", "scale", "fuse", "inplace"})
-"""The optimisations, each of which can be left out; `simplify`, `scale` and `fuse` change rounding.
-"""
+PASSES = frozenset({"fold", "merge", "simplify", "fuse", "inplace"})
+"""The optimisations, each of which can be left out; `simplify` and `fuse` change rounding."""
 
 PURE_PASSES = frozenset({"fold", "merge", "simplify"})
 """Those that know of no memory: what they leave is a program for any library of arrays."""

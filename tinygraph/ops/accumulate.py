@@ -158,9 +158,9 @@ def _factors(x: Node, alone: Callable[[Node], bool]) -> tuple[list[Node], Node]:
 def _may_multiply(factors: list[Node]) -> bool:
     """Whether factors may meet before what they are times: of several, one may be unknown."""
     known = [float(x.spec.constant) for x in factors if x.spec.constant is not None]
-    return len(factors) == 1 or len(known) + 1 >= len(factors) and is_moderate(math.prod(known))
+    return len(factors) == 1 or len(known) + 1 >= len(factors) and _is_moderate(math.prod(known))
 
 
-def is_moderate(factor: float) -> bool:
+def _is_moderate(factor: float) -> bool:
     """Whether values of a usual size stay in float32's range when multiplied by it."""
     return 1 / LARGEST <= abs(factor) <= LARGEST

@@ -82,13 +82,13 @@ def _is_matrix(x: Node) -> bool:
 dot_op = Op(
     "Dot", np.dot, _matmul_spec,
     (lambda g, y, a, b: matmul(g, b, transpose_b=True),
-     lambda g, y, a, b: matmul(a, g, transpose_a=True)), ("a", "b"), linear=(0, 1),
+     lambda g, y, a, b: matmul(a, g, transpose_a=True)), ("a", "b"),
     doc="The product of two matrices; what MatMul is once its transposes are views.",
 )  # fmt: skip
 batch_dot_op = Op(
     "BatchDot", np.matmul, _matmul_spec,
     (lambda g, y, a, b: sum_like(matmul(g, b, transpose_b=True), a),
-     lambda g, y, a, b: sum_like(matmul(a, g, transpose_a=True), b)), ("a", "b"), linear=(0, 1),
+     lambda g, y, a, b: sum_like(matmul(a, g, transpose_a=True), b)), ("a", "b"),
     doc="The product of two batches of matrices; what BatchMatMulV2 is without transposes.",
 )  # fmt: skip
 

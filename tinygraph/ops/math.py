@@ -77,7 +77,7 @@ subtract = elementwise(
 )  # fmt: skip
 multiply = elementwise(
     "Mul", np.multiply, lambda g, z, x, y: g * y, lambda g, z, x, y: g * x,
-    rewrite=_multiply_rewrite, linear=(0, 1),
+    rewrite=_multiply_rewrite,
     doc="""x * y, elementwise.
 
     >>> tg.multiply([1.0, 2.0], 3.0).eval()
@@ -173,7 +173,7 @@ def _divide_unless_zero(x: Array, y: Array, out: Array | None = None) -> Array:
 
 realdiv = elementwise(
     "RealDiv", np.divide, lambda g, z, x, y: g / y, lambda g, z, x, y: g * (-z / y),
-    accepts="float", rewrite=_without(1), linear=(0,),
+    accepts="float", rewrite=_without(1),
     doc="""x / y for floats, elementwise.
 
     >>> tg.realdiv([1.0, 2.0], 4.0).eval()

@@ -114,7 +114,7 @@ def _vector_spec(a: Spec, b: Spec) -> Spec:
 
 
 times_vector_op = Op(
-    "TimesVector", np.dot, _vector_spec, (None, None), ("a", "b"), linear=(0, 1),
+    "TimesVector", np.dot, _vector_spec, (None, None), ("a", "b"),
     doc="A matrix or a vector times a vector, or a vector times a matrix: what sums become.",
 )  # fmt: skip
 
@@ -140,7 +140,7 @@ def _sum_by_product(x: Node, axis: Axis, keepdims: bool) -> Node | None:
 
 sum_op = reduction(
     "Sum", sum_over, lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims),
-    rewrite=_sum_by_product, linear=(0,), doc="The sum over axes; float16 adds in float32.",
+    rewrite=_sum_by_product, doc="The sum over axes; float16 adds in float32.",
 )  # fmt: skip
 
 

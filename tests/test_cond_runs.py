@@ -4,6 +4,7 @@ import copy
 import itertools
 import pickle
 import re
+import runpy
 import sys
 
 import numpy as np
@@ -637,19 +638,57 @@ def test_gradients_within_a_branch(p):
     assert found == [[27.0, 6.0, 18.0], [-3.0, -3.0, -1.0]]
 
 
-def test_a_branch_that_does_not_fit_what_is_fed(sess):
-    """Its shapes are errors only where it is taken."""
+@pytest.mark.parametrize("pred", ["of the sizes", "fed"])
+def test_a_branch_that_does_not_fit_what_is_fed(pred, p, sess):
+    """Its shapes are errors only of runs that take it."""
     x = tg.placeholder(tg.float32, [None])
-    y = tg.cond(tg.shape(x)[0] >= 3, lambda: x[:3] * tg.ones([3]), lambda: tg.zeros([3]))
-    fetches = [y, tg.gradients(y, x)[0]]
-    found = [plain(sess.run(fetches, {x: np.full(n, 2.0)})) for n in (4, 2, 3)]
-    assert found == [
-        [[2.0] * 3, [1.0, 1.0, 1.0, 0.0]], [[0.0] * 3, [0.0] * 2], [[2.0] * 3, [1.0] * 3]
-    ]  # fmt: skip
+    fits = p if pred == "fed" else tg.shape(x)[0] >= 3
+    y = tg.cond(fits, lambda: x[:3] * tg.ones([3]), lambda: tg.zeros([3]))
+    parts = tg.cond(fits, lambda: tg.split(x[:3], 3), lambda: [tg.zeros([1])] * 3)
+    fetches = [y, *tg.gradients(y, x), parts[1]]
+    for n in (4, 2, 3):
+        found = sess.run(fetches, {x: np.full(n, 2.0), p: n >= 3})
+        slope = [1.0, 1.0, 1.0, 0.0][:n] if n >= 3 else [0.0] * n
+        assert plain(found) == [[2.0 * (n >= 3)] * 3, slope, [2.0 * (n >= 3)]]
+    if pred == "fed":
+        message = r"(?s)'cond(_1)?/(mul|split|strided_slice)'.*test_cond_runs"
+        for fetch in fetches:
+            with pytest.raises(InvalidArgumentError, match=message):
+                sess.run(fetch, {x: [1.0, 2.0], p: True})
     z = tg.placeholder(tg.float32)
-    rank = tg.equal(tg.rank(z), 2)
-    total = tg.cond(rank, lambda: tg.reduce_sum(z @ tg.ones([3, 2])), lambda: tg.reduce_sum(z))
-    assert [sess.run(total, {z: v}) for v in (np.ones((2, 3)), np.ones(5), 1.0)] == [12, 5, 1]
+    is_matrix = p if pred == "fed" else tg.equal(tg.rank(z), 2)
+    total = tg.cond(is_matrix, lambda: tg.reduce_sum(z @ tg.ones([3, 2])), lambda: tg.reduce_sum(z))
+    values = np.ones((2, 3)), np.ones(5), 1.0
+    assert [sess.run(total, {z: v, p: np.ndim(v) == 2}) for v in values] == [12, 5, 1]
+
+
+def test_a_misfit_at_any_depth_and_in_every_form_of_the_program(p, tmp_path):
+    x, q = tg.placeholder(tg.float32, name="x"), tg.placeholder(tg.bool, [], name="q")
+    w = tg.Variable([1.0, 2.0, 3.0], name="w")
+
+    def inner():
+        rows = tg.where(x > 0.0)
+        rows.set_shape([None, 1])  # so it is told
+        known = tg.cond(c(True), lambda: w.assign_add(x), lambda: x)
+        return tg.reduce_sum(known) + tg.cast(rows[0, 0], tg.float32)
+
+    y = tg.cond(p, lambda: tg.cond(q, inner, lambda: c(1.0)), lambda: c(2.0))
+    sess = initialised()
+    for value in ([1.0, 1.0], [[1.0, 1.0]]):
+        assert [sess.run(y, {x: value, p: f, q: not f}) for f in (True, False)] == [1.0, 2.0]
+        with pytest.raises(InvalidArgumentError, match=r"(?s)'cond/cond/.*test_cond_runs"):
+            sess.run(y, {x: value, p: True, q: True})
+    assert plain(sess.run(w)) == [1.0, 2.0, 3.0]
+    assert sess.run(y, {x: [1.0, 1.0, 1.0], p: True, q: True}) == 9.0
+    always = tg.cond(c(True), lambda: x * tg.ones([3]), lambda: x)
+    with pytest.raises(InvalidArgumentError, match="cond_1/mul"):
+        sess.run(always, {x: [1.0, 1.0]})
+    total = tg.cond(p, lambda: x * tg.ones([3]), lambda: x - 1.0)
+    sess.export(total, {x: np.zeros(2), p: True}, tmp_path / "total.py")
+    run = runpy.run_path(str(tmp_path / "total.py"))["run"]
+    assert plain(run([1.0, 2.0], False)) == [0.0, 1.0]
+    with pytest.raises(ValueError, match="are 2 and 3"):
+        run([1.0, 2.0], True)
 
 
 def test_sizes_that_are_known_to_a_branch(p):

@@ -56,3 +56,15 @@ fits = Op(
     own error. The compiler puts it before an op; NumPy's broadcasting never stands in for a rule.
     """,
 )  # fmt: skip
+
+
+def refuse(message: str) -> None:
+    raise ValueError(message)
+
+
+misfit = Op(
+    "_Misfit", refuse, lambda message: Spec(UNKNOWN, float32), stateful=True, dynamic=True,
+    doc="""What stands in a body for an op that does not take what is fed: runs that get there fail,
+    and others need not.
+    """,
+)  # fmt: skip

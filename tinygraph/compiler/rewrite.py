@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 
 from tinygraph.body import Body, common, roles_of, taken_by_bodies, unchanged
+from tinygraph.compiler.fits import misfit
 from tinygraph.compiler.order import in_order
 from tinygraph.compiler.program import Program, describe
 from tinygraph.compiler.trace import PASSES, Trace
@@ -83,9 +84,7 @@ def _is_exact(spec: Spec) -> bool:
 class _Replay:
     """The state of a replay: each user's node's value, and each variable's values in order."""
 
-    def __init__(
-        self, trace: Trace, feeds: Mapping[Node, Spec], outputs: Mapping[Node, set[int]]
-    ):
+    def __init__(self, trace: Trace, feeds: Mapping[Node, Spec], outputs: Mapping[Node, set[int]]):
         self.trace = trace
         self.feeds = feeds
         self.outputs = outputs
@@ -130,23 +129,15 @@ class _Replay:
                 for i, x in enumerate(node.inputs)
             ]
         )
-        if kind.reads:  # a copy of a vague spec: what was built with a better one is inferred anew
-            spec = node.spec if node.spec.shape.is_fully_defined() else Spec(*node.spec)
-            value = self.trace.add(kind, inputs, node.attrs, spec, "")
-        elif kind is item:
-            spec = inputs[0].spec.items[node.attrs["index"]]
-            value = self.trace.add(kind, inputs, node.attrs, spec, "")
-        elif _is_exact(node.spec) and _known_before(inputs, node.inputs):
-            value = self.trace.add(kind, inputs, node.attrs, node.spec, "")
-        else:
-            value = self._applied(node, inputs)
-        if kind.effect:
-            return
-        self.value[node] = self._with_static_shape(value, node)
+        try:
+            value = self._with_static_shape(self._applied(node, inputs), node)
+        except TinygraphError as error:  # of shapes that only the feeds brought to light
+            value = self._misfit(node, inputs, error.__cause__ or error)
+        self.value[node] = value
         if kind is item:
             self.trace.call_output(value, node)
         if kind.updates:
-            self._update(node, node.inputs[0], kind.updates, self.value[node])
+            self._update(node, node.inputs[0], kind.updates, value)
 
     def _update(self, node: Node, variable: Node, role: str, value: Node) -> None:
         """Make a node's value that of a variable, for what comes after it."""
@@ -189,7 +180,7 @@ class _Replay:
         """The replay of a body, within this program or as one of its own."""
         ends = [body.outputs[i] for i in wanted]
         needed = ancestors([y for y in ends if y is not None])
-        trace = self.trace if inline else Trace(self.trace.passes)
+        trace = self.trace if inline else Trace(self.trace.passes, is_of_body=True)
         inner = _Inner(trace, _outputs_in(needed), body, ends)
         with trace.as_default():
             for formal, value, newest in zip(body.inputs, plain, latest, strict=True):
@@ -226,13 +217,24 @@ class _Replay:
         return [self.trace.add(item, (made,), {"index": i}, own, "") for i, own in items]
 
     def _applied(self, node: Node, inputs: tuple[Node, ...]) -> Node:
-        try:
-            spec = node.kind.spec_of(inputs, node.attrs, node.op_name)
-            return self.trace.add(node.kind, inputs, node.attrs, spec, "")
-        except TinygraphError as error:  # shapes that only the feeds brought to light
-            specs = dict(zip(node.inputs, (x.spec for x in inputs), strict=True))
-            cause = error.__cause__ or error
-            raise InvalidArgumentError(f"{cause}\n{describe(node, specs)}", node) from None
+        """The node's op on the inputs' values."""
+        kind = node.kind
+        if kind.reads:  # a copy of a vague spec: what was built with a better one is inferred anew
+            spec = node.spec if node.spec.shape.is_fully_defined() else Spec(*node.spec)
+        elif kind is item:
+            spec = inputs[0].spec.items[node.attrs["index"]]
+        elif _is_exact(node.spec) and _known_before(inputs, node.inputs):
+            spec = node.spec
+        else:
+            spec = kind.spec_of(inputs, node.attrs, node.op_name)
+        return self.trace.add(kind, inputs, node.attrs, spec, "")
+
+    def _misfit(self, node: Node, inputs: tuple[Node, ...], error: BaseException) -> Node:
+        """What stands for a node that does not fit; only in a body, which need not run, may it."""
+        if self.trace.is_of_body:
+            return self.trace.add(misfit, (), {"message": str(error)}, Spec(*node.spec), "")
+        specs = dict(zip(node.inputs, [x.spec for x in inputs], strict=True))
+        raise InvalidArgumentError(f"{error}\n{describe(node, specs)}", node) from None
 
     def _with_static_shape(self, value: Node, node: Node) -> Node:
         """`value` with what the user's node knows more of its shape, which the run then checks."""
@@ -353,8 +355,7 @@ class _Inner(_Replay):
         return [*outputs, *[self._left(self.body.inputs[i]) for i in updated]]
 
     def _left(self, variable: Node) -> Node:
-        """What a body leaves of a variable, which need not have a value if the body gives it none.
-        """
+        """A variable's value after a body: there may be none, if the body does not update it."""
         value = self._latest(variable)
         if variable in self.newest or not value.kind.reads:
             return value

@@ -29,9 +29,10 @@ FOLD_LIMIT = 10 * 2**20  # bytes; as TF's, so that a plan doesn't hoard what is 
 class Trace(Graph):
     """The graph being compiled. `user_node[n]` is the user's node that n helps to compute."""
 
-    def __init__(self, passes: frozenset[str] = PASSES):
+    def __init__(self, passes: frozenset[str] = PASSES, is_of_body: bool = False):
         super().__init__()
         self.passes = passes
+        self.is_of_body = is_of_body
         self.user_node: dict[Node, Node] = {}
         self.current: Node | None = None
         self.memo: dict[tuple, Node] = {}

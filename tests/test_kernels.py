@@ -2,6 +2,7 @@
 
 import collections
 import enum
+import functools
 
 import numpy as np
 import pytest
@@ -27,10 +28,18 @@ def test_a_kernel_that_ignores_out_still_counts():
     assert run_kernel(lambda x, out=None: x + 1, "IgnoresOutForTest").tolist() == [1.0, 2.0, 3.0]
 
 
-def test_a_kernel_without_out_says_so():
-    with pytest.raises(TypeError, match="needs dynamic=True"):
-        tg.elementwise("NoOutForTest", lambda x: x + 1, None)
-    assert run_kernel(lambda x: x + 1, "DynamicForTest", dynamic=True).tolist() == [1.0, 2.0, 3.0]
+def test_a_kernel_without_out_allocates_its_result():
+    def plus(number, x):
+        return x + number
+
+    class Plus:
+        def __call__(self, x):
+            return x + 1
+
+    wrapped = functools.wraps(plus)(lambda *args: plus(1, *args))
+    kernels = [lambda x: x + 1, functools.partial(plus, 1), Plus(), wrapped]
+    for i, kernel in enumerate(kernels):
+        assert run_kernel(kernel, f"NoOutForTest{i}").tolist() == [1.0, 2.0, 3.0]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +104,7 @@ def test_a_kernel_may_say_that_it_works_in_place():
 def test_a_view_that_depends_on_values_is_taken_in_each_run():
     best = Op(
         "BestRowForTest", lambda x: x[int(np.argmax(x[:, 0]))],
-        lambda x: Spec(Shape(x.shape.as_list()[1:]), x.dtype), params=("x",), view=True,
+        lambda x: Spec(Shape(x.shape.as_list()[1:]), x.dtype), params=("x",), view="part",
     )  # fmt: skip
     x = tg.placeholder(tg.float32, [3, 2])
     y = best(x * 2.0) + 1.0
@@ -106,7 +115,7 @@ def test_a_view_that_depends_on_values_is_taken_in_each_run():
 def test_a_view_of_repeated_elements_may_change_their_dtype():
     bits = Op(
         "BitsForTest", lambda x: x.view(np.int32), lambda x: Spec(x.shape, tg.int32),
-        params=("x",), view=True,
+        params=("x",), view="part",
     )  # fmt: skip
     x = tg.placeholder(tg.float32, [])
     for value in everywhere(bits(tg.broadcast_to(x, [3])) + 0, {x: 3.0}):
@@ -168,8 +177,8 @@ def test_a_kernel_without_a_hash_compiles_under_every_pass():
 
 
 def test_a_kernel_that_returns_its_input_keeps_nothing_of_it():
-    returned = tg.elementwise("Returned", lambda x: x, lambda g, y, x: g, dynamic=True)
-    half = tg.elementwise("Half", lambda x: x[:], lambda g, y, x: g, dynamic=True)
+    returned = tg.elementwise("Returned", lambda x: x, lambda g, y, x: g)
+    half = tg.elementwise("Half", lambda x: x[:], lambda g, y, x: g)
     x = tg.placeholder(tg.float32, [4])
     for op in (returned, half):
         a = x * 2.0

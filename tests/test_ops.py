@@ -50,7 +50,7 @@ NO_CASE = {
 }
 
 # Ops whose user says how much of the shape is known.
-UNSHAPED = {"VariableV2", "PlaceholderWithDefault"}
+UNSHAPED = {"VariableV2", "PlaceholderWithDefault", "TransposeBy"}
 
 
 def has_floats(case) -> bool:

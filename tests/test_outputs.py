@@ -17,7 +17,7 @@ def sin_cos(x):
     if "SinCos" not in registry:
         tg.Op(
             "SinCos", lambda x: (np.sin(x), np.cos(x)), lambda x: Spec.of_items([x, x]),
-            (lambda g, y, x: g[0] * y[1] - g[1] * y[0],), ("x",), dynamic=True,
+            (lambda g, y, x: g[0] * y[1] - g[1] * y[0],), ("x",),
         )  # fmt: skip
     return registry["SinCos"](x)
 
@@ -99,7 +99,7 @@ def test_a_kernel_that_breaks_its_word_is_told_of(x):
         return (x,) if kernel.short else (x, x.astype(np.float32))
 
     op = registry.get("Broken") or tg.Op(
-        "Broken", kernel, lambda x: Spec.of_items([x, x]), params=("x",), dynamic=True
+        "Broken", kernel, lambda x: Spec.of_items([x, x]), params=("x",)
     )
     kernel.short = True
     with pytest.raises(tg.errors.InternalError, match="a tuple of 2 arrays"):
@@ -111,7 +111,7 @@ def test_a_kernel_that_breaks_its_word_is_told_of(x):
 
 def test_an_output_is_its_own_array(x):
     op = registry.get("Same") or tg.Op(
-        "Same", lambda x: (x, x), lambda x: Spec.of_items([x, x]), params=("x",), dynamic=True
+        "Same", lambda x: (x, x), lambda x: Spec.of_items([x, x]), params=("x",)
     )
     fed = X.copy()
     first, second = tg.Session().run(op(x), {x: fed})
@@ -134,8 +134,8 @@ def test_a_rule_sees_where_no_gradient_arrives(x):
         assert len(g) == 2 and g[1:] == [given] == g.arrived[1:]
         return zeros + given
 
-    op = tg.Op("Watched", lambda x: (x, x.copy()), lambda x: Spec.of_items([x, x]), (rule,), ("x",),
-               dynamic=True)  # fmt: skip
+    both = lambda x: Spec.of_items([x, x])  # noqa: E731
+    op = tg.Op("Watched", lambda x: (x, x.copy()), both, (rule,), ("x",))
     (g,) = tg.gradients(op(x)[1], x)
     assert seen == [[True, False]]
     np.testing.assert_array_equal(tg.Session().run(g, {x: X}), np.ones(3))

@@ -11,11 +11,11 @@ from tinygraph.spec import Shape, Spec
 
 HIDDEN = Op(
     "HiddenSizes", lambda x: x, lambda x: Spec(Shape(None), x.dtype), (lambda g, y, x: g,), ("x",),
-    view=True, doc="The same value, of unknown rank: as after what depends on values.",
+    view="part", doc="The same value, of unknown rank: as after what depends on values.",
 )  # fmt: skip
 OPEN = Op(
     "OpenSizes", lambda x: x, lambda x: Spec(Shape([None] * len(x.shape)), x.dtype),
-    (lambda g, y, x: g,), ("x",), view=True, doc="The same value, of known rank.",
+    (lambda g, y, x: g,), ("x",), view="part", doc="The same value, of known rank.",
 )  # fmt: skip
 
 CASES = [case for case in every_case() if any(x.ndim for x in case.inputs) and case.numpy]

@@ -279,7 +279,7 @@ def test_a_rule_of_a_users_may_give_slices():
 
     first = tg.Op(
         "FirstRow", lambda x: x[0].copy(), lambda x: tg.registry["Max"].infer(x, axis=(0,)),
-        (rule,), ("x",), dynamic=True,
+        (rule,), ("x",),
     )  # fmt: skip
     w = table()
     (slices,) = tg.gradients(first(w), w)

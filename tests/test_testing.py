@@ -221,7 +221,7 @@ cube = elementwise(
 
 mean = Op(
     "TestMean", lambda x: np.mean(x), lambda x: Spec(Shape([]), x.dtype),
-    (lambda g, y, x: g * tg.ones_like(x) / 12.0,), ("x",), dynamic=True,
+    (lambda g, y, x: g * tg.ones_like(x) / 12.0,), ("x",),
 )  # fmt: skip
 
 SIGN, OFF = -1.0, 1 + 1e-6
@@ -544,7 +544,7 @@ def sin_cos(rule, kernel=lambda x: (np.sin(x), np.cos(x))):
     """An op whose outputs are sin(x) and cos(x), with a rule and a kernel of one's choice."""
     name = f"TestSinCos{len(registry)}"
     two = lambda x: Spec.of_items([x, x])  # noqa: E731
-    return Op(name, kernel, two, (rule,), ("x",), dynamic=True)
+    return Op(name, kernel, two, (rule,), ("x",))
 
 
 def of_sin_cos(g, y, x):

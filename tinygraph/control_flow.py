@@ -65,11 +65,11 @@ def _gradient(
 
 
 if_op = Op(
-    "If", _if, _merged, _gradient, dynamic=True, bodies="branches",
+    "If", _if, _merged, _gradient, bodies="branches",
     doc="The outputs of the first branch if a bool is true, of the second if not; see `tg.cond`.",
 )  # fmt: skip
 case_op = Op(
-    "Case", _case, _merged, _gradient, dynamic=True, bodies="branches",
+    "Case", _case, _merged, _gradient, bodies="branches",
     doc="The outputs of the branch of a number, of the last one by default; see `tg.switch_case`.",
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -41,8 +41,9 @@ class Op:
     name
         The type, such as "MatMul"; also the default name of its nodes.
     kernel
-        `kernel(*arrays, out=None, **attrs)`. Without a kernel the op must always be rewritten. One
-        of several outputs returns a tuple of arrays, and takes no `out`.
+        `kernel(*arrays, out=None, **attrs)`. One that returns a view, or a result whose size
+        depends on values, takes no `out`; one of several outputs returns a tuple of arrays. An
+        op that has no kernel must always be rewritten.
     infer
         `infer(*specs, **attrs) -> Spec`; runs while building and again while compiling. That of an
         op with several outputs gives `Spec.of_items`, and a call of the op a list of tensors.
@@ -59,15 +60,12 @@ class Op:
     broadcasts
         The inputs share a dtype and broadcast; `gradients` then sums each gradient to its input.
     view
-        The kernel returns a view of its first input.
-    repeats
-        The view is the first input, broadcast, and nothing else.
+        "part" if the kernel returns a view of its first input, "repeat" if that view is the first
+        input, broadcast, and nothing else.
     stateful
         Never merged, folded or reordered.
     inplace
         The inputs whose buffer the output may take.
-    dynamic
-        The kernel takes no `out`: it allocates its result, the size of which depends on values.
     static
         The inputs that are shapes or sizes: where known they reach the kernel as tuples and ints.
     rewrite
@@ -112,6 +110,11 @@ class Op:
         The class of its nodes.
     doc
         What it does, with its formula and a doctest.
+
+    Attributes
+    ----------
+    dynamic
+        The kernel takes no `out`, so that each run allocates the result.
     """
 
     name: str
@@ -121,11 +124,9 @@ class Op:
     params: tuple[str, ...] = ()
     dtypes: tuple[DType | str | None, ...] = ()
     broadcasts: bool = False
-    view: bool = False
-    repeats: bool = False
+    view: str = ""
     stateful: bool = False
     inplace: tuple[int, ...] = ()
-    dynamic: bool = False
     static: tuple[int, ...] = ()
     rewrite: Callable[..., Node | Sequence[Node] | None] | None = None
     fuse: Callable[..., Node | None] | None = None
@@ -142,13 +143,14 @@ class Op:
     effect: bool = False
     node_class: type[Node] = Node
     doc: str = ""
+    dynamic: bool = field(init=False)
 
     def __post_init__(self):
         self._check_types()
         if self.name in _registry:
             raise GraphError(f"an op called {self.name!r} exists already")
-        if not (self.view or self.dynamic or self.effect or _takes_out(self.kernel)):
-            raise DTypeError(f"the kernel of {self.name} takes no `out`; it needs dynamic=True")
+        allocates = not (self.view or self.effect or _takes_out(self.kernel))
+        object.__setattr__(self, "dynamic", allocates)
         if self.broadcasts and not self.dtypes:
             object.__setattr__(self, "dtypes", ("T",) * len(self.params))
         object.__setattr__(self, "__doc__", self.doc)
@@ -165,6 +167,7 @@ class Op:
         for trait in TRAITS:
             flag(getattr(self, trait), trait)
         text(self.bodies, f"`bodies` of {self.name}")
+        choice(self.view, f"`view` of {self.name}", ("", "part", "repeat"))
         choice(self.updates, f"`updates` of {self.name}", ("", "assign", "relative"))
 
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
@@ -265,16 +268,22 @@ class Op:
         return op_named, (self.name,)
 
 
-TRAITS = tuple(field.name for field in fields(Op) if field.type == "bool")
+TRAITS = tuple(f.name for f in fields(Op) if f.type == "bool" and f.init)
 
 
 def _takes_out(kernel: Any) -> bool:
     """Whether a kernel can be handed an array to write into, as far as one can tell."""
-    code = getattr(kernel, "__code__", None)
-    if code is None:
+    if kernel is None or isinstance(kernel, np.ufunc):
         return True
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return "out" in names or bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    code = getattr(kernel, "__code__", None) or getattr(inspect.unwrap(kernel), "__code__", None)
+    if code is not None:
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        return "out" in names or bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    try:
+        parameters = inspect.signature(kernel).parameters.values()
+    except (TypeError, ValueError):  # of a function that is written in C
+        return True
+    return any(x.name == "out" or x.kind is x.VAR_KEYWORD for x in parameters)
 
 
 def _signature(params: tuple[str, ...]) -> inspect.Signature:
@@ -362,7 +371,7 @@ bundle = Op(
     doc="Several values as one: what the compiler puts in place of an op with several outputs.",
 )  # fmt: skip
 item = Op(
-    "_Item", None, lambda values, index: values.items[index], view=True, node_class=Output,
+    "_Item", None, lambda values, index: values.items[index], view="part", node_class=Output,
     rewrite=lambda made, index: made.attrs["values"][index] if made.kind is bundle else None,
     doc="One of the values that an op with several outputs has.",
 )  # fmt: skip
@@ -437,7 +446,6 @@ def elementwise(
     accepts: str = "number",
     dtype: DType | None = None,
     params: tuple[str, ...] = (),
-    dynamic: bool = False,
     rewrite: Callable[..., Node | None] | None = None,
     fuse: Callable[..., Node | None] | None = None,
     inplace: bool | None = None,
@@ -447,7 +455,7 @@ def elementwise(
 
     `vjps` has one rule per input, which never mentions broadcasting. `accepts` is the kind of
     dtypes that it takes: "float", "int", "number", "bool" or "any". The result has the inputs'
-    dtype, unless `dtype` is given. A kernel that takes no `out` needs `dynamic=True`. One that
+    dtype, unless `dtype` is given. A kernel that
     also works where `out` is the array of an input may say `inplace=True`; a ufunc need not.
 
     >>> cube = tg.elementwise("Cube", lambda x, out=None: np.multiply(x * x, x, out=out),
@@ -471,20 +479,19 @@ def elementwise(
     op = Op(
         name, kernel, infer, vjps, params or _inputs_of(vjps), broadcasts=True, rewrite=simpler,
         dtypes=(bool_,) * len(vjps) if accepts == "bool" else (),
-        inplace=tuple(range(len(vjps))) if inplace and dtype is None else (), dynamic=dynamic,
-        fuse=fuse, doc=doc,
+        inplace=tuple(range(len(vjps))) if inplace and dtype is None else (), fuse=fuse, doc=doc,
     )  # fmt: skip
     return op
 
 
 def _narrower(op: Op, inputs: tuple[Node, ...], attrs: dict) -> Node | None:
     """The same op before its inputs are broadcast: fewer elements to work on, or none to copy."""
-    if not any(x.kind.repeats for x in inputs):
+    if not any(x.kind.view == "repeat" for x in inputs):
         return None
     shape = broadcast(*[x.spec.shape for x in inputs])
     if not shape.is_fully_defined():
         return None
-    node = op(*[x.inputs[0] if x.kind.repeats else x for x in inputs], **attrs)
+    node = op(*[x.inputs[0] if x.kind.view == "repeat" else x for x in inputs], **attrs)
     if node.spec.shape == shape:
         return node
     return repeated(node, shape)

@@ -63,7 +63,7 @@ def refuse(message: str) -> None:
 
 
 misfit = Op(
-    "_Misfit", refuse, lambda message: Spec(UNKNOWN, float32), stateful=True, dynamic=True,
+    "_Misfit", refuse, lambda message: Spec(UNKNOWN, float32), stateful=True,
     doc="""What stands in a body for an op that does not take what is fed: runs that get there fail,
     and others need not.
     """,

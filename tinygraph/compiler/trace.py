@@ -79,7 +79,7 @@ class Trace(Graph):
             node = kind.rewrite(*inputs, **attrs)
             if node is not None:
                 return node if isinstance(node, Node) else self.bundled(node, spec)
-        if "simplify" in self.passes and kind.view and not kind.repeats:
+        if "simplify" in self.passes and kind.view == "part":
             x = inputs[0]  # a view of equal elements shows more of the same
             if _all_equal(x) and x.dtype is spec.dtype and spec.shape.is_fully_defined():
                 return repeated(x.inputs[0], spec.shape)
@@ -124,7 +124,7 @@ class Trace(Graph):
                 return None
             arrays.append(array)
         outputs = spec.items or (spec,)
-        if kind.repeats or spec.bytes > FOLD_LIMIT:
+        if kind.view == "repeat" or spec.bytes > FOLD_LIMIT:
             return None
         if not all(output.shape.is_fully_defined() for output in outputs):
             return None
@@ -142,4 +142,4 @@ class Trace(Graph):
 
 def _all_equal(node: Node) -> bool:
     """Whether the node repeats one scalar; what such a view shows is one again, of any shape."""
-    return node.kind.repeats and node.inputs[0].spec.shape.sizes == ()
+    return node.kind.view == "repeat" and node.inputs[0].spec.shape.sizes == ()

@@ -78,7 +78,7 @@ def constant(
 # ---------------------------------------------------------------- identity
 
 identity_op = Op(
-    "Identity", lambda x: x, lambda x: x, (lambda g, y, x: g,), ("input",), view=True,
+    "Identity", lambda x: x, lambda x: x, (lambda g, y, x: g,), ("input",), view="part",
     rewrite=lambda x: x, doc="The same value.",
 )  # fmt: skip
 
@@ -93,7 +93,7 @@ def identity(input: Any, name: str | None = None) -> Node:
 
 
 stop_gradient = Op(
-    "StopGradient", lambda x: x, lambda x: x, (None,), ("input",), view=True, rewrite=lambda x: x,
+    "StopGradient", lambda x: x, lambda x: x, (None,), ("input",), view="part", rewrite=lambda x: x,
     doc="""The same value, which gradients take for a constant.
 
     >>> x = tg.constant(3.0)
@@ -131,16 +131,16 @@ def _number_spec(number: int | None, dtype: DType) -> Spec:
 
 shape_op = Op(
     "Shape", lambda x, out_type: _fitting(np.shape(x), out_type), _shape_spec,
-    (None,), ("input",), dynamic=True, doc="The shape, as a vector.",
+    (None,), ("input",), doc="The shape, as a vector.",
 )  # fmt: skip
 size_op = Op(
     "Size", lambda x, out_type: _fitting(np.size(x), out_type),
     lambda x, out_type: _number_spec(x.shape.num_elements(), out_type),
-    (None,), ("input",), dynamic=True, doc="The number of elements.",
+    (None,), ("input",), doc="The number of elements.",
 )  # fmt: skip
 rank_op = Op(
     "Rank", lambda x: np.array(np.ndim(x), np.int32), lambda x: _number_spec(x.shape.ndims, int32),
-    (None,), ("input",), dynamic=True, doc="The number of dimensions, as an int32 scalar.",
+    (None,), ("input",), doc="The number of dimensions, as an int32 scalar.",
 )  # fmt: skip
 
 
@@ -259,7 +259,7 @@ def _ensure(x: np.ndarray, shape: tuple[int | None, ...] | None) -> np.ndarray:
 
 
 ensure_op = Op(
-    "EnsureShape", _ensure, _ensured, (lambda g, y, x, shape: g,), ("x",), view=True,
+    "EnsureShape", _ensure, _ensured, (lambda g, y, x, shape: g,), ("x",), view="part",
     rewrite=lambda x, shape: x if _full(x) else None, doc="The same value, its shape checked.",
 )  # fmt: skip
 
@@ -481,7 +481,7 @@ def _broadcast_to_spec(x: Spec, shape: Spec) -> Spec:
 
 broadcast_to: Op = Op(
     "BroadcastTo", lambda x, shape: np.broadcast_to(x, tuple(shape)), _broadcast_to_spec,
-    (lambda g, y, x, shape: _sum_like(g, x), None), ("input", "shape"), view=True, repeats=True,
+    (lambda g, y, x, shape: _sum_like(g, x), None), ("input", "shape"), view="repeat",
     static=(1,),
     rewrite=lambda x, shape: x if _full(x) and x.spec.shape == shape_from(shape.spec) else None,
     doc="""Repeat along dimensions of 1, as elementwise ops do by themselves.

@@ -253,7 +253,6 @@ def _segment_spec(data: Spec, segment_ids: Spec) -> Spec:
 segment_sum = Op(
     "SegmentSum", _segment_sum, _segment_spec,
     (lambda g, y, data, ids: _segment_rule(g, data, ids), None), ("data", "segment_ids"),
-    dynamic=True,
     doc="""y[k] = the sum of the data[i] with segment_ids[i] = k, for ids that increase.
     Floats add up as in `unsorted_segment_sum`.
 

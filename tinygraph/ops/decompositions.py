@@ -54,7 +54,7 @@ def _cholesky_rule(g: Node, y: Node, x: Node) -> Node:
 
 
 cholesky = Op(
-    "Cholesky", _cholesky, square, (_cholesky_rule,), ("input",), dynamic=True,
+    "Cholesky", _cholesky, square, (_cholesky_rule,), ("input",),
     doc="""The lower triangular L with L @ Lᵀ = x, for each of a batch of positive definite x.
 
     What is decomposed is (x + xᵀ)/2, so that the gradient is symmetric, as in TF. (TF reads the
@@ -93,7 +93,7 @@ def _eigh_rule(g: Any, y: Any, x: Node) -> Node:
 
 
 eigh_op = Op(
-    "SelfAdjointEigV2", _eigh, _eigh_spec, (_eigh_rule,), ("tensor",), dynamic=True,
+    "SelfAdjointEigV2", _eigh, _eigh_spec, (_eigh_rule,), ("tensor",),
     doc="The eigenvalues and the eigenvectors of symmetric matrices.",
 )  # fmt: skip
 
@@ -234,7 +234,7 @@ def _check_full(s: Node, x: Node) -> None:
 
 
 svd_op = Op(
-    "Svd", _svd, _svd_spec, (_svd_rule,), ("tensor",), dynamic=True,
+    "Svd", _svd, _svd_spec, (_svd_rule,), ("tensor",),
     doc="Singular values s and singular vectors u and v of matrices.",
 )  # fmt: skip
 
@@ -295,7 +295,7 @@ def _qr_rule(g: Any, y: Any, x: Node, full_matrices: bool) -> Node:
 
 
 qr_op = Op(
-    "Qr", _qr, _qr_spec, (_qr_rule,), ("input",), dynamic=True,
+    "Qr", _qr, _qr_spec, (_qr_rule,), ("input",),
     doc="Matrices as products q r.",
 )  # fmt: skip
 

@@ -53,7 +53,7 @@ matrix_diag_op = Op(
 )  # fmt: skip
 matrix_diag_part_op: Op = Op(
     "MatrixDiagPart", lambda x: np.diagonal(x, 0, -2, -1), _matrix_diag_part_spec,
-    (lambda g, y, x: matrix_set_diag_op(zeros_like(x), g),), ("input",), view=True,
+    (lambda g, y, x: matrix_set_diag_op(zeros_like(x), g),), ("input",), view="part",
     doc="The diagonals of matrices.",
 )  # fmt: skip
 
@@ -184,7 +184,7 @@ diag = Op(
     """,
 )  # fmt: skip
 diag_part: Op = Op(
-    "DiagPart", _diag_part, _diag_part_spec, (lambda g, y, x: diag(g),), ("input",), view=True,
+    "DiagPart", _diag_part, _diag_part_spec, (lambda g, y, x: diag(g),), ("input",), view="part",
     doc="""The elements at [i, ..., i, ...] of a tensor of shape s + s; the reverse of diag.
 
     >>> tg.diag_part([[1, 2], [3, 4]]).eval()

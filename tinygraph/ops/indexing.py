@@ -162,7 +162,7 @@ slice_op = Op(
     lambda g, y, x, *bounds, index: [
         slice_grad_op(g, shape_of(x), *bounds, index=index), *[None] * len(bounds)
     ],
-    view=True, rewrite=_simpler_slice, doc="x[index], where `bounds` are ints that a run knows.",
+    view="part", rewrite=_simpler_slice, doc="x[index], where `bounds` are ints that a run knows.",
 )  # fmt: skip
 
 

@@ -352,7 +352,7 @@ def _orthogonalize(x: np.ndarray) -> np.ndarray:
 
 orthogonalize = Op(
     "Orthogonalize", _orthogonalize, lambda x: Spec(x.shape, check_dtypes((x,), "float")), (None,),
-    ("x",), dynamic=True, doc="The orthonormal columns that Gram and Schmidt make of a matrix's.",
+    ("x",), doc="The orthonormal columns that Gram and Schmidt make of a matrix's.",
 )  # fmt: skip
 
 

@@ -182,7 +182,7 @@ def _unstack(x: np.ndarray, num: int, axis: int) -> tuple[np.ndarray, ...]:
 unpack_op = Op(
     "Unpack", _unstack, _unstacked,
     (lambda g, y, x, num, axis: _parts_rule(g, x, pack_op, axis, range(num)),), ("value",),
-    view=True,
+    view="part",
     rewrite=lambda x, num, axis: (
         _parts_rewrite(x, axis, range(num)) if _known_dim(x, axis) == num else None
     ),
@@ -261,7 +261,7 @@ split_op = Op(
     "Split", _split, _splitted,
     (lambda g, y, x, sizes, axis: _parts_rule(
         g, x, concat_op, axis, _split_items(x, sizes, axis)),), ("value",),
-    view=True, rewrite=_split_rewrite,
+    view="part", rewrite=_split_rewrite,
     doc="The parts along an axis: `sizes` equal ones, or one of each of these sizes.",
 )  # fmt: skip
 
@@ -276,7 +276,7 @@ def _split_late_spec(x: Spec, sizes: Spec, axis: int, num: int) -> Spec:
 split_late_op = Op(
     "SplitV", lambda x, sizes, axis, num: _split(x, tuple(map(int, sizes)), axis), _split_late_spec,
     (lambda g, y, x, sizes, axis, num: concat_op(*g, axis=axis), None), ("value", "size_splits"),
-    view=True, static=(1,),
+    view="part", static=(1,),
     doc="The `num` parts along an axis of sizes that only a run knows.",
 )  # fmt: skip
 

@@ -35,7 +35,7 @@ def _swapped_spec(a: Spec) -> Spec:
 
 swap_op: Op = Op(
     "MatrixTranspose", np.matrix_transpose, _swapped_spec, (lambda g, y, a: swap_op(g),), ("a",),
-    view=True, doc="The last two axes swapped, whatever the rank.",
+    view="part", doc="The last two axes swapped, whatever the rank.",
 )  # fmt: skip
 
 
@@ -388,7 +388,7 @@ def _same_sizes(a: Array, b: Array) -> Array:
 same_sizes = Op(
     "SameSizes", _same_sizes,
     lambda a, b: Spec(a.shape.merge_with(b.shape), check_dtypes((a, b), "int")),
-    (None, None), ("a", "b"), view=True, doc="The sizes of axes that must be equal.",
+    (None, None), ("a", "b"), view="part", doc="The sizes of axes that must be equal.",
 )  # fmt: skip
 
 

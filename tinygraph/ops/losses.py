@@ -123,7 +123,7 @@ def _row_for_row(t: Shape, z: Shape) -> Shape:
 row_for_row = Op(
     "RowForRow", lambda t, z: t.reshape(_row_for_row(Shape.of(t.shape), Shape.of(z.shape)).sizes),
     lambda t, z: Spec(_row_for_row(t.shape, z.shape), check_dtypes((t, z), "float")),
-    (lambda g, y, t, z: reshape(g, shape_of(t)), None), ("labels", "logits"), view=True,
+    (lambda g, y, t, z: reshape(g, shape_of(t)), None), ("labels", "logits"), view="part",
     rewrite=lambda t, z: (
         reshape(t, _row_for_row(t.shape, z.shape))
         if t.shape.is_fully_defined() and z.shape.is_fully_defined() else None
@@ -263,7 +263,7 @@ one_hot_like = Op(
 )  # fmt: skip
 pick = Op(
     "PickLabels", _pick, _picked_spec,
-    (lambda g, y, x, labels: g * one_hot_like(x, labels), None), ("x", "labels"), dynamic=True,
+    (lambda g, y, x, labels: g * one_hot_like(x, labels), None), ("x", "labels"),
     doc="x at each label's place in its last axis, which stays as 1; checks the labels' range.",
 )  # fmt: skip
 sparse_softmax_cross_entropy = composite(

@@ -53,7 +53,7 @@ def _range_spec(*numbers: Spec) -> Spec:
 
 
 range_op = Op(
-    "Range", _range, _range_spec, (None, None, None), ("start", "limit", "delta"), dynamic=True,
+    "Range", _range, _range_spec, (None, None, None), ("start", "limit", "delta"),
     doc="start, start + delta, ... up to but without limit.",
 )  # fmt: skip
 
@@ -122,7 +122,7 @@ linspace = Op(
         lambda g, y, start, stop, num: sum_all(g * _ramp(stop, 0, 1, num)),
         None,
     ),
-    ("start", "stop", "num"), dtypes=("T", "T", None), dynamic=True, static=(2,),
+    ("start", "stop", "num"), dtypes=("T", "T", None), static=(2,),
     doc="""`num` numbers from `start` to `stop`, both included, at equal distances.
 
     >>> tg.linspace(0.0, 1.0, 5).eval()

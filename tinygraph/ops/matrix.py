@@ -70,7 +70,7 @@ matrix_inverse_op = Op(
     "MatrixInverse", _inverse, square,
     (lambda g, y, x, adjoint: -matmul(matmul(y, g, transpose_a=not adjoint, transpose_b=adjoint),
                                       y, transpose_b=not adjoint),), ("input",),
-    dynamic=True, doc="The inverses of square matrices.",
+    doc="The inverses of square matrices.",
 )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def matrix_inverse(input: Any, adjoint: bool = False, name: str | None = None) -
 matrix_determinant = Op(
     "MatrixDeterminant", lambda x: np.asarray(np.linalg.det(x)), lambda x: _without(x, 2),
     (lambda g, y, x: expand_op(g * y, axis=(-2, -1)) * matrix_inverse(x, adjoint=True),),
-    ("input",), dynamic=True,
+    ("input",),
     doc="""The determinant of each matrix in a batch; its gradient needs matrices with an inverse.
 
     >>> print(tg.matrix_determinant([[2.0, 1.0], [0.0, 4.0]]).eval())
@@ -105,7 +105,7 @@ def _slogdet_spec(x: Spec) -> Spec:
 slogdet_op = Op(
     "LogMatrixDeterminant", lambda x: tuple(map(np.asarray, np.linalg.slogdet(x))), _slogdet_spec,
     (lambda g, y, x: expand_op(g[1], axis=(-2, -1)) * matrix_inverse(x, adjoint=True),),
-    ("input",), dynamic=True, doc="The sign of each determinant, and log |determinant|.",
+    ("input",), doc="The sign of each determinant, and log |determinant|.",
 )  # fmt: skip
 
 
@@ -149,7 +149,7 @@ matrix_solve_op = Op(
     "MatrixSolve", _solve, _solve_spec,
     (lambda g, y, a, b, adjoint: _solve_rule(g, y, a, adjoint),
      lambda g, y, a, b, adjoint: matrix_solve(a, g, adjoint=not adjoint)), ("matrix", "rhs"),
-    dtypes=("T", "T"), dynamic=True, doc="The solutions of systems of linear equations.",
+    dtypes=("T", "T"), doc="The solutions of systems of linear equations.",
 )  # fmt: skip
 
 
@@ -231,7 +231,7 @@ def _cross_spec(a: Spec, b: Spec) -> Spec:
 cross: Op = Op(
     "Cross", np.cross, _cross_spec,
     (lambda g, y, a, b: cross(b, g), lambda g, y, a, b: cross(g, a)),
-    ("a", "b"), dtypes=("T", "T"), dynamic=True,
+    ("a", "b"), dtypes=("T", "T"),
     doc="""The cross product of vectors of length 3, the last dimension of tensors of one shape.
 
     >>> tg.cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]).eval()

@@ -73,7 +73,7 @@ def _slice_vjp(g: Node, y: Node, x: Node, begin: Node, size: Node) -> Node:
 
 
 slice_op = Op(
-    "Slice", _slice, _cut, (_slice_vjp, None, None), ("input_", "begin", "size"), view=True,
+    "Slice", _slice, _cut, (_slice_vjp, None, None), ("input_", "begin", "size"), view="part",
     static=(1, 2), doc="The part of a tensor that starts at `begin`, of shape `size`.",
 )  # fmt: skip
 
@@ -218,7 +218,7 @@ mirror_pad_op = Op(
 mirror_pad_grad_op: Op = Op(
     "MirrorPadGrad", _mirror_pad_grad, lambda g, p, mode: _resized(g, p, -1),
     (lambda h, y, g, p, mode: mirror_pad_op(h, p, mode=mode), None), ("g", "paddings"),
-    dynamic=True, static=(1,), doc="g, with its borders added to what they mirror.",
+    static=(1,), doc="g, with its borders added to what they mirror.",
 )  # fmt: skip
 
 
@@ -316,7 +316,7 @@ def _reversed(x: Spec, axis: tuple[int, ...]) -> Spec:
 
 reverse_op: Op = Op(
     "ReverseV2", np.flip, _reversed, (lambda g, y, x, axis: reverse_op(g, axis=axis),), ("tensor",),
-    view=True, rewrite=lambda x, axis: None if axis else x, doc="The elements in reverse order.",
+    view="part", rewrite=lambda x, axis: None if axis else x, doc="The elements in reverse order.",
 )  # fmt: skip
 
 

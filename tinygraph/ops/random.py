@@ -126,7 +126,7 @@ def _shuffle(value: Any, *, state: Philox, seed: Any) -> Any:
 
 random_shuffle_op = Op(
     "RandomShuffle", _shuffle, lambda value, seed: Spec(value.shape, value.dtype), (None,),
-    ("value",), stateful=True, dynamic=True, state=_stream, doc="The rows in a random order.",
+    ("value",), stateful=True, state=_stream, doc="The rows in a random order.",
 )  # fmt: skip
 
 

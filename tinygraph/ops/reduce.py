@@ -467,7 +467,7 @@ def _sum_like_rewrite(g: Node, x: Node) -> Node | None:
 
 sum_like = Op(
     "SumLike", _sum_like_kernel, lambda g, x: Spec(x.shape, g.dtype),
-    (lambda h, y, g, x: broadcast_like(h, g), None), ("g", "x"), dynamic=True,
+    (lambda h, y, g, x: broadcast_like(h, g), None), ("g", "x"),
     rewrite=_sum_like_rewrite,
     doc="Sum `g` over the axes along which `x` was broadcast, so that it has x's shape.",
 )  # fmt: skip

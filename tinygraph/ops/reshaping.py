@@ -55,7 +55,8 @@ def _reshape_spec(x: Spec, shape: Spec) -> Spec:
 
 reshape_op = Op(
     "Reshape", _reshape, _reshape_spec,
-    (lambda g, y, x, s: reshape(g, shape_of(x)), None), ("tensor", "shape"), view=True, static=(1,),
+    (lambda g, y, x, s: reshape(g, shape_of(x)), None), ("tensor", "shape"),
+    view="part", static=(1,),
     rewrite=lambda x, s: (
         x if x.shape.is_fully_defined() and x.shape == shape_from(s.spec) else None
     ),
@@ -88,7 +89,7 @@ def _expanded(x: Spec, axis: tuple[int, ...]) -> Spec:
 
 expand_op = Op(
     "ExpandDims", np.expand_dims, _expanded,
-    (lambda g, y, x, axis: squeeze_op(g, axis=axis),), ("input",), view=True,
+    (lambda g, y, x, axis: squeeze_op(g, axis=axis),), ("input",), view="part",
     doc="Dimensions of 1 inserted.",
 )  # fmt: skip
 
@@ -108,7 +109,7 @@ def _squeezed(x: Spec, axis: tuple[int, ...] | None) -> Spec:
 
 squeeze_op: Op = Op(
     "Squeeze", np.squeeze, _squeezed,
-    (lambda g, y, x, axis: reshape(g, shape_of(x)),), ("input",), view=True,
+    (lambda g, y, x, axis: reshape(g, shape_of(x)),), ("input",), view="part",
     doc="Dimensions of 1 dropped.",
 )  # fmt: skip
 
@@ -167,7 +168,7 @@ def _inverse(perm: tuple[int, ...] | None) -> tuple[int, ...] | None:
 
 transpose_op: Op = Op(
     "Transpose", lambda a, perm=None: a.transpose(perm), _transposed,
-    (lambda g, y, a, perm: transpose_op(g, perm=_inverse(perm)),), ("a",), view=True,
+    (lambda g, y, a, perm: transpose_op(g, perm=_inverse(perm)),), ("a",), view="part",
     rewrite=lambda a, perm: a if perm is not None and perm == tuple(range(len(perm))) else None,
     doc="The axes in another order.",
 )  # fmt: skip

@@ -66,7 +66,7 @@ def _where_spec(condition: Spec) -> Spec:
 
 
 where_op = Op(
-    "Where", np.argwhere, _where_spec, (None,), ("condition",), dynamic=True,
+    "Where", np.argwhere, _where_spec, (None,), ("condition",),
     doc="The coordinates of what is True.",
 )  # fmt: skip
 
@@ -208,12 +208,12 @@ def _put(g: np.ndarray, indices: np.ndarray, shape: Any, out: Any = None) -> np.
 
 top_k_op = Op(
     "TopKV2", _top_k, _top_k_spec,
-    (lambda g, y, x, k: put_op(g[0], y[1], shape_of(x)), None), ("input", "k"), dynamic=True,
+    (lambda g, y, x, k: put_op(g[0], y[1], shape_of(x)), None), ("input", "k"),
     static=(1,), doc="The k largest elements of each row, and where they are.",
 )  # fmt: skip
 take_op = Op(
     "TakeAlongRows", _take, lambda x, i: Spec(i.shape, x.dtype),
-    (lambda g, y, x, i: put_op(g, i, shape_of(x)), None), ("input", "indices"), dynamic=True,
+    (lambda g, y, x, i: put_op(g, i, shape_of(x)), None), ("input", "indices"),
     doc="The elements of each row at different indices.",
 )  # fmt: skip
 put_op: Op = Op(
@@ -261,7 +261,7 @@ def _in_top_k_spec(predictions: Spec, targets: Spec, k: Spec) -> Spec:
 
 in_top_k_op = Op(
     "InTopKV2", _in_top_k, _in_top_k_spec, (None, None, None), ("predictions", "targets", "k"),
-    dynamic=True, static=(2,), doc="Whether each target is among the k best predictions.",
+    static=(2,), doc="Whether each target is among the k best predictions.",
 )  # fmt: skip
 
 
@@ -328,11 +328,11 @@ def _unique_with_counts(x: np.ndarray, out_idx: DType) -> tuple[np.ndarray, ...]
 
 
 unique_op = Op(
-    "Unique", _unique, _unique_spec, (None,), ("x",), dynamic=True,
+    "Unique", _unique, _unique_spec, (None,), ("x",),
     doc="The different elements in the order of their appearance, and which of them each is.",
 )  # fmt: skip
 unique_with_counts_op = Op(
-    "UniqueWithCounts", _unique_with_counts, _counts_spec, (None,), ("x",), dynamic=True,
+    "UniqueWithCounts", _unique_with_counts, _counts_spec, (None,), ("x",),
     doc="The same, and how often each of the different elements appears.",
 )  # fmt: skip
 
@@ -385,7 +385,7 @@ def _difference(x: np.ndarray, y: np.ndarray, index_dtype: DType) -> tuple[np.nd
 
 difference_op = Op(
     "ListDiff", _difference, _difference_spec, (None, None), ("x", "y"), dtypes=("T", "T"),
-    dynamic=True, doc="The elements of x that are not in y, and where in x they are.",
+    doc="The elements of x that are not in y, and where in x they are.",
 )  # fmt: skip
 
 

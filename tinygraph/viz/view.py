@@ -197,7 +197,7 @@ class View:
         """
         if node.kind.latest:
             return True
-        if node.kind.name != "SumLike" and not node.kind.repeats:
+        if node.kind.name != "SumLike" and node.kind.view != "repeat":
             return False
         shape = node.spec.shape
         return shape.sizes is not None and shape == node.inputs[0].spec.shape

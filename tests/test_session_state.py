@@ -88,24 +88,83 @@ def test_a_state_is_a_copy():
         assert state.variables["Variable"].tolist() == [8.0, 8.0]
 
 
-def test_what_has_no_value_yet_is_not_in_a_state():
+def test_what_has_no_value_in_a_state_has_none_after_it():
     v, w = tg.Variable(1.0, name="v"), tg.Variable(2.0, name="w")
-    noise = tg.random_uniform([2], seed=1, name="noise")
     with tg.Session() as sess:
+        empty = sess.state
         sess.run(v.initializer)
         before = sess.state
-        assert list(before.variables) == ["v"] and not before.positions
-        first = sess.run(noise)
-        assert list(sess.state.positions) == ["noise/RandomUniform"]
+        assert list(before.variables) == ["v"] and not empty.variables
+        sess.run([w.initializer, v.assign_add(5.0)])
         sess.state = before
-        assert (sess.run(noise) == first).all()  # a stream that is not in it is at its start
+        assert sess.state == before and sess.run(v) == 1.0
+        with pytest.raises(tg.errors.FailedPreconditionError, match="uninitialized value w"):
+            sess.run(w)
         sess.run(w.initializer)
-        with pytest.raises(tg.errors.InvalidArgumentError, match=r"'w' .* none in the state"):
-            sess.state = before
-        with tg.Session() as other:
-            other.state = before
-            with pytest.raises(tg.errors.FailedPreconditionError):
-                other.run(w)
+        sess.state = empty
+        assert sess.state == empty
+        with pytest.raises(tg.errors.FailedPreconditionError, match="uninitialized value v"):
+            sess.run(v)
+        sess.run(tg.global_variables_initializer())
+        assert sess.run([v, w]) == [1.0, 2.0]
+
+
+def random_ops(seed):
+    """Values of each kind of random op, in a branch too, and of a variable; its initializer."""
+    tg.reset_default_graph()
+    w = tg.get_variable("w", [3], initializer=tg.random_normal_initializer(seed=seed))
+    drawn = [
+        tg.random_uniform([3], seed=seed), tg.random_uniform([3], 0, 99, tg.int32, seed=seed),
+        tg.truncated_normal([3], seed=seed), tg.random_shuffle(tg.range(9), seed=seed),
+        tg.multinomial(tg.zeros([1, 9]), 4, seed=seed), tg.nn.dropout(tg.ones([9]), 0.5, seed=seed),
+        tg.cond(w[0] > 9.0, lambda: w + 0.0, lambda: tg.random_normal([3], seed=seed)),
+    ]  # fmt: skip
+    return w, drawn
+
+
+ANY_MOMENT = """
+import pickle, sys
+sys.path.insert(0, "tests")
+import tinygraph as tg
+from test_session_state import random_ops, rest
+w, drawn = random_ops(None)
+for state, ran in pickle.load(sys.stdin.buffer):
+    with tg.Session() as sess:
+        sess.state = state
+        print(rest(sess, w, drawn, ran))
+"""
+
+
+def rest(sess, w, drawn, ran):
+    """What is left of a program of which `ran` steps are done."""
+    fetches = [w.initializer, drawn[::2], drawn, w.assign_add(drawn[0]), [w, drawn]]
+    values = [repr(sess.run(fetch)) for fetch in fetches[ran:]]
+    return "".join(values).replace("\n", "")
+
+
+@pytest.mark.parametrize("seed", [3, None])
+def test_a_state_of_any_moment_is_gone_on_from(seed):
+    """Random ops that have run and others that have not, seeded or not, here and elsewhere."""
+    w, drawn = random_ops(seed)
+    taken = []
+    for ran in range(5):
+        with tg.Session() as sess:
+            for fetch in [w.initializer, drawn[::2], drawn, w.assign_add(drawn[0])][:ran]:
+                sess.run(fetch)
+            taken.append((sess.state, ran, rest(sess, w, drawn, ran)))
+    for state, ran, expected in taken:
+        with tg.Session() as sess:
+            sess.state = state
+            assert sess.state == state and rest(sess, w, drawn, ran) == expected
+            sess.state = state  # where each op has run
+            assert rest(sess, w, drawn, ran) == expected
+    if seed is None:
+        given = pickle.dumps([(state, ran) for state, ran, _ in taken])
+        found = subprocess.run(
+            [sys.executable, "-c", ANY_MOMENT], cwd=ROOT, input=given, check=True,
+            capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert found.stdout.decode().splitlines() == [expected for *_, expected in taken]
 
 
 def branches():
@@ -141,16 +200,23 @@ def test_random_ops_and_variables_of_branches():
 
 
 def test_a_graph_that_has_grown():
-    """The state comes first, then the new variables' initial values."""
+    """What is new is as in a new session, also where it was not."""
     v = tg.Variable(1.0, name="v")
     with tg.Session() as sess:
         sess.run(v.initializer)
         state = sess.state
-    w = tg.Variable(v.initialized_value() + 5.0, name="w")
-    with tg.Session() as sess:
-        sess.state = state
-        sess.run(w.initializer)
-        assert sess.run([v, w]) == [1.0, 6.0]
+        w = tg.Variable(v.initialized_value() + 5.0, name="w")
+        seeded, free = tg.random_uniform([2], seed=1), tg.random_uniform([2])
+        sess.run(tg.global_variables_initializer())
+        first, other = sess.run([seeded, free])
+        sess.run(w.assign_add(1.0))
+        for session in (sess, tg.Session()):
+            session.state = state
+            assert session.state.variables == {"v": 1.0}
+            session.run(w.initializer)
+            assert session.run([v, w]) == [1.0, 6.0]
+            again, another = session.run([seeded, free])
+            assert (again == first).all() and (another != other).any()
 
 
 def test_a_state_that_does_not_fit_changes_nothing():
@@ -176,7 +242,7 @@ def test_a_state_that_does_not_fit_changes_nothing():
             lines,
             ["nothing has changed", "'kernle' is no variable of the graph, but 'kernel' is one",
              "'noise' is no random op", "'kernel' (float32[2], made at", "is float32[3]",
-             "'count' (int32[], made at", "'step' (made at", "'noise/RandomUniform' (made at"],
+             "'count' (int32[], made at", "'noise/RandomUniform' (made at"],
             strict=True,
         ):  # fmt: skip
             assert words in line or words == "is float32[3]" and "float32[4] in the state" in line
@@ -251,16 +317,18 @@ def test_threads_see_whole_states():
 
 @pytest.mark.default_passes
 def test_an_interrupt_leaves_one_state_or_the_other():
-    """At each bytecode of setting a state."""
+    """At each bytecode of setting a state; each has a value for a variable that the other lacks."""
     v, w = tg.Variable(tg.zeros([2]), name="v"), tg.Variable(tg.zeros([2]), name="w")
-    step = tg.group(v.assign_add([1.0, 1.0]), w.assign_add([1.0, 1.0]))
+    late = tg.Variable(tg.zeros([2]), name="late")
+    step = tg.group(v.assign_add([1.0, 1.0]), w.assign_add([1.0, 1.0]), late.initializer)
     noise = tg.random_uniform([1], seed=1, name="noise")
     sess = tg.Session()
-    sess.run(tg.global_variables_initializer())
+    sess.run([v.initializer, w.initializer])
     sess.run(noise)
     old = sess.state
     sess.run([step, noise])
     new = sess.state
+    del new.variables["w"]
     seen = set()
     for count in itertools.count(1):
         left = itertools.count(count, -1)
@@ -293,7 +361,6 @@ def test_a_forked_process_goes_on_only_from_a_state_that_it_sets_itself(restored
     """Where nothing is seeded: else it draws numbers of its own."""
     noise = tg.random_uniform([8], name="noise")
     with tg.Session() as sess:
-        sess.run(noise)
         state = sess.state
         sess.state = state
         read, write = os.pipe()
@@ -301,6 +368,10 @@ def test_a_forked_process_goes_on_only_from_a_state_that_it_sets_itself(restored
             try:
                 if restored:
                     sess.state = state
+                else:
+                    taken = sess.state
+                    sess.run(noise)
+                    sess.state = taken  # which has to be this process's own
                 os.write(write, sess.run(noise).tobytes())
             finally:
                 os._exit(0)

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygraph.arguments import expect, flag, sequence
 from tinygraph.compiler.plan import Plan, compile_plan
-from tinygraph.compiler.program import Program, stream_of
+from tinygraph.compiler.program import Program
 from tinygraph.compiler.rewrite import lower
 from tinygraph.compiler.threads import Threads
 from tinygraph.compiler.trace import OPTIONAL_PASSES, PASSES, PURE_PASSES
@@ -428,8 +428,9 @@ class Session:
 
     def _plan(self, fetched: Fetched, feeds: dict[Node, np.ndarray], fetches: Any) -> Plan:
         specs = self._specs(fetched, feeds, fetches)
+        begin, passes = self._variables.begin_stream, self.passes
         return compile_plan(
-            fetched.tensors, fetched.targets, specs, self._begin_stream, self.passes, self._threads
+            fetched.tensors, fetched.targets, specs, begin, passes, self._threads
         )
 
     def _pure(self, fetched: Fetched, feeds: dict[Node, np.ndarray], fetches: Any) -> Program:
@@ -450,11 +451,6 @@ class Session:
         if unfed:
             raise self._unfed(unfed, fetches, feeds)
         return {node: Spec(Shape.of(a.shape), node.spec.dtype) for node, a in feeds.items()}
-
-    def _begin_stream(self, node: Node) -> None:
-        """Have a random stream, or what else is its op's state, for a node."""
-        if node.op_name not in self._variables.streams:
-            self._variables.streams[node.op_name] = stream_of(node)
 
     def _watch_growth(self) -> None:
         """Warn, once, when one line keeps adding nodes between runs: a loop that builds."""
@@ -530,8 +526,12 @@ class Session:
 
         A session that is given the state of another one of the same graph, perhaps of another
         process, goes on as that one does, to the bit. A variable without a value is not in a state,
-        and neither is a random op of which no program has been compiled; what was drawn as a seed,
-        where nothing is seeded, is. A state that does not fit changes nothing.
+        and has none in the session that is given it. Each random op is, whether it has run or not:
+        where nothing is seeded, its start is drawn when it first runs or a state is first taken.
+
+        What was added to the graph since the state was taken is then as in a new session: variables
+        have no value, random ops are at their start. So set the state first, then run the new
+        variables' initializers. A state that does not fit changes nothing.
 
         >>> w = tg.Variable(1.0, name="w")
         >>> step = w.assign_add(tg.random_uniform([]))
@@ -544,15 +544,15 @@ class Session:
         Raises
         ------
         InvalidArgumentError
-            for a state that does not fit: unknown names, other shapes or dtypes, no value for a
-            variable that has one in this session. The error lists all of that.
+            for a state that does not fit: unknown names, other shapes or dtypes, wrong positions.
+            The error lists all of that.
         FailedPreconditionError
             within a run of this session, in one thread; and where the session is closed.
         """
         self._check_nesting()
         with self._lock:
             self._check_open()
-            return state_of(self._variables)
+            return state_of(self._variables, self.graph)
 
     @state.setter
     def state(self, state: SessionState) -> None:

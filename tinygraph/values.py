@@ -45,6 +45,11 @@ class Variables(dict):
             spare = np.empty(shape, dtype)
         return spare
 
+    def begin_stream(self, node: Node) -> None:
+        """Have a random stream, or what else is its op's state, for a node."""
+        if node.op_name not in self.streams:
+            self.streams[node.op_name] = stream_of(node)
+
     def drawing(self) -> Drawn:
         """The streams for a run, which `moved` hands to `commit`."""
         drawn = Drawn()
@@ -101,7 +106,7 @@ class SessionState:
     variables
         The values of the variables that have one, by the variables' names.
     positions
-        Where random streams are, by the names of their ops.
+        Where the streams of all random ops are, by the names of the ops.
 
     >>> w = tg.Variable([1.0, 2.0], name="w")
     >>> noise = tg.random_uniform([2], seed=1, name="noise")
@@ -109,7 +114,7 @@ class SessionState:
     >>> sess.run(w.initializer)
     >>> before = sess.state
     >>> before
-    <tg.SessionState of 1 variable, 0 random streams>
+    <tg.SessionState of 1 variable, 1 random stream>
     >>> first = sess.run(w.assign_add(noise))
     >>> sess.state = before
     >>> bool((sess.run(w.assign_add(noise)) == first).all()), sess.state == before
@@ -136,14 +141,23 @@ class SessionState:
         return f"<tg.SessionState of {words}>"
 
 
-def state_of(variables: Variables) -> SessionState:
-    """A copy of what a session keeps."""
-    positions = {name: stream.position for name, stream in variables.streams.items()}
+def state_of(variables: Variables, graph: Graph) -> SessionState:
+    """A copy of what a session keeps; the streams of a graph's random ops begin here at the latest.
+
+    So where an op that nothing seeds will start is a part of the state, too.
+    """
+    for node in all_nodes(graph):
+        if node.kind.state is not None:
+            variables.begin_stream(node)
+    positions = {name: stream.position for name, stream in [*variables.streams.items()]}
     return SessionState({name: value.copy() for name, value in variables.items()}, positions)
 
 
 def set_state(variables: Variables, state: SessionState, graph: Graph) -> None:
-    """Make a state the session's, all at once; InvalidArgumentError with all that does not fit."""
+    """Make a state the session's, all at once; InvalidArgumentError with all that does not fit.
+
+    What the state does not have is then as in a new session.
+    """
     known = {node.op_name: node for node in graph.nodes if node.kind.reads}
     drawing = {node.op_name: node for node in all_nodes(graph) if node.kind.state is not None}
     faults = [*_unknown(state.variables, known, "variable"),
@@ -154,11 +168,6 @@ def set_state(variables: Variables, state: SessionState, graph: Graph) -> None:
             value = state.variables[name]
             faults += _misfit(node, value)
             new[name] = value
-        elif name in variables:
-            faults.append(
-                f"'{name}' (made at {node.where}) has a value in this session, and none in the "
-                "state: set the state first, then initialize what it does not know"
-            )
     for name, node in drawing.items():
         if name in state.positions or name in variables.streams:
             try:
@@ -169,7 +178,7 @@ def set_state(variables: Variables, state: SessionState, graph: Graph) -> None:
         lines = "\n  ".join(faults)
         raise InvalidArgumentError(f"the state does not fit, and nothing has changed:\n  {lines}")
     copies = {name: np.array(value, order="C") for name, value in new.items()}
-    variables.commit(copies, variables.moved(streams))
+    variables.commit(copies, partial(dict.clear, variables), variables.moved(streams))
 
 
 def _unknown(names: Mapping[str, Any], known: Mapping[str, Node], word: str) -> Iterator[str]:

@@ -104,7 +104,8 @@ class Philox:
 
     @property
     def position(self) -> tuple[int, int, int]:
-        return *self._seeds, self._count
+        start = self._reserve(0)  # which draws a forked process its own seeds, if it has to
+        return *self._seeds, start
 
     @position.setter
     def position(self, value: tuple[int, int, int]) -> None:

@@ -18,7 +18,7 @@ from .programs import Built, Program, text_of
 from .rules import ByTheRules, Undecided
 from .ways import InSession, Interpreted, Outcome, noise, way_name, widened
 
-ROUNDING = {"simplify", "scale", "fuse", "loops"}  # the passes that may change the last digits
+ROUNDING = {"simplify", "fuse", "loops"}  # the passes that may change the last digits
 NOISES = 3
 LAX = 40.0
 

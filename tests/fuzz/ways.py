@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import tinygraph as tg
-from tinygraph.compiler.fuse import fuse, gather_scales
+from tinygraph.compiler.fuse import fuse
 from tinygraph.compiler.program import call_kernel
 from tinygraph.compiler.rewrite import lower
 from tinygraph.compiler.trace import PASSES
@@ -116,9 +116,8 @@ class Interpreted:
         key = (*fetched.tensors, None, *fetched.targets), shapes, self.passes
         if key not in self.lowered:
             program = lower(fetched.tensors, fetched.targets, specs, self.passes)
-            for name, transform in (("scale", gather_scales), ("fuse", fuse)):
-                if name in self.passes:
-                    transform(program)
+            if "fuse" in self.passes:
+                fuse(program)
             self.lowered[key] = program
         return self.lowered[key]
 

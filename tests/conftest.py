@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import tinygraph as tg
 
@@ -25,6 +26,9 @@ def pytest_configure(config):
     if config.getoption("--loops"):
         passes |= {"loops"}
     tg.Session.__init__.__kwdefaults__["passes"] = passes
+    examples = 60 if passes == tg.Session.PASSES else 20
+    settings.register_profile("seeded", deadline=None, derandomize=True, max_examples=examples)
+    settings.load_profile("seeded")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -1043,6 +1043,7 @@ def test_an_interrupt_while_building_leaves_no_scope_open(p):
         assert plain(runs(g, p, "TF", {x: [1, 1]})) == [[2.0, 2.0], [-1.0, -1.0]]
 
 
+@pytest.mark.default_passes
 def test_an_interrupt_of_a_gradient_leaves_the_cond_whole(p):
     """At each moment at which the cond gets one more output, which its gradient uses."""
     x = tg.placeholder(tg.float32, [])

@@ -8,7 +8,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, basic_indices, mutually_broadcastable_shapes
 
@@ -16,9 +16,6 @@ import tinygraph as tg
 from tinygraph.ops.indexed_slices import as_tensors
 from tinygraph.ops.indexing import Index, index_of
 from tinygraph.spec import Shape, broadcast
-
-settings.register_profile("indexing", deadline=None, derandomize=True, max_examples=60)
-settings.load_profile("indexing")
 
 KNOWLEDGE = ("all", "dims", "rank")
 

@@ -162,6 +162,7 @@ def test_an_attribute_is_what_the_user_gave(attribute, number):
     assert repr(found[0]) == repr(attribute)
 
 
+@pytest.mark.default_passes
 def test_a_kernel_without_a_hash_compiles_under_every_pass():
     class Kernel:
         __hash__ = None

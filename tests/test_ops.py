@@ -29,6 +29,13 @@ from tinygraph.testing import GradientError, check_grads
 CASES = every_case()
 SEED = 7
 
+# Each pass left out, and all of them. A test run with other passes by default (--without, --loops)
+# is held against the usual ones alone: the usual test run does the rest.
+DEFAULT_PASSES = tg.Session(graph=Graph()).passes
+OTHER_PASSES = [PASSES]
+if DEFAULT_PASSES == PASSES:
+    OTHER_PASSES = [*(PASSES - {name} for name in sorted(PASSES)), frozenset()]
+
 # Relative to the largest element, as sums of terms of both signs lose digits of their largest.
 # float64: NumPy's reference may sum in another order. float32, float16: some tens of epsilons.
 RTOL = {"float64": 1e-13, "float32": 4e-6, "float16": 2e-2}
@@ -94,9 +101,10 @@ class Built:
     def fetches(self) -> list[Node]:
         return [*self.ys, *(g for g in (*self.grads, *self.seconds) if g is not None)]
 
-    def run(self, fetches, passes=PASSES, feeds=None) -> list[np.ndarray]:
+    def run(self, fetches, passes=DEFAULT_PASSES, feeds=None) -> list[np.ndarray]:
         """Values from a session that has not run anything that leaves a trace."""
-        if passes == PASSES and not any(n.kind.reads or n.kind.state for n in self.graph.nodes):
+        leaves_a_trace = any(n.kind.reads or n.kind.state for n in self.graph.nodes)
+        if passes == DEFAULT_PASSES and not leaves_a_trace:
             self.session = sess = self.session or tg.Session(graph=self.graph)
         else:
             sess = tg.Session(graph=self.graph, passes=passes)
@@ -223,9 +231,13 @@ def is_checked(case) -> bool:
     )
 
 
+@pytest.mark.default_passes
 @by_float_case
 def test_gradients(case):
-    """First and second derivatives equal numeric ones."""
+    """First and second derivatives equal numeric ones.
+
+    With other passes they are compared with these, in test_compiler_passes.
+    """
     if is_checked(case):
         check_grads(case.build, list(case.inputs), order=1 + case.second, rtol=1e-9 * case.slack)
 
@@ -271,15 +283,15 @@ def test_unknown_shapes(case, unknown):
 
 @by_case
 def test_compiler_passes(case):
-    """Leaving out passes of the compiler changes no bit, unless `simplify` reorders a sum."""
+    """Other passes of the compiler change no bit, unless `simplify` reorders a sum."""
     made = known(case)
-    for without in (*map(frozenset, zip(PASSES, strict=True)), PASSES):
-        got = made.run(made.fetches, PASSES - without)
+    for passes in OTHER_PASSES:
+        got = made.run(made.fetches, passes)
         for node, value, right in zip(made.fetches, got, values(case), strict=True):
-            what = f"{node.name} without {', '.join(without)}"
+            what = f"{node.name} with {', '.join(passes)}"
             if node.kind.effect:
                 continue
-            if "simplify" in without and node.dtype.is_floating:
+            if "simplify" in passes ^ DEFAULT_PASSES and node.dtype.is_floating:
                 close(value, right, 1e-14, what)
             else:
                 same_bits(value, right, what)
@@ -331,6 +343,7 @@ def same_bits(got, right, what: str) -> None:
     np.testing.assert_array_equal(got, right, err_msg=what)
 
 
+@pytest.mark.default_passes
 @by_case
 def test_kernels(case):
     """Each kernel of the program gives the same into a used `out`, in place and of odd strides."""
@@ -418,6 +431,7 @@ def defined_in_tests(op) -> bool:
     return not all(file.startswith(tg.__path__[0]) for file in files)
 
 
+@pytest.mark.default_passes
 @by_case
 def test_a_case_exercises_its_op(case):
     made = known(case)
@@ -468,6 +482,7 @@ PLANTS = [
 ]
 
 
+@pytest.mark.default_passes
 @pytest.mark.parametrize("op, position, rules", PLANTS, ids=[f"{o.name}-{i}" for o, i, _ in PLANTS])
 def test_a_rule_off_by_a_millionth_is_caught(op, position, rules, planted):
     """Each rule of each op, and the report names this op, this input and no other."""

@@ -298,8 +298,12 @@ def traced(work: Callable[[], Any], moments: Moments) -> BaseException | None:
 
 
 def signalled(work: Callable[[], Any], delay: float) -> BaseException | None:
-    """Do the work; after `delay` seconds a signal interrupts it, if it is still at it."""
+    """Do the work; after `delay` seconds a signal interrupts it, if it is still at it.
+
+    Nobody's callbacks are told of collections meanwhile: Python drops an interrupt within one.
+    """
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    callbacks, gc.callbacks[:] = gc.callbacks[:], []
     try:
         try:
             signal.setitimer(signal.ITIMER_REAL, delay)
@@ -310,6 +314,7 @@ def signalled(work: Callable[[], Any], delay: float) -> BaseException | None:
         return error
     finally:
         signal.signal(signal.SIGALRM, before)
+        gc.callbacks[:] = callbacks
     return None
 
 

@@ -71,18 +71,9 @@ class Op:
     rewrite
         `rewrite(*inputs, **attrs) -> node, list of outputs or None`: what the compiler puts in
         place of the node, where it can tell; for a composite op this is its body.
-    fuse
-        `fuse(*inputs, alone, **attrs) -> node or None`: the same once the compiler knows who uses
-        what; `alone(x)` tells whether the value x is of use to this node only.
     prepare
         `prepare(*arrays, **attrs) -> functools.partial`: the one call, of a C function, that
         computes the op in place of its first input; so may a variable be updated in place.
-    element
-        An element of the result as an expression of the inputs' elements `{0}`, `{1}`, of the
-        result's dtype `{type}` and of the attributes, if a compiled loop may compute it.
-    written
-        `written(name, **attrs) -> lines`: the kernel as a function's source, which is put into
-        the program; for an op whose kernel is made for it.
     state
         `state(name, **attrs) -> object`: what a Session keeps for a node of that name between
         runs, such as a random stream; the kernel gets it as `state=`. Its `position`, a plain
@@ -129,10 +120,7 @@ class Op:
     inplace: tuple[int, ...] = ()
     static: tuple[int, ...] = ()
     rewrite: Callable[..., Node | Sequence[Node] | None] | None = None
-    fuse: Callable[..., Node | None] | None = None
     prepare: Callable[..., Callable] | None = None
-    element: str = ""
-    written: Callable[..., list[str]] | None = None
     state: Callable[..., Any] | None = None
     fed: bool = False
     reads: bool = False
@@ -161,7 +149,7 @@ class Op:
         for word in (self.name, *expect(self.params, tuple, "params", "a tuple of names")):
             text(word, "the name of an op or of an input")
         rules = () if callable(self.vjps) else expect(self.vjps, tuple, "vjps", "a tuple")
-        optional = (self.kernel, self.rewrite, self.fuse, self.prepare, self.written, self.state)
+        optional = (self.kernel, self.rewrite, self.prepare, self.state)
         for part in (self.infer, *(f for f in (*optional, *rules) if f is not None)):
             function(part, f"each kernel and rule of {self.name}")
         for trait in TRAITS:
@@ -447,7 +435,6 @@ def elementwise(
     dtype: DType | None = None,
     params: tuple[str, ...] = (),
     rewrite: Callable[..., Node | None] | None = None,
-    fuse: Callable[..., Node | None] | None = None,
     inplace: bool | None = None,
     doc: str = "",
 ) -> Op:
@@ -479,7 +466,7 @@ def elementwise(
     op = Op(
         name, kernel, infer, vjps, params or _inputs_of(vjps), broadcasts=True, rewrite=simpler,
         dtypes=(bool_,) * len(vjps) if accepts == "bool" else (),
-        inplace=tuple(range(len(vjps))) if inplace and dtype is None else (), fuse=fuse, doc=doc,
+        inplace=tuple(range(len(vjps))) if inplace and dtype is None else (), doc=doc,
     )  # fmt: skip
     return op
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygraph.compiler.parts import GAP, Line, functions as in_functions, split
+from tinygraph.compiler.program import Written
 from tinygraph.compiler.writer import Writer, written_out
 from tinygraph.node import Node
 from tinygraph.op import Op
-from tinygraph.ops.loop import compiled
 from tinygraph.origin import is_foreign
 from tinygraph.spec import Shape, Spec, as_dtype
 
@@ -34,7 +34,6 @@ class Code(Writer):
 
     def __init__(self, begin_stream: Callable[[Node], None]):
         super().__init__()
-        self.namespace["compiled"] = compiled
         self.begin_stream = begin_stream
         self.lines: dict[int, Computed] = {}
         self.allocations: dict[int, Computed] = {}  # the lines that only make arrays, and for what
@@ -53,13 +52,12 @@ class Code(Writer):
             self.bytes += value.nbytes
         return super()._constant(node)
 
-    def kernel(self, node: Node) -> str:
+    def kernel(self, node: Node, written: Written) -> str:
         """The name of the function that is the node's kernel, which equal ones share."""
-        kind = node.kind
-        assert kind.written is not None
-        text = tuple(kind.written("", **node.attrs))
+        self.namespace |= written.names
+        text = tuple(written.lines(**node.attrs))
         if text not in self._kernels:
-            self._kernels[text] = self.unique(f"{kind.name.lower()}#")
+            self._kernels[text] = self.unique(f"{node.kind.name.lower()}#")
         return self._kernels[text]
 
     def function(self, node: Node, kernel: Any) -> str:

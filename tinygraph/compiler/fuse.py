@@ -1,14 +1,35 @@
-"""The pass that looks at what becomes of a value: sums with products are fused."""
+"""The pass that fuses sums with products: BLAS adds a product, or something scaled, in place.
+
+A variable's update then costs no more than the product that it adds.
+"""
 
 from __future__ import annotations
 
+import functools
+import math
+import operator
+from collections.abc import Callable
+
+import numpy as np
+
 from tinygraph.compiler.program import Program
 from tinygraph.graph import Node
+from tinygraph.op import constant
+from tinygraph.ops import blas
+from tinygraph.ops.accumulate import add_product_op, add_scaled_op
+from tinygraph.ops.linalg import dot_op
+from tinygraph.ops.math import add, multiply, realdiv, subtract
+
+SIGNS = {add: 1.0, subtract: -1.0}
+
+# Sizes from which preparing a call into BLAS, 3 us, is less than what it saves.
+PRODUCT_SIZE, SCALED_SIZE = 1 << 13, 1 << 16
+LARGEST = 1e8  # of the factors that are moved: what they leave of float32's range is plenty
 
 
 def fuse(program: Program) -> None:
-    """Let each op see who uses its inputs, and put what it makes of that in its place."""
-    if not any(node.kind.fuse for node in program.nodes):
+    """Compute sums together with a term that is of no other use."""
+    if not any(node.kind in SIGNS for node in program.nodes):
         return
     trace = program.trace
     uses = program.uses()
@@ -20,11 +41,82 @@ def fuse(program: Program) -> None:
             made = len(trace.nodes)
             if not fused.keys().isdisjoint(node.inputs):
                 node.inputs = tuple([fused.get(x, x) for x in node.inputs])
-            if node.kind.fuse is not None:
+            if node.kind in SIGNS:
                 trace.current = trace.user_node[node]
-                found = node.kind.fuse(*node.inputs, alone=lambda x: uses[x] == 1, **node.attrs)
-                if found is not None:
-                    fused[node] = found
+                better = _fused_sum(node, alone=lambda x: uses[x] == 1)
+                if better is not None:
+                    fused[node] = better
             order += [*trace.nodes[made:], node]
     if fused:
         program.replace(fused, order)
+
+
+def _fused_sum(node: Node, alone: Callable[[Node], bool]) -> Node | None:
+    """What a sum becomes; `alone(x)` tells whether x is of use to one node only."""
+    (x, y), sign = node.inputs, SIGNS[node.kind]
+    fused = _fused(x, y, sign, alone)
+    if fused is None and sign == 1:
+        fused = _fused(y, x, sign, alone)
+    return fused
+
+
+def _fused(x: Node, y: Node, sign: float, alone: Callable[[Node], bool]) -> Node | None:
+    """x + sign * y, where y is a product or something scaled that nobody else needs."""
+    size, own = x.spec.shape.num_elements() or 0, blas.routines().get(x.spec.dtype.numpy.char)
+    if size < PRODUCT_SIZE or x.spec.shape != y.spec.shape or own is None:
+        return None
+    factors, term = _scaled(y, alone)
+    alpha = _product(factors, sign, x)
+    if not _is_usual(alpha):
+        return None
+    if term.kind is dot_op and alone(term) and x not in term.inputs:
+        return add_product_op(x, *term.inputs, alpha)
+    if not factors or size < SCALED_SIZE or x is term:
+        return None
+    factors, other = _scaled(x, alone)
+    beta = _product(factors, 1.0, x)
+    if own.axpby is None or beta.spec.constant is None or not _is_usual(beta) or other is term:
+        beta, other = _product([], 1.0, x), x
+    return add_scaled_op(other, term, alpha, beta)
+
+
+def _product(factors: list[Node], number: float, like: Node) -> Node:
+    return functools.reduce(operator.mul, factors, constant(np.array(number, like.dtype.numpy)))
+
+
+def _is_usual(factor: Node) -> bool:
+    """Whether a factor, as far as it is known, is finite and not 0: BLAS skips what is times 0."""
+    known = factor.spec.constant
+    return known is None or bool(np.isfinite(known) and known)
+
+
+def _scaled(x: Node, alone: Callable[[Node], bool]) -> tuple[list[Node], Node]:
+    """x as scalar factors and what they are times; a numerator is looked into."""
+    factors, rest = _factors(x, alone)
+    if rest.kind is realdiv and alone(rest):
+        above, numerator = _factors(rest.inputs[0], alone)
+        if above and _may_multiply([*factors, *above]):
+            return [*factors, *above], rest.kind(numerator, rest.inputs[1])
+    return factors, rest
+
+
+def _factors(x: Node, alone: Callable[[Node], bool]) -> tuple[list[Node], Node]:
+    factors: list[Node] = []
+    while x.kind is multiply and alone(x):
+        scalars = [a for a in x.inputs if a.spec.shape.sizes == ()]
+        if len(scalars) != 1 or not _may_multiply([*factors, *scalars]):
+            break
+        factors += scalars
+        x = next(a for a in x.inputs if a is not scalars[0])
+    return factors, x
+
+
+def _may_multiply(factors: list[Node]) -> bool:
+    """Whether factors may meet before what they are times: of several, one may be unknown."""
+    known = [float(x.spec.constant) for x in factors if x.spec.constant is not None]
+    return len(factors) == 1 or len(known) + 1 >= len(factors) and _is_moderate(math.prod(known))
+
+
+def _is_moderate(factor: float) -> bool:
+    """Whether values of a usual size stay in float32's range when multiplied by it."""
+    return 1 / LARGEST <= abs(factor) <= LARGEST

@@ -5,11 +5,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygraph.compiler.program import Program
+from tinygraph.compiler.program import Program, Written
 from tinygraph.compiler.text import literal
 from tinygraph.graph import Node
 from tinygraph.op import const
-from tinygraph.ops.loop import NAMES, SCALAR, Operand, layout_of, loop_op
+from tinygraph.ops.accumulate import add_scaled_op
+from tinygraph.ops.compare import cast_op, keep_where
+from tinygraph.ops.loop import (
+    NAMES, SCALAR, Operand, compiled, layout_of, loop_op, loop_source,
+)  # fmt: skip
+from tinygraph.ops.math import within_op
 from tinygraph.spec import Spec
 
 # The ufuncs whose results IEEE arithmetic determines, but for the larger one of 0.0 and -0.0.
@@ -18,6 +23,12 @@ EXACT = {
     np.maximum, np.minimum, np.greater, np.greater_equal, np.less, np.less_equal, np.equal,
     np.not_equal, np.logical_and, np.logical_or, np.logical_not,
 }  # fmt: skip
+ELEMENTS = {  # of other ops an element of the result, by the inputs' elements and its dtype
+    add_scaled_op: "{3} * {0} + {2} * {1}",
+    cast_op: "{type}({0})",
+    keep_where: "{0} if {1} else {type}(0)",
+    within_op: "np.minimum(np.maximum({0}, {1}), {2})",
+}
 TYPES = {"float32": "np.float32", "float64": "np.float64", "bool": "np.bool_"}
 
 
@@ -53,6 +64,9 @@ def make_loops(program: Program) -> None:
     for node, made in chains.items():
         if node not in absorbed and len(made.nodes) > 1:
             _replace(node, made)
+    program.written[loop_op] = Written(
+        lambda operands, body, **_: loop_source("", operands, body), {"compiled": compiled}
+    )
     program.prune()
 
 
@@ -81,8 +95,8 @@ def _form(node: Node) -> str:
     """An element of the node as an expression of its inputs' elements, {0}, {1}, ...; or ""."""
     kind = node.kind
     is_exact = isinstance(kind.kernel, np.ufunc) and kind.kernel in EXACT and not node.attrs
-    if kind.element or not is_exact:
-        return kind.element
+    if not is_exact:
+        return ELEMENTS.get(kind, "")
     return f"np.{kind.kernel.__name__}({', '.join(f'{{{i}}}' for i in range(len(node.inputs)))})"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from tinygraph.compiler.trace import Trace
 from tinygraph.errors import DTypeError
 from tinygraph.interrupts import quietly
 from tinygraph.node import Node, ancestors
-from tinygraph.op import argument, const, item
+from tinygraph.op import Op, argument, const, item
 from tinygraph.spec import Spec
 
 Compute = Callable[..., Any]
@@ -50,6 +50,13 @@ def as_static(value: Any) -> Any:
     return tuple(as_static(x) for x in value) if np.ndim(value) else np.asarray(value).item()
 
 
+class Written(NamedTuple):
+    """How the source of a program defines the kernels of an op, and what they name in it."""
+
+    lines: Callable[..., list[str]]  # of the node's attributes; the function has no name yet
+    names: dict[str, Any]
+
+
 class Program:
     """A lowered subgraph: its nodes in order, what it returns and what it makes of variables.
 
@@ -64,6 +71,7 @@ class Program:
         self.ends: list[Node | None] = []  # in a body: the variable of which a result is the value
         self.updates: dict[Node, Node] = {}  # the user's variable -> its new value
         self.nodes: list[Node] = []
+        self.written: dict[Op, Written] = {}
         self.specs: dict[Node, Spec] = {}  # what became of the specs of the user's nodes
 
     def evaluate(

@@ -150,8 +150,8 @@ class Routine:
         kind, code = node.kind, self.code
         if kind in (argument, const):
             return
-        if kind.written is not None:
-            self._written[node] = code.kernel(node)
+        if kind in self.program.written:
+            self._written[node] = code.kernel(node, self.program.written[kind])
         if kind.reads:
             name = code[node] = self._local(identifier(node.op_name))
             self._line(f"{name} = {self._kept(node)}", node)

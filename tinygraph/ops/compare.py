@@ -132,7 +132,7 @@ def _kept_spec(x: Spec, keep: Spec) -> Spec:
 
 keep_where: Op = Op(
     "KeepWhere", cleared, _kept_spec, (lambda g, y, x, keep: keep_where(g, keep), None),
-    ("x", "keep"), inplace=(0,), element="{0} if {1} else {type}(0)",
+    ("x", "keep"), inplace=(0,),
     doc="""x where `keep`, else 0, also where x is NaN or infinite; the shapes are equal.
 
     >>> tg.registry["KeepWhere"]([1.0, float("inf")], [True, False]).eval()
@@ -160,7 +160,7 @@ def _cast(x: Array, dtype: Any, out: Array | None = None) -> Array:
 cast_op = Op(
     "Cast", _cast, lambda x, dtype: Spec(x.shape, dtype),
     (lambda g, y, x, dtype: cast(g, x.dtype) if _are_floats(x.dtype, dtype) else None,), ("x",),
-    rewrite=lambda x, dtype: x if x.dtype is dtype else None, element="{type}({0})",
+    rewrite=lambda x, dtype: x if x.dtype is dtype else None,
     doc="Convert to another dtype.",
 )  # fmt: skip
 

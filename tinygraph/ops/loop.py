@@ -128,7 +128,6 @@ def _interpreted(
 loop_op = Op(
     "Loop", _interpreted, lambda *inputs, operands, body, shape, dtype: Spec(shape, dtype),
     lambda g, y, *inputs, **attrs: [None] * len(inputs),
-    written=lambda name, operands, body, shape, dtype: loop_source(name, operands, body),
     doc="""Several elementwise ops at once, made by the pass `loops`. Never computed in place: the
     compiled loop would find that its arrays overlap, and use no vector instructions.""",
 )  # fmt: skip

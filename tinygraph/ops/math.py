@@ -14,7 +14,6 @@ from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, Shape
 from tinygraph.graph import Node, name_scope
 from tinygraph.node import CompositeTensor
 from tinygraph.op import Op, as_node, check_dtypes, constant, composite, elementwise
-from tinygraph.ops.accumulate import sum_fusion
 from tinygraph.ops.compare import (  # noqa: F401 (all of elementwise is here too)
     cast, cleared, equal, greater, greater_equal, keep_where, less, less_equal, logical_and,
     logical_not, logical_or, logical_xor, not_equal, saturate_cast, to_double, to_float, to_int32,
@@ -60,7 +59,6 @@ def _multiply_rewrite(x: Node, y: Node) -> Node | None:
 
 add = elementwise(
     "Add", np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, rewrite=add_slice,
-    fuse=sum_fusion(1),
     doc="""x + y, elementwise.
 
     >>> tg.add([1.0, 2.0], 3.0).eval()
@@ -68,7 +66,7 @@ add = elementwise(
     """,
 )  # fmt: skip
 subtract = elementwise(
-    "Sub", np.subtract, lambda g, z, x, y: g, lambda g, z, x, y: -g, fuse=sum_fusion(-1),
+    "Sub", np.subtract, lambda g, z, x, y: g, lambda g, z, x, y: -g,
     doc="""x - y, elementwise.
 
     >>> tg.subtract([1.0, 2.0], 3.0).eval()
@@ -341,7 +339,7 @@ within_op = Op(
     "Within", np.ndarray.clip,
     lambda x, low, high: Spec(x.shape, check_dtypes((x, low, high), "float")),
     (lambda g, y, x, low, high: keep_where(g, logical_and(x >= low, x <= high)), None, None),
-    ("x", "low", "high"), inplace=(0,), element="np.minimum(np.maximum({0}, {1}), {2})",
+    ("x", "low", "high"), inplace=(0,),
     doc="x, at least `low` and at most `high`, elementwise, for bounds that are constant scalars.",
 )  # fmt: skip
 

@@ -35,7 +35,7 @@ class Body:
         self.graph = graph
         self.inputs = inputs
         self.outputs = outputs
-        self._needs: dict[int, set[int]] = {}
+        self._needs: dict[Node, int] = {}
 
     def __repr__(self) -> str:
         ends = ["None" if y is None else y.name for y in self.outputs]
@@ -49,23 +49,21 @@ class Body:
         touched = [(place[x], role) for node in nodes for x, role in roles_of(node) if x in place]
         return _strongest(touched)
 
-    def needs(self, index: int) -> set[int]:
-        """The positions of the inputs that an output is computed from."""
-        if index not in self._needs:  # all at once: outputs are many and need much the same
+    def needs(self, index: int) -> int:
+        """The places of the inputs that an output is computed from, a bit for each."""
+        y = self.outputs[index]
+        if y is None:
+            return 0
+        if y not in self._needs:  # all at once: outputs are many and need much the same
             bits = {x: 1 << i for i, x in enumerate(self.inputs)}
-            for node in ancestors([y for y in self.outputs if y is not None]):
+            ends = [y for y in self.outputs if y is not None]
+            for node in ancestors(ends):
                 mask = bits.get(node, 0)
                 for x in node.needs:
                     mask |= bits.get(x, 0)
                 bits[node] = mask
-            masks = [0 if y is None else bits[y] for y in self.outputs]
-            self._needs = {i: _places(mask) for i, mask in enumerate(masks)}
-        return self._needs[index]
-
-
-def _places(bits: int) -> set[int]:
-    """Where a number has ones."""
-    return {i for i, digit in enumerate(reversed(f"{bits:b}")) if digit == "1"}
+            self._needs = {y: bits[y] for y in ends}
+        return self._needs[y]
 
 
 def _strongest(touched: Iterable[tuple]) -> dict:

@@ -163,13 +163,27 @@ class Output(Node):
     def needs(self) -> tuple[Node, ...]:
         """Of an op with bodies what this output needs, which may be less than others do."""
         choice = self.inputs[0]
-        if not choice.kind.bodies:
-            return super().needs
-        bodies = choice.attrs[choice.kind.bodies]
-        count = len(choice.inputs) - len(bodies[0].inputs)
-        places = {place for body in bodies for place in body.needs(self.attrs["index"])}
-        taken = [choice.inputs[count + place] for place in sorted(places)]
-        return (*choice.inputs[:count], *taken, *choice.control_inputs)
+        return _needed(choice, self.places) if choice.kind.bodies else super().needs
+
+    @property
+    def places(self) -> int:
+        """Of an op with bodies, which of the inputs that these take the output needs: a bit each.
+        """
+        bits, choice = 0, self.inputs[0]
+        for body in choice.attrs[choice.kind.bodies]:
+            bits |= body.needs(self.attrs["index"])
+        return bits
+
+
+def _needed(choice: Node, places: int) -> tuple[Node, ...]:
+    """What an op with bodies needs if these need but the inputs in those places, a bit each."""
+    first = len(choice.inputs) - len(choice.attrs[choice.kind.bodies][0].inputs)
+    found = [*choice.inputs[:first], *choice.control_inputs]
+    while places:
+        place = places.bit_length() - 1
+        found.append(choice.inputs[first + place])
+        places ^= 1 << place
+    return tuple(found)
 
 
 Tensor = Node
@@ -277,21 +291,23 @@ def ancestors(roots: Iterable[Node], stop: Any = (), whole: bool = False) -> lis
     """
     seen = set(roots)
     stack = list(seen)
-    choices = set()  # the ops with bodies of which only some outputs are needed
+    reached: dict[Node, int] = {}  # op with bodies -> places of the inputs that outputs need
     while stack:
         node = stack.pop()
         if node in stop:
             continue
         if type(node) is Output and node.inputs[0].kind.bodies and not whole:
-            choices.add(node.inputs[0])
-            inputs = node.needs
+            choice, places = node.inputs[0], node.places
+            before = reached.get(choice, 0)
+            reached[choice] = before | places
+            inputs = _needed(choice, places & ~before)
         else:
             inputs = node.inputs + node.control_inputs
         for needed in inputs:
             if needed not in seen:
                 seen.add(needed)
                 stack.append(needed)
-    return sorted(seen | choices, key=attrgetter("id"))
+    return sorted(seen | reached.keys(), key=attrgetter("id"))
 
 
 # ---------------------------------------------------------------- the defaults of a thread

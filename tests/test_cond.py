@@ -105,6 +105,8 @@ def test_keys_of_dicts_may_stand_in_any_order(p):
         p, lambda: {"b": c(1.0), "a": c(2)}, lambda: {"a": c(4), "b": c(3.0)}
     )  # fmt: skip
     assert list(result) == ["b", "a"] and result["a"].dtype == tg.int32
+    mixed = tg.cond(p, lambda: {"b": 1.0, 3: 2.0}, lambda: {3: 4.0, "b": 3.0})
+    assert runs(mixed, p, "TF") == [{"b": 1.0, 3: 2.0}, {"b": 3.0, 3: 4.0}]
     assert [plain(value) for value in runs(result, p, "TF")] == [
         {"b": 1.0, "a": 2}, {"b": 3.0, "a": 4}
     ]  # fmt: skip
@@ -216,6 +218,20 @@ MISTAKES = {
     "nesting": (
         lambda p: tg.cond(p, lambda: [one(), [one(), two()]], lambda: [[one(), two()], one()]),
         "structure",
+    ),
+    "a key": (
+        lambda p: tg.cond(p, lambda: [one(), {"a" * 99: two(), "b": one()}],
+                          lambda: [one(), {"a" * 99: two()}]),
+        r"result\[1\] has the key 'b' only in true_fn \(.*test_cond.py:\d+\)$",
+    ),
+    "keys within": (
+        lambda p: tg.cond(p, lambda: {"k": {"a": one()}}, lambda: {"k": {"b": one(), 3: one()}}),
+        r"result\['k'\] has the key 'a' only in true_fn .*, the key 3 only in false_fn .*, the "
+        "key 'b' only in false_fn",
+    ),
+    "a list and a tensor": (
+        lambda p: tg.cond(p, lambda: {"k": one()}, lambda: {"k": [one(), two()]}),
+        r"result\['k'\] is <tg.Tensor .* in true_fn \(.*\), a list of 2 in false_fn",
     ),
     "dtypes": (lambda p: tg.cond(p, one, lambda: c(1)), "float32.*int32"),
     "dtypes of numbers": (lambda p: tg.cond(p, lambda: 1.0, lambda: 1), "float32.*int32"),

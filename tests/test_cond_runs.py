@@ -746,35 +746,59 @@ def test_only_the_gradient_of_the_branch_taken_is_computed(p, sess):
 # ---------------------------------------------------------------- nodes of a branch, from outside
 
 
-def test_what_a_branch_made_belongs_to_it(p, sess):
-    x = tg.placeholder(tg.float32, [], name="x")
+USES = {
+    "fetch": lambda inner, x, w: tg.Session().run(inner),
+    "fetch of the operation": lambda inner, x, w: tg.Session().run(inner.op),
+    "fetch by name": lambda inner, x, w: tg.Session().run("cond/inner:0"),
+    "feed": lambda inner, x, w: tg.Session().run(x, {x: 1.0, inner: 10.0}),
+    "by name": lambda inner, x, w: x.graph.get_tensor_by_name("cond/inner:0") * 2.0,
+    "operand": lambda inner, x, w: inner + 1.0,
+    "second operand": lambda inner, x, w: x + inner,
+    "in a list": lambda inner, x, w: tg.stack([x, inner]),
+    "in another branch": lambda inner, x, w: tg.cond(x > 0.0, lambda: inner * 3.0, lambda: x),
+    "returned": lambda inner, x, w: tg.cond(x > 0.0, lambda: inner, lambda: x),
+    "predicate": lambda inner, x, w: tg.cond(inner > 0.0, lambda: x, lambda: x),
+    "shape": lambda inner, x, w: tg.shape(inner),
+    "zeros_like": lambda inner, x, w: tg.zeros_like(inner),
+    "name_scope": lambda inner, x, w: tg.name_scope("scope", values=[inner]).__enter__(),
+    "control_dependencies": lambda inner, x, w: tg.control_dependencies([inner]).__enter__(),
+    "group": lambda inner, x, w: tg.group(inner),
+    "initial value": lambda inner, x, w: tg.Variable(inner),
+    "made as initial value": lambda inner, x, w: tg.Variable(lambda: inner),
+    "assign": lambda inner, x, w: w.assign(inner),
+    "gradient of it": lambda inner, x, w: tg.gradients(inner, x),
+    "gradient for it": lambda inner, x, w: tg.gradients(x * 2.0, inner),
+    "its own gradient": lambda inner, x, w: tg.gradients(inner, inner),
+    "grad_ys": lambda inner, x, w: tg.gradients(x * 2.0, x, grad_ys=inner),
+    "stop_gradients": lambda inner, x, w: tg.gradients(x * 2.0, x, stop_gradients=inner),
+    "minimize": lambda inner, x, w: tg.train.AdamOptimizer().minimize(inner),
+    "minimize by w": lambda inner, x, w: tg.train.AdamOptimizer().minimize(inner, var_list=[w]),
+    "apply_gradients": lambda inner, x, w: tg.train.AdamOptimizer().apply_gradients([(inner, w)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", USES)
+def test_what_a_branch_made_belongs_to_it(name, p):
+    x, w = tg.placeholder(tg.float32, [], name="x"), tg.Variable(1.0, name="w")
     made = []
 
     def branch():
-        made.append(tg.multiply(x, 2.0, name="inner"))
+        made.append(tg.multiply(x, w, name="inner"))
         return made[0] + 1.0
 
     result = tg.cond(p, branch, lambda: x)
-    feeds = {p: True, x: 1.0}
-    (inner,) = made
-    for fetch in (inner, inner.op, "cond/inner:0"):
-        with pytest.raises((TypeError, ValueError, KeyError), match="inner"):
-            sess.run(fetch, feeds)
-    with pytest.raises(TypeError, match="inside a branch of 'cond/Merge'"):
-        sess.run(result, {**feeds, inner: 10.0})
-    for wrong in (lambda: inner + 1.0, lambda: inner + x, lambda: tg.Variable(inner)):
-        with pytest.raises(ValueError, match="inside a branch of 'cond/Merge'"):
-            wrong()
-    with pytest.raises(ValueError, match="inner"):
-        tg.cond(p, lambda: inner * 3.0, lambda: x)
-    with pytest.raises(ValueError, match="inner"):
-        tg.cond(p, lambda: made.append(x * 4.0) or x, lambda: made[0] * 1.0)
-    with pytest.raises(ValueError, match="inner"):
-        with tg.control_dependencies([inner]):
-            c(1.0)
-    with pytest.raises(ValueError, match="inner"):
-        tg.gradients(result, inner)
-    assert sess.run(result, feeds) == 3.0
+    sess = initialised()
+    place = r"\(made at [^)]*test_cond_runs.py:\d+\)"
+    message = f"'cond/inner' {place} belongs to a branch of 'cond/Merge' {place}, and has a value"
+    with pytest.raises((TypeError, ValueError), match=message):
+        USES[name](made[0], x, w)
+    assert sess.run(result, {p: True, x: 1.0}) == 2.0
+
+
+def test_what_one_branch_made_another_cannot_use(p):
+    made = []
+    with pytest.raises(ValueError, match=r"'cond/inner' .* is inside the branch of true_fn"):
+        tg.cond(p, lambda: made.append(c(1.0, name="inner")) or 2.0, lambda: made[0] * 1.0)
 
 
 def test_updates_that_a_branch_collects_cannot_be_waited_for_outside(p):
@@ -786,7 +810,7 @@ def test_updates_that_a_branch_collects_cannot_be_waited_for_outside(p):
         return c(1.0)
 
     tg.cond(p, branch, lambda: c(2.0))
-    with pytest.raises(ValueError, match="inside a branch of 'cond/Merge'"):
+    with pytest.raises(ValueError, match="belongs to a branch of 'cond/Merge'"):
         tg.group(*tg.get_collection(tg.GraphKeys.UPDATE_OPS))
 
 

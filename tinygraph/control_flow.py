@@ -22,6 +22,7 @@ from tinygraph.graph import Graph, control_dependencies, name_scope
 from tinygraph.node import Node, Operation
 from tinygraph.op import Op, as_node, const, item
 from tinygraph.ops.array import constant, ensure_shape, zeros_like
+from tinygraph.origin import place
 from tinygraph.spec import UNKNOWN, Spec, float32
 
 # ---------------------------------------------------------------- the ops
@@ -187,6 +188,8 @@ class _Traced:
             self.outputs = [_leaf(x, pivot, graph) for x in nest.flatten(self.structure)]
         self.nodes: dict[Node, None] = self.branch.nodes
         self.name = name
+        code = getattr(function, "__code__", None)  # which a partial has not
+        self.label = f"{name} ({place((code, code.co_firstlineno))})" if code else name
 
 
 def _unpacked(result: Any) -> Any:
@@ -233,7 +236,7 @@ def _branching(kind: Op, index: Node, traced: list[_Traced], name: str) -> Any:
 def _check_alike(first: _Traced, other: _Traced) -> None:
     """Raise an error where two branches' results cannot be those of one op."""
     names = first.name, other.name
-    nest.check_same(first.structure, other.structure, names)
+    nest.check_same(first.structure, other.structure, (first.label, other.label))
     if not first.outputs:
         raise GraphError(f"{names[0]} and {names[1]} must return at least one result.")
     for x, y in zip(first.outputs, other.outputs, strict=True):

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygraph.arguments import choice, shown
 from tinygraph.errors import DTypeError, GraphError, ShapeError
-from tinygraph.graph import Graph, Node, Operation
+from tinygraph.graph import Graph, Node, Operation, graph_of
 from tinygraph.node import CompositeTensor, ancestors
 from tinygraph.interrupts import collector_paused
 from tinygraph.op import as_node, item, registry
@@ -74,9 +74,7 @@ def gradients(
     if not ys:
         raise GraphError("gradients needs at least one y")
     choice(unconnected_gradients, "unconnected_gradients", ("none", "zero"))
-    graph = ys[0].graph
-    for node in (*ys, *xs):
-        graph.as_graph_element(node)
+    graph = graph_of((*ys, *xs, *stops))
 
     def build() -> list[Node | IndexedSlices | None]:
         with graph.as_default(), graph.name_scope(name):

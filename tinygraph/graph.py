@@ -219,8 +219,7 @@ class Graph:
         if not isinstance(node, Node):
             raise DTypeError(f"{obj!r} is not a tensor, an operation or the name of one")
         if node.graph is not self:
-            place = f"inside {node.graph.inside}" if node.graph.inside else "of another graph"
-            raise GraphError(f"'{node.op_name}' (made at {node.where}) is {place}")
+            raise GraphError(_belonging(node))
         return obj
 
     def _similar(self, name: str) -> str:
@@ -400,23 +399,30 @@ def graph_of(inputs: tuple) -> Graph:
         if first is None:
             first = x
         elif x.graph is not first.graph:
-            inside = [
-                f"; '{y.op_name}' is inside {y.graph.inside}: have it returned from there"
-                for y in (first, x) if y.graph.inside
-            ]  # fmt: skip
+            for y in (first, x):
+                if y.graph.inside:
+                    raise GraphError(_belonging(y))
             raise GraphError(
                 f"'{first.op_name}' (made at {first.where}) and '{x.op_name}' (made at "
-                f"{x.where}) are of different graphs{''.join(inside)}"
+                f"{x.where}) are of different graphs"
             )
     if first is None:
         return get_default_graph()
     graph = first.graph
     if graph.inside and graph.context.branch is None:
-        raise GraphError(
-            f"'{first.op_name}' (made at {first.where}) is inside {graph.inside}: have it returned "
-            "from there"
-        )
+        raise GraphError(_belonging(first))
     return graph
+
+
+def _belonging(node: Node) -> str:
+    """Why a node cannot be used where somebody wants to, which is in another graph."""
+    found = f"'{node.op_name}' (made at {node.where})"
+    if not node.graph.inside:
+        return f"{found} is of another graph"
+    return (
+        f"{found} belongs to {node.graph.inside}, and has a value only within it: have the branch "
+        "return it, and use the result outside"
+    )
 
 
 def reset_default_graph() -> None:
@@ -446,7 +452,7 @@ def name_scope(name: str | None, default_name: str | None = None, values: Iterab
     values = () if values is None else sequence(values, "values")
     if name is None and default_name is None and values:
         raise GraphError("name_scope needs a name or a default_name")
-    graph = next((v.graph for v in values if isinstance(v, Node)), get_default_graph())
+    graph = graph_of(tuple(values))
     name = default_name if name is None else name
     if graph is get_default_graph():
         return graph.name_scope(name)

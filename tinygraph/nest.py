@@ -20,11 +20,11 @@ def parts(structure: Any) -> list | None:
 
 
 def keys(structure: Mapping) -> list:
-    """The keys of a dict, sorted if they can be."""
+    """The keys of a dict in an order that is the same for all dicts of these keys."""
     try:
         return sorted(structure)
-    except TypeError:
-        return list(structure)
+    except TypeError:  # of keys of several types
+        return sorted(structure, key=lambda key: (type(key).__name__, repr(key)))
 
 
 def flatten(structure: Any, depth: int = DEEPEST) -> list:
@@ -62,23 +62,42 @@ def pack(structure: Any, leaves: Iterator) -> Any:
     return made if isinstance(structure, list) else tuple(made)
 
 
-def check_same(one: Any, other: Any, names: tuple[str, str]) -> None:
-    """Raise GraphError, or DTypeError for another type, where two structures differ."""
+def check_same(one: Any, other: Any, names: tuple[str, str], path: str = "result") -> None:
+    """Raise GraphError, or DTypeError for another type, where two structures differ, and say how.
+
+    >>> from tinygraph import nest
+    >>> nest.check_same([1, {"a": 2}], [1, {"b": 2}], ("f", "g"))
+    Traceback (most recent call last):
+    tinygraph.errors.GraphError: The two structures don't have the same nested structure: \
+result[1] has the key 'a' only in f, the key 'b' only in g
+    """
     a, b = parts(one), parts(other)
-    if (a is None) != (b is None) or a is not None and b is not None and len(a) != len(b):
-        error: type[Exception] = GraphError
-    elif a is not None and _kind(one) is not _kind(other):
-        error = DTypeError
-    elif isinstance(one, Mapping) and set(one) != set(other):
-        error = GraphError
-    else:
-        for x, y in zip(a or (), b or (), strict=True):
-            check_same(x, y, names)
+    if a is None and b is None:
         return
-    raise error(
-        f"The two structures don't have the same nested structure: {names[0]} has {shown(one)}, "
-        f"{names[1]} {shown(other)}"
-    )
+    places: Any = range(len(a or ()))
+    error: type[Exception] = GraphError
+    difference = ""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        places = keys(one)
+        alone = [*_alone(one, other, names[0]), *_alone(other, one, names[1])]
+        difference = f"has {', '.join(alone)}" if alone else ""
+    elif a is None or b is None or len(a) != len(b) or _kind(one) is not _kind(other):
+        difference = f"is {_words(one)} in {names[0]}, {_words(other)} in {names[1]}"
+        error = DTypeError if a and b and len(a) == len(b) else GraphError
+    if difference:
+        raise error(f"The two structures don't have the same nested structure: {path} {difference}")
+    for place, x, y in zip(places, a or (), b or (), strict=True):
+        check_same(x, y, names, f"{path}[{place!r}]")
+
+
+def _alone(one: Mapping, other: Mapping, name: str) -> list[str]:
+    """The keys of one dict that another one has not."""
+    return [f"the key {shown(key)} only in {name}" for key in keys(one) if key not in other]
+
+
+def _words(structure: Any) -> str:
+    held = parts(structure)
+    return shown(structure) if held is None else f"a {type(structure).__name__} of {len(held)}"
 
 
 def _kind(structure: Any) -> type:

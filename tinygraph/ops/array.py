@@ -14,7 +14,7 @@ from tinygraph.errors import (
     DTypeError, GraphError, InvalidArgumentError, ResourceExhaustedError, ShapeError,
     TinygraphError,
 )  # fmt: skip
-from tinygraph.graph import Node, name_scope
+from tinygraph.graph import Node, graph_of, name_scope
 from tinygraph.op import Op, as_node, composite, registry
 from tinygraph.op import constant as const_node
 from tinygraph.spec import (
@@ -150,7 +150,7 @@ def _of_shape(op: Op, input: Any, name: str | None, **attrs: Any) -> Node:
         x = as_node(input, name="input")
         known = op.infer(x.spec, **attrs).constant
         if known is not None:
-            return const_node(known, name=scope, graph=x.graph)
+            return const_node(known, name=scope, graph=graph_of((x,)))
         return op(x, name=scope, **attrs)
 
 
@@ -219,7 +219,7 @@ def shape_of(x: Node) -> Node:
     dims: Any = x.spec.shape.sizes
     if dims is not None and None not in dims:
         dtype = np.int32 if max(dims, default=0) <= int32.max else np.int64
-        return const_node(np.array(dims, dtype), name="Shape", graph=x.graph)
+        return const_node(np.array(dims, dtype), name="Shape", graph=graph_of((x,)))
     return shape_op(x, out_type=int32)
 
 

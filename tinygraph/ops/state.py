@@ -9,7 +9,7 @@ from tinygraph.arguments import called, flag, flat, named, sequence, shown
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import (
     GraphKeys, Node, Operation, control_dependencies as control_dependencies_of, get_default_graph,
-    name_scope,
+    graph_of, name_scope,
 )  # fmt: skip
 from tinygraph.node import Output, ancestors, session_for
 from tinygraph.op import Op, as_node, check_dtypes, composite
@@ -167,7 +167,7 @@ class Variable(Node):
             keys = [GraphKeys.GLOBAL_VARIABLES]
         else:
             keys = sequence(collections, "collections")
-        graph = initial_value.graph if isinstance(initial_value, Node) else get_default_graph()
+        graph = graph_of((initial_value,))
         dtype = None if dtype is None else as_dtype(dtype)
         _check_not_inside(initial_value, name)
         with graph.outside(), graph.name_scope(named(name, "Variable")) as scope:
@@ -320,6 +320,7 @@ def _guarded(value: Node) -> Node:
 
     Then variables may be initialised in one run, in any order.
     """
+    graph_of((value,))  # which refuses what belongs to a branch
     changed: dict[Node, Node] = {}
     guarded = {node for node in ancestors([value]) if node.kind.initialized}
     for node in ancestors([value], stop=guarded):

@@ -8,7 +8,9 @@ from typing import Any
 from tinygraph.arguments import called, flat, named, sequence, shown, text
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.gradients import gradients
-from tinygraph.graph import Graph, GraphKeys, Node, Operation, get_default_graph, name_scope
+from tinygraph.graph import (
+    Graph, GraphKeys, Node, Operation, get_default_graph, graph_of, name_scope,
+)  # fmt: skip
 from tinygraph.op import as_node
 from tinygraph.ops.array import arguments_of, like, shape_of, size
 from tinygraph.ops.cumulative import unsorted_segment_sum
@@ -143,7 +145,7 @@ class Optimizer:
         if not isinstance(loss, Node):
             raise DTypeError(f"loss must be a tensor, not {shown(loss)}")
         if var_list is None:
-            variables = loss.graph.get_collection(GraphKeys.TRAINABLE_VARIABLES)
+            variables = graph_of((loss,)).get_collection(GraphKeys.TRAINABLE_VARIABLES)
         else:
             listed = [var_list] if isinstance(var_list, Node) else sequence(var_list, "var_list")
             variables = [as_variable(var) for var in flat(listed, "var_list")]

@@ -15,6 +15,7 @@ from test_session_state import branches
 import tinygraph as tg
 from tinygraph.compiler.trace import PURE_PASSES
 from tinygraph.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
+from tinygraph.spec import NAMES
 
 # Runs every module in a folder, where tinygraph cannot be imported, and keeps the results.
 RUNNER = """
@@ -181,12 +182,58 @@ def test_feeds_are_checked(tmp_path):
     run = module["run"]
     assert run([1, 2.5], 2).tolist() == [2.0, 5.0] and run([1, 2], 2).dtype == np.float32
     assert "for which the program was\nwritten" in module["__doc__"]
-    with pytest.raises(ValueError, match=r"x must be of shape \(2,\), not \(3,\)"):
+    with pytest.raises(ValueError, match=r"x must be float32 of shape \(2,\): .* \(3,\)"):
         run([1, 2, 3], 1)
     with pytest.raises(TypeError, match=r"run takes 2 feeds \['x', 'n'\], not 1"):
         run([1, 2])
-    with pytest.raises(TypeError, match="Cannot cast"):
+    with pytest.raises(ValueError, match=r"n must be int32 of shape \(\): 1.5 is not int32 with"):
         run([1, 2], 1.5)
+    with pytest.raises(TypeError, match=r"x must be float32 of shape \(2,\): a masked array"):
+        run(np.ma.masked_array([1.0, 2.0], [True, False]), 1)
+    with pytest.raises(TypeError, match=r"x must be .*: it is an array of object"):
+        run([None, 2.0], 1)
+
+
+BOUNDS = [
+    -(2**63) - 1, -(2**63), -(2**31) - 1, -129, -1, 0, 1, 2, 255, 256, 65520, 2**24 + 1, 2**31 - 1,
+    2**31, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 2**70, 10**400,
+]  # fmt: skip
+FED = [
+    *[[x, 1] for x in BOUNDS], *[[float(x), 1] for x in BOUNDS[:-1]], [2**53 + 1, 1.0],
+    *[np.array([x, 1]) for x in BOUNDS[:-1]], *[np.array([x, 1.0]) for x in BOUNDS[:-1]],
+    *[np.array([x, 0], t) for t in "efd" for x in (np.nan, np.inf, -np.inf, 0.5, 6e4, -0.0)],
+    [np.nan, 1], [np.inf, 1], [1e300, 1], [1e-300, 1], [0.1, 1], [True, False], [True, 2],
+    [None, 1], ["1", "2"], [1j, 1], np.array([1j, 1]), np.array([1, None]), b"ab", "ab", {}, None,
+    [[1], [1, 2]], [1, [2]], 1, [[1, 2]], [], np.zeros(3), np.ones(2, ">i4"), np.ones(2, ">f8"),
+    np.ones(2, np.longdouble), np.array([1, 1], "m8[s]"), np.float32(1), range(2), (1, 2),
+    np.ma.masked_array([1, 2]), np.ma.masked_array([1, 2], [True, False]),
+    [np.ma.masked_array(1, True), 2], [[np.ma.masked_array(1, True)], 2], np.arange(4)[::-2],
+    [np.float64(1e300), 1], [np.int64(2**40), True], [np.uint64(2**64 - 1), -1],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", NAMES)
+def test_feeds_are_taken_as_the_session_takes_them(dtype, tmp_path):
+    """Or refused, with an error of the same family."""
+    x = tg.placeholder(dtype, [2], name="x")
+    with tg.Session() as sess:
+        sess.export(x, [x], tmp_path / "same.py")
+        run = loaded(tmp_path / "same.py")["run"]
+        for value in FED:
+            mine, theirs = (outcome(call, value) for call in (lambda a: sess.run(x, {x: a}), run))
+            assert mine == theirs, repr(value)
+
+
+def outcome(run, value):
+    """A result to the bit, or the family of an error."""
+    try:
+        array = run(value)
+    except TypeError:
+        return TypeError
+    except ValueError as error:
+        assert str(error).startswith(("x must be", "cannot feed 'x:0'", "Cannot feed value"))
+        return ValueError
+    return array.dtype, array.tobytes()
 
 
 def test_results_are_the_users(tmp_path):

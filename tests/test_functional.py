@@ -99,6 +99,25 @@ def test_the_source_of_a_training_step():
         sess.source(fetches, feeds, functional="yes")
 
 
+@pytest.mark.parametrize("takes", [True, False])
+def test_a_variable_without_a_value_is_not_among_the_new_ones(takes):
+    """Where no branch gives it one: in the source as in the interpreter and the session."""
+    p = tg.placeholder(tg.bool, [], name="p")
+    v, w = tg.Variable(5.0, name="v"), tg.Variable(1.0, name="w")
+    y = tg.cond(p, lambda: v.assign(7.0) + 0.0, lambda: tg.constant(1.0))
+    fetches = [y, w.assign_add(2.0)]
+    program = lower(fetches, (), {p: Spec(p.shape, p.dtype)}, PURE_PASSES)
+    found = Functional(program).step({"w": np.float32(1.0)}, {}, np.bool_(takes))
+    expected = {"w": 3.0, "v": 7.0} if takes else {"w": 3.0}
+    assert found == ((7.0 if takes else 1.0, 3.0), expected, {})
+    results, new, moved = program.evaluate({"w": np.float32(1.0)}, {}, [np.bool_(takes)])
+    assert (tuple(results), new, moved) == found
+    with tg.Session() as sess:
+        sess.run(w.initializer)
+        sess.run(fetches, {p: takes})
+        assert sess.state.variables == new
+
+
 def test_a_long_program_is_written_in_parts():
     x = tg.placeholder(tg.float32, [2], name="x")
     y = x

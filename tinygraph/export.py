@@ -74,21 +74,71 @@ def drawn(Stream, kernel):
     return draw
 '''
 
+FED = '''
+
+NUMBERS = {
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float16", "float32", "float64",
+}
+
+
+def fed(name, value):
+    """A feed as an array of its shape and dtype, in which each number is the one that was fed.
+
+    Floats may round; what else would change is a ValueError, what is no number a TypeError.
+    """
+    shape, dtype = FEEDS[name][0], np.dtype(FEEDS[name][1])
+    try:
+        array = numbers(value, dtype)
+        if array.shape != shape:
+            raise ValueError(f"it is of shape {array.shape}")
+        cast = array.astype(dtype, order="C")
+        if dtype.kind == "f":
+            kept = np.isfinite(cast) | ~np.isfinite(array)
+        else:
+            low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+            inside = array.dtype == bool or (low <= array) & (array < high + 1)
+            kept = inside & (cast == array)
+        if not np.all(kept):
+            raise ValueError(f"{array[np.logical_not(kept)][0]} is not {dtype.name} without loss")
+    except (TypeError, ValueError, OverflowError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} must be {dtype.name} of shape {shape}: {error}") from None
+    return cast
+
+
+def numbers(value, dtype):
+    """A value as an array; Python's numbers as they are, where NumPy would round them first."""
+    if is_masked(value):
+        raise TypeError("a masked array has no values under its mask")
+    array = np.asarray(value)
+    rounded = array.dtype.kind == "f" and dtype.kind != "f"
+    if not hasattr(value, "__array__") and (rounded or array.dtype == object):
+        array = np.asarray(value, object)
+        if all(isinstance(x, (int, float, np.number, np.bool_)) for x in array.flat):
+            return array.astype(float) if dtype.kind == "f" else array
+    if array.dtype.name not in NUMBERS:
+        raise TypeError(f"it is an array of {array.dtype}")
+    return array
+
+
+def is_masked(value, depth=64):
+    """Whether a value is a masked array, or a list, as deep as NumPy's arrays, that has one."""
+    if isinstance(value, (list, tuple)) and depth:
+        return any(is_masked(x, depth - 1) for x in value if not isinstance(x, (int, float)))
+    return isinstance(value, np.ma.MaskedArray)
+'''
+
 RUN = '''
 
 def run(*feeds):
     """What was fetched, for these feeds; updates go to `variables`, draws to `positions`."""
     if len(feeds) != len(FEEDS):
         raise TypeError(f"run takes {{len(FEEDS)}} feeds {{[*FEEDS]}}, not {{len(feeds)}}")
-    arrays = []
-    for value, (name, (shape, dtype)) in zip(feeds, FEEDS.items()):
-        array = np.asarray(value)
-        if array.shape != shape:
-            raise ValueError(f"{{name}} must be of shape {{shape}}, not {{array.shape}}")
-        arrays.append(array.astype(dtype, casting="same_kind"))
     with np.errstate(all="ignore"):
+        arrays = [fed(name, value) for name, value in zip(FEEDS, feeds)]
         results, new, moved = step(variables, positions, *arrays)
-    variables.update((name, value) for name, value in new.items() if value is not None)
+    variables.update(new)
     positions.update(moved)
     results = [np.array(value)[()] for value in results]
     return {result}
@@ -96,7 +146,7 @@ def run(*feeds):
 
 IMPORTS = "import ", "from "
 OWN = ("hashlib", "io", "os", "data", "values", "given", "drawn", "run", "step", "variables",
-       "positions", "FEEDS")  # fmt: skip
+       "positions", "fed", "numbers", "is_masked", "FEEDS", "NUMBERS")  # fmt: skip
 
 
 class Exported(Functional):
@@ -182,7 +232,7 @@ def module(program: Program, stem: str, state: SessionState, single: bool) -> tu
     feeds = [f"{literal(node.op_name)}: ({literal(node.spec.shape.sizes)}, "
              f"{numpy_name(node.spec.dtype)})," for node in program.feeds]  # fmt: skip
     parts = [
-        HEAD.format(stem=stem, feeds=", ".join(f"feed{i}" for i in range(len(feeds)))),
+        HEAD.format(stem=stem, feeds=", ".join(exported[node] for node in program.feeds)),
         *[f"{text}\n" for text in texts if text.startswith(IMPORTS)],
         *[f"\n\n{text}\n" for text in texts if not text.startswith(IMPORTS)],
         DRAWN * bool(start),
@@ -194,6 +244,7 @@ def module(program: Program, stem: str, state: SessionState, single: bool) -> tu
         ),
         *[f"{name} = given[{i}]\n" for i, name in enumerate(exported.given)],
         exported.source,
+        FED * bool(feeds),
         RUN.format(result="results[0]" if single else "results"),
     ]
     return "".join(parts), data

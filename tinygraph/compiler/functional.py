@@ -47,7 +47,8 @@ class Functional(Writer):
 
     `source` is its text, in which `namespace` says what the names stand for.
 
-    Variables and positions are dicts by name; the new ones are those that the program changes.
+    Variables and positions are dicts by name; the new ones are those that the program changes. A
+    variable without a value that no branch gives one is not among them, as in `Program.evaluate`.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ class Functional(Writer):
         parts = [tuple_display([self[node] for node in program.results])]
         if not is_body:
             new = {variable.op_name: self[node] for variable, node in program.updates.items()}
-            parts.append(dict_display(new))
+            parts.append(_present(new, program))
         parts.append(dict_display(text.positions, text.moved))
         text.lines.append((f"return {', '.join(parts)}", None))
         given = ["variables", "positions", *given]
@@ -127,6 +128,14 @@ class Functional(Writer):
         function = self.function_of(node)
         name = str(getattr(function, "__name__", getattr(node.kind.kernel, "__name__", "")))
         return self.called(function, node, name, self.library, self.alias)
+
+
+def _present(new: dict[str, str], program: Program) -> str:
+    """The dict of new values, without those of variables that had none and that no branch gave."""
+    text = dict_display(new)
+    if any(node.kind is unchanged and node.op_name in new for node in program.all_nodes()):
+        return f"{{name: value for name, value in {text}.items() if value is not None}}"
+    return text
 
 
 class _Function:

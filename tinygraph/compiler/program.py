@@ -84,7 +84,9 @@ class Program:
         """The results, and the new values of variables and new positions of random streams.
 
         Node by node, without any buffers, and nothing that it is given changes. Variables and
-        positions go by the names of the user's nodes; a stream without a position is at its start.
+        positions go by the names of the user's nodes; a stream without a position is at its start,
+        which is anywhere if nothing is seeded. A variable without a value that no branch gives one
+        is not among the new ones.
         `compute(node, arrays)` is the value of a node, by default its kernel's; for an op with a
         state it is called with `state=`, the stream to draw from.
         """
@@ -109,7 +111,7 @@ class Program:
                 values[node] = compute(node, arrays)
         new = {
             variable.op_name: values[node] for variable, node in self.updates.items()
-            if values[node] is not None  # a branch leaves a variable without a value as it was
+            if values[node] is not None
         }  # fmt: skip
         return [values[node] for node in self.results], new, moved
 

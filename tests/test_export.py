@@ -35,6 +35,7 @@ with np.load("feeds.npz", allow_pickle=False) as feeds:
 np.savez("results.npz", **results)
 """
 
+
 class Folder:
     """Modules, their feeds, and what they gave."""
 
@@ -63,8 +64,8 @@ def folder(tmp_path, monkeypatch):
 REFUSED = {
     "AddProduct": "it needs the module tinygraph.ops.blas",
     "AddScaled": "it needs the module tinygraph.ops.blas",
-    "SplitV": "the attribute rule of _Fits is an object",  # which checks sizes of the run
-    "TileGrad": "it needs registry of tinygraph.op",
+    "SplitV": "its rule has to be held against sizes that only a run knows",
+    "TileGrad": "it needs registry of tinygraph.op, which is for graphs",
 }
 
 
@@ -182,6 +183,7 @@ def test_feeds_are_checked(tmp_path):
     run = module["run"]
     assert run([1, 2.5], 2).tolist() == [2.0, 5.0] and run([1, 2], 2).dtype == np.float32
     assert "for which the program was\nwritten" in module["__doc__"]
+    assert ">>> double.run(x, n)" in module["__doc__"]
     with pytest.raises(ValueError, match=r"x must be float32 of shape \(2,\): .* \(3,\)"):
         run([1, 2, 3], 1)
     with pytest.raises(TypeError, match=r"run takes 2 feeds \['x', 'n'\], not 1"):

@@ -16,10 +16,11 @@ import numpy as np
 
 from tinygraph.arguments import path as checked_path
 from tinygraph.body import unchanged
+from tinygraph.compiler.fits import fits
 from tinygraph.compiler.functional import Functional
 from tinygraph.compiler.linking import CannotLink, Definitions
 from tinygraph.compiler.program import Program, describe, stream_of
-from tinygraph.compiler.text import dict_display, identifier, literal, numpy_name
+from tinygraph.compiler.text import identifier, literal, numpy_name
 from tinygraph.errors import FailedPreconditionError, GraphError, InvalidArgumentError
 from tinygraph.files import write_whole
 from tinygraph.graph import Node
@@ -50,6 +51,7 @@ import numpy as np
 DATA = '''
 
 FEEDS = {feeds}
+KEYS = {variables}
 positions = {positions}
 
 with open(os.path.splitext(__file__)[0] + ".npz", "rb") as values:
@@ -57,7 +59,7 @@ with open(os.path.splitext(__file__)[0] + ".npz", "rb") as values:
 if hashlib.sha256(data).hexdigest() != {digest!r}:
     raise ValueError("the values beside this module are not those that were written with it")
 with np.load(io.BytesIO(data), allow_pickle=False) as values:
-    variables = {{name: values[key] for name, key in {variables}.items()}}
+    variables = {{name: values[key] for name, key in KEYS.items()}}
     given = [values[key] for key in {given}]
 '''
 
@@ -89,7 +91,7 @@ def fed(name, value):
     """
     shape, dtype = FEEDS[name][0], np.dtype(FEEDS[name][1])
     try:
-        array = numbers(value, dtype)
+        array = as_numbers(value, dtype)
         if array.shape != shape:
             raise ValueError(f"it is of shape {array.shape}")
         cast = array.astype(dtype, order="C")
@@ -107,7 +109,7 @@ def fed(name, value):
     return cast
 
 
-def numbers(value, dtype):
+def as_numbers(value, dtype):
     """A value as an array; Python's numbers as they are, where NumPy would round them first."""
     if is_masked(value):
         raise TypeError("a masked array has no values under its mask")
@@ -146,7 +148,7 @@ def run(*feeds):
 
 IMPORTS = "import ", "from "
 OWN = ("hashlib", "io", "os", "data", "values", "given", "drawn", "run", "step", "variables",
-       "positions", "fed", "numbers", "is_masked", "FEEDS", "NUMBERS")  # fmt: skip
+       "positions", "fed", "as_numbers", "is_masked", "FEEDS", "KEYS", "NUMBERS")  # fmt: skip
 
 
 class Exported(Functional):
@@ -169,6 +171,8 @@ class Exported(Functional):
 
     def _linked(self, node: Node) -> str:
         kind = node.kind
+        if kind is fits:
+            raise CannotLink("its rule has to be held against sizes that only a run knows")
         for key, value in node.attrs.items():
             if literal(value) is None and key != kind.bodies:
                 raise CannotLink(f"the attribute {key} of {kind.name} is an object")
@@ -226,20 +230,20 @@ def module(program: Program, stem: str, state: SessionState, single: bool) -> tu
     file = io.BytesIO()
     np.savez(file, **arrays)  # type: ignore[arg-type]
     data = file.getvalue()
-    start = {node.op_name: stream_of(node, state.positions.get(node.op_name)).position
-             for node in program.all_nodes() if node.kind.state is not None}  # fmt: skip
+    drawing = [node.op_name for node in program.all_nodes() if node.kind.state is not None]
+    start = {name: literal(state.positions[name]) for name in drawing}
     texts = exported.definitions.texts.values()
-    feeds = [f"{literal(node.op_name)}: ({literal(node.spec.shape.sizes)}, "
-             f"{numpy_name(node.spec.dtype)})," for node in program.feeds]  # fmt: skip
+    feeds = {node.op_name: f"({literal(node.spec.shape.sizes)}, {numpy_name(node.spec.dtype)})"
+             for node in program.feeds}  # fmt: skip
+    keys = {name: literal(f"variable{i}") for i, name in enumerate(names)}
     parts = [
         HEAD.format(stem=stem, feeds=", ".join(exported[node] for node in program.feeds)),
         *[f"{text}\n" for text in texts if text.startswith(IMPORTS)],
         *[f"\n\n{text}\n" for text in texts if not text.startswith(IMPORTS)],
         DRAWN * bool(start),
         DATA.format(
-            feeds="\n    ".join(["{", *feeds]) + "\n}" * bool(feeds) if feeds else "{}",
-            positions=_literals(start), digest=hashlib.sha256(data).hexdigest(),
-            variables=_literals({name: f"variable{i}" for i, name in enumerate(names)}),
+            feeds=_table(feeds), variables=_table(keys), positions=_table(start),
+            digest=hashlib.sha256(data).hexdigest(),
             given=literal(tuple(f"given{i}" for i in range(len(exported.given)))),
         ),
         *[f"{name} = given[{i}]\n" for i, name in enumerate(exported.given)],
@@ -263,5 +267,7 @@ def _needed(program: Program, values: Mapping[str, np.ndarray]) -> list[str]:
     return [name for name in reads if name in values]
 
 
-def _literals(items: Mapping[str, Any]) -> str:
-    return dict_display({key: str(literal(value)) for key, value in items.items()})
+def _table(items: Mapping[str, Any]) -> str:
+    """A dict's text, an item a line."""
+    lines = [f"    {literal(key)}: {text},\n" for key, text in items.items()]
+    return f"{{{chr(10) * bool(lines)}{''.join(lines)}}}"

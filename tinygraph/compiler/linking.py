@@ -160,7 +160,7 @@ def _definition(module: str, name: str) -> tuple[str, str, str]:
     if statement is None:
         raise CannotLink(f"{name} is defined nowhere in {module}")
     if module in GRAPHS:
-        raise CannotLink(f"it needs {name} of {module}")
+        raise CannotLink(f"it needs {name} of {module}, which is for graphs")
     if not isinstance(statement, ast.Import | ast.ImportFrom):
         decorators = [f"@{ast.unparse(x)}\n" for x in getattr(statement, "decorator_list", ())]
         text = ast.get_source_segment(_text(module), statement) or ""

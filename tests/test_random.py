@@ -505,3 +505,11 @@ def test_an_evaluation_leaves_its_inputs_untouched():
             assert not count or variables["w"].any() and (variables["w"] != new["w"]).all()
             variables, positions = new, moved
             assert moved == {"noise/RandomUniform": (87654321, 1, 3 * 256 * (count + 1))}
+
+
+def test_a_composite_does_not_draw():
+    op = tg.composite("DrawsWithin", lambda x: x + tg.random_uniform([2]), lambda g, y, x: g)
+    y = op(tg.ones([2]), name="noisy")
+    with pytest.raises(tg.errors.InvalidArgumentError, match="DrawsWithin draws random") as error:
+        tg.Session().run(y)
+    assert "'noisy'" in str(error.value) and __file__ in str(error.value)

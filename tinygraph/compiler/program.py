@@ -12,7 +12,7 @@ import numpy as np
 from tinygraph.arguments import shown
 from tinygraph.body import unchanged
 from tinygraph.compiler.trace import Trace
-from tinygraph.errors import DTypeError
+from tinygraph.errors import DTypeError, InvalidArgumentError
 from tinygraph.interrupts import quietly
 from tinygraph.node import Node, ancestors
 from tinygraph.op import Op, argument, const, item
@@ -37,6 +37,11 @@ def call_kernel(node: Node, arrays: list[Any], **options: Any) -> Any:
 def stream_of(node: Node, position: Any = None) -> Any:
     """The random stream, or what else is its op's state, of a node: at its start or a position."""
     kind = node.kind
+    if kind.state is None:
+        raise InvalidArgumentError(
+            f"the body of the composite {kind.name} draws random numbers, and only an op of the "
+            f"graph has a stream: draw outside, and hand them on\n{describe(node, {})}", node,
+        )  # fmt: skip
     stream = kind.state(name=node.op_name, **node.attrs)  # type: ignore[misc]
     if not hasattr(stream, "position"):
         raise DTypeError(f"the state of {kind.name} must have a position, unlike {shown(stream)}")

@@ -170,6 +170,16 @@ def test_branches(folder):
         assert names["variables"]["w"].tolist() == sess.state.variables["w"].tolist()
 
 
+def test_random_ops_that_have_not_run_yet(tmp_path):
+    """The module draws what the session will, also where nothing is seeded."""
+    noise = tg.random_uniform([4])
+    with tg.Session() as sess:
+        sess.export(noise, [], tmp_path / "noise.py")
+        run = loaded(tmp_path / "noise.py")["run"]
+        for _ in range(2):
+            assert run().tobytes() == sess.run(noise).tobytes()
+
+
 def loaded(path):
     """A module's names, as of an import."""
     return runpy.run_path(str(path))

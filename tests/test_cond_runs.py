@@ -987,10 +987,12 @@ def test_a_run_that_fails_in_a_branch_changes_nothing(p):
 @pytest.mark.parametrize("letter", "TF")
 def test_an_interrupt_at_any_bytecode_leaves_variables_whole(letter, p):
     v, w = tg.Variable(np.zeros(3, np.float32), name="v"), tg.Variable(0.0, name="w")
+    table = tg.Variable(np.zeros((3, 1), np.float32), name="table")
     q = tg.placeholder_with_default(True, [])
 
     def inner():
-        return tg.group(v.assign_add(np.ones(3)), w.assign_add(v[0] + 1.0))
+        rows = tg.scatter_add(table, [1, 1], [[1.0], [2.0]])
+        return tg.group(v.assign_add(np.ones(3)), w.assign_add(v[0] + 1.0), rows)
 
     train = tg.cond(
         p, lambda: tg.cond(q, inner, tg.no_op), lambda: tg.group(w.assign_sub(1.0))
@@ -1001,7 +1003,7 @@ def test_an_interrupt_at_any_bytecode_leaves_variables_whole(letter, p):
     sess = initialised()
     for _ in range(2):
         sess.run(both, feeds)  # compiled; the spare arrays exist
-    variables = [v, w, other]
+    variables = [v, w, other, table]
     old = [np.copy(value) for value in sess.run(variables)]
     sess.run(both, feeds)
     new = [np.copy(value) for value in sess.run(variables)]

@@ -228,6 +228,17 @@ def test_updates_made_by_the_commit_count_for_the_lines_that_prepared_them():
     assert edges == sorted(edges)
 
 
+def test_updates_of_branches_and_outside_of_them():
+    p = tg.placeholder(tg.bool, [])
+    v, w, u = tg.Variable(0.0), tg.Variable(np.zeros((9, 2))), tg.Variable(np.zeros((9, 2)))
+    rows = tg.scatter_add(w, [1], 1.0, name="rows").op
+    others = tg.cond(p, lambda: tg.group(v.assign_add(1.0), tg.scatter_add(u, [1], 1.0)), tg.no_op)
+    sess = tg.Session()
+    sess.run(tg.global_variables_initializer())
+    profile = sess.profile([rows, others], {p: True})
+    assert {"rows", "cond/AssignAdd", "cond/ScatterAdd"} <= {row.node for row in profile.rows}
+
+
 def test_the_lines_of_a_node_make_one_row():
     x = tg.placeholder(tg.float32, [8], name="x")
     y = tg.exp(x, name="y")

@@ -541,6 +541,113 @@ def test_the_table_is_copied_where_a_run_needs_it_after_the_step():
         assert ("table_new" in sess.source(fetches, feeds)) == copied
 
 
+def within(depth, p, make):
+    """What `make` makes, in so many branches within one another."""
+    return tg.cond(p, lambda: within(depth - 1, p, make), tg.no_op) if depth else make()
+
+
+@pytest.mark.default_passes
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_step_in_a_branch_changes_the_tables_own_rows(name, depth):
+    p, ids = tg.placeholder(tg.bool, []), tg.placeholder(tg.int32, [None])
+    found = []
+    for levels in (depth, 0):
+        w = table()
+        loss = tg.reduce_sum(tg.square(tg.gather(w, ids)))
+        step = within(levels, p, lambda loss=loss: OPTIMIZERS[name]().minimize(loss))
+        found.append((w, step))
+    sess = initialized()
+    (w, by_cond), (other, step) = found
+    arrays = [array_of(sess, v) for v in tg.global_variables()]
+    for taken, rows in [(True, [2, 1, 2]), (False, [0]), (True, [3, 1])]:
+        sess.run([by_cond, step] if taken else by_cond, {p: taken, ids: rows})
+        np.testing.assert_array_equal(sess.run(w), sess.run(other))
+    for variable, array in zip(tg.global_variables(), arrays, strict=True):
+        assert array_of(sess, variable) is array
+
+
+def after(update, make):
+    with tg.control_dependencies([update]):
+        return make()
+
+
+def either(w, p):
+    return tg.cond(p, lambda: w, lambda: w * 2.0)
+
+
+BESIDES = {  # what else a run may do with a table than to update `rows` of it
+    "nothing": lambda w, rows, p: [],
+    "value": lambda w, rows, p: [w],
+    "old": lambda w, rows, p: [w.read_value(), tg.gather(w, [1])],
+    "view": lambda w, rows, p: [w[1:]],
+    "either": lambda w, rows, p: [either(w, p)[:2]],
+    "twin": lambda w, rows, p: [tg.Variable(np.zeros((4, 2), np.float32)).assign(either(w, p))],
+    "rows of twin": lambda w, rows, p: [tg.scatter_add(tg.Variable(w * 0.0), [1, 2], w[:2])],
+    "after": lambda w, rows, p: [after(rows, lambda: tg.identity(w)[::-1])],
+    "add": lambda w, rows, p: [w.assign_add(w)],
+    "assign": lambda w, rows, p: [w.assign(either(w, p) + 1.0)],
+    "rows": lambda w, rows, p: [tg.scatter_sub(w, [1, 0], [[1.0, 2.0], [3.0, 4.0]]).op],
+    "branch": lambda w, rows, p: [within(2, p, lambda: tg.scatter_add(w, [1], [[3.0, 4.0]]).op)],
+    "later": lambda w, rows, p: [
+        after(rows, lambda: tg.cond(p, lambda: tg.scatter_sub(w, [1], w[2:3]), lambda: w)),
+        after(rows, lambda: tg.identity(w)),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", BESIDES)
+@pytest.mark.parametrize("depth", [1, 2])
+def test_rows_in_a_branch_and_what_else_a_run_does(name, depth):
+    """It is the same where nothing is computed in place."""
+    p, q = tg.placeholder(tg.bool, []), tg.placeholder(tg.bool, [])
+    w = table()
+    rows = within(depth, p, lambda: tg.scatter_add(w, [1, 3], [[1.0, 2.0], [4.0, 8.0]]).op)
+    fetches = [rows, *BESIDES[name](w, rows, q)]
+    found = []
+    for passes in (tg.Session.PASSES, tg.Session.PASSES - {"inplace"}):
+        sess = tg.Session(passes=passes)
+        sess.run(tg.global_variables_initializer())
+        for taken in ("TT", "FF", "FT", "TF", "TT"):
+            values = sess.run(fetches, {p: taken[0] == "T", q: taken[1] == "T"})
+            arrays = [value for value in values if np.ndim(value)]
+            found += map(np.copy, (*arrays, sess.run(w)))
+            for value in arrays:
+                value[...] = -1.0  # what a run gave is the user's
+    half = len(found) // 2
+    for value, expected in zip(found[:half], found[half:], strict=True):
+        np.testing.assert_array_equal(value, expected)
+
+
+@pytest.mark.default_passes
+def test_a_run_copies_a_table_once_at_most(monkeypatch):
+    """And not at all where no branch is taken that updates it, or one alone may do so in place."""
+    p, q = tg.placeholder(tg.bool, []), tg.placeholder(tg.bool, [])
+    w = tg.Variable(np.zeros((50, 2), np.float32))
+    rows = [tg.scatter_add(w, [i], 1.0).op for i in range(2)]
+    first, second, inner = (
+        within(depth, pred, lambda: tg.scatter_add(w, [2], 1.0).op)
+        for depth, pred in ((1, p), (1, q), (2, p))
+    )
+    sess = initialized()
+    copies, copyto = [], np.copyto
+
+    def counted(target, source, *arguments, **options):
+        copies.extend([1] * (np.shape(source) == (50, 2)))
+        copyto(target, source, *arguments, **options)
+
+    monkeypatch.setattr(np, "copyto", counted)
+    for fetches, expected in [
+        (first, "0000"), (inner, "0000"), ([first, second], "1110"), ([first, inner], "1100"),
+        ([first, second, inner], "1110"), ([first, rows[0]], "1111"), (rows, "1111"),
+        ([first, second, *rows], "1111"),
+    ]:  # fmt: skip
+        for letters, count in zip(("TT", "TF", "FT", "FF"), expected, strict=True):
+            del copies[:]
+            sess.run(fetches, {p: letters[0] == "T", q: letters[1] == "T"})
+            assert len(copies) == int(count), (fetches, letters)
+
+
 def test_updates_of_one_table_follow_one_another():
     """A value that is assigned comes first, as for other relative updates."""
     w = table()
@@ -600,6 +707,27 @@ def test_a_step_with_a_fed_table():
     sess.run(train, {w: fed, ids: [1]})
     np.testing.assert_array_equal(fed, np.full((4, 2), 2.0))
     np.testing.assert_array_equal(sess.run(w), [[2, 2], [1, 1], [2, 2], [2, 2]])
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_run_that_fails_after_a_branch_changes_no_row(depth):
+    p, ids = tg.placeholder(tg.bool, []), tg.placeholder(tg.int32, [1])
+    x = tg.placeholder(tg.float32, [2])
+    w, other, v = table(), tg.Variable(START), tg.Variable([1.0, 2.0])
+    made = [
+        within(depth, p, lambda: tg.scatter_add(w, [0], 9.0).op),
+        within(depth, p, lambda: tg.group(tg.scatter_update(other, ids, 1.0), v.assign_add(x))),
+    ]
+    sess = initialized()
+    before = sess.run(tg.global_variables())
+    last = v.assign_sub(tg.check_numerics(x, "x"))
+    for wrong in ({ids: [4], x: [1.0, 2.0]}, {ids: [1], x: [1.0, np.inf]}):
+        with pytest.raises(ValueError, match=r"Scatter|CheckNumerics"):
+            sess.run([*made, last], {p: True, **wrong})
+        for old, new in zip(before, sess.run(tg.global_variables()), strict=True):
+            np.testing.assert_array_equal(old, new)
+    sess.run(made, {p: True, ids: [1], x: [1.0, 2.0]})
+    assert sess.run([w[0, 0], other[1, 0], v[1]]) == [9.0, 1.0, 4.0]
 
 
 def test_a_run_that_fails_changes_no_row():

@@ -21,10 +21,10 @@ from tinygraph.origin import close_names
 class Variables(dict):
     """The values of a session's variables by name, and its random streams.
 
-    A run computes new values into arrays of their own (`new`), draws from copies of the streams
-    (`drawing`) and makes all that the session's at once (`commit`), so that a run which fails or
-    is interrupted changes nothing. The old arrays become the spares that the next run computes
-    into.
+    A run computes new values into arrays of their own (`new`, `own`), draws from copies of the
+    streams (`drawing`) and makes all that the session's at once (`commit`), so that a run which
+    fails or is interrupted changes nothing. The old arrays become the spares that the next run
+    computes into.
     """
 
     def __init__(self):
@@ -38,12 +38,20 @@ class Variables(dict):
             "e.g. sess.run(tg.global_variables_initializer())"
         )
 
-    def new(self, name: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-        """An array for the next value of a variable."""
-        spare = self._spares.pop(name, None)
-        if spare is None or spare.shape != shape:
-            spare = np.empty(shape, dtype)
+    def new(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """The array for the next value of a variable: in one run always the same."""
+        spare = self._spares.get(name)
+        if spare is None or spare.shape != shape or spare is self.get(name):
+            spare = self._spares[name] = np.empty(shape, dtype)
         return spare
+
+    def own(self, name: str, value: np.ndarray) -> np.ndarray:
+        """A value in an array that only the variable has: a copy, unless it is in one already."""
+        if value is self.get(name) or value is self._spares.get(name):
+            return value
+        array = self.new(name, value.shape, value.dtype)
+        np.copyto(array, value)
+        return array
 
     def begin_stream(self, node: Node) -> None:
         """Have a random stream, or what else is its op's state, for a node."""

@@ -118,9 +118,9 @@ class Clocked:
             yield line, value.col_offset, f"{mark}returned({line}, {mark}start, ("
             yield line, value.end_col_offset, "))"
             return
-        made = s.value.args if line in self._updates else ()
-        for update in (x for x in made if not isinstance(x, ast.Call)):
-            yield line, update.end_col_offset, f", {mark}tick"
+        made = s.value.args if line in self._updates else []
+        for x in made[:1] + [x for x in made[1:] if isinstance(x, ast.Name)]:
+            yield line, x.end_col_offset, f", {mark}tick"
         yield line, s.end_col_offset, f"; {mark}record(({line}, {mark}start, {mark}clock()))"
 
     def run(self, *arguments: Any) -> tuple[Any, Recording]:

@@ -73,7 +73,8 @@ class Program:
         self.trace = trace
         self.feeds: list[Node] = []
         self.results: list[Node] = []
-        self.ends: list[Node | None] = []  # in a body: the variable of which a result is the value
+        # in a body: where a result is the value of a variable, its value before
+        self.starts: dict[int, Node] = {}
         self.updates: dict[Node, Node] = {}  # the user's variable -> its new value
         self.nodes: list[Node] = []
         self.written: dict[Op, Written] = {}

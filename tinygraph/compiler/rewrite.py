@@ -364,9 +364,10 @@ class _Inner(_Replay):
 
     def program(self, results: list[Node | None], updated: list[int]) -> Program:
         program = Program(self.trace)
-        variables = [self.body.inputs[i] for i in updated]
-        updates = [x if x in self.newest else None for x in variables]
-        program.ends = [*[None] * len(self.ends), *updates]
         with self.trace.as_default():
             self.finish(program, [self.trace.blank() if y is None else y for y in results])
+        program.updates = {}  # which are among the results
+        variables = [self.body.inputs[i] for i in updated]
+        starts = [self.begun.get(x, self.value[x]) for x in variables]
+        program.starts = dict(enumerate(starts, start=len(self.ends)))
         return program

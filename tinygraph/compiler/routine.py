@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygraph.body import unchanged
 from tinygraph.compiler.codegen import Code
-from tinygraph.compiler.memory import Memory
+from tinygraph.compiler.memory import Memory, computed
 from tinygraph.compiler.parts import Line
 from tinygraph.compiler.program import Program
 from tinygraph.compiler.text import comment, identifier, numpy_name, tuple_display
@@ -27,6 +27,7 @@ class Routine:
         self.memory = memory
         self._new: dict[Node, str] = {}  # variable -> the array for its new value
         self._calls: list[str] = []  # the updates of variables' own arrays
+        self._is_body = False
         self._static: dict[Node, np.ndarray] = {}
         self._returned: set[Node] = set()
         self._written: dict[Node, str] = {}  # the functions that are written for nodes
@@ -48,6 +49,9 @@ class Routine:
         given = self._begin()
         if self.program.draws():
             self._line("streams = variables.drawing()")
+        if any(memory.defers() for memory in self.memory.inner.values()):
+            self._calls.append("*updates")
+            self._line("updates = []")
         self._nodes()
         self._commit()
         results = [self._copied(node) for node in self.program.results]
@@ -61,14 +65,16 @@ class Routine:
 
     def emit_body(self, name: str, arguments: list[str]) -> str:
         """Define a function of that name, which returns new values too; the call of it."""
+        self._is_body = True
         self._begin()
         self._nodes()
-        results = [
-            self._new[variable] if variable in self._new else self.code[node]
-            for node, variable in zip(self.program.results, self.program.ends, strict=True)
-        ]
+        results = [self.code[node] for node in self.program.results]
         self._line(f"return {tuple_display(results)}")
-        shared = ["variables"] * self._uses_variables() + ["streams"] * self.program.draws()
+        needs = {
+            "variables": self._uses_variables(), "updates": self.memory.defers(),
+            "streams": self.program.draws(),
+        }  # fmt: skip
+        shared = [name for name, is_needed in needs.items() if is_needed]
         needed = set(self.program.nodes)
         pairs = [
             (self.code[feed], argument)
@@ -78,8 +84,7 @@ class Routine:
         return f"{name}({', '.join([*shared, *[argument for _, argument in pairs]])})"
 
     def _uses_variables(self) -> bool:
-        parts = self.program.all()
-        return any(part.updates or any(x.kind.reads for x in part.nodes) for part in parts)
+        return bool(self.memory.spare) or any(x.kind.reads for x in self.program.all_nodes())
 
     # ---------------------------------------------------------------- the parts
 
@@ -90,60 +95,38 @@ class Routine:
             code[node] = self._local(node.op_name.rpartition("/")[2])
         self._buffers = [code.unique("b#") for _ in self.memory.specs]
         self._allocate()
-        for variable, node in self.program.updates.items():
-            if node in self.memory.owner or self._is_own(node, variable):
-                continue
-            name = self._new[variable] = self._local(identifier(variable.op_name) + "_new")
-            if variable.shape.is_fully_defined():
+        for node, variable in self.memory.spare.items():
+            if computed(node) and variable not in self._new:
+                name = self._new[variable] = self._local(identifier(variable.op_name) + "_new")
                 dims, dtype = variable.shape.sizes, variable.dtype.name
                 text = f"{name} = variables.new({variable.op_name!r}, {dims}, {dtype!r})"
                 self._allocation(text, node)
         return [code[node] for node in self.program.feeds]
-
-    def _is_own(self, node: Node, variable: Node) -> bool:
-        """Whether an output of an op with bodies is an array that only the variable has.
-
-        Each body has made it for the variable, or returns the variable's own.
-        """
-        if node.kind is not item or not node.inputs[0].kind.bodies:
-            return False
-        kind, i = node.inputs[0].kind, node.attrs["index"]
-        for body in node.inputs[0].attrs[kind.bodies]:
-            value = body.results[i]
-            is_same = value.kind.reads and value.op_name == variable.op_name and not value.inputs
-            if body.ends[i] is None and not is_same:
-                return False
-        return True
 
     def _nodes(self) -> None:
         for node in self.program.nodes:
             if node in self.memory.buffer:
                 self.code[node] = self._buffers[self.memory.buffer[node]]
             self._emit_node(node)
-        for variable, name in self._new.items():
-            node = self.program.updates[variable]
-            if self.memory.spare.get(node) is not variable:
-                value = self.code[node]
-                if variable.shape.is_fully_defined():
-                    self._line(f"np.copyto({name}, {value})", node)
-                else:
-                    self._line(f"{name} = np.array({value})", node)
 
     def _commit(self) -> None:
-        draws = self.program.draws()
+        moved = ["variables.moved(streams)"] * self.program.draws()
         if not self.program.updates:
-            if draws:
+            if moved:
                 self._line("variables.streams.update(streams)")
             return
-        pairs = [f"{v.op_name!r}: {name}" for v, name in self._new.items()]
-        chosen = [
-            f"{v.op_name!r}: {self.code[node]}" for v, node in self.program.updates.items()
-            if v not in self._new and node not in self.memory.owner
-        ]  # fmt: skip
-        new = f"{{{', '.join([*pairs, *chosen])}}}"
-        if chosen:  # which may be what the variables have
-            new = f"variables.changed({new})"
-        moved = ["variables.moved(streams)"] * draws
+        names, is_new = {}, True
+        for variable, node in self.program.updates.items():
+            if node in self.memory.owner:
+                continue
+            name = self.code[node]
+            if not (computed(node) and self.memory.spare.get(node) is variable):
+                is_new = False
+                name = self._local(identifier(variable.op_name) + "_new")
+                self._line(f"{name} = variables.own({variable.op_name!r}, {self.code[node]})", node)
+            names[variable.op_name] = name
+        new = f"{{{', '.join([f'{key!r}: {name}' for key, name in names.items()])}}}"
+        new = new if is_new else f"variables.changed({new})"
         self._line(f"variables.commit({', '.join([new, *self._calls, *moved])})")
 
     def _emit_node(self, node: Node) -> None:
@@ -167,9 +150,12 @@ class Routine:
                 self._line(f"{target}{self._call(node)}", node)
         elif node in self.memory.owner:
             code[node] = code[node.inputs[0]]
-            call = self._local("update#")
-            self._calls.append(call)
-            self._line(f"{call} = {self._call(node, kind.prepare)}", node)
+            update = self._call(node, kind.prepare)
+            if self._is_body:
+                self._line(f"updates.append({update})", node)
+            else:
+                self._calls.append(self._local("update#"))
+                self._line(f"{self._calls[-1]} = {update}", node)
         elif node in self.memory.spare:
             code[node] = self._new[self.memory.spare[node]]
             self._line(self._call(node, out=code[node]), node)

@@ -17,7 +17,10 @@ import numpy as np
 from tinygraph.ops.indexing import Index
 from tinygraph.spec import DType
 
-RESERVED = {"np", "step", "compiled", "variables", "positions", "streams", "slice", *keyword.kwlist}
+RESERVED = {
+    "np", "step", "compiled", "variables", "positions", "streams", "updates", "slice",
+    *keyword.kwlist,
+}  # fmt: skip
 """The words of a program's own, which no name in it may hide."""
 
 

@@ -173,8 +173,39 @@ def test_a_placeholder_made_in_a_branch_is_made_outside(p, sess):
     assert runs(result, p, "TF", {made[0]: 3.0}, sess) == [6.0, 0.0]
     with pytest.raises(InvalidArgumentError, match="'cond/x:0'"):
         sess.run(result, {p: False})
-    default = tg.cond(p, lambda: tg.placeholder_with_default(3.0, []) * 2.0, lambda: c(0.0))
-    assert runs(default, p, "TF", sess=sess) == [6.0, 0.0]
+
+
+@pytest.mark.parametrize("default", [
+    lambda x: 2.0, lambda x: c(2.0), lambda x: x, lambda x: [x, 2.0][1],
+])  # fmt: skip
+def test_a_placeholder_with_default_made_in_a_branch_can_be_fed(default, p, sess):
+    x = tg.placeholder(tg.float32, [])
+    made = []
+
+    def branch():
+        made.append(tg.placeholder_with_default(default(x), []))
+        return made[0] * x
+
+    y = tg.cond(p, branch, lambda: x)
+    (g,) = tg.gradients(y, made)
+    (inner,) = made
+    assert inner.name == "cond/PlaceholderWithDefault:0"
+    assert runs([y, g], p, "TF", {x: 2.0, inner: 5.0}, sess) == [[10.0, 2.0], [2.0, 0.0]]
+    assert runs([y, inner], p, "TF", {x: 2.0}, sess) == [[4.0, 2.0], [2.0, 2.0]]
+
+
+def test_a_default_that_a_branch_computes_belongs_to_it(p, sess):
+    x = tg.placeholder(tg.float32, [])
+    made = []
+
+    def branch():
+        made.append(tg.placeholder_with_default(x * 2.0, []))
+        return made[0]
+
+    y = tg.cond(p, branch, lambda: x)
+    assert runs(y, p, "TF", {x: 2.0}, sess) == [4.0, 2.0]
+    with pytest.raises(TypeError, match="belongs to a branch"):
+        sess.run(y, {p: True, x: 2.0, made[0]: 5.0})
 
 
 def test_a_fed_result_needs_neither_branch(p, sess):

@@ -12,7 +12,7 @@ from tinygraph.graph import (
     graph_of, name_scope,
 )  # fmt: skip
 from tinygraph.node import Output, ancestors, session_for
-from tinygraph.op import Op, as_node, check_dtypes, composite
+from tinygraph.op import Op, as_node, check_dtypes, composite, const
 from tinygraph.ops.array import identity
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.math import add, subtract
@@ -59,12 +59,27 @@ placeholder_with_default_op = composite(
 def placeholder_with_default(input: Any, shape: Any, name: str | None = None) -> Node:
     """A tensor that may be fed, and else has the value of `input`.
 
+    A branch of a cond makes it outside, where runs can feed it, unless it computes `input` itself.
+
     >>> keep = tg.placeholder_with_default(1.0, [])
     >>> sess = tg.Session()
     >>> print(sess.run(keep), sess.run(keep, {keep: 0.5}))
     1.0 0.5
     """
+    graph = graph_of((input,))
+    inner = _made_inside(input, "input")
+    if inner is not None and inner is input and inner.kind is const:
+        input, inner = inner.attrs["value"], None
+    if inner is None and graph.context.branch is not None:
+        with graph.outside():
+            return placeholder_with_default(input, shape, name)
     return placeholder_with_default_op(input, shape=Shape(shape), name=name)
+
+
+def _made_inside(value: Any, what: str) -> Node | None:
+    """A node in `value`, which may be a list, that belongs to a branch that is being traced."""
+    nodes = [x for x in flat(value, what) if isinstance(x, Node)]
+    return next((x for x in nodes if x.graph.is_inside(x)), None)
 
 
 # ---------------------------------------------------------------- effects without a value
@@ -306,13 +321,13 @@ latest_value = Op(
 
 def _check_not_inside(initial_value: Any, name: str | None) -> None:
     """A variable that a branch of a cond makes is made outside: so must its initial value be."""
-    for value in flat(initial_value, "initial_value"):
-        if isinstance(value, Node) and value.graph.is_inside(value):
-            raise GraphError(
-                f"Initializer for variable {named(name, 'Variable')!r}, '{value.name}' (made at "
-                f"{value.where}), is from inside a control-flow construct, and the variable is "
-                "not: use a lambda as the initializer"
-            )
+    value = _made_inside(initial_value, "initial_value")
+    if value is not None:
+        raise GraphError(
+            f"Initializer for variable {named(name, 'Variable')!r}, '{value.name}' (made at "
+            f"{value.where}), is from inside a control-flow construct, and the variable is not: "
+            "use a lambda as the initializer"
+        )
 
 
 def _guarded(value: Node) -> Node:

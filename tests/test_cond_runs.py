@@ -877,6 +877,15 @@ def test_the_source_has_an_if_and_a_function_for_each_branch(p, sess):
         assert re.search(lines, functions[name])
 
 
+@pytest.mark.default_passes
+def test_zeros_in_the_source_are_called_by_what_they_are_for(p):
+    v, w = tg.Variable(3.0, name="v"), tg.Variable([1.0, 2.0], name="w")
+    y = tg.cond(p, lambda: v * tg.sin(v), lambda: tg.reduce_sum(w * w))
+    source = initialised().source([y, *tg.gradients(y, [v, w])], {p: True})
+    zeros = [line.split()[-2] for line in source.splitlines() if "np.array(0.0" in line]
+    assert len(zeros) > 2 and all(re.match("cond/Merge|gradients/.*/zeros", name) for name in zeros)
+
+
 @pytest.mark.parametrize("pred", [lambda: tg.placeholder_with_default(True, []), lambda: c(True)])
 def test_a_predicate_that_is_known_leaves_no_if(pred, sess):
     pred, v = pred(), tg.Variable(0.0)

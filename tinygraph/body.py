@@ -20,7 +20,9 @@ variable_argument = Op(
 
 unchanged = Op(
     "_Unchanged", None, lambda: Spec(UNKNOWN, float32), stateful=True, reads=True,
-    doc="The value that a variable has, if any, of which a body makes no other.",
+    doc="""A variable's value as it is, None if it has none: what a body returns for a variable that
+    only another body of the same op updates.
+    """,
 )  # fmt: skip
 
 

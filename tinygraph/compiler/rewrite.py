@@ -156,8 +156,7 @@ class _Replay:
         taken = taken_by_bodies(node)
         index = [self.value[x] for x in node.inputs[: len(node.inputs) - len(taken)]]
         roles = dict(roles_of(node))
-        blank = self.trace.blank()  # for what only other outputs need
-        plain = [self._read(node, 1, x) if x in self.value else blank for x in taken]
+        plain = [self._read(node, 1, x) if x in self.value else None for x in taken]
         latest = [self._latest(x) if x in roles and x in self.value else None for x in taken]
         wanted = sorted(self.outputs.get(node, ()))
         constants = [x.spec.constant for x in index]
@@ -168,13 +167,16 @@ class _Replay:
         updated = [i for i in range(len(taken)) if any(part.updates_input(i) for part in inner)]
         outputs = self._joined(node, index, inner, updated)
         values = dict(zip(wanted, outputs, strict=False))
-        found = [values.get(i, blank) for i in range(1 + max(wanted, default=0))]
-        self.value[node] = self.trace.bundled(found, Spec.of_items([x.spec for x in found]))
+        found = [values.get(i) for i in range(len(node.spec.items))]  # None: nobody needs it
+        specs = [
+            own if x is None else x.spec for x, own in zip(found, node.spec.items, strict=True)
+        ]
+        self.value[node] = self.trace.bundled(found, Spec.of_items(specs))
         for i, value in zip(updated, outputs[len(wanted) :], strict=True):
             self._update(node, taken[i], roles[taken[i]], value)
 
     def _inner(
-        self, body: Body, plain: list[Node], latest: list[Node | None], wanted: list[int],
+        self, body: Body, plain: list[Node | None], latest: list[Node | None], wanted: list[int],
         inline: bool,
     ) -> _Inner:  # fmt: skip
         """The replay of a body, within this program or as one of its own."""
@@ -185,7 +187,8 @@ class _Replay:
         with trace.as_default():
             for formal, value, newest in zip(body.inputs, plain, latest, strict=True):
                 trace.current = formal
-                inner.value[formal] = value if inline else inner.taken(value)
+                if value is not None:
+                    inner.value[formal] = value if inline else inner.taken(value)
                 if newest is not None:
                     inner.begun[formal] = newest if inline else inner.taken(newest)
             inner.steps(needed)
@@ -200,7 +203,9 @@ class _Replay:
         results = [part.results(updated) for part in inner]
         if inner[0].trace is self.trace:
             return [self.trace.blank() if y is None else y for y in results[0]]
-        programs = [part.program(ends, updated) for part, ends in zip(inner, results, strict=True)]
+        programs = [
+            part.program(node, ends, updated) for part, ends in zip(inner, results, strict=True)
+        ]
         needed = {node for program in programs for node in program.nodes}
         arguments = []
         for x in inner[0].arguments:
@@ -362,7 +367,9 @@ class _Inner(_Replay):
         self.trace.current = self.trace.user_node[value]
         return self.trace.add(unchanged, (), {}, value.spec, "")
 
-    def program(self, results: list[Node | None], updated: list[int]) -> Program:
+    def program(self, node: Node, results: list[Node | None], updated: list[int]) -> Program:
+        """The program that the body is for an op with bodies."""
+        self.trace.current = node
         program = Program(self.trace)
         with self.trace.as_default():
             self.finish(program, [self.trace.blank() if y is None else y for y in results])

@@ -94,7 +94,7 @@ class Trace(Graph):
             return self.bundled(list(map(self._const, values, spec.items)), spec)
         return self._const(values[0], spec)
 
-    def bundled(self, values: Sequence[Node], spec: Spec) -> Node:
+    def bundled(self, values: Sequence[Node | None], spec: Spec) -> Node:
         """Nodes in place of an op with several outputs: the outputs are these nodes themselves."""
         return self.add(bundle, (), {"values": values}, spec, "")
 
@@ -106,7 +106,7 @@ class Trace(Graph):
             value.op_name = output.name
 
     def blank(self) -> Node:
-        """What stands for a value that nothing uses."""
+        """What a body returns for an output that only another body computes."""
         return self._const(np.zeros((), np.float32), Spec(SCALAR, float32))
 
     def _const(self, value: np.ndarray, spec: Spec) -> Node:

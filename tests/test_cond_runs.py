@@ -12,6 +12,7 @@ import pytest
 from test_cond import after, c, chosen, collected, initialised, note, one, plain, runs, seen
 
 import tinygraph as tg
+from tinygraph.body import all_nodes
 from tinygraph.errors import InvalidArgumentError
 
 
@@ -1110,6 +1111,46 @@ def test_an_interrupt_while_building_leaves_no_scope_open(p):
 
 
 @pytest.mark.default_passes
+def small_program(held):
+    """In the default graph; each tensor that it has is put on a list."""
+    x, p = tg.placeholder(tg.float32, [], name="x"), tg.placeholder(tg.bool, [], name="p")
+    v = tg.Variable(1.0, name="v")
+
+    def build():
+        y = tg.cond(p, lambda: tg.cond(p, lambda: x * tg.square(x), lambda: x) + v, lambda: x)
+        held.append(y)
+        held.extend(tg.gradients(y, x))
+        return [*held[-2:], x * 2.0]
+
+    return x, p, build
+
+
+@pytest.mark.default_passes
+@pytest.mark.parametrize("within, apart", [("add", 97), ("split_off", 31), ("_exported", 11)])
+def test_an_interrupt_while_building_leaves_a_graph_to_build_in(within, apart):
+    for steps in itertools.count(1, apart):
+        held = []
+        with tg.Graph().as_default() as graph:
+            x, p, build = small_program(held)
+            done = not interrupted(build, steps, within)
+            rest = list(held)
+            fetches = build()
+            sess = initialised()
+        assert runs(fetches, p, "TF", {x: 2.0}, sess) == [[9.0, 12.0, 4.0], [2.0, 1.0, 4.0]]
+        assert runs(rest, p, "T", {x: 2.0}, sess) == [[9.0, 12.0][: len(rest)]]
+        for part in {node.graph for node in all_nodes(graph)}:
+            assert [node.id for node in part.nodes] == list(range(len(part.nodes)))
+            for node in part.nodes:
+                assert all(y.graph is part and y.id < node.id for y in node.needs)
+        again = pickle.loads(pickle.dumps(graph))
+        sess = tg.Session(graph=again)
+        sess.run(again.get_operation_by_name("v/Assign"))
+        assert sess.run(fetches[0].name, {"x:0": 2.0, "p:0": True}) == 9.0
+        if done:
+            break
+    assert steps > 40
+
+
 def test_an_interrupt_of_a_gradient_leaves_the_cond_whole(p):
     """At each moment at which the cond gets one more output, which its gradient uses."""
     x = tg.placeholder(tg.float32, [])

@@ -124,11 +124,15 @@ def enclose(
     like = {outer: x for x, outer in sources.items()}
     formals = {outer: formal(like.get(outer, outer)) for outer in taken}
     stand_ins = {x: formals[outer] for x, outer in sources.items()}
-    moved = dict.fromkeys(nodes)
+    own = dict.fromkeys(nodes)
+    moved = {
+        node: (
+            tuple([stand_ins.get(x, x) for x in node.inputs]),
+            tuple([x for x in node.control_inputs if x in own]),
+        )
+        for node in own
+    }
     graph = home.split_off(moved, formals.values())
-    for node in moved:
-        node.inputs = tuple([stand_ins.get(x, x) for x in node.inputs])
-        node.control_inputs = tuple([x for x in node.control_inputs if x in moved])
     ends = [None if y is None else stand_ins.get(y, y) for y in outputs]
     return Body(graph, list(formals.values()), ends)
 

@@ -19,6 +19,7 @@ from tinygraph.body import Body, captured, common, enclose, formal, taken_by_bod
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.gradients import OutputGradients, backward
 from tinygraph.graph import Graph, control_dependencies, name_scope
+from tinygraph.interrupts import at_once
 from tinygraph.node import Node, Operation
 from tinygraph.op import Op, as_node, const, item
 from tinygraph.ops.array import constant, ensure_shape, zeros_like
@@ -163,9 +164,14 @@ def _exported(values: list[Node], body: Body, forward: Node) -> dict[Node, Node]
         if y is not None and all(b is body or b.outputs[i] is None for b in branches):
             found.setdefault(y, outputs[i])
     new = [x for x in values if x not in found]
-    for branch in branches:  # an interrupt may have left more outputs in some, but not the spec
-        branch.outputs[start:] = new if branch is body else [None] * len(new)
-    del outputs[start:]
+    places = [slice(start, None)]  # an interrupt may have left more outputs than the spec has
+    at_once(
+        map(outputs.__delitem__, places),
+        *[
+            map(b.outputs.__setitem__, places, [new if b is body else [None] * len(new)])
+            for b in branches
+        ],
+    )
     specs = [x.spec._replace(value=None) for x in new]
     for i, (x, spec) in enumerate(zip(new, specs, strict=True), start):
         found[x] = forward.graph.add(item, (forward,), {"index": i}, spec, None)

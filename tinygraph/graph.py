@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from tinygraph.arguments import expect, flag, integer, key as key_of, sequence, 
 from tinygraph.errors import (
     DTypeError, FinalizedError, GraphError, NotFoundError,
 )  # fmt: skip
-from tinygraph.interrupts import Block, Places, Stack, block
+from tinygraph.interrupts import Block, Places, Stack, at_once, block
 from tinygraph.known import BuiltWith
 from tinygraph.node import CompositeTensor, Node, Operation, Output, new_node, stacks
 from tinygraph.origin import close_names, place, user_line
@@ -115,7 +116,6 @@ class Graph:
         scope, node.control_inputs, node.forward, _, branch = self._blocks.current()
         if name is None:
             node.op_name, node.control_inputs = inputs[0].op_name, ()
-            self.outputs.setdefault(inputs[0], []).append(node)
             branch = _around(inputs[0], branch)
         else:
             node.op_name = op_name = self._unique(name, scope, True)
@@ -124,9 +124,12 @@ class Graph:
                 raise GraphError(
                     f"Duplicate node name in graph: '{op_name}' (first made at {where})"
                 )
-            self._by_name[op_name] = node
         node.origin = user_line()
         self.nodes.append(node)
+        if name is None:
+            self.outputs.setdefault(inputs[0], []).append(node)
+        else:
+            self._by_name[op_name] = node
         if branch is not None:
             branch.nodes[node] = None
         return node
@@ -309,23 +312,31 @@ class Graph:
         """Whether a node belongs to a branch that is being traced."""
         return _around(node, self.context.branch) is not None
 
-    def split_off(self, nodes: Iterable[Node], formals: Iterable[Node]) -> Graph:
-        """Move nodes into a graph of their own, behind `formals`; names stay unique in both."""
+    def split_off(
+        self, moved: Mapping[Node, tuple[tuple, tuple]], formals: Iterable[Node]
+    ) -> Graph:
+        """Move nodes into a graph of their own, behind `formals`; names stay unique in both.
+
+        `moved` has the inputs and control inputs that they get there.
+        """
         graph = Graph()
-        graph.seed = self.seed
+        graph.seed, graph.inside = self.seed, "a branch of a cond that was never finished"
         graph._by_name, graph._names_in_use = self._by_name, self._names_in_use
-        moved = dict.fromkeys(nodes)
         first = min([node.id for node in moved], default=len(self.nodes))
         kept = [node for node in self.nodes[first:] if node not in moved]
-        self.nodes[first:] = kept
-        for at, node in enumerate(kept, first):
-            node.id = at
         graph.nodes = [*formals, *moved]
-        for at, node in enumerate(graph.nodes):
-            node.graph, node.id = graph, at
-            for table, own in ((self.outputs, graph.outputs), (self.built_with, graph.built_with)):
-                if node in table:
-                    own[node] = table.pop(node)
+        tables = (self.outputs, graph.outputs), (self.built_with, graph.built_with)
+        for table, own in tables:
+            own.update((node, table[node]) for node in moved if node in table)
+        at_once(
+            map(setattr, moved, repeat("inputs"), [inputs for inputs, _ in moved.values()]),
+            map(setattr, moved, repeat("control_inputs"), [found for _, found in moved.values()]),
+            map(setattr, graph.nodes, repeat("graph"), repeat(graph)),
+            map(setattr, [*graph.nodes, *kept], repeat("id"),
+                [*range(len(graph.nodes)), *range(first, first + len(kept))]),
+            map(self.nodes.__setitem__, [slice(first, None)], [kept]),
+            *[map(table.__delitem__, own) for table, own in tables],
+        )  # fmt: skip
         return graph
 
     # ---------------------------------------------------------------- collections

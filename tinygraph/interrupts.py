@@ -12,8 +12,10 @@ from __future__ import annotations
 import gc
 import weakref
 from _thread import RLock
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar, copy_context
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -128,7 +130,19 @@ class Stack:
         return [b.places[i][1] for b, i in found if b is not None and b.is_open()]
 
 
-# ---------------------------------------------------------------- for the time of a call
+# ---------------------------------------------------------------- changes, and for a call's time
+
+
+def at_once(*changes: Iterator) -> None:
+    """Make changes, maps of functions in C, in one call into C: all of them, or none.
+
+    >>> from tinygraph.interrupts import at_once
+    >>> numbers, letters = [1, 2], {}
+    >>> at_once(map(numbers.append, [3, 4]), map(letters.setdefault, "ab"))
+    >>> numbers, letters
+    ([1, 2, 3, 4], {'a': None, 'b': None})
+    """
+    deque(chain(*changes), maxlen=0)
 
 
 def collector_paused(function: Callable, *arguments: Any) -> Any:

@@ -222,7 +222,7 @@ class Operation:
     @property
     def outputs(self) -> list[Node]:
         if self.node.spec.items:
-            return list(self.graph.outputs[self.node])
+            return list(self.graph.outputs.get(self.node, ()))  # none yet after an interrupt
         return [] if self.node.kind.effect else [self.node]
 
     @property

@@ -67,7 +67,7 @@ class Opened:
                 used.setdefault(y.inputs[0], []).append(y)
         for node in nodes:
             if node.kind.bodies:
-                self._open_bodies(node, used.get(node) or node.graph.outputs[node])
+                self._open_bodies(node, used.get(node) or node.op.outputs)
             elif type(node) is not Output or node.inputs[0] not in used:
                 self._append(node, self._real(node.inputs))
 

@@ -23,13 +23,13 @@ LAYERS = """
     console
     arguments
     files
-    nest
     interrupts
     spec
     static
     origin
     known
     node
+    nest
     graph
     pickling
     op

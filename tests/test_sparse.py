@@ -257,6 +257,71 @@ def test_second_derivatives_are_dense():
         np.testing.assert_array_equal(found, expected)
 
 
+IN_BRANCHES = {  # two branches, the rows that arrive with each, and whether they are slices
+    "gathers": (lambda w, ids: tg.gather(w, [0, 2]), lambda w, ids: tg.gather(w, [1, 1]),
+                [0, 2], [1, 1]),
+    "other counts": (lambda w, ids: tg.gather(w, [3]) * 1.0, lambda w, ids: tg.gather(w, ids),
+                     [3], [2, 0, 2]),
+    "computed indices": (lambda w, ids: tg.gather(w, 3 - ids), lambda w, ids: tg.gather(w, ids + 1),
+                         [1, 3, 1], [3, 1, 3]),
+    "several": (lambda w, ids: tg.gather(w, [1]) + tg.gather(w, ids),
+                lambda w, ids: tg.gather(w, [0]), [1, 2, 0, 2], [0]),
+    "one branch": (lambda w, ids: tg.gather(w, [2]), lambda w, ids: tg.ones([1, 2]), [2], []),
+    "nested": (lambda w, ids: tg.cond(tg.size(ids) > 2, lambda: tg.gather(w, [3]),
+                                      lambda: tg.gather(w, ids)),
+               lambda w, ids: tg.gather(w, ids), [3], [2, 0, 2]),
+    "dense": (lambda w, ids: tg.gather(w, [0]), lambda w, ids: w * 1.0, None, None),
+    "other ints": (lambda w, ids: tg.gather(w, [0]),
+                   lambda w, ids: tg.gather(w, tg.constant([1], tg.int64)), None, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IN_BRANCHES)
+def test_the_gradient_of_gathers_in_branches(name):
+    """As TF's, but for a branch without the table: TF has zeros for all rows, here are none."""
+    *branches, true_rows, false_rows = IN_BRANCHES[name]
+    w, p, ids = table(), tg.placeholder(tg.bool, []), tg.placeholder(tg.int32, [None])
+    y = tg.cond(p, *[lambda f=f: tg.reduce_sum(f(w, ids) ** 3) for f in branches])
+    (g,) = tg.gradients(y, w)
+    (second,) = tg.gradients(tg.reduce_sum(tg.convert_to_tensor(g) ** 2), w)
+    sess = initialized()
+    for taken, rows, f in ((True, true_rows, branches[0]), (False, false_rows, branches[1])):
+        expected = [tg.gradients(tg.reduce_sum(f(w, ids) ** 3), w)[0]]
+        expected = [tg.zeros([4, 2]) if x is None else tg.convert_to_tensor(x) for x in expected]
+        expected += tg.gradients(tg.reduce_sum(expected[0] ** 2), w)
+        feeds = {p: taken, ids: [2, 0, 2]}
+        found, *others = sess.run([g, tg.convert_to_tensor(g), second], feeds)
+        for value, right in zip(others, expected, strict=True):
+            right = np.zeros((4, 2)) if right is None else sess.run(right, feeds)
+            np.testing.assert_allclose(value, right, rtol=1e-6)
+        assert isinstance(g, tg.IndexedSlices) == (rows is not None)
+        if rows is not None:
+            assert found.indices.tolist() == rows and found.dense_shape.tolist() == [4, 2]
+
+
+def test_slices_that_branches_return():
+    w, p = table(), tg.placeholder(tg.bool, [])
+
+    def rows(indices, shape=(4, 2)):
+        return lambda: [tg.IndexedSlices(tg.ones([len(indices), 2]), indices, shape), w * 2.0]
+
+    slices, tensor = tg.cond(p, rows([1]), rows([2, 2]))
+    assert isinstance(slices, tg.IndexedSlices) and tensor.shape == [4, 2]
+    train = tg.train.GradientDescentOptimizer(1.0).apply_gradients([(slices, w)])
+    sess = initialized()
+    for taken, indices in ((True, [1]), (False, [2, 2])):
+        assert sess.run([slices, train], {p: taken})[0].indices.tolist() == indices
+    np.testing.assert_array_equal(sess.run(w) - START, [[0, 0], [-1, -1], [-2, -2], [0, 0]])
+    assert tg.cond(p, rows([1], None), rows([2], None))[0].dense_shape is None
+    for false_fn, found in [
+        (lambda: [w * 1.0, w * 2.0], r"<tg\.Tensor 'cond.*'"),
+        (rows([2], None), "IndexedSlices of 2"),
+    ]:
+        match = rf"result\[0\] is IndexedSlices of 3 tensors in true_fn .*, {found}.* in false_fn"
+        with pytest.raises(tg.errors.GraphError, match=match):
+            tg.cond(p, rows([1]), false_fn)
+
+
 def test_slices_as_the_gradients_that_arrive():
     w = table()
     arriving = tg.IndexedSlices([[1.0, 2.0], [3.0, 4.0]], [1, 1], [4, 2])

@@ -22,9 +22,10 @@ from tinygraph.graph import Graph, control_dependencies, name_scope
 from tinygraph.interrupts import at_once
 from tinygraph.node import Node, Operation
 from tinygraph.op import Op, as_node, const, item
-from tinygraph.ops.array import constant, ensure_shape, zeros_like
+from tinygraph.ops.array import constant, ensure_shape, shape_of, zeros_like
+from tinygraph.ops.indexed_slices import IndexedSlices, as_slices, is_sparse, summands
 from tinygraph.origin import place
-from tinygraph.spec import UNKNOWN, Spec, float32
+from tinygraph.spec import UNKNOWN, DType, Spec, float32
 
 # ---------------------------------------------------------------- the ops
 
@@ -55,15 +56,28 @@ def _gradient(
     found = [i for i in range(len(inputs)) if any(part.totals[i] is not None for part in parts)]
     if not found:
         return [None] * (1 + len(inputs))
-    sources = [part.sources(found, forward) for part in parts]
+    rows = {i: _index_dtype([part.totals[i] for part in parts]) for i in found}
+    sources = [part.sources(rows, forward) for part in parts]
     taken = list(dict.fromkeys(outer for source in sources for outer in source.values()))
     bodies = [
         enclose(part.graph, part.nodes, source, part.outputs, taken)
         for part, source in zip(parts, sources, strict=True)
     ]
-    outputs = _node(forward.kind, index, taken, bodies, forward.kind.name)
-    nodes = dict(zip(found, outputs, strict=True))
-    return [None, *[nodes.get(i) for i in range(len(inputs))]]
+    outputs = iter(_node(forward.kind, index, taken, bodies, forward.kind.name))
+    gradients: list[Any] = [None] * (1 + len(inputs))
+    for i, dtype in rows.items():
+        value = next(outputs)
+        if dtype is not None:
+            value = IndexedSlices(value, next(outputs), shape_of(inputs[i])).as_tensor()
+        gradients[1 + i] = value
+    return gradients
+
+
+def _index_dtype(totals: list[Node | None]) -> DType | None:
+    """The dtype of the indices where all gradients are rows at indices of one dtype."""
+    parts = [part for total in totals if total is not None for part in summands(total)]
+    dtypes = {part.inputs[1].dtype if is_sparse(part) else None for part in parts}
+    return dtypes.pop() if len(dtypes) == 1 else None
 
 
 if_op = Op(
@@ -132,14 +146,14 @@ class _Backward:
         self.nodes = made.nodes
         self.totals = [totals.get(x) for x in body.inputs]
 
-    def sources(self, found: list[int], forward: Node) -> dict[Node, Node]:
-        """What the gradients use of the branch -> where their op finds it outside."""
+    def sources(self, rows: dict[int, DType | None], forward: Node) -> dict[Node, Node]:
+        """What the gradients use of the branch -> where their op finds it outside.
+
+        `rows` has the inputs that have gradients, with the dtype of indices where these are rows.
+        """
         graph, inputs = self.graph, self.forward.inputs
         with graph.as_default(), graph.name_scope(self.scope), graph.branch() as zeros:
-            self.outputs = [
-                zeros_like(inputs[i]) if total is None else total
-                for i, total in enumerate(self.totals) if i in found
-            ]  # fmt: skip
+            self.outputs = [y for i, dtype in rows.items() for y in self._outputs(i, dtype)]
             made = self.nodes | zeros.nodes
             needed = captured(made, self.outputs)
             copies = {
@@ -148,11 +162,22 @@ class _Backward:
             }  # fmt: skip
         for node in made:
             node.inputs = tuple([copies.get(x, x) for x in node.inputs])
+        self.outputs = [copies.get(y, y) for y in self.outputs]
         self.nodes = dict.fromkeys(copies.values()) | made
         outside = dict(zip(inputs, taken_by_bodies(forward), strict=True)) | self.arriving
         used = [x for x in needed if x not in copies]
         inner = _exported([x for x in used if x not in outside], self.forward, forward)
         return {x: outside[x] if x in outside else inner[x] for x in used}
+
+    def _outputs(self, i: int, dtype: DType | None) -> tuple[Node, ...]:
+        """The gradient at an input, zeros if there is none; or of its rows those which are not."""
+        total, x = self.totals[i], self.forward.inputs[i]
+        if dtype is None:
+            return (zeros_like(x) if total is None else total,)
+        if total is None:
+            return zeros_like(x[:0]), constant([], dtype)
+        slices: Any = as_slices(total)
+        return slices.values, slices.indices
 
 
 def _exported(values: list[Node], body: Body, forward: Node) -> dict[Node, Node]:
@@ -273,9 +298,9 @@ def cond(
     pred
         A bool tensor, a scalar.
     true_fn, false_fn
-        Functions without parameters. They return tensors, numbers or operations, or structures
-        of these, alike in structure and dtypes; shapes may differ. An operation as a result stands
-        for a bool: whether the true branch was taken.
+        Functions without parameters. They return tensors, IndexedSlices, numbers or operations, or
+        structures of these, alike in structure and dtypes; shapes may differ. An operation as a
+        result stands for a bool: whether the true branch was taken.
     strict
         Whether a list or tuple of one tensor stays one.
     fn1, fn2

@@ -42,9 +42,9 @@ def gradients(
 ) -> list[Node | IndexedSlices | None]:
     """The derivatives of sum(ys) with respect to each of xs, as nodes (TF: `tf.gradients`).
 
-    Where the ys depend on an x only by gathers of its rows (`tg.gather`, `embedding_lookup`), its
-    gradient is a `tg.IndexedSlices` of those rows; several gathers are concatenated. It becomes a
-    tensor where an op takes one. Derivatives of such a gradient are tensors.
+    Where the ys depend on an x only by gathers of its rows (`tg.gather`, `embedding_lookup`), also
+    within branches, its gradient is a `tg.IndexedSlices` of those rows; several gathers are
+    concatenated. It becomes a tensor where an op takes one. Derivatives of such a gradient are tensors.
 
     Parameters
     ----------

@@ -1,4 +1,7 @@
-"""Structures (TF: `tf.nest`): tensors in lists, tuples, namedtuples and dicts within others."""
+"""Structures (TF: `tf.nest`): tensors in lists, tuples, namedtuples and dicts within others.
+
+What stands for several tensors, such as IndexedSlices, is a structure of these.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,17 @@ from typing import Any
 
 from tinygraph.arguments import shown
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError
+from tinygraph.node import CompositeTensor
 
 DEEPEST = 64
 
 
 def parts(structure: Any) -> list | None:
-    """What a list, tuple or dict holds, a dict's in the order of its keys; None for all else."""
+    """What a list, tuple, dict (in the order of its keys) or CompositeTensor holds; else None."""
     if isinstance(structure, Mapping):
         return [structure[key] for key in keys(structure)]
+    if isinstance(structure, CompositeTensor):
+        return list(structure.parts)
     return list(structure) if isinstance(structure, list | tuple) else None
 
 
@@ -57,6 +63,8 @@ def pack(structure: Any, leaves: Iterator) -> Any:
         by_key = dict(zip(keys(structure), made, strict=True))
         kind = OrderedDict if isinstance(structure, OrderedDict) else dict
         return kind((key, by_key[key]) for key in structure)
+    if isinstance(structure, CompositeTensor):
+        return type(structure)(*made)
     if hasattr(structure, "_make"):
         return structure._make(made)  # type: ignore[union-attr]
     return made if isinstance(structure, list) else tuple(made)
@@ -97,7 +105,11 @@ def _alone(one: Mapping, other: Mapping, name: str) -> list[str]:
 
 def _words(structure: Any) -> str:
     held = parts(structure)
-    return shown(structure) if held is None else f"a {type(structure).__name__} of {len(held)}"
+    if held is None:
+        return shown(structure)
+    if isinstance(structure, CompositeTensor):
+        return f"{type(structure).__name__} of {len(held)} tensors"
+    return f"a {type(structure).__name__} of {len(held)}"
 
 
 def _kind(structure: Any) -> type:

@@ -156,9 +156,14 @@ def is_sparse(node: Node) -> bool:
     return node.kind is gather_grad_op and node.attrs["axis"] == 0
 
 
+def summands(g: Node) -> tuple[Node, ...]:
+    """The parts of which a gradient is the sum."""
+    return g.inputs if g.kind is add_n_op else (g,)
+
+
 def as_slices(g: Node) -> Node | IndexedSlices:
     """A gradient as the rows of which it is made, if it is a sum of such; else as it is."""
-    parts = g.inputs if g.kind is add_n_op else (g,)
+    parts = summands(g)
     if not all(map(is_sparse, parts)):
         return g
     rows, places, shapes = zip(*[part.inputs for part in reversed(parts)], strict=True)

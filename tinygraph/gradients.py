@@ -44,7 +44,8 @@ def gradients(
 
     Where the ys depend on an x only by gathers of its rows (`tg.gather`, `embedding_lookup`), also
     within branches, its gradient is a `tg.IndexedSlices` of those rows; several gathers are
-    concatenated. It becomes a tensor where an op takes one. Derivatives of such a gradient are tensors.
+    concatenated. It becomes a tensor where an op takes one. Derivatives of such a gradient are
+    tensors.
 
     Parameters
     ----------

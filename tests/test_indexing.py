@@ -17,6 +17,7 @@ from tinygraph.ops.indexed_slices import as_tensors
 from tinygraph.ops.indexing import Index, index_of
 from tinygraph.spec import Shape, broadcast
 
+PASSES = tg.Session.PASSES
 KNOWLEDGE = ("all", "dims", "rank")
 
 
@@ -895,6 +896,26 @@ def test_late_axes_from_elsewhere():
 
 
 # ---------------------------------------------------------------- shapes that are known in part
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        lambda x: tg.unique(x).idx, lambda x: tg.unique_with_counts(x).count,
+        lambda x: tg.setdiff1d(x, [2]).idx, lambda x: tg.count_nonzero(x, dtype=tg.int32),
+    ],
+)  # fmt: skip
+def test_elements_that_are_not_known_are_equal_to_nothing(op):
+    """Neither to one another, when a graph is built or compiled."""
+    x = tg.placeholder(tg.int32, [2, 2])
+    feeds = {x: [[1, 2], [2, 0]]}
+    got, right = (run_in(op(tg.reshape(x, [-1])), feeds, passes) for passes in (PASSES, ()))
+    np.testing.assert_array_equal(got, right)
+    assert op(tg.reshape(x, [-1])).spec.value is None
+
+
+def run_in(fetch, feeds, passes):
+    return tg.Session(passes=passes).run(fetch, feeds)
 
 
 def test_static_shapes_from_what_is_known_of_a_shape():

@@ -15,6 +15,23 @@ MOST = 64  # elements; enough for any shape, too few to cost time
 Op = Any  # of op.py, which imports this file
 
 
+class _Unknown:
+    """An element that is not known, as kernels get it: it can be moved, and nothing else."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("an element that is not known")
+
+    __ne__ = __eq__
+
+    def __bool__(self) -> bool:
+        raise TypeError("an element that is not known")
+
+
+UNKNOWN = _Unknown()
+
+
 def values(
     op: Op, specs: list[Spec], attrs: dict, outputs: tuple[Spec, ...], several: bool = False
 ) -> list[np.ndarray | None]:
@@ -28,12 +45,14 @@ def values(
     if any(array is None for array in arrays):
         return unknown
     if any(s.constant is None for s in specs):
-        arrays = [array.astype(object) for array in arrays]  # type: ignore[union-attr]
+        arrays = [_replaced(array, None, UNKNOWN) for array in arrays]  # type: ignore[arg-type]
     try:
         made = quietly(op.kernel, *arrays, **attrs)
         results = list(map(np.asarray, made if several else [made]))
     except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, TinygraphError):
-        return unknown  # None has no arithmetic: the unknown stays unknown
+        return unknown
+    except SystemError:  # of NumPy's argmax, where it cannot compare
+        return unknown
     return [_fitting(value, spec) for value, spec in zip(results, outputs, strict=True)]
 
 
@@ -47,10 +66,20 @@ def _fitting(value: np.ndarray, spec: Spec) -> np.ndarray | None:
     """A kernel's result as the value of a small node, if it can be one."""
     if not _is_small(spec):
         return None
-    if value.dtype == object and None not in value.flat:
-        value = value.astype(spec.dtype.numpy)
+    if value.dtype == object:
+        value = _replaced(value, UNKNOWN, None)
+        if not any(element is None for element in value.flat):
+            value = value.astype(spec.dtype.numpy)
     fits = value.shape == spec.shape.sizes and value.dtype in (object, spec.dtype.numpy)
     return value if fits else None
+
+
+def _replaced(array: np.ndarray, old: Any, new: Any) -> np.ndarray:
+    """A copy, of objects, with one in place of another."""
+    result = array.astype(object)
+    if array.dtype == object:
+        result.flat = [new if element is old else element for element in array.flat]
+    return result
 
 
 def _elements(spec: Spec) -> np.ndarray | None:

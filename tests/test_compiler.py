@@ -12,6 +12,7 @@ import weakref
 
 import numpy as np
 import pytest
+from fuzz.signals import interrupted
 
 import tinygraph as tg
 from tinygraph.compiler.parts import PART
@@ -422,30 +423,11 @@ def test_an_interrupt_at_any_bytecode_leaves_variables_whole(sizes):
     sess.run(train, feed)
     new = sess.run([w, b])
 
-    def interrupted_after(steps):
-        left = itertools.count(steps, -1)
-
-        def trace(frame, event, arg):
-            frame.f_trace_opcodes = True
-            if next(left) == 0:
-                raise KeyboardInterrupt
-            return trace
-
-        with np.errstate():  # a trace, unlike a signal, gets between entering a block and its end
-            sys.settrace(trace)
-            try:
-                sess.run(train, feed)
-            except KeyboardInterrupt:
-                return True
-            finally:
-                sys.settrace(None)
-        return False
-
     seen = set()
     for steps in range(1, 5000):
         w.load(old[0], sess)
         b.load(old[1], sess)
-        if not interrupted_after(steps):
+        if not interrupted(lambda: sess.run(train, feed), steps):
             break
         values = sess.run([w, b])
         which = [all(map(np.array_equal, values, state)) for state in (old, new)]

@@ -5,10 +5,10 @@ import itertools
 import pickle
 import re
 import runpy
-import sys
 
 import numpy as np
 import pytest
+from fuzz.signals import interrupted
 from test_cond import after, c, chosen, collected, initialised, note, one, plain, runs, seen
 
 import tinygraph as tg
@@ -1066,31 +1066,6 @@ def test_an_interrupt_at_any_bytecode_leaves_variables_whole(letter, p):
         sess.run(both, feeds)
         assert all(map(np.array_equal, sess.run(variables), new))
     assert seen == {0, 1}
-
-
-def interrupted(work, steps, within=None):
-    """Whether KeyboardInterrupt after so many bytecodes came before the work was done.
-
-    `within`: of the function of that name.
-    """
-    left = itertools.count(steps, -1)
-
-    def trace(frame, event, arg):
-        if within is None or frame.f_code.co_name == within:
-            frame.f_trace_opcodes = True
-            if next(left) == 0:
-                raise KeyboardInterrupt
-        return trace
-
-    with np.errstate():  # a trace, unlike a signal, gets between entering a block and its end
-        sys.settrace(trace)
-        try:
-            work()
-        except KeyboardInterrupt:
-            return True
-        finally:
-            sys.settrace(None)
-    return False
 
 
 def test_an_interrupt_while_building_leaves_no_scope_open(p):

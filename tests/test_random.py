@@ -104,24 +104,35 @@ def test_an_unrelated_op_changes_no_one_elses_numbers():
     assert all(same(weights(False), weights(True)))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def forks(test):
+    """A test that forks, where that can be done."""
+    test = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")(test)
+    return pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")(test)
+
+
+def sent_by_a_fork(work):
+    """The bytes that `work` returns in a forked process."""
+    read, write = os.pipe()
+    if os.fork() == 0:
+        try:
+            os.write(write, work())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        sent = pipe.read()
+    os.wait()
+    return sent
+
+
+@forks
 @pytest.mark.parametrize("seed", [None, 7])
 def test_a_forked_process_repeats_only_what_has_a_seed(seed):
     fresh(seed)
     fetches = draws()
     with tg.Session() as sess:
         sess.run(fetches)
-        read, write = os.pipe()
-        if os.fork() == 0:
-            try:
-                os.write(write, b"".join(value.tobytes() for value in sess.run(fetches)))
-            finally:
-                os._exit(0)
-        os.close(write)
-        with os.fdopen(read, "rb") as pipe:
-            sent = pipe.read()
-        os.wait()
+        sent = sent_by_a_fork(lambda: b"".join(value.tobytes() for value in sess.run(fetches)))
         for own in sess.run(fetches):
             theirs, sent = sent[: own.nbytes], sent[own.nbytes :]
             assert (own.tobytes() == theirs) == (seed is not None)

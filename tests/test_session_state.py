@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fuzz.signals import interrupted
+from test_random import forks, sent_by_a_fork
 
 import tinygraph as tg
 
@@ -331,31 +333,16 @@ def test_an_interrupt_leaves_one_state_or_the_other():
     del new.variables["w"]
     seen = set()
     for count in itertools.count(1):
-        left = itertools.count(count, -1)
-
-        def trace(frame, event, arg, left=left):
-            frame.f_trace_opcodes = True
-            if next(left) == 0:
-                raise KeyboardInterrupt
-            return trace
-
         sess.state = old
-        sys.settrace(trace)
-        try:
-            sess.state = new
+        if not interrupted(lambda: setattr(sess, "state", new), count):
             break
-        except KeyboardInterrupt:
-            pass
-        finally:
-            sys.settrace(None)
         state = sess.state
         assert state in (old, new), f"torn after {count} bytecodes"
         seen.add(state == new)
     assert seen == {False, True}
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@forks
 @pytest.mark.parametrize("restored", [False, True])
 def test_a_forked_process_goes_on_only_from_a_state_that_it_sets_itself(restored):
     """Where nothing is seeded: else it draws numbers of its own."""
@@ -363,20 +350,15 @@ def test_a_forked_process_goes_on_only_from_a_state_that_it_sets_itself(restored
     with tg.Session() as sess:
         state = sess.state
         sess.state = state
-        read, write = os.pipe()
-        if os.fork() == 0:
-            try:
-                if restored:
-                    sess.state = state
-                else:
-                    taken = sess.state
-                    sess.run(noise)
-                    sess.state = taken  # which has to be this process's own
-                os.write(write, sess.run(noise).tobytes())
-            finally:
-                os._exit(0)
-        os.close(write)
-        with os.fdopen(read, "rb") as pipe:
-            theirs = pipe.read()
-        os.wait()
+
+        def work():
+            if restored:
+                sess.state = state
+            else:
+                taken = sess.state
+                sess.run(noise)
+                sess.state = taken  # which has to be this process's own
+            return sess.run(noise).tobytes()
+
+        theirs = sent_by_a_fork(work)
         assert (sess.run(noise).tobytes() == theirs) == restored

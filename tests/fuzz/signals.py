@@ -17,6 +17,7 @@ import dis
 import functools
 import gc
 import inspect
+import itertools
 import signal
 import sys
 import threading
@@ -284,7 +285,7 @@ def _is_moment(code: Any, before: int, place: int) -> bool:
     return code.co_code[before] in CHECKS and same_blocks
 
 
-def traced(work: Callable[[], Any], moments: Moments) -> BaseException | None:
+def traced(work: Callable[[], Any], moments: Callable) -> BaseException | None:
     """Do the work under the trace function; return the interrupt if there was one."""
     before = sys.gettrace()
     sys.settrace(moments)
@@ -295,6 +296,24 @@ def traced(work: Callable[[], Any], moments: Moments) -> BaseException | None:
     finally:
         sys.settrace(before)
     return None
+
+
+def interrupted(work: Callable[[], Any], steps: int, within: str | None = None) -> bool:
+    """Whether KeyboardInterrupt after so many bytecodes came before the work was done.
+
+    `within`: of the function of that name.
+    """
+    left = itertools.count(steps, -1)
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        if within is None or frame.f_code.co_name == within:
+            frame.f_trace_opcodes = True
+            if next(left) == 0:
+                raise KeyboardInterrupt
+        return trace
+
+    with np.errstate():  # a trace, unlike a signal, gets between entering a block and its end
+        return traced(work, trace) is not None
 
 
 def signalled(work: Callable[[], Any], delay: float) -> BaseException | None:

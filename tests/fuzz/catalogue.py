@@ -16,6 +16,7 @@ Maker = Callable[[Any], "str | None"]
 EXACT: list[Maker] = []
 SMOOTH: list[Maker] = []
 WILD: list[Maker] = []
+BRANCHED: list[Maker] = []  # of branches.py
 
 
 def exact(maker: Maker) -> Maker:

@@ -14,7 +14,8 @@ from tinygraph.node import ancestors
 from tinygraph.session import Variables
 from tinygraph.spec import Shape, Spec
 
-from .catalogue import EXACT, SMOOTH, WILD
+from . import branches
+from .catalogue import BRANCHED, EXACT, SMOOTH, WILD
 from .programs import Built, Program, text_of
 
 EXACTNESS = 16.0  # each value of an exact graph is a whole number of sixteenths ...
@@ -40,6 +41,7 @@ class Draft:
         self.sizes = [int(n) for n in rng.choice([1, 2, 3, 3, 4, 5], 3)]
         if rng.random() < 0.1:
             self.sizes[0] = int(rng.choice([17, 40, 130]))
+        self.depth = 0  # of branches within one another
         self._positions: dict[str, Any] = {}
         self._variables = Variables()
 
@@ -149,6 +151,32 @@ class Draft:
             self.add("c", f"tg.constant({text_of(array)})", array)
         else:
             self.add("d", f"tg.placeholder_with_default({text_of(array)}, {shape})", array)
+
+    def scalar(self, dtype: str) -> str:
+        """A new scalar that is fed."""
+        value = self.random_values((), np.dtype(dtype))
+        name = self.add("x", f"tg.placeholder(tg.{dtype}, {self.known_part(())})", value)
+        self.program.runs[0][name] = value
+        self.declared[name] = []
+        return name
+
+    def tried(self, expression: str) -> np.ndarray | None:
+        """What an expression would give now; None if it is refused."""
+        try:
+            self.built.add(f"tried = {expression}")
+            self.initialize()
+            return self._value(self.built["tried"])
+        except TinygraphError as error:
+            self.refused[type(error).__name__] += 1
+            return None
+
+    def pair_of_outputs(self, expression: str) -> str | None:
+        """The name of an op's two outputs, which are no value by themselves."""
+        try:
+            return self.add("m", expression)
+        except TinygraphError as error:
+            self.refused[type(error).__name__] += 1
+            return None
 
     def resized(self, name: str, shape: tuple, old: int, new: int) -> tuple:
         """The shape with unknown dims of one size of another, as for another batch."""
@@ -284,6 +312,8 @@ def random_program(rng: np.random.Generator, kind: str) -> tuple[Program, Counte
     makers = MAKERS[numbers]
     few = int(rng.choice([3, 6, 12, 24, len(makers)]))  # then what is alike meets more often
     makers = [makers[i] for i in rng.choice(len(makers), few, replace=False)]
+    if d.chance(0.3):
+        makers += BRANCHED
     for _ in range(d.integer(2, 4)):
         d.input()
     for _ in range(d.integer(0, 2)):
@@ -337,7 +367,8 @@ def _add_state(d: Draft) -> None:
         before = f"with tg.control_dependencies([{d.choice(updates)}]): "
     array = d.array(variable)
     values = d.all(array.dtype, lambda a: a.shape == array.shape)
-    how = d.choice(["assign", "assign_add", "assign_sub", "optimizer", "average", "ema", "rows"])
+    how = d.choice(["assign", "assign_add", "assign_sub", "optimizer", "average", "ema", "rows",
+                    "cond", "cond"])  # fmt: skip
     scalars = [name for name in d.all("f", lambda a: a.size) if name[0] == "n"]
     try:
         if how == "optimizer" and scalars and array.dtype.kind == "f":
@@ -348,6 +379,9 @@ def _add_state(d: Draft) -> None:
             average = average if array.ndim == 0 or "num" not in average else "0.75)"
             average = f"tg.train.ExponentialMovingAverage({average}"
             d.add("u", f"{average}.apply([{variable}])", before=before)
+        elif how == "cond":
+            d.add("u", branches.updated(d, variable), before=before)
+            d.initialize()
         elif how.startswith("assign"):
             value = d.choice(values)
             d.add("u", f"tg.{how}({variable}, {value})", before=before)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.body import all_nodes
 from tinygraph.compiler.trace import PASSES
 from tinygraph.errors import TinygraphError
 from tinygraph.graph import Node, Operation
@@ -109,8 +110,9 @@ class Judge:
         except Exception as error:  # noqa: BLE001  (an error of another kind is a fault)
             return f"building: {type(error).__name__}: {error}"
         init = built.initializer()
-        self.user_kinds = {node.kind.name for node in built.graph.nodes}
-        self.draws = any(node.kind.state for node in built.graph.nodes)
+        nodes = [*all_nodes(built.graph)]
+        self.user_kinds = {node.kind.name for node in nodes}
+        self.draws = any(node.kind.state for node in nodes)
         self.exact = "exact" in self.program.kind
         right = self._outcomes(built, Interpreted(built, init, adjust=self._watched))
         for outcome in right:
@@ -191,7 +193,7 @@ class Judge:
 
         What is refused then while building is refused in the run too.
         """
-        stateful = any(node.kind.reads or node.kind.state for node in built.graph.nodes)
+        stateful = any(node.kind.reads or node.kind.state for node in all_nodes(built.graph))
         for i in {0} if stateful else {0, len(self.program.runs) - 1}:
             run, lines = dict(self.program.runs[i]), dict(self.program.lines)
             for name, array in list(run.items()):
@@ -210,7 +212,8 @@ class Judge:
             try:
                 told.build(program)
             except TinygraphError as error:  # a gradient may need only the shape of what is refused
-                fits = all(name[0] == "x" for name in run)  # what else is fed may have any shape
+                # What else is fed may have any shape, and a branch that is not taken need not fit.
+                fits = all(name[0] == "x" for name in run) and "lambda" not in lines[told.line]
                 if fits and not right[i].error and self._needs(built, told.line, run):
                     return f"told: {type(error).__name__} for values in run {i}: {error}"
                 continue
@@ -236,7 +239,7 @@ class Judge:
 
     def _against_rules(self, built: Built, init: Operation, right: list[Outcome]) -> str:
         """Updates in the order that the documentation gives them."""
-        if not any(node.kind.updates for node in built.graph.nodes):
+        if not any(node.kind.updates for node in all_nodes(built.graph)):
             return ""
         try:
             got = self._outcomes(built, ByTheRules(built, init))
@@ -249,7 +252,7 @@ class Judge:
 
         Sizes that only the run knows are then known before it: the ops' rules have to be the same.
         """
-        updates = any(x.kind.updates or x.kind.state for x in built.graph.nodes)
+        updates = any(x.kind.updates or x.kind.state for x in all_nodes(built.graph))
         if updates or any(outcome.error for outcome in right[:1]):
             return ""
         names = [n for n in self.program.lines if n[0] == "n" and n not in self.program.fetches

@@ -152,7 +152,7 @@ def _smaller(program: Program) -> Iterable[Program]:
                 yield program.without(runs=[*program.runs[:i], fewer, *program.runs[i + 1 :]])
     for name in program.fetches:  # its inputs in its place
         for x in dict.fromkeys(NAME.findall(program.lines[name].partition("=")[2])):
-            if x in program.lines and x not in program.fetches:
+            if x in program.lines and x[0] != "m" and x not in program.fetches:
                 yield program.without(fetches=[x if y == name else y for y in program.fetches])
     for name, text in reversed(program.lines.items()):
         value = program.values.get(name)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import tinygraph as tg
+from tinygraph.body import roles_of
 from tinygraph.compiler.rewrite import lower
 from tinygraph.errors import InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, Operation
@@ -63,6 +64,8 @@ class Run:
         self.fed = checked(way.session, feeds)
         roots = [*self.fetched.tensors, *self.fetched.targets]
         self.needed = ancestors(roots, stop=self.fed)
+        if any(node.kind.bodies and [*roles_of(node)] for node in self.needed):
+            raise Undecided  # what a branch does to it stands nowhere else yet
         self.after: dict[Node, set[Node]] = {}  # the updates and late reads before a node
         for node in self.needed:
             before: set[Node] = set()

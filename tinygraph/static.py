@@ -78,7 +78,7 @@ def _replaced(array: np.ndarray, old: Any, new: Any) -> np.ndarray:
     """A copy, of objects, with one in place of another."""
     result = array.astype(object)
     if array.dtype == object:
-        result.flat = [new if element is old else element for element in array.flat]
+        result.flat[:] = [new if element is old else element for element in array.flat]
     return result
 
 

@@ -13,6 +13,7 @@ whenever it does. A scene is some work of the library; after an interrupt of it
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dis
 import functools
 import gc
@@ -285,6 +286,17 @@ def _is_moment(code: Any, before: int, place: int) -> bool:
     return code.co_code[before] in CHECKS and same_blocks
 
 
+@contextlib.contextmanager
+def untold() -> Iterator[None]:
+    """No callbacks are told of collections meanwhile: Python drops an interrupt within one."""
+    callbacks, gc.callbacks[:] = gc.callbacks[:], []
+    try:
+        yield
+    finally:
+        gc.callbacks[:] = callbacks
+
+
+@untold()
 def traced(work: Callable[[], Any], moments: Callable) -> BaseException | None:
     """Do the work under the trace function; return the interrupt if there was one."""
     before = sys.gettrace()
@@ -316,13 +328,10 @@ def interrupted(work: Callable[[], Any], steps: int, within: str | None = None) 
         return traced(work, trace) is not None
 
 
+@untold()
 def signalled(work: Callable[[], Any], delay: float) -> BaseException | None:
-    """Do the work; after `delay` seconds a signal interrupts it, if it is still at it.
-
-    Nobody's callbacks are told of collections meanwhile: Python drops an interrupt within one.
-    """
+    """Do the work; after `delay` seconds a signal interrupts it, if it is still at it."""
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    callbacks, gc.callbacks[:] = gc.callbacks[:], []
     try:
         try:
             signal.setitimer(signal.ITIMER_REAL, delay)
@@ -333,7 +342,6 @@ def signalled(work: Callable[[], Any], delay: float) -> BaseException | None:
         return error
     finally:
         signal.signal(signal.SIGALRM, before)
-        gc.callbacks[:] = callbacks
     return None
 
 

@@ -211,13 +211,13 @@ class _Traced:
     """What a branch's function has made, and the structure and the leaves of its result."""
 
     def __init__(self, graph: Graph, function: Callable, name: str, pivot: bool, strict: bool):
-        with graph.branch() as self.branch:
+        with graph.branch() as branch:
             result = function()
             if result is None:
                 raise GraphError(f"{name} must have a return value.")
             self.structure = result if strict else _unpacked(result)
             self.outputs = [_leaf(x, pivot, graph) for x in nest.flatten(self.structure)]
-        self.nodes: dict[Node, None] = self.branch.nodes
+        self.nodes: dict[Node, None] = branch.nodes
         self.name = name
         code = getattr(function, "__code__", None)  # which a partial has not
         self.label = f"{name} ({place((code, code.co_firstlineno))})" if code else name
@@ -289,8 +289,9 @@ def cond(
     """The result of `true_fn()` if `pred` is true in a run, else that of `false_fn()` (TF: same).
 
     Both functions are called once, while building. What they make happens only in runs that take
-    their branch: also updates, random draws and effects, if the results need them. What they use
-    from around them is computed in any case. Variables and placeholders that they make are made
+    their branch: also updates, random draws and effects, if the results need them, and errors,
+    such as shapes that do not fit what is fed. What they use from around them is computed in any
+    case. Variables and placeholders that they make are made
     outside; all else belongs to the branch, and only what is returned can be used from outside.
 
     Parameters

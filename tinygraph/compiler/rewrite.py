@@ -168,10 +168,9 @@ class _Replay:
         outputs = self._joined(node, index, inner, updated)
         values = dict(zip(wanted, outputs, strict=False))
         found = [values.get(i) for i in range(len(node.spec.items))]  # None: nobody needs it
-        specs = [
-            own if x is None else x.spec for x, own in zip(found, node.spec.items, strict=True)
-        ]
-        self.value[node] = self.trace.bundled(found, Spec.of_items(specs))
+        pairs = zip(found, node.spec.items, strict=True)
+        spec = Spec.of_items([own if x is None else x.spec for x, own in pairs])
+        self.value[node] = self.trace.bundled(found, spec)
         for i, value in zip(updated, outputs[len(wanted) :], strict=True):
             self._update(node, taken[i], roles[taken[i]], value)
 

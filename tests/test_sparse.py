@@ -653,14 +653,8 @@ BESIDES = {  # what else a run may do with a table than to update `rows` of it
 }
 
 
-@pytest.mark.parametrize("name", BESIDES)
-@pytest.mark.parametrize("depth", [1, 2])
-def test_rows_in_a_branch_and_what_else_a_run_does(name, depth):
-    """It is the same where nothing is computed in place."""
-    p, q = tg.placeholder(tg.bool, []), tg.placeholder(tg.bool, [])
-    w = table()
-    rows = within(depth, p, lambda: tg.scatter_add(w, [1, 3], [[1.0, 2.0], [4.0, 8.0]]).op)
-    fetches = [rows, *BESIDES[name](w, rows, q)]
+def check_in_place(fetches, p, q):
+    """Runs are the same where nothing is computed in place; what they give is the user's."""
     found = []
     for passes in (tg.Session.PASSES, tg.Session.PASSES - {"inplace"}):
         sess = tg.Session(passes=passes)
@@ -668,12 +662,53 @@ def test_rows_in_a_branch_and_what_else_a_run_does(name, depth):
         for taken in ("TT", "FF", "FT", "TF", "TT"):
             values = sess.run(fetches, {p: taken[0] == "T", q: taken[1] == "T"})
             arrays = [value for value in values if np.ndim(value)]
-            found += map(np.copy, (*arrays, sess.run(w)))
+            found += map(np.copy, (*arrays, *sess.run(tg.global_variables())))
             for value in arrays:
-                value[...] = -1.0  # what a run gave is the user's
+                value[...] = -1.0
     half = len(found) // 2
     for value, expected in zip(found[:half], found[half:], strict=True):
         np.testing.assert_array_equal(value, expected)
+
+
+@pytest.mark.parametrize("name", BESIDES)
+@pytest.mark.parametrize("depth", [1, 2])
+def test_rows_in_a_branch_and_what_else_a_run_does(name, depth):
+    p, q = tg.placeholder(tg.bool, []), tg.placeholder(tg.bool, [])
+    w = table()
+    rows = within(depth, p, lambda: tg.scatter_add(w, [1, 3], [[1.0, 2.0], [4.0, 8.0]]).op)
+    check_in_place([rows, *BESIDES[name](w, rows, q)], p, q)
+
+
+def test_rows_from_outside_last_until_the_end():
+    """Those of another table that is updated, and those in an array that others could use."""
+    p, q = tg.placeholder(tg.bool, []), tg.placeholder(tg.bool, [])
+    w, v = table(), tg.Variable(10 * START, dtype=tg.float32)
+    view, doubled = w[1:3], 2.0 * tg.gather(w, [1, 2])
+    rows = [
+        within(1, p, lambda: tg.scatter_update(w, [1, 2], doubled).op),
+        within(2, q, lambda: tg.scatter_update(v, [3, 0], view).op),
+    ]
+    with tg.control_dependencies(rows):
+        later = tg.exp(tg.gather(v, [0, 1])[::-1] * 0.5) + 1.0
+    check_in_place(rows, p, q)
+    check_in_place([rows[0], later], p, q)
+
+
+def test_what_a_branch_or_another_variable_needs_of_a_value_before_it_is_updated():
+    p, q = tg.placeholder(tg.bool, []), tg.placeholder(tg.bool, [])
+    w, v = table(), tg.Variable(START, dtype=tg.float32)
+    first = within(1, p, lambda: tg.scatter_add(w, [1], [[1.0, 2.0]]).op)
+    before = after(first, lambda: tg.identity(w))
+    second = tg.cond(
+        q, lambda: before * tg.reduce_sum(tg.scatter_add(w, [1], 9.0)), lambda: before * 2.0
+    )
+    check_in_place([first, second], p, q)
+    both = v.assign(w.assign_add(tg.ones([4, 2])))
+    conds = after(both, lambda: [
+        within(1, p, lambda: w.assign_add(tg.ones([4, 2]) * 10.0).op),
+        within(1, q, lambda: v.assign_add(tg.ones([4, 2]) * 100.0).op),
+    ])  # fmt: skip
+    check_in_place(conds, p, q)
 
 
 @pytest.mark.default_passes

@@ -1,5 +1,6 @@
 """Arguments that do not fit: the messages name the op, the tensor and the line that made it."""
 
+import inspect
 import re
 
 import numpy as np
@@ -230,3 +231,29 @@ def test_what_an_op_takes_instead_is_said():
     assert "'count:0'" in text and "has shape ()" in text and "must be known while building" in text
     text = message(TypeError, lambda: tg.range(half))
     assert text == "range takes int32, int64, float32, float64, not float16"
+
+
+def test_a_record_is_a_function_with_attributes_defaults_and_names():
+    """As TF's: by position or keyword, converted, and with its own name for nodes."""
+    a = np.array([[2.0, 1.0], [0.0, 4.0]])
+    assert str(inspect.signature(tg.matrix_inverse)) == "(input, adjoint=False, name=None)"
+    assert str(inspect.signature(tg.matrix_diag)) == "(diagonal, name='diag')"
+    assert str(inspect.signature(tg.check_numerics)) == "(tensor, message, name=None)"
+    calls = (
+        tg.matrix_inverse(a, True), tg.matrix_inverse(a, adjoint=1),
+        tg.matrix_inverse(a, True, "inverse"), tg.matrix_inverse(adjoint=True, input=a),
+    )  # fmt: skip
+    for value in tg.Session().run(calls):
+        np.testing.assert_allclose(value, np.linalg.inv(a.T), rtol=1e-12)
+    assert calls[2].op.name == "inverse"
+    assert tg.matrix_diag([1.0]).op.name == "diag"
+    for wrong, message in (
+        (lambda: tg.matrix_inverse(a, 2), "'MatrixInverse': adjoint must be True or False, not 2"),
+        (lambda: tg.matrix_inverse(a, True, adjoint=True), "two values for 'adjoint'"),
+        (lambda: tg.matrix_inverse(a, True, "x", "y"), "takes 1 input"),
+        (lambda: tg.matrix_inverse(a, True, "x", name="y"), "two values for 'name'"),
+        (lambda: tg.matrix_inverse(a, adjoin=True), "there is no argument 'adjoin'"),
+        (lambda: tg.check_numerics(a), "'CheckNumerics': `message` is missing"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            wrong()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
@@ -34,7 +35,8 @@ INFER = "elementwise.<locals>.infer() "  # how Python calls the shape rule of th
 class Op:
     """An op: its NumPy kernel, its shape rule and its local vector-Jacobian rules.
 
-    Calling it makes a node: `op(*inputs, name=None, **attrs)`.
+    Calling it makes a node: `op(*inputs, name=None, **attrs)`. Inputs, then the attributes that
+    `attrs` lists, then the name may be given by position, as TF's functions have it.
 
     Parameters
     ----------
@@ -57,6 +59,12 @@ class Op:
     dtypes
         For each input the dtype that what is no tensor converts to, or a letter that inputs of one
         dtype share: that of the first tensor among them, or of the first. None leaves it open.
+    attrs
+        What a user may give besides inputs: for each attribute a function `convert(value, what)`,
+        which the value goes through, and the default, or `...` for none. An op without this takes
+        its kernel's attributes by keyword, as they are.
+    default_name
+        The name of nodes that are given none, where that is not the type.
     broadcasts
         The inputs share a dtype and broadcast; `gradients` then sums each gradient to its input.
     view
@@ -114,6 +122,8 @@ class Op:
     vjps: tuple[Callable | None, ...] | Callable[..., list] = ()
     params: tuple[str, ...] = ()
     dtypes: tuple[DType | str | None, ...] = ()
+    attrs: Mapping[str, tuple[Callable[[Any, str], Any], Any]] = field(default_factory=dict)
+    default_name: str = ""
     broadcasts: bool = False
     view: str = ""
     stateful: bool = False
@@ -141,6 +151,7 @@ class Op:
         object.__setattr__(self, "dynamic", allocates)
         if self.broadcasts and not self.dtypes:
             object.__setattr__(self, "dtypes", ("T",) * len(self.params))
+        object.__setattr__(self, "default_name", self.default_name or self.name)
         object.__setattr__(self, "__doc__", self.doc)
         _registry[self.name] = self
 
@@ -161,11 +172,14 @@ class Op:
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
         if self.params and (len(inputs) != len(self.params) or self.params[0] in attrs):
             inputs, name = self._bound(inputs, name, attrs)
+        if self.attrs:
+            with arguments_of(self.name, *inputs, name=name):
+                attrs = self._converted(attrs)
         graph = graph_of(inputs)
         if name is None:
-            name = self.name
+            name = self.default_name
         elif type(name) is not str or not name:
-            name = named(name, self.name)
+            name = named(name, self.default_name)
         if all(type(x) is Node for x in inputs):
             nodes = inputs
         else:
@@ -178,19 +192,37 @@ class Op:
         return Operation(node) if self.effect else node
 
     def _bound(self, inputs: tuple, name: str | None, attrs: dict) -> tuple[tuple, str | None]:
-        """The inputs and the name where some came by keyword, or the name by position."""
-        params = self.params
-        if len(inputs) == len(params) + 1 and isinstance(inputs[-1], str) and name is None:
-            inputs, name = inputs[:-1], inputs[-1]
-        for key in params[: len(inputs)]:
+        """The inputs and the name where some came by keyword, or what follows inputs by position.
+
+        Attributes that came by position are put into `attrs`.
+        """
+        keys = (*self.params, *self.attrs, "name")
+        if name is not None:
+            attrs["name"] = name
+        for key, value in zip(keys, inputs, strict=False):
             if key in attrs:
                 raise DTypeError(f"{self.name} got two values for {key!r}")
-        inputs += tuple(attrs.pop(key) for key in params[len(inputs) :] if key in attrs)
-        if len(inputs) != len(params):
+            attrs[key] = value
+        name = attrs.pop("name", None)
+        missing = [key for key in self.params if key not in attrs]
+        if missing or len(inputs) > len(keys):
             raise DTypeError(
-                f"{self.name} takes {len(params)} inputs ({', '.join(params)}), not {len(inputs)}"
+                f"{self.name} takes {len(self.params)} inputs ({', '.join(self.params)}), "
+                f"not {len(inputs)}"
             )
-        return inputs, name
+        return tuple([attrs.pop(key) for key in self.params]), name
+
+    def _converted(self, attrs: dict) -> dict:
+        """The attributes as kernels and rules get them, defaults filled in."""
+        complete = {}
+        for key, (convert, default) in self.attrs.items():
+            value = attrs.pop(key, default)
+            if value is ...:
+                raise DTypeError(f"`{key}` is missing")
+            complete[key] = convert(value, key)
+        if attrs:
+            raise DTypeError(f"there is no argument {', '.join(map(repr, attrs))}")
+        return complete
 
     def _nodes(self, inputs: tuple, graph: Graph, name: str) -> tuple[Node, ...]:
         """The inputs as nodes of the dtypes that the op prescribes."""
@@ -246,7 +278,7 @@ class Op:
 
     def __getattr__(self, name: str) -> Any:
         if name == "__signature__":  # made when it is asked for, which few programs do
-            return _signature(self.params)
+            return _signature(self)
         raise AttributeError(f"'Op' object has no attribute {name!r}")
 
     def __repr__(self) -> str:
@@ -274,11 +306,32 @@ def _takes_out(kernel: Any) -> bool:
     return any(x.name == "out" or x.kind is x.VAR_KEYWORD for x in parameters)
 
 
-def _signature(params: tuple[str, ...]) -> inspect.Signature:
-    """`(x, y, name=None)`, as TF's functions have it."""
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    inputs = [inspect.Parameter(param, kind) for param in params]
-    return inspect.Signature([*inputs, inspect.Parameter("name", kind, default=None)])
+@contextmanager
+def arguments_of(op: str, *inputs: Any, name: str | None = None) -> Iterator[None]:
+    """Have errors about arguments say of which op, and where its inputs were made.
+
+    An op's shape rule needs none of this: what it raises, the op completes. This is for what has to
+    be settled before there is a node.
+    """
+    try:
+        yield
+    except TinygraphError as error:
+        label = f"'{name}' (op: '{op}')" if isinstance(name, str) and name else f"'{op}'"
+        nodes = dict.fromkeys(x for x in inputs if isinstance(x, Node))
+        made = ", ".join(f"'{x.name}' (made at {x.where})" for x in nodes)
+        raise type(error)(f"{label}{' of ' + made if made else ''}: {error}") from error
+
+
+def _signature(op: Op) -> inspect.Signature:
+    """`(x, axis=0, name=None)`, as TF's functions have it."""
+    kind, none = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.empty
+    inputs = [inspect.Parameter(param, kind) for param in op.params]
+    attrs = [
+        inspect.Parameter(key, kind, default=none if default is ... else default)
+        for key, (_, default) in op.attrs.items()
+    ]
+    default = None if op.default_name == op.name else op.default_name
+    return inspect.Signature([*inputs, *attrs, inspect.Parameter("name", kind, default=default)])
 
 
 def op_named(name: str) -> Op:
@@ -436,7 +489,7 @@ def elementwise(
     params: tuple[str, ...] = (),
     rewrite: Callable[..., Node | None] | None = None,
     inplace: bool | None = None,
-    doc: str = "",
+    **fields: Any,
 ) -> Op:
     """Define an op that works element by element, with broadcasting.
 
@@ -444,6 +497,7 @@ def elementwise(
     dtypes that it takes: "float", "int", "number", "bool" or "any". The result has the inputs'
     dtype, unless `dtype` is given. A kernel that
     also works where `out` is the array of an input may say `inplace=True`; a ufunc need not.
+    Further `fields` are the record's.
 
     >>> cube = tg.elementwise("Cube", lambda x, out=None: np.multiply(x * x, x, out=out),
     ...                       lambda g, y, x: g * 3.0 * x * x)
@@ -466,7 +520,7 @@ def elementwise(
     op = Op(
         name, kernel, infer, vjps, params or _inputs_of(vjps), broadcasts=True, rewrite=simpler,
         dtypes=(bool_,) * len(vjps) if accepts == "bool" else (),
-        inplace=tuple(range(len(vjps))) if inplace and dtype is None else (), doc=doc,
+        inplace=tuple(range(len(vjps))) if inplace and dtype is None else (), **fields,
     )  # fmt: skip
     return op
 
@@ -513,13 +567,12 @@ def reduction(
     *,
     accepts: str = "number",
     dtype: DType | None = None,
-    rewrite: Callable[..., Node | None] | None = None,
-    doc: str = "",
+    **fields: Any,
 ) -> Op:
     """Define an op that reduces over the attribute `axis`, a tuple or None for all axes.
 
     The kernel is `kernel(x, axis=None, keepdims=False, out=None)` and the rule
-    `vjp(g, y, x, axis, keepdims)`.
+    `vjp(g, y, x, axis, keepdims)`. Further `fields` are the record's.
 
     >>> def peak_to_peak(x, axis=None, keepdims=False, out=None):
     ...     return np.ptp(x, axis=axis, keepdims=keepdims, out=out)
@@ -533,9 +586,9 @@ def reduction(
         return Spec(reduced_shape(x.shape, axis, keepdims), dtype or given)
 
     return Op(
-        name, kernel, infer, (vjp,), ("input_tensor",), rewrite=rewrite, doc=doc,
-        dtypes=(bool_,) if accepts == "bool" else (),
-    )
+        name, kernel, infer, (vjp,), ("input_tensor",),
+        dtypes=(bool_,) if accepts == "bool" else (), **fields,
+    )  # fmt: skip
 
 
 def composite(
@@ -544,13 +597,12 @@ def composite(
     *vjps: Callable | None,
     params: tuple[str, ...] = (),
     infer: Callable[..., Spec] | None = None,
-    broadcasts: bool = False,
-    updates: str = "",
-    doc: str = "",
+    **fields: Any,
 ) -> Op:
     """Define an op whose body is written in other ops: one node, which the compiler expands.
 
-    The shape rule, unless given, is the body's own, found by building the body once aside.
+    The shape rule, unless given, is the body's own, found by building the body once aside. Further
+    `fields` are the record's.
 
     >>> halve = tg.composite("Halve", lambda x: x * 0.5, lambda g, y, x: g * 0.5)
     >>> halve(tg.constant([1.0, 3.0])).eval()
@@ -566,7 +618,7 @@ def composite(
 
     return Op(
         name, None, traced if infer is None else infer, vjps, params or _inputs_of(vjps),
-        broadcasts=broadcasts, updates=updates, rewrite=body, doc=doc,
+        rewrite=body, **fields,
     )  # fmt: skip
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -77,19 +75,15 @@ def constant(
 
 # ---------------------------------------------------------------- identity
 
-identity_op = Op(
+identity = Op(
     "Identity", lambda x: x, lambda x: x, (lambda g, y, x: g,), ("input",), view="part",
-    rewrite=lambda x: x, doc="The same value.",
-)  # fmt: skip
-
-
-def identity(input: Any, name: str | None = None) -> Node:
-    """The same value, as a new node: a name, or a place for control dependencies.
+    rewrite=lambda x: x,
+    doc="""The same value, as a new node: a name, or a place for control dependencies.
 
     >>> tg.identity([1.0, 2.0], name="out").eval()
     array([1., 2.], dtype=float32)
-    """
-    return identity_op(input, name=name)
+    """,
+)
 
 
 stop_gradient = Op(
@@ -258,10 +252,17 @@ def _ensure(x: np.ndarray, shape: tuple[int | None, ...] | None) -> np.ndarray:
     return x
 
 
-ensure_op = Op(
+ensure_shape = Op(
     "EnsureShape", _ensure, _ensured, (lambda g, y, x, shape: g,), ("x",), view="part",
-    rewrite=lambda x, shape: x if _full(x) else None, doc="The same value, its shape checked.",
-)  # fmt: skip
+    rewrite=lambda x, shape: x if _full(x) else None,
+    attrs={"shape": (lambda value, _: Shape(value).sizes, ...)},
+    doc="""The same value, with what is known of its shape; a run fails where it differs.
+
+    >>> x = tg.placeholder(tg.float32)
+    >>> tg.ensure_shape(x, [None, 3]).shape
+    TensorShape([Dimension(None), Dimension(3)])
+    """,
+)
 
 
 like_op = composite(
@@ -279,33 +280,7 @@ def like(x: Node, other: Node) -> Node:
     return x if known else like_op(x, other)
 
 
-def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Node:
-    """The same value, with what is known of its shape; a run fails where it differs.
-
-    >>> x = tg.placeholder(tg.float32)
-    >>> tg.ensure_shape(x, [None, 3]).shape
-    TensorShape([Dimension(None), Dimension(3)])
-    """
-    return ensure_op(x, shape=Shape(shape).sizes, name=name)
-
-
 # ---------------------------------------------------------------- arguments
-
-
-@contextmanager
-def arguments_of(op: str, *inputs: Any, name: str | None = None) -> Iterator[None]:
-    """Have errors about arguments say of which op, and where its inputs were made.
-
-    An op's shape rule needs none of this: what it raises, the op completes. This is for what has to
-    be settled before there is a node.
-    """
-    try:
-        yield
-    except TinygraphError as error:
-        label = f"'{name}' (op: '{op}')" if isinstance(name, str) and name else f"'{op}'"
-        nodes = dict.fromkeys(x for x in inputs if isinstance(x, Node))
-        made = ", ".join(f"'{x.name}' (made at {x.where})" for x in nodes)
-        raise type(error)(f"{label}{' of ' + made if made else ''}: {error}") from error
 
 
 def either(new: Any, old: Any, names: str) -> Any:

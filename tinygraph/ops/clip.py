@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import text
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.node import CompositeTensor
@@ -76,21 +77,16 @@ def _checked_spec(tensor: Spec, message: str) -> Spec:
     return Spec(tensor.shape, check_dtypes((tensor,), "float"))
 
 
-check_numerics_op = Op(
+check_numerics = Op(
     "CheckNumerics", _check_numerics, _checked_spec, (lambda g, y, tensor, message: g,),
     ("tensor",), inplace=(0,),
-    doc="The same tensor, or an InvalidArgumentError where it has an Inf or a NaN.",
-)  # fmt: skip
-
-
-def check_numerics(tensor: Any, message: str, name: str | None = None) -> Node:
-    """The same tensor; a run raises InvalidArgumentError where it has an Inf or a NaN.
+    attrs={"message": (text, ...)},
+    doc="""The same tensor; a run raises InvalidArgumentError where it has an Inf or a NaN.
 
     >>> tg.check_numerics([1.0, 2.0], "weights").eval()
     array([1., 2.], dtype=float32)
-    """
-    return check_numerics_op(tensor, message=message, name=name)
-
+    """,
+)
 
 
 def _check_limit(clip_norm: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

@@ -10,8 +10,8 @@ import numpy as np
 from tinygraph.arguments import flag
 from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
-from tinygraph.op import Op, as_node, check_dtypes
-from tinygraph.ops.array import arguments_of, broadcast_like, count_of, static_int
+from tinygraph.op import Op, arguments_of, as_node, check_dtypes
+from tinygraph.ops.array import broadcast_like, count_of, static_int
 from tinygraph.ops.axes import along_front, late_axis
 from tinygraph.ops.compare import greater_equal, keep_where
 from tinygraph.ops.gathering import gather
@@ -211,18 +211,11 @@ def _segment_rule(g: Node, data: Node, ids: Node) -> Node:
     return keep_where(taken, broadcast_like(expand_op(counted, axis=extra), taken))
 
 
-unsorted_segment_sum_op = Op(
+unsorted_segment_sum = Op(
     "UnsortedSegmentSum", _unsorted_segment_sum, _unsorted_spec,
     (lambda g, y, data, ids, count: _segment_rule(g, data, ids), None, None),
     ("data", "segment_ids", "num_segments"), static=(2,),
-    doc="The sums of the elements of data with the same segment id.",
-)  # fmt: skip
-
-
-def unsorted_segment_sum(
-    data: Any, segment_ids: Any, num_segments: Any, name: str | None = None
-) -> Node:
-    """y[k] = the sum of the data[i] with segment_ids[i] = k; negative ids are left out.
+    doc="""y[k] = the sum of the data[i] with segment_ids[i] = k; negative ids are left out.
 
     Floats add up in float64 where more than 256 meet, and those of float16 always.
     `segment_ids` has the shape of the first dimensions of `data`. InvalidArgumentError when an id
@@ -230,8 +223,8 @@ def unsorted_segment_sum(
 
     >>> tg.unsorted_segment_sum([1.0, 2.0, 3.0], [1, 0, 1], 2).eval()
     array([2., 4.], dtype=float32)
-    """
-    return unsorted_segment_sum_op(data, segment_ids, num_segments, name=name)
+    """,
+)
 
 
 def _segment_sum(data: Array, ids: Array) -> Array:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from tinygraph.errors import ShapeError
-from tinygraph.graph import Node
 from tinygraph.op import Op, check_dtypes
 from tinygraph.ops.array import blank, count_of, zeros_like
 from tinygraph.spec import UNKNOWN, Shape, Spec
@@ -47,34 +46,27 @@ def _matrix_diag_part_spec(x: Spec) -> Spec:
     return Spec(Shape.of((*batch, size)), x.dtype)
 
 
-matrix_diag_op = Op(
+matrix_diag = Op(
     "MatrixDiag", _matrix_diag, _matrix_diag_spec,
-    (lambda g, y, x: matrix_diag_part_op(g),), ("diagonal",), doc="Matrices from diagonals.",
-)  # fmt: skip
-matrix_diag_part_op: Op = Op(
-    "MatrixDiagPart", lambda x: np.diagonal(x, 0, -2, -1), _matrix_diag_part_spec,
-    (lambda g, y, x: matrix_set_diag_op(zeros_like(x), g),), ("input",), view="part",
-    doc="The diagonals of matrices.",
-)  # fmt: skip
-
-
-def matrix_diag(diagonal: Any, name: str = "diag") -> Node:
-    """Square matrices with `diagonal`, which may be a batch, on their diagonals.
+    (lambda g, y, x: matrix_diag_part(g),), ("diagonal",),
+    default_name="diag",
+    doc="""Square matrices with `diagonal`, which may be a batch, on their diagonals.
 
     >>> tg.matrix_diag([1, 2]).eval()
     array([[1, 0],
            [0, 2]], dtype=int32)
-    """
-    return matrix_diag_op(diagonal, name=name)
-
-
-def matrix_diag_part(input: Any, name: str = "diag_part") -> Node:
-    """The main diagonals of matrices, which may be a batch.
+    """,
+)
+matrix_diag_part: Op = Op(
+    "MatrixDiagPart", lambda x: np.diagonal(x, 0, -2, -1), _matrix_diag_part_spec,
+    (lambda g, y, x: matrix_set_diag(zeros_like(x), g),), ("input",), view="part",
+    default_name="diag_part",
+    doc="""The main diagonals of matrices, which may be a batch.
 
     >>> tg.matrix_diag_part([[1, 2, 3], [4, 5, 6]]).eval()
     array([1, 5], dtype=int32)
-    """
-    return matrix_diag_part_op(input, name=name)
+    """,
+)
 
 
 def _set_diag(input: np.ndarray, diagonal: np.ndarray, out: Any = None) -> np.ndarray:
@@ -95,24 +87,21 @@ def _set_diag_spec(input: Spec, diagonal: Spec) -> Spec:
     return Spec(batch.concatenate(input.shape[-2:]), dtype)
 
 
-matrix_set_diag_op: Op = Op(
+matrix_set_diag: Op = Op(
     "MatrixSetDiag", _set_diag, _set_diag_spec,
     (
-        lambda g, y, x, d: matrix_set_diag_op(g, zeros_like(d)),
-        lambda g, y, x, d: matrix_diag_part_op(g),
+        lambda g, y, x, d: matrix_set_diag(g, zeros_like(d)),
+        lambda g, y, x, d: matrix_diag_part(g),
     ),
-    ("input", "diagonal"), inplace=(0,), doc="Matrices with other diagonals.",
-)  # fmt: skip
-
-
-def matrix_set_diag(input: Any, diagonal: Any, name: str = "set_diag") -> Node:
-    """The matrices in `input` with their main diagonals replaced by `diagonal`.
+    ("input", "diagonal"), inplace=(0,),
+    default_name="set_diag",
+    doc="""The matrices in `input` with their main diagonals replaced by `diagonal`.
 
     >>> tg.matrix_set_diag([[1, 2], [3, 4]], [7, 8]).eval()
     array([[7, 2],
            [3, 8]], dtype=int32)
-    """
-    return matrix_set_diag_op(input, diagonal, name=name)
+    """,
+)
 
 
 def _band(x: np.ndarray, lower: Any, upper: Any, out: Any = None) -> np.ndarray:

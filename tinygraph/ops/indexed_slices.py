@@ -10,8 +10,8 @@ import numpy as np
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Graph, Node, Operation, graph_of
 from tinygraph.node import CompositeTensor
-from tinygraph.op import as_node
-from tinygraph.ops.array import arguments_of, shape_from
+from tinygraph.op import arguments_of, as_node
+from tinygraph.ops.array import shape_from
 from tinygraph.ops.compare import cast
 from tinygraph.ops.gathering import gather_grad_op
 from tinygraph.ops.joining import concat

@@ -12,8 +12,8 @@ import numpy as np
 from tinygraph.arguments import integer, named, sequence
 from tinygraph.errors import DTypeError, ShapeError
 from tinygraph.graph import Node
-from tinygraph.op import Op, as_node, registry
-from tinygraph.ops.array import arguments_of, blank, shape_from, shape_of
+from tinygraph.op import Op, arguments_of, as_node, registry
+from tinygraph.ops.array import blank, shape_from, shape_of
 from tinygraph.spec import MAX_RANK, UNKNOWN, Dimension, Shape, Spec
 
 newaxis = None

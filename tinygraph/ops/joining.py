@@ -11,10 +11,10 @@ import numpy as np
 from tinygraph.arguments import integer, sequence
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
-from tinygraph.op import Op, Parts, as_node, as_nodes, check_dtypes, first_node, registry
-from tinygraph.ops.array import (
-    arguments_of, dim_of, ensure_shape, identity, static_int, static_ints,
+from tinygraph.op import (
+    Op, Parts, arguments_of, as_node, as_nodes, check_dtypes, first_node, registry,
 )  # fmt: skip
+from tinygraph.ops.array import dim_of, ensure_shape, identity, static_int, static_ints
 from tinygraph.ops.axes import in_front, late_axes, late_axis, put_back
 from tinygraph.ops.indexing import along, index_of, placed, slice_op
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis

@@ -10,8 +10,8 @@ import numpy as np
 from tinygraph.arguments import choice, named
 from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
-from tinygraph.op import Op, as_node, check_dtypes, registry
-from tinygraph.ops.array import arguments_of, as_shape, broadcast_to, count_of, dim_of, static_int
+from tinygraph.op import Op, arguments_of, as_node, check_dtypes, registry
+from tinygraph.ops.array import as_shape, broadcast_to, count_of, dim_of, static_int
 from tinygraph.ops.padding import sum_all
 from tinygraph.ops.reshaping import expand_op, reshape
 from tinygraph.spec import (

@@ -223,11 +223,17 @@ truncatemod = elementwise(
     array([ 1, -1], dtype=int32)
     """,
 )  # fmt: skip
-div_no_nan_op = elementwise(
+div_no_nan: Op = elementwise(
     "DivNoNan", _divide_unless_zero,
     lambda g, z, x, y: div_no_nan(g, y), lambda g, z, x, y: -div_no_nan(g, y) * z,
-    accepts="float", inplace=True, doc="x / y, elementwise, but 0 where y is 0.",
-)  # fmt: skip
+    accepts="float", inplace=True,
+    default_name="div_no_nan",
+    doc="""x / y, elementwise, but 0 where y is 0, also in the gradient.
+
+    >>> tg.div_no_nan([1.0, 1.0], [2.0, 0.0]).eval()
+    array([0.5, 0. ], dtype=float32)
+    """,
+)
 
 
 def _common_dtype(x: Any, y: Any):
@@ -271,15 +277,6 @@ def floordiv(x: Any, y: Any, name: str | None = None) -> Node:
     array([ 3., -4.], dtype=float32)
     """
     return floor_div(x, y, name=named(name, "floordiv"))
-
-
-def div_no_nan(x: Any, y: Any, name: str | None = None) -> Node:
-    """x / y, elementwise, but 0 where y is 0, also in the gradient.
-
-    >>> tg.div_no_nan([1.0, 1.0], [2.0, 0.0]).eval()
-    array([0.5, 0. ], dtype=float32)
-    """
-    return div_no_nan_op(x, y, name=named(name, "div_no_nan"))
 
 
 mod = floormod

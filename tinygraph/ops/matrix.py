@@ -66,24 +66,20 @@ def _inverse(x: Array, adjoint: bool) -> Array:
     return np.matrix_transpose(inverse) if adjoint else inverse
 
 
-matrix_inverse_op = Op(
+matrix_inverse = Op(
     "MatrixInverse", _inverse, square,
     (lambda g, y, x, adjoint: -matmul(matmul(y, g, transpose_a=not adjoint, transpose_b=adjoint),
                                       y, transpose_b=not adjoint),), ("input",),
-    doc="The inverses of square matrices.",
-)  # fmt: skip
-
-
-def matrix_inverse(input: Any, adjoint: bool = False, name: str | None = None) -> Node:
-    """The inverse of each matrix in a batch, transposed if `adjoint`.
+    attrs={"adjoint": (flag, False)},
+    doc="""The inverse of each matrix in a batch, transposed if `adjoint`.
 
     InvalidArgumentError when a matrix is singular.
 
     >>> tg.matrix_inverse([[2.0, 0.0], [0.0, 4.0]]).eval()
     array([[0.5 , 0.  ],
            [0.  , 0.25]], dtype=float32)
-    """
-    return matrix_inverse_op(input, adjoint=flag(adjoint, "adjoint"), name=name)
+    """,
+)
 
 
 matrix_determinant = Op(
@@ -145,30 +141,27 @@ def _solve_spec(matrix: Spec, rhs: Spec, adjoint: bool) -> Spec:
     return Spec(Shape.of((*known[:-1], None)).merge_with(rhs.shape), dtype)
 
 
-matrix_solve_op = Op(
+matrix_solve: Op = Op(
     "MatrixSolve", _solve, _solve_spec,
     (lambda g, y, a, b, adjoint: _solve_rule(g, y, a, adjoint),
      lambda g, y, a, b, adjoint: matrix_solve(a, g, adjoint=not adjoint)), ("matrix", "rhs"),
-    dtypes=("T", "T"), doc="The solutions of systems of linear equations.",
-)  # fmt: skip
-
-
-def _solve_rule(g: Node, y: Node, a: Node, adjoint: bool) -> Node:
-    at_rhs = matrix_solve(a, g, adjoint=not adjoint)
-    left, right = (y, at_rhs) if adjoint else (at_rhs, y)
-    return -matmul(left, right, transpose_b=True)
-
-
-def matrix_solve(matrix: Any, rhs: Any, adjoint: bool = False, name: str | None = None) -> Node:
-    """The x with matrix @ x = rhs, or with matrixᵀ @ x = rhs if `adjoint`, for each of a batch.
+    dtypes=("T", "T"),
+    attrs={"adjoint": (flag, False)},
+    doc="""The x with matrix @ x = rhs, or with matrixᵀ @ x = rhs if `adjoint`, for each of a batch.
 
     `rhs` holds columns, and has the rank of `matrix`. InvalidArgumentError for a singular matrix.
 
     >>> tg.matrix_solve([[2.0, 0.0], [0.0, 4.0]], [[2.0], [2.0]]).eval()
     array([[1. ],
            [0.5]], dtype=float32)
-    """
-    return matrix_solve_op(matrix, rhs, adjoint=flag(adjoint, "adjoint"), name=name)
+    """,
+)
+
+
+def _solve_rule(g: Node, y: Node, a: Node, adjoint: bool) -> Node:
+    at_rhs = matrix_solve(a, g, adjoint=not adjoint)
+    left, right = (y, at_rhs) if adjoint else (at_rhs, y)
+    return -matmul(left, right, transpose_b=True)
 
 
 # ---------------------------------------------------------------- trace, eye, cross

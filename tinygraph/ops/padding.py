@@ -72,20 +72,16 @@ def _slice_vjp(g: Node, y: Node, x: Node, begin: Node, size: Node) -> Node:
     return pad(g, stack([begin, after], axis=1))
 
 
-slice_op = Op(
+slice_ = Op(
     "Slice", _slice, _cut, (_slice_vjp, None, None), ("input_", "begin", "size"), view="part",
-    static=(1, 2), doc="The part of a tensor that starts at `begin`, of shape `size`.",
-)  # fmt: skip
-
-
-def slice_(input_: Any, begin: Any, size: Any, name: str | None = None) -> Node:
-    """The part of a tensor that starts at `begin` and has the shape `size`, or -1 for the rest.
+    static=(1, 2),
+    doc="""The part of a tensor that starts at `begin` and has the shape `size`, or -1 for the rest.
 
     >>> tg.slice([[1, 2, 3], [4, 5, 6]], [0, 1], [2, -1]).eval()
     array([[2, 3],
            [5, 6]], dtype=int32)
-    """
-    return slice_op(input_, begin, size, name=name)
+    """,
+)
 
 
 # ---------------------------------------------------------------- pad
@@ -282,26 +278,21 @@ def _tile_grad(g: np.ndarray, multiples: Any, shape: Any, out: Any = None) -> np
     return add_up(parts, axis=tuple(range(0, parts.ndim, 2)), out=out)
 
 
-tile_op = Op(
+tile = Op(
     "Tile", _tile, _tiled,
     (lambda g, y, x, m: tile_grad_op(g, m, shape_of(x)), None), ("input", "multiples"), static=(1,),
-    doc="A tensor repeated as a whole.",
-)  # fmt: skip
-tile_grad_op: Op = Op(
-    "TileGrad", _tile_grad, lambda g, multiples, shape: Spec(shape_from(shape), g.dtype),
-    (lambda h, y, g, m, shape: tile_op(h, m), None, None), ("g", "multiples", "shape"),
-    static=(1, 2), doc="The sum of the repetitions.",
-)  # fmt: skip
-
-
-def tile(input: Any, multiples: Any, name: str | None = None) -> Node:
-    """Repeat a tensor multiples[i] times along each dimension i.
+    doc="""Repeat a tensor multiples[i] times along each dimension i.
 
     >>> tg.tile([[1, 2]], [2, 2]).eval()
     array([[1, 2, 1, 2],
            [1, 2, 1, 2]], dtype=int32)
-    """
-    return tile_op(input, multiples, name=name)
+    """,
+)
+tile_grad_op: Op = Op(
+    "TileGrad", _tile_grad, lambda g, multiples, shape: Spec(shape_from(shape), g.dtype),
+    (lambda h, y, g, m, shape: tile(h, m), None, None), ("g", "multiples", "shape"),
+    static=(1, 2), doc="The sum of the repetitions.",
+)  # fmt: skip
 
 
 # ---------------------------------------------------------------- reverse

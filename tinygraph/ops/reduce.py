@@ -11,10 +11,11 @@ import numpy as np
 from tinygraph.arguments import flag, named
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import (
-    Op, as_node, check_dtypes, composite, constant, reduced_shape, reduction, registry,
+    Op, arguments_of, as_node, check_dtypes, composite, constant, reduced_shape, reduction,
+    registry,
 )  # fmt: skip
 from tinygraph.ops.array import (
-    arguments_of, broadcast_like, either, ones_like, shape_of, size, static_ints, stop_gradient,
+    broadcast_like, either, ones_like, shape_of, size, static_ints, stop_gradient,
 )  # fmt: skip
 from tinygraph.ops.axes import axes_kept, in_front, late_axes
 from tinygraph.ops.compare import (

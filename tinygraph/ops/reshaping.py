@@ -10,10 +10,8 @@ import numpy as np
 from tinygraph.arguments import shown
 from tinygraph.errors import GraphError, ShapeError
 from tinygraph.graph import Node, name_scope
-from tinygraph.op import Op
-from tinygraph.ops.array import (
-    arguments_of, as_shape, either, shape_from, shape_of, static_ints,
-)  # fmt: skip
+from tinygraph.op import Op, arguments_of
+from tinygraph.ops.array import as_shape, either, shape_from, shape_of, static_ints
 from tinygraph.ops.axes import in_order, late_axes, late_axis, put_back
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 

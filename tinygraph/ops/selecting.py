@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygraph.arguments import flag, named
+from tinygraph.arguments import flag
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
-from tinygraph.op import Op, as_node, as_nodes, check_dtypes, reduced_shape
+from tinygraph.op import Op, arguments_of, as_node, as_nodes, check_dtypes, reduced_shape
 from tinygraph.ops.array import (
-    arguments_of, blank, count_of, either, shape_from, shape_of, static_int, zeros_like,
+    blank, count_of, either, shape_from, shape_of, static_int, zeros_like,
 )  # fmt: skip
 from tinygraph.ops.axes import in_front, late_axis
 from tinygraph.spec import UNKNOWN, DType, Shape, Spec, as_dtype, bool_, int32, int64, numpy_dtype
@@ -259,21 +259,18 @@ def _in_top_k_spec(predictions: Spec, targets: Spec, k: Spec) -> Spec:
     return Spec(rows, bool_)
 
 
-in_top_k_op = Op(
+in_top_k = Op(
     "InTopKV2", _in_top_k, _in_top_k_spec, (None, None, None), ("predictions", "targets", "k"),
-    static=(2,), doc="Whether each target is among the k best predictions.",
-)  # fmt: skip
-
-
-def in_top_k(predictions: Any, targets: Any, k: Any, name: str | None = None) -> Node:
-    """Whether fewer than `k` predictions of a row are larger than that of its target.
+    static=(2,),
+    default_name="in_top_k",
+    doc="""Whether fewer than `k` predictions of a row are larger than that of its target.
 
     False for a target out of range and for a row with a prediction that is not finite.
 
     >>> tg.nn.in_top_k([[0.1, 0.6, 0.3], [0.5, 0.2, 0.3]], [2, 1], 2).eval()
     array([ True, False])
-    """
-    return in_top_k_op(predictions, targets, k, name=named(name, "in_top_k"))
+    """,
+)
 
 
 # ---------------------------------------------------------------- sets

@@ -11,8 +11,8 @@ from tinygraph.gradients import gradients
 from tinygraph.graph import (
     Graph, GraphKeys, Node, Operation, get_default_graph, graph_of, name_scope,
 )  # fmt: skip
-from tinygraph.op import as_node
-from tinygraph.ops.array import arguments_of, like, shape_of, size
+from tinygraph.op import arguments_of, as_node
+from tinygraph.ops.array import like, shape_of, size
 from tinygraph.ops.cumulative import unsorted_segment_sum
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.math import cast, is_constant

@@ -536,3 +536,19 @@ def test_black_text_can_be_read_on_every_colour():
 def test_only_a_profile_is_a_profile(layered):
     with pytest.raises(DTypeError, match=r"sess\.profile"):
         tg.viz.to_dot(layered, profile=3)
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_an_update_by_a_cond_beside_one_of_rows(taken):
+    v, table = tg.Variable([3.0, 0.0]), tg.Variable([[0.0], [1.0]])
+    p = tg.placeholder(tg.bool, [])
+    fetches = [
+        tg.cond(p, lambda: tg.identity(v), lambda: v.assign_sub(v + v)),
+        tg.scatter_add(table, [1, 1], [[1.0], [2.0]]),
+    ]
+    sess = tg.Session()
+    sess.run(tg.global_variables_initializer())
+    profile = sess.profile(fetches, {p: taken}, runs=2)
+    assert "ScatterAdd" in {row.op for row in profile.rows}
+    np.testing.assert_array_equal(sess.run(table), [[0.0], [7.0]])
+    np.testing.assert_array_equal(sess.run(v), [3.0, 0.0])  # after an even number of signs

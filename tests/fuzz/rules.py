@@ -70,7 +70,7 @@ class Run:
         for node in self.needed:
             before: set[Node] = set()
             if node not in self.fed:
-                before.update(*(self.after[x] for x in (*node.inputs, *node.control_inputs)))
+                before.update(*(self.after[x] for x in node.needs if x in self.after))
             self.after[node] = before | {node} if self._is_chained(node) else before
         self.chains: dict[Node, list[Node]] = {}
         for node in self.needed:
@@ -139,6 +139,14 @@ class Run:
         kind = node.kind
         if kind.effect:
             return None
+        if kind.bodies:
+            return ()  # its outputs are computed one by one, each from what it needs
+        if kind is item and node.inputs[0].kind.bodies:
+            choice = node.inputs[0]
+            needed = set(node.needs)
+            given = {x: self._input(choice, i, x)
+                     for i, x in enumerate(choice.inputs) if x in needed}  # fmt: skip
+            return self._evaluated(choice, [node], given)[0]
         inputs = [self._input(node, i, x) for i, x in enumerate(node.inputs)]
         if kind is item:
             return inputs[0][node.attrs["index"]]
@@ -152,15 +160,20 @@ class Run:
                     kind.name, kind.kernel or (lambda ref, value: value)
                 )(*inputs)
         given = dict(zip(node.inputs, inputs, strict=True))
+        results = self._evaluated(node, node.op.outputs, given)
+        return results if node.spec.items else results[0]
+
+    def _evaluated(self, node: Node, outputs: list[Node], given: dict[Node, Any]) -> list[Any]:
+        """Outputs of a node on given values of its inputs."""
         specs = {x: Spec(Shape.of(np.shape(a)), x.dtype) for x, a in given.items()}
         controls, node.control_inputs = node.control_inputs, ()  # this node alone
         try:
-            program = lower(node.op.outputs, (), specs, frozenset())
+            program = lower(outputs, (), specs, frozenset())
         finally:
             node.control_inputs = controls
         results, _, moved = program.evaluate({}, self.way.positions, given.values())
         self.moved.update(moved)
-        return results if node.spec.items else results[0]
+        return results
 
     def _input(self, node: Node, position: int, x: Node) -> Any:
         if x in self.fed or not x.kind.reads:

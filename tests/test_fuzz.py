@@ -28,6 +28,7 @@ def test_all_ways_to_run_a_graph_agree():
     assert found.runs > 2 * GRAPHS and found.errors < found.runs / 10
     assert set(found.kinds) == set(KINDS)
     assert len(found.ops) > 120, sorted(found.ops)
+    assert found.ops["If"] > 30 and found.ops["Case"] > 3
 
 
 # ---------------------------------------------------------------- planted faults

@@ -4,6 +4,7 @@ The kinds: `exact` computes with small whole numbers, and halves, so that no ord
 and results are equal to the bit. `smooth` computes with ordinary floats, `special` with nan,
 infinities, zeros of both signs, 1e30 and denormals as well. `stateful` has variables, updates,
 optimizers and control dependencies, and several runs in a row; `traced` compares profiled runs.
+A third of them draw conds, cases and switch_cases as well; with state, branches that update.
 
 The ways: `Session()`; sessions without passes, without each pass, with random ones; and the
 interpreter `Program.evaluate` of what lowering makes. Without the passes that round otherwise

@@ -149,7 +149,7 @@ REFUSED_VALUES = {  # a ValueError
     "a cyclic list": lambda: tg.constant(cyclic()),
     "a cyclic list with a tensor": lambda: tg.stack([1.0, cyclic(x23())]),
     "cyclic fetches": lambda: tg.Session().run(cyclic(x23())),
-    "an op's updates": lambda: tg.composite("Odd", lambda x: x, None, updates="add"),
+    "an op's updates": lambda: tg.composite("Odd", lambda x: x, None, role="add"),
     "a shape of 2**70": lambda: tg.placeholder(tg.float32, [2**70]),
 }  # fmt: skip
 REFUSED_TYPES = {  # a TypeError

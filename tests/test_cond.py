@@ -56,7 +56,7 @@ def after(first, make):
 seen = []  # by `note`, an op with an effect as a user may make it
 note = Op(
     "NoteOfCond", seen.append, lambda x: Spec(UNKNOWN, tg.float32), (None,), ("x",),
-    stateful=True, effect=True, doc="Keeps what it gets in a list.",
+    stateful=True, role="effect", doc="Keeps what it gets in a list.",
 )  # fmt: skip
 
 

@@ -76,10 +76,10 @@ def test_each_op(folder):
         made, stem = known(case), f"of_{case.op}"
         if stem in expected:
             continue
-        fetches = [y for y in made.ys if not y.kind.effect]
+        fetches = [y for y in made.ys if y.kind.role != "effect"]
         with tg.Session(graph=made.graph, passes=PURE_PASSES) as sess:
             sess.run([v.initializer for v in made.graph.get_collection("variables")])
-            feeds = {x: a for x, a in made.feeds.items() if x.kind.fed}
+            feeds = {x: a for x, a in made.feeds.items() if x.kind.role == "feed"}
             try:
                 sess.export(fetches, feeds, folder.path / f"{stem}.py")
             except InvalidArgumentError as error:

@@ -27,7 +27,7 @@ def functional(fetches, feeds):
 def test_it_equals_the_session(case):
     """Values, updates and random positions; what it is given stays as it is."""
     made = known(case)
-    fetches = [y.op if y.kind.effect else y for y in made.fetches]
+    fetches = [y.op if y.kind.role == "effect" else y for y in made.fetches]
     step = functional(fetches, made.feeds).step
     with tg.Session(graph=made.graph, passes=PURE_PASSES) as sess:
         sess.run([v.initializer for v in made.graph.get_collection("variables")])
@@ -38,7 +38,7 @@ def test_it_equals_the_session(case):
         results, variables, positions = quietly(
             step, before.variables, before.positions, *made.feeds.values()
         )
-        expected = sess.run([y for y in made.fetches if not y.kind.effect], made.feeds)
+        expected = sess.run([y for y in made.fetches if y.kind.role != "effect"], made.feeds)
         after = sess.state
     assert before == given
     for y, got, right in zip(made.ys, results, expected, strict=False):

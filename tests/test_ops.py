@@ -73,7 +73,7 @@ def test_ops_go_to_the_graph_of_their_tensors():
     """Also within another default graph, where the cases of variables make theirs."""
     for case in CASES:
         kind = registry[case.op]
-        with_variable = kind.reads or kind.updates or kind.initialized or case.op == "Replace"
+        with_variable = kind.updates or kind.role in ("variable", "initialized")
         if not case.inputs or with_variable:
             continue
         with tg.Graph().as_default():
@@ -103,7 +103,7 @@ class Built:
 
     def run(self, fetches, passes=DEFAULT_PASSES, feeds=None) -> list[np.ndarray]:
         """Values from a session that has not run anything that leaves a trace."""
-        leaves_a_trace = any(n.kind.reads or n.kind.state for n in self.graph.nodes)
+        leaves_a_trace = any(n.kind.role == "variable" or n.kind.state for n in self.graph.nodes)
         if passes == DEFAULT_PASSES and not leaves_a_trace:
             self.session = sess = self.session or tg.Session(graph=self.graph)
         else:
@@ -213,7 +213,7 @@ def test_forward(case):
     expected = flatten(case.numpy(*case.inputs))
     assert len(expected) == len(made.ys)
     for y, got, right in zip(made.ys, values(case), expected, strict=False):
-        if y.kind.effect:
+        if y.kind.role == "effect":
             assert got is None and right is None
             continue
         right = np.asarray(right)
@@ -227,7 +227,7 @@ def test_forward(case):
 def is_checked(case) -> bool:
     """Whether there is anything to differentiate."""
     return case.grad and has_floats(case) and any(
-        y.dtype.is_floating and not y.kind.effect for y in known(case).ys
+        y.dtype.is_floating and y.kind.role != "effect" for y in known(case).ys
     )
 
 
@@ -252,7 +252,7 @@ def of_one_branch(x: Node) -> bool:
 def test_inferred_spec(case):
     """What is inferred of every node while building is what comes out, and all of it if known."""
     made = known(case)
-    needed = [x for x in ancestors(made.fetches) if not x.kind.effect and not x.spec.items]
+    needed = [x for x in ancestors(made.fetches) if x.kind.role != "effect" and not x.spec.items]
     needed = [x for x in needed if not of_one_branch(x)]
     loose: set[Node] = set()  # what depends on a size that only a run knows
     for node, value in zip(needed, made.run(needed), strict=True):
@@ -276,7 +276,7 @@ def test_unknown_shapes(case, unknown):
     assert len(made.fetches) == len(known(case).fetches), "gradients differ in number"
     got = made.run(made.fetches)
     for node, value, right in zip(made.fetches, got, values(case), strict=True):
-        if not node.kind.effect:
+        if node.kind.role != "effect":
             assert matches(node.spec, value), f"{node}: {np.asarray(value).dtype}{np.shape(value)}"
             close(value, right, RTOL["float64"] * case.slack, node.name)
 
@@ -289,7 +289,7 @@ def test_compiler_passes(case):
         got = made.run(made.fetches, passes)
         for node, value, right in zip(made.fetches, got, values(case), strict=True):
             what = f"{node.name} with {', '.join(passes)}"
-            if node.kind.effect:
+            if node.kind.role == "effect":
                 continue
             if "simplify" in passes ^ DEFAULT_PASSES and node.dtype.is_floating:
                 close(value, right, 1e-14, what)
@@ -314,7 +314,7 @@ def test_smaller_floats(case, dtype):
     }
     got, expected = made.run(made.fetches), wide.run(wide.fetches, feeds=rounded)
     for node, value, right in zip(made.fetches, got, expected, strict=True):
-        if not node.kind.effect:
+        if node.kind.role != "effect":
             assert matches(node.spec, value), f"{node}: {np.asarray(value).dtype}{np.shape(value)}"
             close(value, right, RTOL[dtype] * case.slack, node.name)
 
@@ -349,8 +349,9 @@ def test_kernels(case):
     """Each kernel of the program gives the same into a used `out`, in place and of odd strides."""
     made = known(case)
     fed = {x: Spec(Shape.of(a.shape), x.dtype) for x, a in made.feeds.items()}
-    program = lower([y for y in made.fetches if not y.kind.effect], (), fed, frozenset())
-    variables = {v.op_name: made.run(v) for v in ancestors(made.fetches) if v.kind.reads}
+    program = lower([y for y in made.fetches if y.kind.role != "effect"], (), fed, frozenset())
+    needed = [v for v in ancestors(made.fetches) if v.kind.role == "variable"]
+    variables = {v.op_name: made.run(v) for v in needed}
     program.evaluate(variables, {}, made.feeds.values(), check_kernel)
 
 
@@ -366,7 +367,7 @@ def check_kernel(node: Node, inputs: list[np.ndarray], **state):
 
     before = [x.copy() for x in inputs]
     result = call(*inputs)
-    if kind.effect:
+    if kind.role == "effect":
         return result
     odd = outputs(call(*[odd_strides(x) for x in inputs]))
     for of_one, fresh, strided in zip(spec.items or [spec], outputs(result), odd, strict=True):
@@ -438,7 +439,7 @@ def test_a_case_exercises_its_op(case):
     used = {node.kind.name for node in ancestors(made.fetches)}
     fed = {x: Spec(Shape.of(a.shape), x.dtype) for x, a in made.feeds.items()}
     if case.op not in used:
-        fetches = [y for y in made.fetches if not y.kind.effect]
+        fetches = [y for y in made.fetches if y.kind.role != "effect"]
         used |= {node.kind.name for node in lower(fetches, (), fed, frozenset()).trace.nodes}
         used |= {node.kind.name for node in ancestors(build(case, case.unknown).fetches)}
     assert case.op in used, f"{case.op} is not among {sorted(used)}"

@@ -10,16 +10,16 @@ from tinygraph.node import Node, ancestors, new_node
 from tinygraph.op import Op, argument
 from tinygraph.spec import UNKNOWN, Spec, common_shape, float32
 
-ROLES = ("latest", "relative", "assign")  # what a node may do to a variable, the weakest first
+ACTIONS = ("latest", "relative", "assign")  # roles of what acts on a variable, the weakest first
 
 variable_argument = Op(
-    "_VariableArg", None, lambda: Spec(UNKNOWN, float32), stateful=True, reads=True,
+    "_VariableArg", None, lambda: Spec(UNKNOWN, float32), stateful=True, role="variable",
     doc="A variable as an input of a body.",
 )  # fmt: skip
 
 
 unchanged = Op(
-    "_Unchanged", None, lambda: Spec(UNKNOWN, float32), stateful=True, reads=True,
+    "_Unchanged", None, lambda: Spec(UNKNOWN, float32), stateful=True, role="variable",
     doc="""A variable's value as it is, None if it has none: what a body returns for a variable that
     only another body of the same op updates.
     """,
@@ -72,7 +72,7 @@ def _strongest(touched: Iterable[tuple]) -> dict:
     """Of several roles, which come with keys, the strongest for each key."""
     found: dict = {}
     for key, role in touched:
-        if key not in found or ROLES.index(role) > ROLES.index(found[key]):
+        if key not in found or ACTIONS.index(role) > ACTIONS.index(found[key]):
             found[key] = role
     return found
 
@@ -80,8 +80,8 @@ def _strongest(touched: Iterable[tuple]) -> dict:
 def roles_of(node: Node) -> Iterable[tuple[Node, str]]:
     """The variables that a node updates, or reads the latest value of, each with what it does."""
     kind = node.kind
-    if kind.updates or kind.latest:
-        return ((node.inputs[0], kind.updates or "latest"),)
+    if kind.role in ACTIONS:
+        return ((node.inputs[0], kind.role),)
     if not kind.bodies:
         return ()
     positions = _strongest(pair for body in node.attrs[kind.bodies] for pair in body.roles.items())
@@ -139,7 +139,7 @@ def enclose(
 
 def formal(x: Node) -> Node:
     """A formal input that stands for x; it has no graph yet."""
-    node = new_node(variable_argument if x.kind.reads else argument, (), {}, x.spec)
+    node = new_node(variable_argument if x.kind.role == "variable" else argument, (), {}, x.spec)
     node.op_name, node.origin = x.op_name, x.origin
     node.control_inputs, node.forward = (), None
     return node

@@ -160,7 +160,7 @@ class Exported(Functional):
         self._calls: dict[Node, str] = {}
         self.faults: dict[Node, str] = {}
         for node in program.all_nodes():
-            if node.kind not in (argument, const, item) and not node.kind.reads:
+            if node.kind not in (argument, const, item) and node.kind.role != "variable":
                 try:
                     self._calls[node] = self._linked(node)
                 except CannotLink as error:
@@ -256,7 +256,7 @@ def module(program: Program, stem: str, state: SessionState, single: bool) -> tu
 
 def _needed(program: Program, values: Mapping[str, np.ndarray]) -> list[str]:
     """The variables that a program reads; those whose initial value it knows may have none."""
-    reads = {node.op_name: node for node in program.all_nodes() if node.kind.reads}
+    reads = {node.op_name: node for node in program.all_nodes() if node.kind.role == "variable"}
     needed = [node for node in reads.values() if not node.inputs and node.kind is not unchanged]
     missing = [node.op_name for node in needed if node.op_name not in values]
     if missing:

@@ -223,7 +223,7 @@ class Operation:
     def outputs(self) -> list[Node]:
         if self.node.spec.items:
             return list(self.graph.outputs.get(self.node, ()))  # none yet after an interrupt
-        return [] if self.node.kind.effect else [self.node]
+        return [] if self.node.kind.role == "effect" else [self.node]
 
     @property
     def control_inputs(self) -> list[Operation]:

@@ -28,6 +28,7 @@ _registry: dict[str, Op] = {}
 registry = MappingProxyType(_registry)
 """Every op by its type name, read-only."""
 
+ROLES = ("", "feed", "variable", "initialized", "latest", "assign", "relative", "effect")
 INFER = "elementwise.<locals>.infer() "  # how Python calls the shape rule of that family
 
 
@@ -87,24 +88,19 @@ class Op:
         runs, such as a random stream; the kernel gets it as `state=`. Its `position`, a plain
         value that can be set, tells all of it. Runs work on copies (`copy.copy`), so that one
         which fails leaves it where it was.
-    fed
-        The op has no value unless a run feeds it one.
-    reads
-        The op is a variable: its value is what the session keeps for it.
-    initialized
-        The op sees a variable's value from before the run, or its initial value where the run
-        initialises it or finds it without one.
-    latest
-        The op sees a variable's value after all updates made before it, and comes after them.
-    updates
-        The op gives its first input, a variable, a new value: the op's own. That is "relative" to
-        the value that the run's updates so far have left, or an "assign" that replaces it and
-        does not use it: an op that computes with its first input's value is "relative".
+    role
+        What the op is to a run, besides its value, if that is special:
+        "feed", it has no value unless the run feeds it one;
+        "variable", its value is what the session keeps for it;
+        "initialized", it sees a variable's value from before the run, or its initial value where
+        the run initialises it or finds it without one;
+        "latest", it sees a variable's value after all updates made before it;
+        "assign", its value becomes that of its first input, a variable, whose own it does not use;
+        "relative", so it does, but it starts from what the run's updates so far have left;
+        "effect", it has no value: publicly it is an Operation and fetches as None.
     bodies
         The attribute that holds the op's Bodies, a tuple, of which each takes the op's last inputs;
         the kernel gets functions of arrays in their place.
-    effect
-        The op has no value: publicly it is an Operation and fetches as None.
     node_class
         The class of its nodes.
     doc
@@ -114,6 +110,8 @@ class Op:
     ----------
     dynamic
         The kernel takes no `out`, so that each run allocates the result.
+    updates
+        The op gives its first input, a variable, a new value: its role is "assign" or "relative".
     """
 
     name: str
@@ -132,23 +130,20 @@ class Op:
     rewrite: Callable[..., Node | Sequence[Node] | None] | None = None
     prepare: Callable[..., Callable] | None = None
     state: Callable[..., Any] | None = None
-    fed: bool = False
-    reads: bool = False
-    initialized: bool = False
-    latest: bool = False
-    updates: str = ""
+    role: str = ""
     bodies: str = ""
-    effect: bool = False
     node_class: type[Node] = Node
     doc: str = ""
     dynamic: bool = field(init=False)
+    updates: bool = field(init=False)
 
     def __post_init__(self):
         self._check_types()
         if self.name in _registry:
             raise GraphError(f"an op called {self.name!r} exists already")
-        allocates = not (self.view or self.effect or _takes_out(self.kernel))
+        allocates = not (self.view or self.role == "effect" or _takes_out(self.kernel))
         object.__setattr__(self, "dynamic", allocates)
+        object.__setattr__(self, "updates", self.role in ("assign", "relative"))
         if self.broadcasts and not self.dtypes:
             object.__setattr__(self, "dtypes", ("T",) * len(self.params))
         object.__setattr__(self, "default_name", self.default_name or self.name)
@@ -167,7 +162,7 @@ class Op:
             flag(getattr(self, trait), trait)
         text(self.bodies, f"`bodies` of {self.name}")
         choice(self.view, f"`view` of {self.name}", ("", "part", "repeat"))
-        choice(self.updates, f"`updates` of {self.name}", ("", "assign", "relative"))
+        choice(self.role, f"`role` of {self.name}", ROLES)
 
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
         if self.params and (len(inputs) != len(self.params) or self.params[0] in attrs):
@@ -189,7 +184,7 @@ class Op:
         node = graph.add(self, nodes, attrs, spec, name)
         if spec.items:
             return outputs_of(node)
-        return Operation(node) if self.effect else node
+        return Operation(node) if self.role == "effect" else node
 
     def _bound(self, inputs: tuple, name: str | None, attrs: dict) -> tuple[tuple, str | None]:
         """The inputs and the name where some came by keyword, or what follows inputs by position.

@@ -347,7 +347,8 @@ class Session:
         if not isinstance(found, Operation):
             return found
         if purpose == "feed":
-            hint = "" if found.node.kind.effect else f"; its tensor is '{found.node.name}'"
+            has_value = found.node.kind.role != "effect"
+            hint = f"; its tensor is '{found.node.name}'" if has_value else ""
             raise DTypeError(
                 f"cannot feed {item!r}: it is an operation or the name of one, which has no "
                 f"value{hint}"
@@ -447,7 +448,7 @@ class Session:
             _check_fed(node, array)
             self.graph.built_with.check(node)
         needed = ancestors([*fetched.tensors, *fetched.targets], stop=feeds)
-        unfed = [node for node in needed if node.kind.fed and node not in feeds]
+        unfed = [node for node in needed if node.kind.role == "feed" and node not in feeds]
         if unfed:
             raise self._unfed(unfed, fetches, feeds)
         return {node: Spec(Shape.of(a.shape), node.spec.dtype) for node, a in feeds.items()}
@@ -595,7 +596,7 @@ def _pairs(keys: tuple, values: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def _check_fed(node: Node, array: np.ndarray) -> None:
-    if node.kind.effect:
+    if node.kind.role == "effect":
         raise DTypeError(f"operation '{node.op_name}' has no value to be fed")
     if not node.spec.shape.is_compatible_with(array.shape):
         raise ShapeError(

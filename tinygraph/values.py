@@ -166,7 +166,7 @@ def set_state(variables: Variables, state: SessionState, graph: Graph) -> None:
 
     What the state does not have is then as in a new session.
     """
-    known = {node.op_name: node for node in graph.nodes if node.kind.reads}
+    known = {node.op_name: node for node in graph.nodes if node.kind.role == "variable"}
     drawing = {node.op_name: node for node in all_nodes(graph) if node.kind.state is not None}
     faults = [*_unknown(state.variables, known, "variable"),
               *_unknown(state.positions, drawing, "random op")]  # fmt: skip

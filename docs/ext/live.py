@@ -44,7 +44,7 @@ INTERNAL = {
         "pickling", "session", "spec", "static", "values",
     )
 }  # fmt: skip
-TRAITS = ("broadcasts", "view", "stateful", "dynamic", "effect")
+TRAITS = ("broadcasts", "view", "stateful", "dynamic")
 
 
 class Run(Directive):
@@ -141,7 +141,7 @@ class Catalogue(Generated):
 
 def row(op: Op) -> tuple[str, ...]:
     first = inspect.cleandoc(op.doc).split("\n\n")[0].split(">>>")[0]
-    traits = [trait for trait in TRAITS if getattr(op, trait)]
+    traits = [trait for trait in TRAITS if getattr(op, trait)] + [op.role] * bool(op.role)
     if op.rewrite is not None and op.kernel is None:
         traits.append("composite")
     what = escape(" ".join(first.split()))

@@ -230,7 +230,7 @@ class Draft:
         self.built.add(text)
         self.program.lines[name] = text
         made = self.built[name]
-        if value is None and isinstance(made, Node) and not made.kind.effect:
+        if value is None and isinstance(made, Node) and made.kind.role != "effect":
             value = self._value(made)
         if value is not None:
             self.program.values[name] = value

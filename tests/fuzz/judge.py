@@ -193,7 +193,8 @@ class Judge:
 
         What is refused then while building is refused in the run too.
         """
-        stateful = any(node.kind.reads or node.kind.state for node in all_nodes(built.graph))
+        kinds = {node.kind for node in all_nodes(built.graph)}
+        stateful = any(kind.role == "variable" or kind.state for kind in kinds)
         for i in {0} if stateful else {0, len(self.program.runs) - 1}:
             run, lines = dict(self.program.runs[i]), dict(self.program.lines)
             for name, array in list(run.items()):

@@ -81,12 +81,12 @@ class Run:
         self.moved: dict[str, Any] = {}
 
     def _is_chained(self, node: Node) -> bool:
-        return node not in self.fed and bool(node.kind.updates or node.kind.latest)
+        return node not in self.fed and bool(node.kind.updates or node.kind.role == "latest")
 
     def _is_relative(self, node: Node) -> bool:
         """Whether it is computed from its variable's latest value."""
-        return node.kind.updates != "assign" or any(
-            x.kind.latest and x.inputs[0] is node.inputs[0] for x in self.after[node]
+        return node.kind.role != "assign" or any(
+            x.kind.role == "latest" and x.inputs[0] is node.inputs[0] for x in self.after[node]
         )
 
     def _ordered(self, chain: list[Node]) -> list[Node]:
@@ -107,7 +107,7 @@ class Run:
 
     def results(self) -> Any:
         for node in self.needed:
-            if not node.kind.reads:
+            if node.kind.role != "variable":
                 self._value(node)
         new = {v.op_name: self._left_by(v, len(chain)) for v, chain in self.chains.items()}
         found = [self._read_last(node) for node in self.fetched.tensors]
@@ -116,7 +116,7 @@ class Run:
         return self.structure(iter([np.array(value) for value in found]))
 
     def _read_last(self, node: Node) -> Any:
-        if node.kind.reads and node not in self.fed:
+        if node.kind.role == "variable" and node not in self.fed:
             return self._left_by(node, len(self.chains.get(node, ())))
         return self._value(node)
 
@@ -131,13 +131,13 @@ class Run:
         if node not in self.values:
             self.values[node] = None  # of a cycle, as where rule 2 is against dependencies
             self.values[node] = self._computed(node)
-        elif self.values[node] is None and not node.kind.effect:
+        elif self.values[node] is None and node.kind.role != "effect":
             raise Undecided
         return self.values[node]
 
     def _computed(self, node: Node) -> Any:
         kind = node.kind
-        if kind.effect:
+        if kind.role == "effect":
             return None
         if kind.bodies:
             return ()  # its outputs are computed one by one, each from what it needs
@@ -150,7 +150,7 @@ class Run:
         inputs = [self._input(node, i, x) for i, x in enumerate(node.inputs)]
         if kind is item:
             return inputs[0][node.attrs["index"]]
-        if kind.latest:
+        if kind.role == "latest":
             return inputs[0]
         if kind.updates:
             shapes = [node.inputs[0].shape, *(Shape.of(np.shape(a)) for a in inputs[1:])]
@@ -176,10 +176,10 @@ class Run:
         return results
 
     def _input(self, node: Node, position: int, x: Node) -> Any:
-        if x in self.fed or not x.kind.reads:
+        if x in self.fed or x.kind.role != "variable":
             return self._value(x)
         chain = self.chains.get(x, [])
-        if node.kind.updates and position == 0 or node.kind.latest:
+        if node.kind.updates and position == 0 or node.kind.role == "latest":
             return self._left_by(x, chain.index(node))
         before = set().union(*(self.after[c] for c in node.control_inputs))
         last = max((i for i, update in enumerate(chain) if update in before

@@ -65,7 +65,7 @@ class Code(Writer):
         if id(kernel) in self._functions:
             return self._functions[id(kernel)]
         name = str(getattr(kernel, "__name__", ""))
-        if is_foreign(kernel) and not node.kind.effect:
+        if is_foreign(kernel) and node.kind.role != "effect":
             kernel = guarded(kernel, node)
         return self.called(kernel, node, name)
 

@@ -14,7 +14,7 @@ def may_not_fit(op: Op, inputs: tuple[Node, ...]) -> bool:
 
     An elementwise op with a kernel needs no check: NumPy's broadcasting is its rule.
     """
-    if op.effect or op.bodies or op.broadcasts and op.kernel is not None:
+    if op.role == "effect" or op.bodies or op.broadcasts and op.kernel is not None:
         return False
     for x in inputs:
         if x.spec.items:
@@ -30,7 +30,7 @@ class Rule:
 
     def __init__(self, op: Op, inputs: tuple[Node, ...], attrs: dict):
         self.op, self.attrs = op, attrs
-        self.first = [inputs[0].spec] if op.updates == "assign" else []  # which needs no value
+        self.first = [inputs[0].spec] if op.role == "assign" else []  # which needs no value
         self.inputs = inputs[len(self.first) :]
         self.dtypes = [x.spec.dtype for x in self.inputs]
         self.fitting: list | None = None  # the last sizes that fitted: most runs bring them again
@@ -51,7 +51,7 @@ class Rule:
 
 fits = Op(
     "_Fits", lambda *arrays, rule: rule.check(*arrays),
-    lambda *inputs, rule: Spec(UNKNOWN, float32), effect=True,
+    lambda *inputs, rule: Spec(UNKNOWN, float32), role="effect",
     doc="""Whether arrays are what an op takes, where only the run knows their sizes: else the op's
     own error. The compiler puts it before an op; NumPy's broadcasting never stands in for a rule.
     """,

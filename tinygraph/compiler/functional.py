@@ -33,7 +33,7 @@ def numpys(node: Node) -> Callable:
     kernel: Any = node.kind.kernel
     if node.kind.state is not None:
         return partial(_drawn, node)
-    return guarded(kernel, node) if is_foreign(kernel) and not node.kind.effect else kernel
+    return guarded(kernel, node) if is_foreign(kernel) and node.kind.role != "effect" else kernel
 
 
 def _drawn(node: Node, position: Any, *arrays: Any, **attrs: Any) -> tuple[Any, Any]:
@@ -155,10 +155,10 @@ class _Function:
 
     def emit(self, node: Node) -> None:
         kind, source = node.kind, self.source
-        if kind.effect:
+        if kind.role == "effect":
             self.lines.append((source.call(node), node))
             return
-        if kind.reads:
+        if kind.role == "variable":
             value, wish = self._kept(node), identifier(node.op_name)
         elif kind is item:
             value, wish = f"{source[node.inputs[0]]}[{node.attrs['index']}]", "t#"

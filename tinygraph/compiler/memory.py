@@ -69,10 +69,10 @@ def computed(node: Node) -> bool:
     kind = node.kind
     return not (
         kind in (argument, const)
-        or kind.reads
+        or kind.role == "variable"
         or kind.view
         or kind.dynamic
-        or kind.effect
+        or kind.role == "effect"
         or node.spec.items
         or not node.spec.shape.is_fully_defined()
     )
@@ -160,12 +160,12 @@ def _names(node: Node, memory: Memory) -> set[str]:
 
 def _is_own(node: Node) -> bool:
     """Whether a node's value is the array that a session keeps for a variable."""
-    return node.kind.reads and not node.inputs
+    return node.kind.role == "variable" and not node.inputs
 
 
 def _is_made(node: Node) -> bool:
     """Whether a run makes the array of a value that is no view."""
-    return node.kind not in (argument, const) and not node.kind.reads
+    return node.kind not in (argument, const) and node.kind.role != "variable"
 
 
 def _place_in_buffers(program: Program, memory: Memory) -> None:

@@ -19,7 +19,7 @@ def in_order(nodes: list[Node], feeds: Container[Node] = ()) -> list[Node]:
     chains: dict[Node, Roles] = {}  # by variable its updates, and what reads its latest value
     for node in nodes:
         kind = node.kind
-        if (kind.updates or kind.latest or kind.bodies) and node not in feeds:
+        if (kind.updates or kind.role == "latest" or kind.bodies) and node not in feeds:
             for variable, role in roles_of(node):
                 chains.setdefault(variable, {})[node] = role
     several = list(filter(_have_several_updates, chains.values()))
@@ -32,7 +32,7 @@ def in_order(nodes: list[Node], feeds: Container[Node] = ()) -> list[Node]:
         for node, before in zip(ordered[1:], ordered, strict=False):
             previous.setdefault(node, []).append(before)
     for node in nodes:
-        if node.kind.initialized:
+        if node.kind.role == "initialized":
             ref: Any = node.inputs[0]
             if ref.initializer.node in behind:
                 previous.setdefault(node, []).append(ref.initializer.node)

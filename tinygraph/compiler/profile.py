@@ -194,7 +194,7 @@ def _part(text: bytes, lines: Mapping[int, Computed], number: int) -> Part:
     if line is None:
         return Part(source)
     node, kind, spec, in_place = line
-    written = 0 if kind.view or kind.reads or kind.effect else spec.bytes
+    written = 0 if kind.view or kind.role == "variable" or kind.role == "effect" else spec.bytes
     operation = node.op.node  # of which the node may be one of several outputs
     inputs = tuple(x.label for x in operation.inputs)
     return Part(

@@ -26,7 +26,7 @@ def call_kernel(node: Node, arrays: list[Any], **options: Any) -> Any:
     static = node.kind.static
     operands = [as_static(x) if i in static else x for i, x in enumerate(arrays)]
     result = quietly(node.kind.kernel, *operands, **options, **node.attrs)
-    if node.kind.effect:
+    if node.kind.role == "effect":
         return result
     order: Any = "K" if node.kind.view else "C"  # as an `out` would be
     if node.spec.items:
@@ -103,7 +103,7 @@ class Program:
             arrays = [values[x] for x in node.inputs]
             if node.kind is const:
                 values[node] = node.attrs["value"]
-            elif node.kind.reads:
+            elif node.kind.role == "variable":
                 values[node] = _kept(variables, node, values)
             elif node.kind is item:
                 values[node] = values[node.inputs[0]][node.attrs["index"]]
@@ -191,7 +191,8 @@ def _acts(node: Node) -> bool:
     kind = node.kind
     if kind.bodies:
         return any(_acts(x) for body in node.attrs[kind.bodies] for x in body.nodes)
-    return kind.stateful and not kind.reads and kind is not argument or kind.effect
+    is_read = kind.role == "variable" or kind is argument
+    return kind.stateful and not is_read or kind.role == "effect"
 
 
 def describe(node: Node, specs: Mapping[Node, Spec]) -> str:

@@ -115,9 +115,9 @@ class _Replay:
     def step(self, node: Node) -> None:
         kind = node.kind
         self._inherit(node)
-        if kind.effect and kind.kernel is None:
+        if kind.role == "effect" and kind.kernel is None:
             return
-        if kind.latest:
+        if kind.role == "latest":
             self.value[node] = self._read(node, 0, node.inputs[0])
             return
         if kind.bodies:
@@ -125,7 +125,7 @@ class _Replay:
             return
         inputs = tuple(
             [
-                self._read(node, i, x) if x.kind.reads else self.value[x]
+                self._read(node, i, x) if x.kind.role == "variable" else self.value[x]
                 for i, x in enumerate(node.inputs)
             ]
         )
@@ -137,7 +137,7 @@ class _Replay:
         if kind is item:
             self.trace.call_output(value, node)
         if kind.updates:
-            self._update(node, node.inputs[0], kind.updates, value)
+            self._update(node, node.inputs[0], kind.role, value)
 
     def _update(self, node: Node, variable: Node, role: str, value: Node) -> None:
         """Make a node's value that of a variable, for what comes after it."""
@@ -223,7 +223,8 @@ class _Replay:
     def _applied(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         """The node's op on the inputs' values."""
         kind = node.kind
-        if kind.reads:  # a copy of a vague spec: what was built with a better one is inferred anew
+        if kind.role == "variable":
+            # a copy of a vague spec: what was built with a better one is inferred anew
             spec = node.spec if node.spec.shape.is_fully_defined() else Spec(*node.spec)
         elif kind is item:
             spec = inputs[0].spec.items[node.attrs["index"]]
@@ -267,18 +268,18 @@ class _Replay:
 
     def _read(self, node: Node, position: int, x: Node) -> Node:
         """The value of input `x` as `node` sees it; only for variables is there a choice."""
-        if x in self.feeds or not x.kind.reads:
+        if x in self.feeds or x.kind.role != "variable":
             return self.value[x]
         kind = node.kind
-        if kind.initialized and x.initializer.node not in self.age:  # type: ignore[attr-defined]
+        if kind.role == "initialized" and x.initializer.node not in self.age:  # type: ignore[attr-defined]
             return self._or_initial(x, self.value[node.inputs[1]])
-        if kind.latest or kind.updates and position == 0:
-            if x in self.newest and kind.updates != "assign":  # which replaces what it is given
+        if kind.role == "latest" or kind.updates and position == 0:
+            if x in self.newest and kind.role != "assign":  # which replaces what it is given
                 self.sees.setdefault(node, []).append(self.newest[x])
             return self._latest(x)
         if not self.age:
             return self.value[x]
-        if kind.initialized:
+        if kind.role == "initialized":
             update = x.initializer.node  # type: ignore[attr-defined]
         else:
             update = self._newest(node.control_inputs).get(x)
@@ -341,7 +342,7 @@ class _Inner(_Replay):
 
     def taken(self, x: Node) -> Node:
         """An outer value within the body's program, which reads variables and constants itself."""
-        if x.kind is const or x.kind.reads and not x.inputs:
+        if x.kind is const or x.kind.role == "variable" and not x.inputs:
             if x not in self.own:
                 self.trace.current = x.graph.user_node[x]  # type: ignore[attr-defined]
                 self.own[x] = self.trace.add(x.kind, (), x.attrs, x.spec, "")
@@ -361,7 +362,7 @@ class _Inner(_Replay):
     def _left(self, variable: Node) -> Node:
         """A variable's value after a body: there may be none, if the body does not update it."""
         value = self._latest(variable)
-        if variable in self.newest or not value.kind.reads:
+        if variable in self.newest or value.kind.role != "variable":
             return value
         self.trace.current = self.trace.user_node[value]
         return self.trace.add(unchanged, (), {}, value.spec, "")

@@ -84,7 +84,8 @@ class Routine:
         return f"{name}({', '.join([*shared, *[argument for _, argument in pairs]])})"
 
     def _uses_variables(self) -> bool:
-        return bool(self.memory.spare) or any(x.kind.reads for x in self.program.all_nodes())
+        kinds = {node.kind for node in self.program.all_nodes()}
+        return bool(self.memory.spare) or any(kind.role == "variable" for kind in kinds)
 
     # ---------------------------------------------------------------- the parts
 
@@ -135,10 +136,10 @@ class Routine:
             return
         if kind in self.program.written:
             self._written[node] = code.kernel(node, self.program.written[kind])
-        if kind.reads:
+        if kind.role == "variable":
             name = code[node] = self._local(identifier(node.op_name))
             self._line(f"{name} = {self._kept(node)}", node)
-        elif kind.effect:
+        elif kind.role == "effect":
             self._line(self._call(node), node)
         elif kind is item:
             code[node] = self._outputs[node.inputs[0]][node.attrs["index"]]

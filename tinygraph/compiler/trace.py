@@ -87,7 +87,8 @@ class Trace(Graph):
             return None
         if spec.constant is not None:
             return self._const(spec.constant, spec)
-        values = self._folded(kind, inputs, attrs, spec) if inputs and not kind.effect else None
+        may_fold = inputs and kind.role != "effect"
+        values = self._folded(kind, inputs, attrs, spec) if may_fold else None
         if values is None:
             return None
         if spec.items:

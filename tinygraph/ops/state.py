@@ -22,7 +22,7 @@ from tinygraph.spec import UNKNOWN, Shape, Spec, as_dtype, common_shape, float32
 # ---------------------------------------------------------------- placeholders
 
 placeholder_op = Op(
-    "Placeholder", None, lambda dtype, shape: Spec(shape, dtype), stateful=True, fed=True,
+    "Placeholder", None, lambda dtype, shape: Spec(shape, dtype), stateful=True, role="feed",
     doc="A value that a run is fed; made by `tg.placeholder`.",
 )  # fmt: skip
 
@@ -85,7 +85,7 @@ def _made_inside(value: Any, what: str) -> Node | None:
 # ---------------------------------------------------------------- effects without a value
 
 no_op_op = Op(
-    "NoOp", None, lambda: Spec(UNKNOWN, float32), stateful=True, effect=True,
+    "NoOp", None, lambda: Spec(UNKNOWN, float32), stateful=True, role="effect",
     doc="Nothing; a place for control dependencies; made by `tg.no_op` and `tg.group`.",
 )  # fmt: skip
 
@@ -270,13 +270,13 @@ class Variable(Node):
 
 
 variable_op = Op(
-    "VariableV2", None, lambda dtype, shape: Spec(shape, dtype), stateful=True, reads=True,
+    "VariableV2", None, lambda dtype, shape: Spec(shape, dtype), stateful=True, role="variable",
     node_class=Variable, doc="A value that a session keeps; made by `tg.Variable`.",
 )  # fmt: skip
 
 initialized_op = Op(
     "InitializedValue", None, lambda ref, initial_value: ref, (lambda g, y, ref, start: g, None),
-    ("ref", "initial_value"), rewrite=lambda ref, initial_value: ref, initialized=True,
+    ("ref", "initial_value"), rewrite=lambda ref, initial_value: ref, role="initialized",
     doc="The value of a variable, or its initial value where it has none yet.",
 )  # fmt: skip
 
@@ -301,7 +301,7 @@ def initialized_value(ref: Any, name: str | None = None) -> Node:
 
 latest_value = Op(
     "LatestValue", None, lambda ref: ref, (lambda g, y, ref: g,), ("ref",),
-    rewrite=lambda ref: ref, latest=True,
+    rewrite=lambda ref: ref, role="latest",
     doc="""The value of a variable that the updates made before it have left, in the same run.
 
     An update that is computed from it follows those updates, as `assign_add` does, where the
@@ -337,12 +337,12 @@ def _guarded(value: Node) -> Node:
     """
     graph_of((value,))  # which refuses what belongs to a branch
     changed: dict[Node, Node] = {}
-    guarded = {node for node in ancestors([value]) if node.kind.initialized}
+    guarded = {node for node in ancestors([value]) if node.kind.role == "initialized"}
     for node in ancestors([value], stop=guarded):
         if node in guarded:
             continue
         inputs = tuple(changed.get(x, x) for x in node.inputs)
-        if node.kind.reads:
+        if node.kind.role == "variable":
             changed[node] = initialized_value(node)
         elif inputs != node.inputs:
             is_output = type(node) is Output
@@ -366,11 +366,11 @@ def _assign_spec(ref: Spec, value: Spec) -> Spec:
 
 assign_op = composite(
     "Assign", lambda ref, value: value, None, None, params=("ref", "value"),
-    infer=_assign_spec, updates="assign", doc="value, which becomes the variable's.",
+    infer=_assign_spec, role="assign", doc="value, which becomes the variable's.",
 )  # fmt: skip
 replace_op = composite(
     "Replace", lambda ref, value: value, None, None, params=("ref", "value"),
-    infer=_assign_spec, updates="relative",
+    infer=_assign_spec, role="relative",
     doc="""value, which becomes the variable's, and is known to follow the updates made before.
 
     Unlike `assign` it comes after them where no dependency says so, and overwrites none by mistake:
@@ -379,19 +379,19 @@ replace_op = composite(
 )  # fmt: skip
 assign_add_op = composite(
     "AssignAdd", lambda ref, value: add(ref, value), None, None,
-    params=("ref", "value"), infer=_assign_spec, updates="relative",
+    params=("ref", "value"), infer=_assign_spec, role="relative",
     doc="ref + value, which becomes the variable's value.",
 )  # fmt: skip
 assign_sub_op = composite(
     "AssignSub", lambda ref, value: subtract(ref, value), None, None,
-    params=("ref", "value"), infer=_assign_spec, updates="relative",
+    params=("ref", "value"), infer=_assign_spec, role="relative",
     doc="ref - value, which becomes the variable's value.",
 )  # fmt: skip
 
 
 def as_variable(ref: Any) -> Any:
     """`ref`, which must be a variable."""
-    if not isinstance(ref, Node) or not ref.kind.reads:
+    if not isinstance(ref, Node) or ref.kind.role != "variable":
         raise DTypeError(f"only a Variable can be updated, not {shown(ref)}")
     return ref
 

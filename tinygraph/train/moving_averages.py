@@ -85,7 +85,7 @@ class ExponentialMovingAverage:
             return group(*[self._update(value, decay) for value in var_list], name=scope)
 
     def _shadow(self, value: Node) -> Variable:
-        if value.kind.reads:
+        if value.kind.role == "variable":
             value.graph.add_to_collection(GraphKeys.MOVING_AVERAGE_VARIABLES, value)
             return slot_variable(value, lambda: initialized_value(value), self.name)
         average = filled_slot(value, 0.0, self.name)

@@ -144,7 +144,7 @@ def to_dot(
     graph, roots = _roots(graph)
     nodes = ancestors(roots) if roots else graph.nodes
     view = View(graph, nodes, roots, Options(backward, constants, initializers, updates, depth))
-    variables = [x for x in nodes if x.kind.reads and x in view.box_of]
+    variables = [x for x in nodes if x.kind.role == "variable" and x in view.box_of]
     parameters = parameters_of(filter(is_trainable, variables))
     lines = ["digraph tinygraph {", HEADER % direction]
     lines += ["  nslimit=4;"] if len(view.boxes) > LARGE else []
@@ -170,7 +170,7 @@ def count_parameters(variables: Any = None) -> int:
         return parameters_of(filter(is_trainable, graph.nodes))
     items = [variables] if isinstance(variables, Node) else sequence(variables, "variables")
     for item in items:
-        if not isinstance(item, Node) or not item.kind.reads:
+        if not isinstance(item, Node) or item.kind.role != "variable":
             raise DTypeError(f"only variables have parameters, not {item!r}")
     return parameters_of(items)
 
@@ -189,7 +189,7 @@ def summary(graph: Graph | None = None) -> str:
     nodes = graph.nodes
     rows = [("variable", "shape", "parameters", "")]
     for x in nodes:
-        if x.kind.reads:
+        if x.kind.role == "variable":
             size = x.spec.shape.num_elements()
             count = "?" if size is None else f"{size:,}"
             rows.append((x.op_name, str(x.spec), count, "" if is_trainable(x) else "  not trained"))
@@ -355,7 +355,7 @@ def _node(box: Box, path: str) -> str:
 
 
 def _tooltip(node: Node) -> str:
-    spec = "" if node.kind.effect else f", {shortened(str(node.spec), 3 * LONGEST)}"
+    spec = "" if node.kind.role == "effect" else f", {shortened(str(node.spec), 3 * LONGEST)}"
     return f"{node.op_name}: {node.kind.name}{spec}"
 
 

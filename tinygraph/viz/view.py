@@ -158,9 +158,9 @@ class View:
         """The assignments of initial values, and the groups of these."""
         found = set()
         for node in self.nodes:
-            if node.kind.reads and hasattr(node, "initializer"):
+            if node.kind.role == "variable" and hasattr(node, "initializer"):
                 found.add(node.initializer.node)
-            elif node.kind.effect and node.control_inputs:
+            elif node.kind.role == "effect" and node.control_inputs:
                 if all(x in found for x in node.control_inputs):
                     found.add(node)
         return found
@@ -176,7 +176,7 @@ class View:
                 self.passed[node] = node.inputs[0]
             elif node in self.hidden or node in self.roots:
                 continue
-            elif node.kind.reads:
+            elif node.kind.role == "variable":
                 if node in self.training and not self.options.updates:
                     self.folded.add(node)  # an optimizer's slot
             elif self.constants or _is_placeholder(node):
@@ -195,7 +195,7 @@ class View:
         """Whether it stands for its input: a variable's later value, or a sum or repetition where
         shapes differ, and they do not seem to.
         """
-        if node.kind.latest:
+        if node.kind.role == "latest":
             return True
         if node.kind.name != "SumLike" and node.kind.view != "repeat":
             return False
@@ -205,7 +205,7 @@ class View:
     def _is_bookkeeping(self, node: Node) -> bool:
         kind = node.kind
         inputs = self._inputs(node)
-        acts = kind.stateful or kind.updates or kind.effect or kind.bodies
+        acts = kind.stateful or kind.updates or kind.role == "effect" or kind.bodies
         if acts or not inputs or node in self.seeds:
             return False
         read = SHAPE_INPUTS.get(kind.name, ())
@@ -222,7 +222,7 @@ class View:
                 continue
             if node.kind.updates and is_trainable(self._inputs(node)[0]):
                 self.owner[node] = node
-            elif node not in self.training or node.kind.effect or _is_placeholder(node):
+            elif node not in self.training or node.kind.role == "effect" or _is_placeholder(node):
                 continue
             elif node.kind.updates and self.owner.get(node) is None and node not in self.roots:
                 self.folded.add(node)  # a slot's own update, such as Adam's powers of beta
@@ -283,13 +283,13 @@ class View:
 
     def _role(self, node: Node) -> str:
         kind = node.kind
-        if kind.reads:
+        if kind.role == "variable":
             return "variable"
         if _is_placeholder(node):
             return "placeholder"
         if kind is const:
             return "constant"
-        if kind.effect:
+        if kind.role == "effect":
             return "group"
         if kind.updates:
             return "update"
@@ -460,4 +460,4 @@ def _within(scope: str, scopes: set[str], known: dict[str, bool]) -> bool:
 
 
 def _is_placeholder(node: Node) -> bool:
-    return node.kind.fed or node.kind.name == "PlaceholderWithDefault"
+    return node.kind.role == "feed" or node.kind.name == "PlaceholderWithDefault"

@@ -35,12 +35,13 @@ def count_text(count: int, noun: str) -> str:
 
 
 def is_trainable(node: Node) -> bool:
-    return node.kind.reads and getattr(node, "trainable", False)
+    return node.kind.role == "variable" and getattr(node, "trainable", False)
 
 
 def parameters_of(nodes: Iterable[Node]) -> int:
     """How many elements the variables among `nodes` have in all."""
-    return sum(node.spec.shape.num_elements() or 0 for node in nodes if node.kind.reads)
+    variables = [node for node in nodes if node.kind.role == "variable"]
+    return sum(node.spec.shape.num_elements() or 0 for node in variables)
 
 
 def size_text(variable: Node, noun: str) -> str:

@@ -99,14 +99,14 @@ def plan_memory(program: Program) -> Memory:
 def _survey(program: Program) -> Memory:
     """What may share arrays with what in a program and its bodies, and for how long."""
     memory = Memory()
-    for node in program.nodes:
+    choices = [node for node in program.nodes if node.kind.bodies]
+    for node in choices:
         for body in bodies_of(node):
             memory.inner[body] = _survey(body)
             inputs = node.inputs[len(node.inputs) - len(body.feeds) :]
             memory.outside.update(zip(body.feeds, inputs, strict=True))
-    for node in program.nodes:
-        bodies = bodies_of_output(node)
-        for body in bodies:
+    for node in program.nodes if choices else ():
+        for body in bodies_of_output(node):
             inner, i = memory.inner[body], node.attrs["index"]
             memory.names.setdefault(node, set()).update(_names(body.results[i], inner))
             for base in filter(_is_made, inner.bases[body.results[i]]):
@@ -135,8 +135,9 @@ def _bases(program: Program, memory: Memory, without: dict[Node, Node]) -> Bases
     """The nodes whose arrays each value may be; an output of bodies may be what they are given."""
     bases: Bases = {}
     for node in program.nodes:
-        bodies = bodies_of_output(node)
-        if bodies or not node.kind.view:
+        if not node.kind.view:
+            bases[node] = (node,)
+        elif bodies := bodies_of_output(node):
             found = {node: None}
             for body in bodies:
                 for base in memory.inner[body].bases[body.results[node.attrs["index"]]]:

@@ -1201,3 +1201,33 @@ def test_conds_within_conds_are_linear(p):
         assert runs(fetches, p, "TF", {x: 3.0}) == [[9.0 * 2**depth, 6.0 * 2**depth], [3.0, 1.0]]
         sources.append(len(tg.Session().source(fetches, {p: True, x: 1.0}).splitlines()))
     assert sources[1] < 6 * sources[0]
+
+
+def test_a_value_that_a_branch_leaves_out_is_asked_for_only_where_it_is_needed(p, sess):
+    """A variable without a value may stay so; who reads it after the cond gets TF's error."""
+    q = tg.placeholder(tg.bool, [])
+    v = tg.Variable([1.0, 2.0], name="v")
+
+    def filling(pred, value):
+        return tg.cond(pred, lambda: tg.identity(v.assign(value)), lambda: tg.zeros([2]))
+
+    one, two = filling(p, [3.0, 4.0]), filling(q, [5.0, 6.0])
+    outer = tg.cond(q, lambda: filling(p, [7.0, 8.0]) + 1.0, lambda: tg.zeros([2]))
+    with tg.control_dependencies([one]):
+        after = v.read_value() * 2.0
+        third = tg.cond(q, lambda: v.read_value() * 3.0, lambda: tg.zeros([2]))
+    nothing = [0.0, 0.0]
+    for fetches, taken, expected in (
+        (one, (0, 0), nothing), ([one, v], (1, 0), [[3.0, 4.0]] * 2), ([one, v], (0, 0), None),
+        (after, (1, 0), [6.0, 8.0]), (after, (0, 0), None),
+        (third, (1, 1), [9.0, 12.0]), (third, (0, 1), None),
+        ([one, two], (0, 0), [nothing] * 2), ([one, two, v], (0, 1), [nothing, *[[5.0, 6.0]] * 2]),
+        ([one, two, v], (0, 0), None), ([outer, v], (1, 1), [[8.0, 9.0], [7.0, 8.0]]),
+        (outer, (0, 1), [1.0, 1.0]), ([outer, v], (0, 1), None), ([outer, v], (1, 0), None),
+    ):  # fmt: skip
+        sess, feeds = tg.Session(), dict(zip((p, q), taken, strict=True))
+        if expected is None:
+            with pytest.raises(tg.errors.FailedPreconditionError, match="uninitialized value v"):
+                sess.run(fetches, feeds)
+        else:
+            assert plain(sess.run(fetches, feeds)) == expected

@@ -91,6 +91,8 @@ class _Replay:
         self.value: dict[Node, Node] = {}
         self.left: dict[tuple[Node, Node], Node] = {}  # update, variable -> its new value
         self.begun: dict[Node, Node] = {}  # in a body: variable -> what updates before it left
+        # a variable's value after bodies -> what may leave it without one, and a read that may not
+        self.absent: dict[Node, list[tuple[Node, Node]]] = {}
         self.specs: dict[Node, Spec] = {}  # of the nodes of bodies
         self.newest: dict[Node, Node] = {}  # variable -> the last one of its updates so far
         self.sees: dict[Node, list[Node]] = {}  # node -> the updates that it reads the results of
@@ -183,6 +185,7 @@ class _Replay:
         needed = ancestors([y for y in ends if y is not None])
         trace = self.trace if inline else Trace(self.trace.passes, is_of_body=True)
         inner = _Inner(trace, _outputs_in(needed), body, ends)
+        inner.absent = self.absent
         with trace.as_default():
             for formal, value, newest in zip(body.inputs, plain, latest, strict=True):
                 trace.current = formal
@@ -190,6 +193,7 @@ class _Replay:
                     inner.value[formal] = value if inline else inner.taken(value)
                 if newest is not None:
                     inner.begun[formal] = newest if inline else inner.taken(newest)
+                    self.absent[inner.begun[formal]] = self.absent.get(newest, [])
             inner.steps(needed)
         self.specs |= {user: node.spec for user, node in inner.value.items()} | inner.specs
         return inner
@@ -218,7 +222,10 @@ class _Replay:
         attrs = {node.kind.bodies: tuple(programs)}
         made = self.trace.add(node.kind, (*index, *arguments), attrs, spec, "")
         items = enumerate(spec.items)
-        return [self.trace.add(item, (made,), {"index": i}, own, "") for i, own in items]
+        outputs = [self.trace.add(item, (made,), {"index": i}, own, "") for i, own in items]
+        for value, ys in zip(outputs, zip(*results, strict=True), strict=True):
+            self.absent[value] = [pair for y in ys for pair in self.absent.get(y, ())]
+        return outputs
 
     def _applied(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         """The node's op on the inputs' values."""
@@ -274,9 +281,11 @@ class _Replay:
         if kind.role == "initialized" and x.initializer.node not in self.age:  # type: ignore[attr-defined]
             return self._or_initial(x, self.value[node.inputs[1]])
         if kind.role == "latest" or kind.updates and position == 0:
-            if x in self.newest and kind.role != "assign":  # which replaces what it is given
+            if kind.role == "assign":  # which replaces what it is given
+                return self._latest(x)
+            if x in self.newest:
                 self.sees.setdefault(node, []).append(self.newest[x])
-            return self._latest(x)
+            return self._present(self._latest(x))
         if not self.age:
             return self.value[x]
         if kind.role == "initialized":
@@ -286,7 +295,13 @@ class _Replay:
         if update is None:
             return self.value[x]
         self.sees.setdefault(node, []).append(update)
-        return self.left[update, x]
+        return self._present(self.left[update, x])
+
+    def _present(self, value: Node) -> Node:
+        """A variable's value for who needs it: a branch that would leave it without one fails."""
+        for node, read in self.absent.pop(value, ()):
+            node.kind, node.attrs = read.kind, read.attrs
+        return value
 
     def _latest(self, variable: Node) -> Node:
         """What the updates so far have left of a variable."""
@@ -325,7 +340,7 @@ class _Replay:
 
     def final(self, node: Node) -> Node:
         """A node's value after the run, which for a variable is what its last update left."""
-        return self._latest(node) if node in self.newest else self.value[node]
+        return self._present(self._latest(node)) if node in self.newest else self.value[node]
 
 
 class _Inner(_Replay):
@@ -365,7 +380,9 @@ class _Inner(_Replay):
         if variable in self.newest or value.kind.role != "variable":
             return value
         self.trace.current = self.trace.user_node[value]
-        return self.trace.add(unchanged, (), {}, value.spec, "")
+        node = self.trace.add(unchanged, (), {}, value.spec, "")
+        self.absent[node] = [(node, value)]
+        return node
 
     def program(self, node: Node, results: list[Node | None], updated: list[int]) -> Program:
         """The program that the body is for an op with bodies."""

@@ -1203,6 +1203,7 @@ def test_conds_within_conds_are_linear(p):
     assert sources[1] < 6 * sources[0]
 
 
+@pytest.mark.filterwarnings("ignore::tinygraph.errors.OverwrittenUpdateWarning")
 def test_a_value_that_a_branch_leaves_out_is_asked_for_only_where_it_is_needed(p, sess):
     """A variable without a value may stay so; who reads it after the cond gets TF's error."""
     q = tg.placeholder(tg.bool, [])

@@ -1221,7 +1221,7 @@ def test_a_value_that_a_branch_leaves_out_is_asked_for_only_where_it_is_needed(p
     for fetches, taken, expected in (
         (one, (0, 0), nothing), ([one, v], (1, 0), [[3.0, 4.0]] * 2), ([one, v], (0, 0), None),
         (after, (1, 0), [6.0, 8.0]), (after, (0, 0), None),
-        (third, (1, 1), [9.0, 12.0]), (third, (0, 1), None),
+        (third, (0, 0), nothing), (third, (1, 1), [9.0, 12.0]), (third, (0, 1), None),
         ([one, two], (0, 0), [nothing] * 2), ([one, two, v], (0, 1), [nothing, *[[5.0, 6.0]] * 2]),
         ([one, two, v], (0, 0), None), ([outer, v], (1, 1), [[8.0, 9.0], [7.0, 8.0]]),
         (outer, (0, 1), [1.0, 1.0]), ([outer, v], (0, 1), None), ([outer, v], (1, 0), None),

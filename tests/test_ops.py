@@ -55,6 +55,7 @@ NO_CASE = {
     "TimesVector": "is what sums of a matrix' rows and columns become: see the cases of Sum",
     "Loop": "is what other ops become: see test_loops.py",
     "_Misfit": "has no value: see test_cond_runs.py",
+    "_Present": "has no value: see test_cond_runs.py",
 }
 
 # Ops whose user says how much of the shape is known.

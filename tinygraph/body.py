@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from typing import Any
 
+from tinygraph.errors import FailedPreconditionError
 from tinygraph.graph import Graph
 from tinygraph.node import Node, ancestors, new_node
 from tinygraph.op import Op, argument
@@ -23,6 +25,25 @@ unchanged = Op(
     doc="""A variable's value as it is, None if it has none: what a body returns for a variable that
     only another body of the same op updates.
     """,
+)  # fmt: skip
+
+
+def uninitialized(name: str) -> FailedPreconditionError:
+    """The error of a variable without a value."""
+    return FailedPreconditionError(
+        f"Attempting to use uninitialized value {name}; run its initializer first, "
+        "e.g. sess.run(tg.global_variables_initializer())"
+    )
+
+
+def _present(value: Any, name: str) -> None:
+    if value is None:
+        raise uninitialized(name)
+
+
+present = Op(
+    "_Present", _present, lambda value, name: Spec(UNKNOWN, float32), role="effect",
+    doc="A check of a variable's value after bodies, which may have left it without one.",
 )  # fmt: skip
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import mapping, shown, text
-from tinygraph.body import all_nodes
+from tinygraph.body import all_nodes, uninitialized
 from tinygraph.compiler.program import stream_of
-from tinygraph.errors import FailedPreconditionError, InvalidArgumentError, TinygraphError
+from tinygraph.errors import InvalidArgumentError, TinygraphError
 from tinygraph.graph import Graph, Node
 from tinygraph.origin import close_names
 
@@ -33,10 +33,7 @@ class Variables(dict):
         self._spares: dict[str, np.ndarray] = {}
 
     def __missing__(self, name: str) -> np.ndarray:
-        raise FailedPreconditionError(
-            f"Attempting to use uninitialized value {name}; run its initializer first, "
-            "e.g. sess.run(tg.global_variables_initializer())"
-        )
+        raise uninitialized(name)
 
     def new(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """The array for the next value of a variable: in one run always the same."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 
-from tinygraph.body import Body, common, roles_of, taken_by_bodies, unchanged
+from tinygraph.body import Body, common, present, roles_of, taken_by_bodies, unchanged
 from tinygraph.compiler.fits import misfit
 from tinygraph.compiler.order import in_order
 from tinygraph.compiler.program import Program, describe
@@ -23,7 +23,7 @@ from tinygraph.node import Node, ancestors
 from tinygraph.op import argument, const, item
 from tinygraph.ops.array import ensure_shape
 from tinygraph.origin import warn
-from tinygraph.spec import Spec
+from tinygraph.spec import UNKNOWN, Spec, float32
 
 
 def lower(
@@ -91,8 +91,7 @@ class _Replay:
         self.value: dict[Node, Node] = {}
         self.left: dict[tuple[Node, Node], Node] = {}  # update, variable -> its new value
         self.begun: dict[Node, Node] = {}  # in a body: variable -> what updates before it left
-        # a variable's value after bodies -> what may leave it without one, and a read that may not
-        self.absent: dict[Node, list[tuple[Node, Node]]] = {}
+        self.absent: dict[Node, str] = {}  # values that may be None -> the variable's name
         self.specs: dict[Node, Spec] = {}  # of the nodes of bodies
         self.newest: dict[Node, Node] = {}  # variable -> the last one of its updates so far
         self.sees: dict[Node, list[Node]] = {}  # node -> the updates that it reads the results of
@@ -158,7 +157,7 @@ class _Replay:
         taken = taken_by_bodies(node)
         index = [self.value[x] for x in node.inputs[: len(node.inputs) - len(taken)]]
         roles = dict(roles_of(node))
-        plain = [self._read(node, 1, x) if x in self.value else None for x in taken]
+        plain = [self._seen(node, 1, x) if x in self.value else None for x in taken]
         latest = [self._latest(x) if x in roles and x in self.value else None for x in taken]
         wanted = sorted(self.outputs.get(node, ()))
         constants = [x.spec.constant for x in index]
@@ -189,11 +188,11 @@ class _Replay:
         with trace.as_default():
             for formal, value, newest in zip(body.inputs, plain, latest, strict=True):
                 trace.current = formal
-                if value is not None:
-                    inner.value[formal] = value if inline else inner.taken(value)
-                if newest is not None:
-                    inner.begun[formal] = newest if inline else inner.taken(newest)
-                    self.absent[inner.begun[formal]] = self.absent.get(newest, [])
+                for inside, x in ((inner.value, value), (inner.begun, newest)):
+                    if x is not None:
+                        inside[formal] = x if inline else inner.taken(x)
+                        if x in self.absent:
+                            self.absent[inside[formal]] = self.absent[x]
             inner.steps(needed)
         self.specs |= {user: node.spec for user, node in inner.value.items()} | inner.specs
         return inner
@@ -224,7 +223,9 @@ class _Replay:
         items = enumerate(spec.items)
         outputs = [self.trace.add(item, (made,), {"index": i}, own, "") for i, own in items]
         for value, ys in zip(outputs, zip(*results, strict=True), strict=True):
-            self.absent[value] = [pair for y in ys for pair in self.absent.get(y, ())]
+            for y in ys:
+                if y in self.absent:
+                    self.absent[value] = self.absent[y]
         return outputs
 
     def _applied(self, node: Node, inputs: tuple[Node, ...]) -> Node:
@@ -274,6 +275,12 @@ class _Replay:
         return merged
 
     def _read(self, node: Node, position: int, x: Node) -> Node:
+        """The value of input `x` as `node` sees it."""
+        value = self._seen(node, position, x)
+        is_replaced = node.kind.role == "assign" and position == 0
+        return value if is_replaced else self._present(value)
+
+    def _seen(self, node: Node, position: int, x: Node) -> Node:
         """The value of input `x` as `node` sees it; only for variables is there a choice."""
         if x in self.feeds or x.kind.role != "variable":
             return self.value[x]
@@ -281,11 +288,9 @@ class _Replay:
         if kind.role == "initialized" and x.initializer.node not in self.age:  # type: ignore[attr-defined]
             return self._or_initial(x, self.value[node.inputs[1]])
         if kind.role == "latest" or kind.updates and position == 0:
-            if kind.role == "assign":  # which replaces what it is given
-                return self._latest(x)
-            if x in self.newest:
+            if x in self.newest and kind.role != "assign":  # which replaces what it is given
                 self.sees.setdefault(node, []).append(self.newest[x])
-            return self._present(self._latest(x))
+            return self._latest(x)
         if not self.age:
             return self.value[x]
         if kind.role == "initialized":
@@ -295,12 +300,13 @@ class _Replay:
         if update is None:
             return self.value[x]
         self.sees.setdefault(node, []).append(update)
-        return self._present(self.left[update, x])
+        return self.left[update, x]
 
     def _present(self, value: Node) -> Node:
-        """A variable's value for who needs it: a branch that would leave it without one fails."""
-        for node, read in self.absent.pop(value, ()):
-            node.kind, node.attrs = read.kind, read.attrs
+        """A variable's value for who needs it, checked where a branch may leave it without one."""
+        if value in self.absent:
+            attrs = {"name": self.absent.pop(value)}
+            self.trace.add(present, (value,), attrs, Spec(UNKNOWN, float32), "")
         return value
 
     def _latest(self, variable: Node) -> Node:
@@ -340,6 +346,7 @@ class _Replay:
 
     def final(self, node: Node) -> Node:
         """A node's value after the run, which for a variable is what its last update left."""
+        self.trace.current = node
         return self._present(self._latest(node)) if node in self.newest else self.value[node]
 
 
@@ -371,7 +378,7 @@ class _Inner(_Replay):
 
     def results(self, updated: list[int]) -> list[Node | None]:
         """The outputs, None for those of other bodies, and the new values of updated variables."""
-        outputs = [None if y is None else self.value[y] for y in self.ends]
+        outputs = [None if y is None else self._present(self.value[y]) for y in self.ends]
         return [*outputs, *[self._left(self.body.inputs[i]) for i in updated]]
 
     def _left(self, variable: Node) -> Node:
@@ -381,7 +388,7 @@ class _Inner(_Replay):
             return value
         self.trace.current = self.trace.user_node[value]
         node = self.trace.add(unchanged, (), {}, value.spec, "")
-        self.absent[node] = [(node, value)]
+        self.absent[node] = value.op_name
         return node
 
     def program(self, node: Node, results: list[Node | None], updated: list[int]) -> Program:

@@ -1232,3 +1232,20 @@ def test_a_value_that_a_branch_leaves_out_is_asked_for_only_where_it_is_needed(p
                 sess.run(fetches, feeds)
         else:
             assert plain(sess.run(fetches, feeds)) == expected
+
+
+@pytest.mark.filterwarnings("ignore::tinygraph.errors.OverwrittenUpdateWarning")
+@pytest.mark.parametrize("passes", [tg.Session.PASSES, ()])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_branch_without_the_update_keeps_the_cond_in_its_place(known, passes, p):
+    """The assign comes before the cond that may update v, the other one after, and sees both."""
+    v, u = tg.Variable(1.0), tg.Variable(-1.0)
+    pred = tg.size(u) > 4 if known else p
+    may = tg.cond(pred, lambda: tg.assign_sub(v, v + v), lambda: tg.identity(v))
+    with tg.control_dependencies([may]):
+        after = tg.assign(v, v * 2.0)
+    before = tg.assign(v, u)
+    sess = tg.Session(passes=passes)
+    sess.run(tg.global_variables_initializer())
+    assert plain(sess.run([after, before, may, v], {p: False})) == [-2.0, -1.0, 1.0, -2.0]
+    assert sess.run([may, v], {p: False}) == [-2.0, -2.0]

@@ -67,6 +67,18 @@ def _outputs_in(
     return found
 
 
+def _updated_by(bodies: Iterable[Body], wanted: list[int]) -> set[int]:
+    """The places of the inputs that any of the bodies updates for the wanted outputs."""
+    updated: set[int] = set()
+    for body in bodies:
+        places = {x: i for i, x in enumerate(body.inputs)}
+        ends = [body.outputs[i] for i in wanted]
+        for node in ancestors([y for y in ends if y is not None]):
+            pairs = roles_of(node)
+            updated |= {places[x] for x, role in pairs if role != "latest" and x in places}
+    return updated
+
+
 def _known_before(nodes: tuple[Node, ...], users: tuple[Node, ...]) -> bool:
     """Whether the specs say no more than those of the user's nodes, so that inferring won't."""
     for x, y in zip(nodes, users, strict=True):
@@ -107,7 +119,7 @@ class _Replay:
 
     def finish(self, program: Program, results: list[Node]) -> None:
         """Give a program what it returns, and what that takes."""
-        program.updates = {v: self.left[update, v] for v, update in self.newest.items()}
+        program.updates = {v: self._latest(v) for v in self.newest if self._changes(v)}
         program.specs = {user: node.spec for user, node in self.value.items()} | self.specs
         program.results = results
         program.nodes = self.trace.nodes
@@ -161,19 +173,25 @@ class _Replay:
         latest = [self._latest(x) if x in roles and x in self.value else None for x in taken]
         wanted = sorted(self.outputs.get(node, ()))
         constants = [x.spec.constant for x in index]
+        updated = set()
         if constants and all(value is not None for value in constants):
+            updated = _updated_by(bodies, wanted)  # so is a variable by a body that leaves it alone
             numbers = tuple([lambda *_, i=i: i for i in range(len(bodies))])
             bodies = [bodies[node.kind.kernel(*constants, **{node.kind.bodies: numbers})]]
         inner = [self._inner(body, plain, latest, wanted, len(bodies) == 1) for body in bodies]
-        updated = [i for i in range(len(taken)) if any(part.updates_input(i) for part in inner)]
-        outputs = self._joined(node, index, inner, updated)
+        changed = [i for i in range(len(taken)) if any(part.changes_input(i) for part in inner)]
+        outputs = self._joined(node, index, inner, changed)
         values = dict(zip(wanted, outputs, strict=False))
         found = [values.get(i) for i in range(len(node.spec.items))]  # None: nobody needs it
         pairs = zip(found, node.spec.items, strict=True)
         spec = Spec.of_items([own if x is None else x.spec for x, own in pairs])
         self.value[node] = self.trace.bundled(found, spec)
-        for i, value in zip(updated, outputs[len(wanted) :], strict=True):
-            self._update(node, taken[i], roles[taken[i]], value)
+        left = dict(zip(changed, outputs[len(wanted) :], strict=True))
+        for i in sorted(updated.union(changed)):
+            if i in left:
+                self._update(node, taken[i], roles[taken[i]], left[i])
+            elif (value := latest[i]) is not None:
+                self._update(node, taken[i], "", value)
 
     def _inner(
         self, body: Body, plain: list[Node | None], latest: list[Node | None], wanted: list[int],
@@ -309,6 +327,11 @@ class _Replay:
             self.trace.add(present, (value,), attrs, Spec(UNKNOWN, float32), "")
         return value
 
+    def _changes(self, variable: Node) -> bool:
+        """Whether updates give a variable another value, or at least another array."""
+        start = self.begun.get(variable, self.value[variable])
+        return variable in self.newest and self._latest(variable) is not start
+
     def _latest(self, variable: Node) -> Node:
         """What the updates so far have left of a variable."""
         if variable in self.newest:
@@ -373,8 +396,9 @@ class _Inner(_Replay):
             self.arguments[x] = self.trace.add(argument, (), {}, Spec(*x.spec), "")
         return self.arguments[x]
 
-    def updates_input(self, i: int) -> bool:
-        return self.body.inputs[i] in self.newest
+    def changes_input(self, i: int) -> bool:
+        variable = self.body.inputs[i]
+        return variable in self.newest and self._changes(variable)
 
     def results(self, updated: list[int]) -> list[Node | None]:
         """The outputs, None for those of other bodies, and the new values of updated variables."""
@@ -384,7 +408,7 @@ class _Inner(_Replay):
     def _left(self, variable: Node) -> Node:
         """A variable's value after a body: there may be none, if the body does not update it."""
         value = self._latest(variable)
-        if variable in self.newest or value.kind.role != "variable":
+        if self._changes(variable) or value.kind.role != "variable":
             return value
         self.trace.current = self.trace.user_node[value]
         node = self.trace.add(unchanged, (), {}, value.spec, "")

@@ -146,3 +146,28 @@ def test_outputs_within_a_branch(x):
     (g,) = tg.gradients(y, x)
     for fed, expected in (X, -np.sin(X)), (-X, np.ones(3)):
         np.testing.assert_allclose(tg.Session().run(g, {x: fed}), expected, rtol=1e-14)
+
+
+def test_a_rule_that_returns_an_inputs_spec_says_nothing_of_values():
+    """Else the constant that is fed to the op would be taken for the op's result."""
+    plus = registry.get("PlusOne") or tg.Op("PlusOne", lambda x: x + 1, lambda x: x, params=("x",))
+    both = registry.get("PlusBoth") or tg.Op(
+        "PlusBoth", lambda x: (x + 1, x * 2), lambda x: Spec.of_items([x, x]), params=("x",)
+    )
+    for start in ([3.0, 1.0], [3, 1]):
+        x = tg.constant(start)
+        for passes in (tg.Session.PASSES, ()):
+            one, (two, three) = tg.Session(passes=passes).run([plus(x), both(x)])
+            assert one.tolist() == two.tolist() == [4, 2] and three.tolist() == [6, 2]
+    assert tg.zeros(both(tg.constant([1, 2]))[0]).shape.as_list() == [2, 3]
+
+
+@pytest.mark.parametrize("passes", [tg.Session.PASSES, ()])
+@pytest.mark.parametrize("start", [[3.0, 1.0], [3, 1]])
+def test_a_kernel_of_constants_that_breaks_its_word_is_told_of(start, passes):
+    op = registry.get("BrokenToo") or tg.Op(
+        "BrokenToo", lambda x: (x, x, x), lambda x: Spec.of_items([x, x]), params=("x",)
+    )
+    for fetches in (op(tg.constant(start)), op(tg.constant(start))[1]):
+        with pytest.raises(tg.errors.InternalError, match=r"(?s)a tuple of 2 arrays.*test_outputs"):
+            tg.Session(passes=passes).run(fetches)

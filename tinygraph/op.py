@@ -264,9 +264,11 @@ class Op:
         """What the shape rule says, and the value that follows from known values."""
         spec = self.infer(*specs, **attrs)
         if spec.items:
-            values = static_values(self, specs, attrs, spec.items, several=True)
-            pairs = zip(spec.items, values, strict=True)
+            items = [_without_value(own, specs) for own in spec.items]
+            values = static_values(self, specs, attrs, tuple(items), several=True)
+            pairs = zip(items, values, strict=True)
             return Spec.of_items([s if v is None else s._replace(value=v) for s, v in pairs])
+        spec = _without_value(spec, specs)
         if spec.value is None and spec.dtype is not None and spec.dtype.is_integer:
             spec = spec._replace(value=static_values(self, specs, attrs, (spec,))[0])
         return spec
@@ -284,6 +286,13 @@ class Op:
 
 
 TRAITS = tuple(f.name for f in fields(Op) if f.type == "bool" and f.init)
+
+
+def _without_value(spec: Spec, inputs: list[Spec]) -> Spec:
+    """An output's spec, of which a rule that returns an input's own means shape and dtype only."""
+    if spec.value is not None and any(spec.value is x.value for x in inputs):
+        return spec._replace(value=None)
+    return spec
 
 
 def _takes_out(kernel: Any) -> bool:

@@ -134,9 +134,11 @@ class Trace(Graph):
         except Exception:  # noqa: BLE001  (the run will raise it, and name the node)
             return None
         values = list(map(np.array, made if spec.items else [made]))
+        if len(values) != len(outputs):
+            return None  # the run will complain
         for value, output in zip(values, outputs, strict=True):
             if value.dtype != output.dtype.numpy or value.shape != output.shape.sizes:
-                return None  # the run will complain
+                return None
             value.flags.writeable = False
         return values
 

@@ -935,3 +935,23 @@ def test_clipped_slices_are_applied():
 def test_slices_that_do_not_fit_a_variable(slices, kind, message):
     with pytest.raises(kind, match=message):
         tg.train.GradientDescentOptimizer(1.0).apply_gradients([(slices(), table())])
+
+
+def test_a_gradient_that_was_fetched_can_be_fed():
+    """As for gradients that are added up over some runs; the known dense_shape is no feed."""
+    w, ids, loss, _ = trained(lambda: tg.train.GradientDescentOptimizer(0.5))
+    optimizer = tg.train.GradientDescentOptimizer(0.5)
+    pairs = optimizer.compute_gradients(loss, [w])
+    train, slices = optimizer.apply_gradients(pairs), pairs[0][0]
+    sess = initialized()
+    fetched = sess.run(slices, {ids: [1, 3]})
+    expected = initialized()
+    expected.run(train, {ids: [1, 3]})
+    for value in (fetched, tuple(fetched), (*fetched[:2], None), [*fetched]):
+        sess = initialized()
+        sess.run(train, {slices: value})
+        np.testing.assert_array_equal(sess.run(w), expected.run(w))
+    with pytest.raises(ValueError, match="was built with its value"):
+        sess.run(train, {slices: (*fetched[:2], [9, 9])})
+    no_shape = tg.IndexedSlices(slices.values, slices.indices)
+    assert len(sess.run(no_shape, {no_shape: fetched._replace(dense_shape=None)})) == 3

@@ -372,9 +372,11 @@ class Session:
     def _add_feeds(self, feeds: dict[Node, np.ndarray], pairs: Iterable[tuple[Any, Any]]) -> None:
         for key, value in pairs:
             is_ours = isinstance(key, Node) and key.graph is self.graph
-            if not is_ours and isinstance(key, tuple | CompositeTensor):
-                parts = key.parts if isinstance(key, CompositeTensor) else key
-                self._add_feeds(feeds, _pairs(parts, value))
+            if not is_ours and isinstance(key, CompositeTensor):
+                self._add_feeds(feeds, _pairs_of_composite(key, value))
+                continue
+            if not is_ours and isinstance(key, tuple):
+                self._add_feeds(feeds, _pairs(key, value))
                 continue
             node = key if is_ours else self._node(key, "feed")
             if node in feeds:
@@ -593,6 +595,20 @@ def _pairs(keys: tuple, values: Any) -> Iterable[tuple[Any, Any]]:
     if not isinstance(values, list | tuple) or len(values) != len(keys):
         raise GraphError(f"{len(keys)} tensors, {keys!r}, cannot be fed {values!r}")
     return zip(keys, values, strict=True)
+
+
+def _pairs_of_composite(key: CompositeTensor, value: Any) -> list[tuple[Any, Any]]:
+    """The parts that are to be fed: not those which are missing, or known to have that value.
+
+    A dense_shape that is known cannot be fed, for the graph was built with it.
+    """
+    parts = key.parts
+    if isinstance(value, tuple) and len(value) > len(parts) and value[-1] is None:
+        value = value[: len(parts)]
+    return [
+        (x, part) for x, part in _pairs(parts, value)
+        if x.spec.constant is None or part is not None and not np.array_equal(x.spec.constant, part)
+    ]  # fmt: skip
 
 
 def _check_fed(node: Node, array: np.ndarray) -> None:

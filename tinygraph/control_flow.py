@@ -130,6 +130,7 @@ class _Backward:
         self.forward, self.graph = body, body.graph
         scope = home.get_name_scope()
         self.scope = scope and f"{scope}/"
+        self.zeros: dict[Any, Node] = {}
         self.arriving: dict[Node, Node] = {}  # what stands in the branch for a gradient -> it
         arriving: dict[Node, list[Node]] = {}
         for i, node in g.items():
@@ -173,11 +174,18 @@ class _Backward:
         """The gradient at an input, zeros if there is none; or of its rows those which are not."""
         total, x = self.totals[i], self.forward.inputs[i]
         if dtype is None:
-            return (zeros_like(x) if total is None else total,)
+            return (self._zeros(x) if total is None else total,)
         if total is None:
             return zeros_like(x[:0]), constant([], dtype)
         slices: Any = as_slices(total)
         return slices.values, slices.indices
+
+    def _zeros(self, x: Node) -> Node:
+        """Zeros like x, for all inputs of one shape the same: branches may use few of many."""
+        key: Any = (x.shape.sizes, x.dtype) if x.shape.is_fully_defined() else x
+        if key not in self.zeros:
+            self.zeros[key] = zeros_like(x)
+        return self.zeros[key]
 
 
 def _exported(values: list[Node], body: Body, forward: Node) -> dict[Node, Node]:

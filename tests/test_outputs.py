@@ -171,3 +171,63 @@ def test_a_kernel_of_constants_that_breaks_its_word_is_told_of(start, passes):
     for fetches in (op(tg.constant(start)), op(tg.constant(start))[1]):
         with pytest.raises(tg.errors.InternalError, match=r"(?s)a tuple of 2 arrays.*test_outputs"):
             tg.Session(passes=passes).run(fetches)
+
+
+@pytest.mark.parametrize("result, message", [
+    (lambda x: None, "returned None"),
+    (lambda x: np.stack([x, x]), "a tuple of 2 arrays"),
+    (lambda x: iter([x, x]), "a tuple of 2 arrays"),
+    (lambda x: 3.0, "a tuple of 2 arrays"),
+], ids=["None", "stacked", "iterator", "number"])  # fmt: skip
+@pytest.mark.parametrize("start", [[3.0, 1.0], [3, 1]], ids=["floats", "ints"])
+def test_a_kernel_must_return_a_tuple_for_constants_as_for_feeds(start, result, message):
+    op = registry.get("NoTuple") or tg.Op(
+        "NoTuple", lambda x, result: result(x), lambda x, result: Spec.of_items([x, x]),
+        params=("x",),
+    )  # fmt: skip
+    constant = tg.constant(start)
+    fed = tg.placeholder(constant.dtype, [2])
+    for x in constant, fed:
+        y = op(x, result=result)
+        with pytest.raises(tg.errors.InternalError, match=f"(?s){message}.*NoTuple.*test_outputs"):
+            tg.Session().run(y, {fed: start})
+
+
+@pytest.mark.parametrize("rule, message", [
+    (lambda g, y, x: g[2], "IndexError"),
+    (lambda g, y, x: y[2], "IndexError"),
+    (lambda g, y, x: g * 2.0, r"TypeError.*OutputGradients"),
+    (lambda g, y, x: g.shape, r"AttributeError.*shape"),
+    (lambda g, y, x: g.arrived[1] * 2.0, "NoneType"),
+    (lambda g, y, x: g, "gives <gradients of 2 outputs> for its input 'x:0'"),
+    (lambda g, y, x: y, "for its input 'x:0'"),
+], ids=["g[2]", "y[2]", "g * 2", "g.shape", "None", "g", "y"])  # fmt: skip
+@pytest.mark.parametrize("inside", [False, True], ids=["outside", "inside"])
+def test_a_rule_that_takes_g_for_a_tensor_is_told_of(rule, message, inside, x):
+    op = registry.get("WrongRule") or tg.Op(
+        "WrongRule", lambda x, rule: (x, x), lambda x, rule: Spec.of_items([x, x]),
+        (lambda g, y, x, rule: rule(g, y, x),), ("x",),
+    )  # fmt: skip
+    make = lambda: op(x, rule=rule)[0]  # noqa: E731
+    y = tg.cond(x[0] > 0.0, make, lambda: x) if inside else make()
+    where = r"the gradient rule of '(cond/)?WrongRule' \(op: 'WrongRule', made at .*test_outputs.py"
+    with pytest.raises(tg.errors.DTypeError, match=f"{where}.*{message}.*2.*write g\\[0\\]"):
+        tg.gradients(y, x)
+
+
+@pytest.mark.parametrize("result", [lambda x: [x, x], lambda x: None, lambda x: (x.shape, x.dtype)])
+def test_a_shape_rule_must_return_a_spec(result, x):
+    op = registry.get("NoSpec") or tg.Op(
+        "NoSpec", None, lambda x, result: result(x), rewrite=lambda x, result: x, params=("x",)
+    )
+    message = r"must be a Spec \(of several: Spec.of_items\).*for 'NoSpec'.*float64\[3\].*outputs.py"
+    with pytest.raises(tg.errors.DTypeError, match=message):
+        op(x, result=result)
+
+
+def test_attributes_by_position_need_a_list_of_them(x):
+    op = tg.Op("Scaled", lambda x, k: x * k, lambda x, k: x, params=("x",))
+    message = r"Scaled takes 1 inputs \(x\), not 2; its attributes are given by keyword"
+    with pytest.raises(tg.errors.DTypeError, match=message):
+        op(x, 2.0)
+    assert op(x, "named", k=2.0).name == "named:0"

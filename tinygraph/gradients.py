@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tinygraph.arguments import choice, shown
-from tinygraph.errors import DTypeError, GraphError, ShapeError
+from tinygraph.errors import DTypeError, GraphError, ShapeError, TinygraphError
 from tinygraph.graph import Graph, Node, Operation, graph_of
 from tinygraph.node import CompositeTensor, ancestors
 from tinygraph.interrupts import collector_paused
@@ -127,6 +127,9 @@ class OutputGradients(Sequence):
     def __len__(self) -> int:
         return len(self.outputs)
 
+    def __repr__(self) -> str:
+        return f"<gradients of {len(self)} outputs>"
+
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
@@ -165,13 +168,19 @@ def vjp(node: Node, g: Any, wanted: Between | None = None) -> list[Node | None]:
     if node.spec.items:
         y = node.graph.outputs[node]
         g = OutputGradients(y, g)
-    if callable(kind.vjps):
-        parts = kind.vjps(g, y, *inputs, **node.attrs)
-    else:
-        parts = [
-            rule(g, y, *inputs, **node.attrs) if want and rule is not None else None
-            for rule, want in zip(kind.vjps, wants, strict=False)
-        ]
+    try:
+        if callable(kind.vjps):
+            parts = list(kind.vjps(g, y, *inputs, **node.attrs))
+        else:
+            parts = [
+                rule(g, y, *inputs, **node.attrs) if want and rule is not None else None
+                for rule, want in zip(kind.vjps, wants, strict=False)
+            ]
+    except TinygraphError:
+        raise
+    except (TypeError, IndexError, AttributeError) as error:
+        told = f"{_rule_of(node)} fails: {type(error).__name__}: {error}{_by_output(node)}"
+        raise DTypeError(told) from error
     if len(parts) != len(inputs):
         raise GraphError(
             f"'{node.op_name}' (op: '{kind.name}') has {len(inputs)} inputs and {len(parts)} rules"
@@ -188,7 +197,10 @@ def _fitted(g: Any, x: Node, node: Node) -> Node:
     if isinstance(g, CompositeTensor):
         g = as_node(g)
     if not isinstance(g, Node) or g.spec.dtype is not x.spec.dtype:
-        raise DTypeError(f"{_rule_of(node)} gives {shown(g)} for its input '{x.name}' of {x.spec}")
+        hint = "" if isinstance(g, Node) else _by_output(node)
+        raise DTypeError(
+            f"{_rule_of(node)} gives {shown(g)} for its input '{x.name}' of {x.spec}{hint}"
+        )
     ours, theirs = g.spec.shape.sizes, x.spec.shape.sizes
     if ours != theirs and not g.shape.is_compatible_with(x.shape):
         raise ShapeError(f"{_rule_of(node)} gives {shown(g)} for its input '{x.name}' of {x.spec}")
@@ -204,6 +216,14 @@ def _has_rules_of_users(node: Node) -> bool:
 
 def _rule_of(node: Node) -> str:
     return f"the gradient rule of '{node.op_name}' (op: '{node.kind.name}', made at {node.where})"
+
+
+def _by_output(node: Node) -> str:
+    """What the writer of a rule for several outputs may have missed."""
+    if not node.spec.items:
+        return ""
+    count = len(node.spec.items)
+    return f"; g and y are sequences of {count}, one for each output: write g[0] for the first"
 
 
 def _may_be_broadcast(x: Node, node: Node) -> bool:

@@ -200,10 +200,11 @@ class Op:
             attrs[key] = value
         name = attrs.pop("name", None)
         missing = [key for key in self.params if key not in attrs]
-        if missing or len(inputs) > len(keys):
+        allowed = keys if self.attrs or isinstance(name, str | None) else self.params
+        if missing or len(inputs) > len(allowed):
             raise DTypeError(
                 f"{self.name} takes {len(self.params)} inputs ({', '.join(self.params)}), "
-                f"not {len(inputs)}"
+                f"not {len(inputs)}" + "; its attributes are given by keyword" * (not self.attrs)
             )
         return tuple([attrs.pop(key) for key in self.params]), name
 
@@ -263,6 +264,8 @@ class Op:
     def inferred(self, specs: list[Spec], attrs: dict) -> Spec:
         """What the shape rule says, and the value that follows from known values."""
         spec = self.infer(*specs, **attrs)
+        if type(spec) is not Spec:
+            expect(spec, Spec, "the shape rule's result", "a Spec (of several: Spec.of_items)")
         if spec.items:
             items = [_without_value(own, specs) for own in spec.items]
             values = static_values(self, specs, attrs, tuple(items), several=True)

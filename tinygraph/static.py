@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def values(
         arrays = [_replaced(array, None, UNKNOWN) for array in arrays]  # type: ignore[arg-type]
     try:
         made = quietly(op.kernel, *arrays, **attrs)
-        results = list(map(np.asarray, made if several else [made]))
+        results = list(map(np.asarray, by_output(made, several)))
     except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, TinygraphError):
         return unknown
     except SystemError:  # of NumPy's argmax, where it cannot compare
@@ -56,6 +57,13 @@ def values(
     if len(results) != len(outputs):  # which a run complains of
         return unknown
     return [_fitting(value, spec) for value, spec in zip(results, outputs, strict=True)]
+
+
+def by_output(made: Any, several: bool) -> Sequence:
+    """What a kernel returned, output by output; nothing where it must be a tuple and is none."""
+    if not several:
+        return [made]
+    return made if isinstance(made, tuple | list) else ()
 
 
 def _is_small(spec: Spec) -> bool:

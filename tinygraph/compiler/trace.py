@@ -13,6 +13,7 @@ from tinygraph.interrupts import quietly
 from tinygraph.node import Node, new_node
 from tinygraph.op import Op, bundle, const, item, repeated
 from tinygraph.spec import SCALAR, Shape, Spec, float32
+from tinygraph.static import by_output
 
 PASSES = frozenset({"fold", "merge", "simplify", "fuse", "inplace"})
 """The optimisations, each of which can be left out; `simplify` and `fuse` change rounding."""
@@ -131,9 +132,9 @@ class Trace(Graph):
             return None
         try:
             made = quietly(kind.kernel, *arrays, **attrs)
+            values = list(map(np.array, by_output(made, bool(spec.items))))
         except Exception:  # noqa: BLE001  (the run will raise it, and name the node)
             return None
-        values = list(map(np.array, made if spec.items else [made]))
         if len(values) != len(outputs):
             return None  # the run will complain
         for value, output in zip(values, outputs, strict=True):

@@ -220,7 +220,7 @@ def test_a_shape_rule_must_return_a_spec(result, x):
     op = registry.get("NoSpec") or tg.Op(
         "NoSpec", None, lambda x, result: result(x), rewrite=lambda x, result: x, params=("x",)
     )
-    message = r"must be a Spec \(of several: Spec.of_items\).*for 'NoSpec'.*float64\[3\].*outputs.py"
+    message = r"must be a Spec \(of several: Spec.of_items\).*for 'NoSpec'.*float64.*outputs.py"
     with pytest.raises(tg.errors.DTypeError, match=message):
         op(x, result=result)
 

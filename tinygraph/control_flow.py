@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygraph import nest
 from tinygraph.arguments import flag, shown
 from tinygraph.body import Body, captured, common, enclose, formal, taken_by_bodies
-from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.errors import (
+    DTypeError, GraphError, InvalidArgumentError, ShapeError, TinygraphError,
+)  # fmt: skip
 from tinygraph.gradients import OutputGradients, backward
 from tinygraph.graph import Graph, control_dependencies, name_scope
 from tinygraph.interrupts import at_once
@@ -215,35 +217,55 @@ def _exported(values: list[Node], body: Body, forward: Node) -> dict[Node, Node]
 # ---------------------------------------------------------------- tracing
 
 
+class _Function(NamedTuple):
+    """A branch's function, and what errors call it."""
+
+    name: str
+    call: Callable
+    label: str  # the name and the line where the function was written
+
+
+def _function(name: str, function: Any) -> _Function:
+    """What the user gave as `name`, which must be a function."""
+    if not callable(function):
+        raise DTypeError(f"{name} must be callable, not {shown(function)}")
+    code = getattr(function, "__code__", None)  # which a partial has not
+    label = f"{name} ({place((code, code.co_firstlineno))})" if code else name
+    return _Function(name, function, label)
+
+
 class _Traced:
     """What a branch's function has made, and the structure and the leaves of its result."""
 
-    def __init__(self, graph: Graph, function: Callable, name: str, pivot: bool, strict: bool):
+    def __init__(self, graph: Graph, function: _Function, pivot: bool, strict: bool):
+        self.name, self.label = function.name, function.label
         with graph.branch() as branch:
-            result = function()
+            result = function.call()
             if result is None:
-                raise GraphError(f"{name} must have a return value.")
+                raise GraphError(f"{self.label} must have a return value.")
             self.structure = result if strict else _unpacked(result)
-            self.outputs = [_leaf(x, pivot, graph) for x in nest.flatten(self.structure)]
+            leaves = nest.flatten(self.structure)
+            self.outputs = [self._output(i, x, pivot, graph) for i, x in enumerate(leaves)]
         self.nodes: dict[Node, None] = branch.nodes
-        self.name = name
-        code = getattr(function, "__code__", None)  # which a partial has not
-        self.label = f"{name} ({place((code, code.co_firstlineno))})" if code else name
+
+    def _output(self, i: int, x: Any, pivot: bool, graph: Graph) -> Node:
+        """A leaf of the result as a tensor; for an operation whether the branch is the true one."""
+        if isinstance(x, Operation):
+            with graph.control_dependencies([x]):
+                return constant(pivot)
+        if x is None:
+            where = nest.places(self.structure)[i]
+            raise GraphError(f"None values not supported: {self.label} returns None as {where}")
+        try:
+            return as_node(x)
+        except TinygraphError as error:
+            where = nest.places(self.structure)[i]
+            raise type(error)(f"{error}, as {where} of {self.label}", error.node) from None
 
 
 def _unpacked(result: Any) -> Any:
     """The one element of a list or tuple of one (TF: what `strict=False` does)."""
     return result[0] if isinstance(result, list | tuple) and len(result) == 1 else result
-
-
-def _leaf(x: Any, pivot: bool, graph: Graph) -> Node:
-    """A result of a branch as a tensor; for an operation whether the branch is the true one."""
-    if x is None:
-        raise GraphError("None values not supported.")
-    if isinstance(x, Operation):
-        with graph.control_dependencies([x]):
-            return constant(pivot)
-    return as_node(x)
 
 
 def _branching(kind: Op, index: Node, traced: list[_Traced], name: str) -> Any:
@@ -274,15 +296,16 @@ def _branching(kind: Op, index: Node, traced: list[_Traced], name: str) -> Any:
 
 def _check_alike(first: _Traced, other: _Traced) -> None:
     """Raise an error where two branches' results cannot be those of one op."""
-    names = first.name, other.name
-    nest.check_same(first.structure, other.structure, (first.label, other.label))
+    labels = first.label, other.label
+    nest.check_same(first.structure, other.structure, labels)
     if not first.outputs:
-        raise GraphError(f"{names[0]} and {names[1]} must return at least one result.")
-    for x, y in zip(first.outputs, other.outputs, strict=True):
+        raise GraphError(f"{labels[0]} and {labels[1]} must return at least one result.")
+    for i, (x, y) in enumerate(zip(first.outputs, other.outputs, strict=True)):
         if x.dtype is not y.dtype:
             raise GraphError(
-                f"Outputs of {names[0]} and {names[1]} must have the same type: {x.dtype.name}, "
-                f"{y.dtype.name} ('{x.name}', made at {x.where}, and '{y.name}', made at {y.where})"
+                f"Outputs of {labels[0]} and {labels[1]} must have the same type: "
+                f"{nest.places(first.structure)[i]} is {x.dtype.name} ('{x.name}', made at "
+                f"{x.where}) and {y.dtype.name} ('{y.name}', made at {y.where})"
             )
 
 
@@ -328,33 +351,34 @@ def cond(
     >>> [[float(value) for value in sess.run([y, slope], {x: at})] for at in (4.0, -1.0)]
     [[2.0, 0.25], [0.0, 0.0]]
     """
-    functions = {
-        "true_fn": _one_of(true_fn, fn1, "true_fn", "fn1"),
-        "false_fn": _one_of(false_fn, fn2, "false_fn", "fn2"),
-    }
+    on_true = _one_of(true_fn, fn1, "true_fn", "fn1")
+    on_false = _one_of(false_fn, fn2, "false_fn", "fn2")
     if isinstance(pred, bool):
         raise DTypeError("pred must not be a Python bool")
-    strict = flag(strict, "strict")
+    return _cond(pred, on_true, on_false, flag(strict, "strict"), name)
+
+
+def _cond(
+    pred: Any, on_true: _Function, on_false: _Function, strict: bool, name: str | None = None
+) -> Any:
     with name_scope(name, "cond", [pred]):
         index = _scalar(as_node(pred, name="pred"), "pred", "bool")
         traced = [
-            _Traced(index.graph, function, key, key == "true_fn", strict)
-            for key, function in functions.items()
+            _Traced(index.graph, function, function is on_true, strict)
+            for function in (on_true, on_false)
         ]
         result = _branching(if_op, index, traced, "Merge")
     return result if strict else _unpacked(result)
 
 
-def _one_of(function: Any, old: Any, name: str, old_name: str) -> Callable:
+def _one_of(function: Any, old: Any, name: str, old_name: str) -> _Function:
     if old is not None:
         if function is not None:
             raise DTypeError(f"cond(): {name} and {old_name} may not be set simultaneously.")
-        function = old
+        function, name = old, old_name
     if function is None:
         raise DTypeError(f"cond(): {name} argument required")
-    if not callable(function):
-        raise DTypeError(f"{name} must be callable.")
-    return function
+    return _function(name, function)
 
 
 def _scalar(index: Node, what: str, dtype: str) -> Node:
@@ -398,23 +422,24 @@ def case(
         pairs.sort(key=lambda pair: getattr(pair[0], "name", ""))
     if not pairs:
         raise GraphError("case needs at least one pair of a predicate and a function")
+    functions = []
     for pred, function in pairs:
         if not isinstance(pred, Node):
             raise DTypeError(f"pred must be a Tensor, got: {shown(pred)}")
         if not pred.dtype.is_bool:
             raise DTypeError(f"pred must be Tensor of type bool: {pred.name}")
-        if not callable(function):
-            raise DTypeError(f"fn for pred {pred.name} must be callable.")
+        functions.append(_function(f"fn for pred {pred.name}", function))
+    if default is not None:
+        functions.append(_function("default", default))
     strict, exclusive = flag(strict, "strict"), flag(exclusive, "exclusive")
     preds = [pred for pred, _ in pairs]
     with name_scope(name, "case", preds):
         checks = [one_true(as_node(preds), exclusive=exclusive, some=default is None)]
-        if default is None:
-            default = pairs.pop()[1]
-        for pred, function in reversed(pairs):
-            default = partial(cond, pred, function, default, strict)
-        with control_dependencies(checks if exclusive or len(pairs) < len(preds) else []):
-            return default()
+        chosen = functions[-1]
+        for pred, function in reversed([*zip(preds, functions[:-1], strict=False)]):
+            chosen = function._replace(call=partial(_cond, pred, function, chosen, strict))
+        with control_dependencies(checks if exclusive or default is None else []):
+            return chosen.call()
 
 
 def switch_case(
@@ -446,22 +471,19 @@ def switch_case(
         raise DTypeError(f"branch_index must be a Tensor, got {type(branch_index)}")
     functions = _numbered(branch_fns)
     if default is not None:
-        if not callable(default):
-            raise DTypeError("default must be callable.")
-        functions.append(default)
+        functions.append(_function("default", default))
     with name_scope(name, "switch_case", [branch_index]):
         index = _scalar(branch_index, "branch_index", "int32")
-        names = [f"branch {i}" for i in range(len(functions))]
-        pairs = zip(functions, names, strict=True)
-        traced = [_Traced(index.graph, function, key, True, True) for function, key in pairs]
+        traced = [_Traced(index.graph, function, True, True) for function in functions]
         return _branching(case_op, index, traced, "indexed_case")
 
 
-def _numbered(branch_fns: Any) -> list[Callable]:
+def _numbered(branch_fns: Any) -> list[_Function]:
     """The functions in the order of their numbers."""
     if isinstance(branch_fns, list | tuple) and all(map(callable, branch_fns)):
-        functions = dict(enumerate(branch_fns))
+        functions, called = dict(enumerate(branch_fns)), "branch_fns[{}]"
     else:
+        called = "fn for key {}"
         pairs = _pairs(branch_fns, "branch_fns")
         for key, _ in pairs:
             if not isinstance(key, int):
@@ -474,10 +496,7 @@ def _numbered(branch_fns: Any) -> list[Callable]:
             )
     if not functions:
         raise GraphError("Must provide at least one item in branch_fns")
-    for key, function in functions.items():
-        if not callable(function):
-            raise DTypeError(f"fn for key {key} must be callable.")
-    return [functions[key] for key in sorted(functions)]
+    return [_function(called.format(key), functions[key]) for key in sorted(functions)]
 
 
 def _pairs(items: Any, what: str) -> list[tuple[Any, Any]]:

@@ -70,6 +70,23 @@ def pack(structure: Any, leaves: Iterator) -> Any:
     return made if isinstance(structure, list) else tuple(made)
 
 
+def places(structure: Any, path: str = "result") -> list[str]:
+    """How each leaf is reached, in the order of `flatten`.
+
+    >>> from tinygraph import nest
+    >>> nest.places({"b": 1, "a": [2, (3,)]})
+    ["result['a'][0]", "result['a'][1][0]", "result['b']"]
+    """
+    held = parts(structure)
+    if held is None:
+        return [path]
+    at: Any = keys(structure) if isinstance(structure, Mapping) else range(len(held))
+    return [
+        place for key, part in zip(at, held, strict=True)
+        for place in places(part, f"{path}[{key!r}]")
+    ]  # fmt: skip
+
+
 def check_same(one: Any, other: Any, names: tuple[str, str], path: str = "result") -> None:
     """Raise GraphError, or DTypeError for another type, where two structures differ, and say how.
 

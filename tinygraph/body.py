@@ -22,8 +22,9 @@ variable_argument = Op(
 
 unchanged = Op(
     "_Unchanged", None, lambda: Spec(UNKNOWN, float32), stateful=True, role="variable",
-    doc="""A variable's value as it is, None if it has none: what a body returns for a variable that
-    only another body of the same op updates.
+    doc="""The value that a variable has, None if it has none. A body returns it for a variable that
+    another body of the same op updates: in `tg.cond(p, lambda: v.assign(1.0), lambda: x)` the
+    second branch returns v unchanged.
     """,
 )  # fmt: skip
 
@@ -50,8 +51,9 @@ present = Op(
 class Body:
     """A closed graph: `outputs` as a function of `inputs`, which stand for what an op gets.
 
-    What a function used from around it is an input as well. Of the outputs some may be None: what
-    only another body of the same op gives.
+    What a function used from around it is an input as well. All bodies of an op have the same
+    number of outputs. An output is None if only another body of the op computes it: the gradient of
+    a cond, for example, uses values from within a branch, which the other branch has not.
     """
 
     def __init__(self, graph: Graph, inputs: list[Node], outputs: list[Node | None]):
@@ -140,7 +142,8 @@ def enclose(
 ) -> Body:  # fmt: skip
     """Move nodes of a graph into a Body with a formal input for each of `taken`.
 
-    `sources` tells for what the nodes use, but are not, which of `taken` they will get for it.
+    The keys of `sources` are nodes that the moved ones use and that stay behind. Each has one of
+    `taken` as its value: in the body the formal input for that one replaces it.
     """
     like = {outer: x for x, outer in sources.items()}
     formals = {outer: formal(like.get(outer, outer)) for outer in taken}

@@ -150,9 +150,12 @@ class _Backward:
         self.totals = [totals.get(x) for x in body.inputs]
 
     def sources(self, rows: dict[int, DType | None], forward: Node) -> dict[Node, Node]:
-        """What the gradients use of the branch -> where their op finds it outside.
+        """For each node that the gradients use and do not compute, where it is found outside.
 
-        `rows` has the inputs that have gradients, with the dtype of indices where these are rows.
+        The keys are nodes of the branch. Each has as its value a node outside: an input of the
+        forward op, a gradient that arrives at one of its outputs, or a new output, which the op
+        gets for this. `rows` has the inputs that have gradients, with the dtype of indices where
+        these are rows.
         """
         graph, inputs = self.graph, self.forward.inputs
         with graph.as_default(), graph.name_scope(self.scope), graph.branch() as zeros:
@@ -191,7 +194,10 @@ class _Backward:
 
 
 def _exported(values: list[Node], body: Body, forward: Node) -> dict[Node, Node]:
-    """Values within a branch as outputs of the op, which has them only if it takes the branch."""
+    """Make values within a branch outputs of the forward op, for the op of the gradient to use.
+
+    In a run that takes another branch such an output holds a blank, and nothing reads it.
+    """
     branches = forward.attrs[forward.kind.bodies]
     outputs, start = forward.graph.outputs[forward], len(forward.spec.items)
     found: dict[Node, Node] = {}
@@ -200,6 +206,8 @@ def _exported(values: list[Node], body: Body, forward: Node) -> dict[Node, Node]
             found.setdefault(y, outputs[i])
     new = [x for x in values if x not in found]
     places = [slice(start, None)]  # an interrupt may have left more outputs than the spec has
+    # All lists change in one call into C, so that an interrupt cannot leave one branch with more
+    # outputs than another. Such a call takes maps of methods: `del outputs[start:]` is the first.
     at_once(
         map(outputs.__delitem__, places),
         *[
@@ -322,8 +330,8 @@ def cond(
     Both functions are called once, while building. What they make happens only in runs that take
     their branch: also updates, random draws and effects, if the results need them, and errors,
     such as shapes that do not fit what is fed. What they use from around them is computed in any
-    case. Variables and placeholders that they make are made
-    outside; all else belongs to the branch, and only what is returned can be used from outside.
+    case. Variables and placeholders that they make are made outside; all else belongs to the
+    branch, and only what is returned can be used from outside.
 
     Parameters
     ----------
@@ -331,8 +339,8 @@ def cond(
         A bool tensor, a scalar.
     true_fn, false_fn
         Functions without parameters. They return tensors, IndexedSlices, numbers or operations, or
-        structures of these, alike in structure and dtypes; shapes may differ. An operation as a
-        result stands for a bool: whether the true branch was taken.
+        structures of these, alike in structure and dtypes; shapes may differ. Where a function
+        returns an operation, `cond` returns a bool tensor: whether the true branch was taken.
     strict
         Whether a list or tuple of one tensor stays one.
     fn1, fn2
@@ -350,6 +358,11 @@ def cond(
     >>> sess = tg.Session()
     >>> [[float(value) for value in sess.run([y, slope], {x: at})] for at in (4.0, -1.0)]
     [[2.0, 0.25], [0.0, 0.0]]
+    >>> count = tg.Variable(0)
+    >>> counted = tg.cond(x > 0.0, lambda: tg.group(count.assign_add(1)), tg.no_op)
+    >>> sess.run(count.initializer)
+    >>> [bool(sess.run(counted, {x: at})) for at in (4.0, -1.0)]
+    [True, False]
     """
     on_true = _one_of(true_fn, fn1, "true_fn", "fn1")
     on_false = _one_of(false_fn, fn2, "false_fn", "fn2")

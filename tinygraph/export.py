@@ -172,7 +172,7 @@ class Exported(Functional):
     def _linked(self, node: Node) -> str:
         kind = node.kind
         if kind is fits:
-            raise CannotLink("its rule has to be held against sizes that only a run knows")
+            raise CannotLink("only a run knows its sizes, and plain NumPy would not check them")
         for key, value in node.attrs.items():
             if literal(value) is None and key != kind.bodies:
                 raise CannotLink(f"the attribute {key} of {kind.name} is an object")

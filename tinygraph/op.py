@@ -81,12 +81,15 @@ class Op:
         `rewrite(*inputs, **attrs) -> node, list of outputs or None`: what the compiler puts in
         place of the node, where it can tell; for a composite op this is its body.
     prepare
-        `prepare(*arrays, **attrs) -> functools.partial`: the one call, of a C function, that
-        computes the op in place of its first input; so may a variable be updated in place.
+        `prepare(*arrays, **attrs) -> functools.partial`: does all but the last step, and returns
+        that as one call of a C function, which writes the result into the first input. An update
+        of a variable that has this may be in place: the run makes the call at its end, so that a
+        run which fails before leaves the variable as it was.
     state
         `state(name, **attrs) -> object`: what a Session keeps for a node of that name between
-        runs, such as a random stream; the kernel gets it as `state=`. Its `position`, a plain
-        value that can be set, tells all of it. Runs work on copies (`copy.copy`), so that one
+        runs, such as a random stream; the kernel gets it as `state=`. The object has an attribute
+        `position`, a plain value such as a tuple of ints: an object made anew whose `position` is
+        set to that value goes on as this one would. Runs work on copies (`copy.copy`), so that one
         which fails leaves it where it was.
     role
         What the op is to a run, besides its value, if that is special:
@@ -426,7 +429,10 @@ item = Op(
 
 
 class Parts(Sequence):
-    """Outputs for a rewrite to give, each made when it is asked for: a program may need few."""
+    """The outputs that a rewrite gives in place of an op with several.
+
+    `make(i)` makes output i when it is asked for, since a program may use only a few of them.
+    """
 
     __hash__ = None  # type: ignore[assignment]
 

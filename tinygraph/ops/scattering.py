@@ -70,11 +70,12 @@ def _row_totals_spec(rows: Spec, indices: Spec) -> Spec:
 row_totals: Op = Op(
     "RowTotals", _row_totals, _row_totals_spec,
     (lambda g, y, rows, indices: row_totals(g, indices), None), ("rows", "indices"), inplace=(0,),
-    doc="""In place of each row the sum of all rows with its index.
+    doc="""Each row replaced by the sum of all rows with its index.
 
-    What is computed from these totals row by row is the same for equal indices, however often it is
-    written there; and there are as many rows as before, where `unique` indices are as many as only
-    a run knows.
+    With the indices [5, 2, 5] the rows [[1], [10], [3]] become [[4], [10], [4]]. Rows of one index
+    have one total, so an optimiser may write what it computes from them once for each row. The
+    result has as many rows as `rows`; sums over `tg.unique` indices would have a number of rows
+    that only a run knows.
     """,
 )  # fmt: skip
 

@@ -45,8 +45,10 @@ def test_the_outputs_have_tf1s_names(x):
     assert cosine.op == sine.op == graph.get_operation_by_name("SinCos")
     assert sine.op.outputs == [sine, cosine]
     assert [op.name for op in graph.get_operations()] == ["x", "SinCos"]
-    with pytest.raises(KeyError, match="no tensor 'SinCos:2'"):
-        graph.get_tensor_by_name("SinCos:2")
+    for name, held in ("SinCos:2", "2 outputs"), ("SinCos:-1", "2 outputs"), ("x:1", "1 output"):
+        told = f"no tensor '{name}': the operation '{name.split(':')[0]}' has only {held}$"
+        with pytest.raises(KeyError, match=told):
+            graph.get_tensor_by_name(name)
     assert sin_cos(x)[1].name == "SinCos_1:1"
 
 

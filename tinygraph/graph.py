@@ -208,9 +208,15 @@ class Graph:
         op_name, colon, index = name.rpartition(":")
         if not colon:
             raise GraphError(f"{name!r} names an operation, not a tensor: write '{name}:0'")
-        outputs = Operation(self._by_name[op_name]).outputs if op_name in self._by_name else []
-        if index not in map(str, range(len(outputs))):
+        if op_name not in self._by_name:
             raise NotFoundError(f"the graph has no tensor {name!r}{self._similar(op_name)}")
+        outputs = Operation(self._by_name[op_name]).outputs
+        if index not in map(str, range(len(outputs))):
+            count = f"only {len(outputs)}" if outputs else "no"
+            raise NotFoundError(
+                f"the graph has no tensor {name!r}: the operation '{op_name}' has {count} "
+                f"output{'s' * (len(outputs) != 1)}"
+            )
         return outputs[int(index)]
 
     def as_graph_element(self, obj: Any, allow_tensor=True, allow_operation=True):

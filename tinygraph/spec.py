@@ -488,12 +488,12 @@ def to_array(value: Any, dtype: DType | None = None, by_value: bool = False) -> 
         raise DTypeError("a masked array has no values under its mask; use .filled(value)")
     weak = not isinstance(value, np.ndarray | np.generic) and not hasattr(value, "__array__")
     try:
-        array = np.asarray(value)
+        array = quietly(np.asarray, value) if type(value) in (list, tuple) else np.asarray(value)
     except ValueError as error:
         raise InvalidArgumentError(f"not a rectangular array of numbers: {error}") from None
     of_floats = array.dtype.kind == "f" and dtype is not None and not dtype.is_floating
     if weak and (of_floats or array.dtype == object):
-        array = _of_numbers(value, dtype, by_value)
+        array = quietly(_of_numbers, value, dtype, by_value)
     if array.dtype.newbyteorder("=") not in _DTYPES:
         raise DTypeError(f"{_describe(value, array)} is not made of numbers or bools")
     if dtype is None:
@@ -560,8 +560,8 @@ def _of_numbers(value: Any, dtype: DType | None, by_value: bool) -> np.ndarray:
             raise InvalidArgumentError(f"{value!r} is out of the range of {dtype.name}") from None
     if any(floats) and not by_value:
         raise DTypeError(f"{_describe(value, array)} is not {dtype.name} without loss")
-    for x in array.flat:
-        if x < dtype.min or x > dtype.max:
+    for x in [x.item() if isinstance(x, np.generic) else x for x in array.flat]:
+        if x < dtype.min or x > dtype.max:  # as Python compares: a float16 has no such bounds
             raise InvalidArgumentError(f"{x} is out of the range of {dtype.name}")
         if x != x or x != int(x):  # NaN, or a fraction
             raise InvalidArgumentError(f"{x} is not {dtype.name} without loss")
@@ -579,11 +579,11 @@ def _checked_cast(array: np.ndarray, dtype: DType) -> np.ndarray:
             raise InvalidArgumentError(f"{bad} is out of the range of {dtype.name}")
     cast = quietly(np.ascontiguousarray, array, dtype=target).reshape(array.shape)
     if target.kind == "b" or source.kind == "f" and target.kind != "f":
-        changed = array[cast != array]
+        changed = array[quietly(np.not_equal, cast, array)]
         if changed.size:
             raise InvalidArgumentError(f"{changed[0]} is not {dtype.name} without loss")
     elif target.kind == "f" and not np.isfinite(cast).all():
-        overflowed = np.isinf(cast) & np.isfinite(array.astype(np.float64, copy=False))
+        overflowed = np.isinf(cast) & np.isfinite(array)
         if overflowed.any():
             bad = array[overflowed][0]
             raise InvalidArgumentError(f"{bad} is out of the range of {dtype.name}")

@@ -4,7 +4,9 @@ import os
 import runpy
 import subprocess
 import sys
+from collections import OrderedDict, defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -15,6 +17,8 @@ from test_session_state import branches
 import tinygraph as tg
 from tinygraph.compiler.trace import PURE_PASSES
 from tinygraph.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
+from tinygraph.node import CompositeTensor
+from tinygraph.ops.indexed_slices import IndexedSlicesValue
 from tinygraph.spec import NAMES
 
 # Runs every module in a folder, where tinygraph cannot be imported, and keeps the results.
@@ -30,8 +34,11 @@ with np.load("feeds.npz", allow_pickle=False) as feeds:
         module = importlib.import_module(stem)
         for i in range(int(runs)):
             found = module.run(*[feeds[f"{stem}_{j}"] for j in range(int(count))])
+            if isinstance(found, dict):
+                found = [*found.values()]
             for j, value in enumerate(found if isinstance(found, list) else [found]):
-                results[f"{stem}_{i}_{j}"] = value
+                if value is not None:
+                    results[f"{stem}_{i}_{j}"] = value
 np.savez("results.npz", **results)
 """
 
@@ -152,7 +159,7 @@ def test_a_training_step_goes_on(folder):
         expected = [sess.run(fetches, feeds)[1] for _ in range(4)]
     folder.add("train", [*feeds.values()], runs=4)
     results = folder.run()
-    np.testing.assert_allclose([results[f"train_{i}_0"] for i in range(4)], expected, rtol=1e-5)
+    np.testing.assert_allclose([results[f"train_{i}_1"] for i in range(4)], expected, rtol=1e-5)
 
 
 def test_branches(folder):
@@ -261,12 +268,94 @@ def test_results_are_the_users(tmp_path):
         sess.export([x, w, large, w.assign_add(x).op], [x], tmp_path / "plain.py")
     module = loaded(tmp_path / "plain.py")
     given = np.zeros(2, np.float32)
-    for value in module["run"](given):
+    for value in module["run"](given)[:3]:
         value[:] = -5.0
     assert given.tolist() == [0.0, 0.0]
-    same, value, constant = module["run"]([1.0, 1.0])
+    same, value, constant, nothing = module["run"]([1.0, 1.0])
+    assert nothing is None
     assert same.tolist() == [1.0, 1.0] and value.tolist() == [2.0, 3.0] and constant[7] == 7.0
     assert module["variables"]["Variable"].tolist() == [2.0, 3.0]
+
+
+class Pair(NamedTuple):
+    left: tg.Tensor
+    right: tg.Tensor
+
+
+class Twice(CompositeTensor):
+    """A user's pair of tensors, which fetches as an object of the user's."""
+
+    parts = property(lambda self: (self.x, self.x))
+
+    def __init__(self, x):
+        self.x = x
+
+    def value(self, values):
+        return tuple(values) if self.x.shape.ndims else repr(values)
+
+
+STRUCTURES = {
+    "one": lambda x, w, train, rows: x,
+    "an operation": lambda x, w, train, rows: train,
+    "a list": lambda x, w, train, rows: [x, w],
+    "with an operation": lambda x, w, train, rows: [train, x, [train], w],
+    "by name": lambda x, w, train, rows: ["x:0", "train", ("x:0",), w.name],
+    "of all kinds": lambda x, w, train, rows: {"b": x, "a": (w, [x, {"'\n": w}]), 1: (x,), "n": ()},
+    "in order": lambda x, w, train, rows: OrderedDict([("b", x), ("a", w)]),
+    "of a default": lambda x, w, train, rows: defaultdict(int, b=x),
+    "a namedtuple": lambda x, w, train, rows: [Pair(x, [w, train])],
+    "rows": lambda x, w, train, rows: rows,
+    "rows of no shape": lambda x, w, train, rows: (tg.IndexedSlices([[1.0]], [3]), [rows, x]),
+    "of a class": lambda x, w, train, rows: [Twice(x), train],
+}
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_results_have_the_structure_of_the_fetches(structure, tmp_path):
+    """As in the session, with plain lists, tuples and dicts for those of other classes."""
+    x, w = tg.placeholder(tg.float32, [2], name="x"), tg.Variable([[1.0, 2.0], [3.0, 4.0]])
+    (rows,) = tg.gradients(tg.nn.embedding_lookup(w, [1, 0, 1]) * x, w)
+    fetches = STRUCTURES[structure](x, w, tg.assign_add(w, w * w, name="train").op, rows)
+    with tg.Session() as sess:
+        sess.run(w.initializer)
+        sess.export(fetches, [x], tmp_path / "plain.py")
+        module = loaded(tmp_path / "plain.py")
+        same(module["run"]([5.0, 6.0]), sess.run(fetches, {x: [5.0, 6.0]}))
+    assert ("IndexedSlicesValue" in module) == ("rows" in structure)
+
+
+def same(mine, theirs):
+    """Whether a module's results are a session's, in the same order."""
+    if isinstance(theirs, (list, tuple, dict)):
+        kind = next(kind for kind in (list, tuple, dict) if isinstance(theirs, kind))
+        assert isinstance(mine, kind) and len(mine) == len(theirs)
+        if isinstance(theirs, IndexedSlicesValue):
+            assert mine._fields == theirs._fields
+        else:
+            assert type(mine) is kind
+        if kind is dict:
+            assert [*mine] == [*theirs]
+            mine, theirs = mine.values(), theirs.values()
+        for one, other in zip(mine, theirs, strict=True):
+            same(one, other)
+    elif theirs is None:
+        assert mine is None
+    else:
+        assert type(mine) is type(theirs) and mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_structure_that_cannot_be_written_is_refused(tmp_path):
+    x = tg.constant([1.0, 2.0], name="x")
+    with tg.Session() as sess:
+        for fetches, why in [
+            ({x: x}, "the key <tg.Tensor 'x:0' .* is no string, number or tuple"),
+            ([{"a": {object: x}}], "the key <class 'object'> is no string"),
+            ([Twice(tg.constant(1.0))], "a str that the fetches make of results"),
+        ]:
+            with pytest.raises(InvalidArgumentError, match=why):
+                sess.export(fetches, [], tmp_path / "plain.py")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_what_cannot_be_exported_is_named():
@@ -299,6 +388,12 @@ def test_what_export_asks_for(tmp_path):
     for name in ("model", "model.txt", "a b.py", "class.py", ".py", "1.py", "a'b.py", "é.py"):
         with pytest.raises(InvalidArgumentError, match="path must be that of a module"):
             sess.export(w + 1.0, [], tmp_path / name)
+    for name in ("numpy", "os", "io", "hashlib", "math", "typing", "random", "tinygraph"):
+        with pytest.raises(InvalidArgumentError, match=f"would hide the module {name}.*model.py"):
+            sess.export(w + 1.0, [], tmp_path / f"{name}.py")
+    for name in ("__main__", "__debug__"):
+        with pytest.raises(InvalidArgumentError, match="path must be that of a module"):
+            sess.export(w + 1.0, [], tmp_path / f"{name}.py")
     with pytest.raises(TypeError, match="path must be a path"):
         sess.export(w + 1.0, [], 5)
     with pytest.raises(NotFoundError, match="No such file"):

@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import hashlib
 import io
-import keyword
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import path as checked_path
+from tinygraph.arguments import path as checked_path, shown
 from tinygraph.body import unchanged
 from tinygraph.compiler.fits import fits
 from tinygraph.compiler.functional import Functional
 from tinygraph.compiler.linking import CannotLink, Definitions
 from tinygraph.compiler.program import Program, describe, stream_of
-from tinygraph.compiler.text import identifier, literal, numpy_name
+from tinygraph.compiler.text import (
+    dict_display, identifier, literal, numpy_name, tuple_display,
+)  # fmt: skip
 from tinygraph.errors import FailedPreconditionError, GraphError, InvalidArgumentError
 from tinygraph.files import write_whole
 from tinygraph.graph import Node
 from tinygraph.op import argument, const, item
+from tinygraph.ops.indexed_slices import IndexedSlicesValue
 from tinygraph.values import SessionState
 
 HEAD = '''\
@@ -34,9 +37,9 @@ HEAD = '''\
     >>> {stem}.run({feeds})
 
 `run` takes the values of FEEDS, in that order and of just those shapes, for which the program was
-written, and returns what was fetched. `step` is the same as a pure function: from variables, random
-positions and feeds to results, new variables and new positions. `run` keeps the new ones. The
-values of variables are in the file beside this one, {stem}.npz.
+written, and returns what was fetched, None for an operation. `step` is the same as a pure function:
+from variables, random positions and feeds to results, new variables and new positions. `run` keeps
+the new ones. The values of variables are in the file beside this one, {stem}.npz.
 """
 
 from __future__ import annotations
@@ -146,17 +149,23 @@ def run(*feeds):
     return {result}
 '''
 
+NO_MODULES = "__main__", "__debug__"  # which Python does not import
 IMPORTS = "import ", "from "
 OWN = ("hashlib", "io", "os", "data", "values", "given", "drawn", "run", "step", "variables",
        "positions", "fed", "as_numbers", "is_masked", "FEEDS", "KEYS", "NUMBERS")  # fmt: skip
 
 
 class Exported(Functional):
-    """The functional source of a program, whose functions are `definitions` beside it."""
+    """The functional source of a program, whose functions are `definitions` beside it.
 
-    def __init__(self, program: Program):
+    `result` is the expression for what was fetched: for a structure like it of `results`, where
+    `structure` has their places.
+    """
+
+    def __init__(self, program: Program, structure: Any):
         self.program = program
         self.definitions = Definitions(OWN)
+        self.result = self._display(structure)
         self._calls: dict[Node, str] = {}
         self.faults: dict[Node, str] = {}
         for node in program.all_nodes():
@@ -168,6 +177,30 @@ class Exported(Functional):
         super().__init__(program, reserved=(*OWN, *self.definitions.texts))
         if self.faults:
             raise self._error()
+
+    def _display(self, structure: Any) -> str:
+        """An expression for a structure in which an int is the place of a result."""
+        if structure is None:
+            return "None"
+        if type(structure) is int:
+            return f"results[{structure}]"
+        if isinstance(structure, Mapping):
+            for key in structure:
+                if literal(key) is None:
+                    raise InvalidArgumentError(
+                        f"the key {shown(key)} is no string, number or tuple of such, as a module "
+                        "can have it; fetch a dict of others"
+                    )
+            return dict_display({key: self._display(structure[key]) for key in structure})
+        if not isinstance(structure, list | tuple):
+            raise InvalidArgumentError(
+                f"a {type(structure).__name__} that the fetches make of results is not what a "
+                "module can have; fetch lists, tuples and dicts"
+            )
+        parts = [self._display(part) for part in structure]
+        if isinstance(structure, IndexedSlicesValue):
+            return f"{self.definitions.function(IndexedSlicesValue, '')}({', '.join(parts)})"
+        return f"[{', '.join(parts)}]" if isinstance(structure, list) else tuple_display(parts)
 
     def _linked(self, node: Node) -> str:
         kind = node.kind
@@ -210,20 +243,28 @@ def examples(nodes: Iterable[Node]) -> dict[Node, np.ndarray]:
     return found
 
 
-def export(program: Program, path: Any, state: SessionState, single: bool) -> None:
-    """Write the program to `path`, a .py file, and the values of a state beside it."""
+def export(program: Program, path: Any, state: SessionState, structure: Any) -> None:
+    """Write the program to `path`, a .py file, and the values of a state beside it.
+
+    `structure` is what `run` returns, with the place of a result where that stands.
+    """
     place = Path(checked_path(path))
     stem = place.stem
-    if place.suffix != ".py" or identifier(stem) != stem or keyword.iskeyword(stem):
+    if place.suffix != ".py" or identifier(stem) != stem or stem in NO_MODULES:
         raise InvalidArgumentError(f"path must be that of a module, such as model.py: {path!r}")
-    text, data = module(program, stem, state, single)
+    if stem in {"numpy", "tinygraph", *sys.stdlib_module_names}:
+        raise InvalidArgumentError(
+            f"a file {stem}.py would hide the module {stem} from the programs beside it, this one "
+            f"among them; choose another name, such as model.py: {path!r}"
+        )
+    text, data = module(program, stem, state, structure)
     write_whole(place.with_suffix(".npz"), data)
     write_whole(place, text.encode())
 
 
-def module(program: Program, stem: str, state: SessionState, single: bool) -> tuple[str, bytes]:
+def module(program: Program, stem: str, state: SessionState, structure: Any) -> tuple[str, bytes]:
     """The text of a module of that name, and the bytes of the file beside it."""
-    exported = Exported(program)
+    exported = Exported(program, structure)
     names = _needed(program, state.variables)
     arrays = {f"variable{i}": state.variables[name] for i, name in enumerate(names)}
     arrays |= {f"given{i}": array for i, array in enumerate(exported.given.values())}
@@ -249,7 +290,7 @@ def module(program: Program, stem: str, state: SessionState, single: bool) -> tu
         *[f"{name} = given[{i}]\n" for i, name in enumerate(exported.given)],
         exported.source,
         FED * bool(feeds),
-        RUN.format(result="results[0]" if single else "results"),
+        RUN.format(result=exported.result),
     ]
     return "".join(parts), data
 

@@ -208,10 +208,11 @@ class Session:
 
         Beside it, in a file of the same name that ends with ".npz", are the values that variables
         have now. The module has the program as a pure function, `step`, and `run`, which takes
-        values for the feeds, in order, and returns what was fetched: an array, or a list of arrays
-        for a list, in which operations have no place. It is for the shapes of the feeds and no
-        others. A random stream in it goes on from where it is. Results are those of `run` but for
-        rounding.
+        values for the feeds, in order, and returns what `Session.run` does, but for rounding: the
+        same lists, tuples and dicts of arrays, None for an operation, for IndexedSlices an
+        IndexedSlicesValue of the module's own; for a namedtuple a plain tuple, and so for other
+        classes. It is for the shapes of the feeds and no others. A random stream in it goes on
+        from where it is.
 
         >>> import tempfile, runpy
         >>> x = tg.placeholder(tg.float32, [3], name="x")
@@ -235,7 +236,7 @@ class Session:
         InvalidArgumentError
             for a program that plain NumPy does not do, such as one with a kernel of yours: the
             error names each such op and where it was made; for a feed of unknown shape; for a path
-            that is no module's; for an unfed placeholder.
+            that is no module's, or that of one of Python's or NumPy; for an unfed placeholder.
         FailedPreconditionError
             where a variable has no value yet.
         NotFoundError, PermissionDeniedError, FileError
@@ -249,7 +250,9 @@ class Session:
             fed = self._feeds(feeds)
         else:
             fed = examples(self._node(item, "feed") for item in sequence(feeds, "feeds"))
-        export(self._pure(fetched, fed, fetches), path, self.state, single=structure is None)
+        places = range(len(fetched.tensors))
+        made = 0 if structure is None else structure(iter(places))
+        export(self._pure(fetched, fed, fetches), path, self.state, made)
 
     def profile(self, fetches: Any, feed_dict: Mapping | None = None, *, runs: int = 10) -> Profile:
         """Run `fetches` with a clock around each line of the program: where does the time go?

@@ -48,7 +48,7 @@ NO_CASE = {
     "_VariableArg": "stands for a variable inside a body",
     "_Unchanged": "stands for a variable that a body does not update",
     "OneTrue": "has no value: see test_cond.py",
-    "_Fits": "has no value: see test_sizes.py",
+    "_Check_Sizes": "has no value: see test_sizes.py",
     "Const": "every case with a Python or NumPy operand has one",
     "Placeholder": "every input of every case is one",
     "NoOp": "has no value: see test_state.py",

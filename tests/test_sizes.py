@@ -116,9 +116,9 @@ def test_computed_sizes(name, sess):
 def test_a_check_is_made_only_where_a_run_decides(sess):
     x, n = tg.placeholder(tg.float32, [None, 3], name="x"), tg.placeholder(tg.int32, [])
     feed = {x: np.zeros((4, 3)), n: 2}
-    assert "fits(" not in sess.source(tg.nn.softmax(x) + tg.nn.relu(x[:1, :1]), feed)
-    assert "fits(" in sess.source(tg.nn.softmax(x[:n]), feed)
-    assert "fits(" not in sess.source(x[:n] * 2.0 + 1.0, feed)  # NumPy's broadcasting is the rule
+    assert "check_sizes(" not in sess.source(tg.nn.softmax(x) + tg.nn.relu(x[:1, :1]), feed)
+    assert "check_sizes(" in sess.source(tg.nn.softmax(x[:n]), feed)
+    assert "check_sizes(" not in sess.source(x[:n] * 2.0 + 1.0, feed)  # NumPy's rule
 
 
 OPTIMIZERS = (

@@ -16,7 +16,7 @@ import numpy as np
 
 from tinygraph.arguments import path as checked_path, shown
 from tinygraph.body import unchanged
-from tinygraph.compiler.fits import fits
+from tinygraph.compiler.fits import check_sizes
 from tinygraph.compiler.functional import Functional
 from tinygraph.compiler.linking import CannotLink, Definitions
 from tinygraph.compiler.program import Program, describe, stream_of
@@ -204,7 +204,7 @@ class Exported(Functional):
 
     def _linked(self, node: Node) -> str:
         kind = node.kind
-        if kind is fits:
+        if kind is check_sizes:
             raise CannotLink("only a run knows its sizes, and plain NumPy would not check them")
         for key, value in node.attrs.items():
             if literal(value) is None and key != kind.bodies:

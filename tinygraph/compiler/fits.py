@@ -49,8 +49,8 @@ class Rule:
         self.fitting = sizes
 
 
-fits = Op(
-    "_Fits", lambda *arrays, rule: rule.check(*arrays),
+check_sizes = Op(
+    "_Check_Sizes", lambda *arrays, rule: rule.check(*arrays),
     lambda *inputs, rule: Spec(UNKNOWN, float32), role="effect",
     doc="""Whether arrays are what an op takes, where only the run knows their sizes: else the op's
     own error. The compiler puts it before an op; NumPy's broadcasting never stands in for a rule.

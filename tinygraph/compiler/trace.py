@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.compiler.fits import Rule, fits, may_not_fit
+from tinygraph.compiler.fits import Rule, check_sizes, may_not_fit
 from tinygraph.graph import Graph
 from tinygraph.interrupts import quietly
 from tinygraph.node import Node, new_node
@@ -44,7 +44,7 @@ class Trace(Graph):
             return self.memo[key]
         if inputs and may_not_fit(kind, inputs):
             rule = Rule(kind, inputs, attrs)
-            self.add(fits, rule.inputs, {"rule": rule}, spec, "")
+            self.add(check_sizes, rule.inputs, {"rule": rule}, spec, "")
         node = self._simpler(kind, inputs, attrs, spec)
         if node is None:
             node = new_node(kind, inputs, attrs, spec)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -243,10 +243,10 @@ def examples(nodes: Iterable[Node]) -> dict[Node, np.ndarray]:
     return found
 
 
-def export(program: Program, path: Any, state: SessionState, structure: Any) -> None:
+def export(program: Program, path: Any, state: SessionState, made: Callable | None) -> None:
     """Write the program to `path`, a .py file, and the values of a state beside it.
 
-    `structure` is what `run` returns, with the place of a result where that stands.
+    `made` makes what `run` returns of the results in order; if None it is the only one.
     """
     place = Path(checked_path(path))
     stem = place.stem
@@ -257,7 +257,8 @@ def export(program: Program, path: Any, state: SessionState, structure: Any) -> 
             f"a file {stem}.py would hide the module {stem} from the programs beside it, this one "
             f"among them; choose another name, such as model.py: {path!r}"
         )
-    text, data = module(program, stem, state, structure)
+    places = iter(range(len(program.results)))
+    text, data = module(program, stem, state, next(places) if made is None else made(places))
     write_whole(place.with_suffix(".npz"), data)
     write_whole(place, text.encode())
 

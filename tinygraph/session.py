@@ -250,9 +250,7 @@ class Session:
             fed = self._feeds(feeds)
         else:
             fed = examples(self._node(item, "feed") for item in sequence(feeds, "feeds"))
-        places = range(len(fetched.tensors))
-        made = 0 if structure is None else structure(iter(places))
-        export(self._pure(fetched, fed, fetches), path, self.state, made)
+        export(self._pure(fetched, fed, fetches), path, self.state, structure)
 
     def profile(self, fetches: Any, feed_dict: Mapping | None = None, *, runs: int = 10) -> Profile:
         """Run `fetches` with a clock around each line of the program: where does the time go?

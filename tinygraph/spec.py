@@ -488,7 +488,7 @@ def to_array(value: Any, dtype: DType | None = None, by_value: bool = False) -> 
         raise DTypeError("a masked array has no values under its mask; use .filled(value)")
     weak = not isinstance(value, np.ndarray | np.generic) and not hasattr(value, "__array__")
     try:
-        array = quietly(np.asarray, value) if type(value) in (list, tuple) else np.asarray(value)
+        array = np.asarray(value)
     except ValueError as error:
         raise InvalidArgumentError(f"not a rectangular array of numbers: {error}") from None
     of_floats = array.dtype.kind == "f" and dtype is not None and not dtype.is_floating

@@ -199,11 +199,14 @@ def test_a_kernel_must_return_a_tuple_for_constants_as_for_feeds(start, result, 
     (lambda g, y, x: g[2], "IndexError"),
     (lambda g, y, x: y[2], "IndexError"),
     (lambda g, y, x: g * 2.0, r"TypeError.*OutputGradients"),
+    (lambda g, y, x: x * g, "takes g for a tensor"),
+    (lambda g, y, x: tg.tanh(g), "takes g for a tensor"),
+    (lambda g, y, x: np.ones(3) * g, "takes g for a tensor"),
     (lambda g, y, x: g.shape, r"AttributeError.*shape"),
     (lambda g, y, x: g.arrived[1] * 2.0, "NoneType"),
     (lambda g, y, x: g, "gives <gradients of 2 outputs> for its input 'x:0'"),
     (lambda g, y, x: y, "for its input 'x:0'"),
-], ids=["g[2]", "y[2]", "g * 2", "g.shape", "None", "g", "y"])  # fmt: skip
+], ids=["g[2]", "y[2]", "g * 2", "x * g", "tanh", "ones", "shape", "None", "g", "y"])  # fmt: skip
 @pytest.mark.parametrize("inside", [False, True], ids=["outside", "inside"])
 def test_a_rule_that_takes_g_for_a_tensor_is_told_of(rule, message, inside, x):
     op = registry.get("WrongRule") or tg.Op(
@@ -225,6 +228,15 @@ def test_a_shape_rule_must_return_a_spec(result, x):
     message = r"must be a Spec \(of several: Spec.of_items\).*for 'NoSpec'.*float64.*outputs.py"
     with pytest.raises(tg.errors.DTypeError, match=message):
         op(x, result=result)
+
+
+def test_each_output_has_a_spec(x):
+    op = tg.Op("NoSpecs", None, lambda x: Spec.of_items([x, x.shape]), params=("x",))
+    with pytest.raises(tg.errors.DTypeError, match="NoSpecs: 'Shape' object has no attribute"):
+        op(x)
+    op = tg.composite("NumberToo", lambda x: (x, 1.0), params=("x",))
+    with pytest.raises(tg.errors.DTypeError, match="NumberToo: 'float' object has no attribute"):
+        op(x)
 
 
 def test_attributes_by_position_need_a_list_of_them(x):

@@ -130,6 +130,10 @@ class OutputGradients(Sequence):
     def __repr__(self) -> str:
         return f"<gradients of {len(self)} outputs>"
 
+    def __array__(self, *options: Any, **keywords: Any) -> Any:
+        node = self.outputs[0].inputs[0]  # whose rule hands all of this to an op
+        raise DTypeError(f"{_rule_of(node)} takes g for a tensor{_by_output(node)}")
+
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]

@@ -261,7 +261,7 @@ class Op:
                 f"{error} for '{name.rstrip('/')}' (op: '{self.name}') "
                 f"with inputs {shapes or 'none'}.{' ' + where if where else ''}"
             ) from error
-        except TypeError as error:
+        except (TypeError, AttributeError) as error:
             raise DTypeError(f"{self.name}: {str(error).replace(INFER, '')}") from error
 
     def inferred(self, specs: list[Spec], attrs: dict) -> Spec:

@@ -49,6 +49,7 @@ NO_CASE = {
     "_Unchanged": "stands for a variable that a body does not update",
     "OneTrue": "has no value: see test_cond.py",
     "_Check_Sizes": "has no value: see test_sizes.py",
+    "Assert": "has no value: see test_effects.py",
     "Const": "every case with a Python or NumPy operand has one",
     "Placeholder": "every input of every case is one",
     "NoOp": "has no value: see test_state.py",

@@ -96,6 +96,7 @@ try:
         placeholder, placeholder_with_default, scatter_add, scatter_sub, scatter_update,
         trainable_variables, tuple_ as tuple, variables_initializer,
     )
+    from tinygraph.ops.effects import Assert, Print, py_func
     from tinygraph.ops.variable_scope import (
         AUTO_REUSE, VariableScope, get_local_variable, get_variable, get_variable_scope,
         variable_scope,

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from typing import TextIO
 
 __all__ = ["printable", "say"]
 
 
-def say(line: str = "") -> None:
-    """Print a line; what the console cannot show is escaped, and a console that is gone is no loss.
+def say(line: str = "", file: TextIO | None = None) -> None:
+    """Print a line, to stdout by default; what the console cannot show is escaped.
+
+    A console that is gone is no loss.
 
     >>> from tinygraph.console import say
     >>> say("MNIST: the files in data/mnist")
     MNIST: the files in data/mnist
     """
     with contextlib.suppress(OSError, ValueError):  # closed, a broken pipe, a full disk
-        print(printable(line), flush=True)
+        encoding = None if file is None else getattr(file, "encoding", None)
+        print(printable(line, encoding), file=file, flush=True)
 
 
 def printable(text: str, encoding: str | None = None) -> str:

@@ -208,7 +208,8 @@ class Exported(Functional):
             raise CannotLink("only a run knows its sizes, and plain NumPy would not check them")
         for key, value in node.attrs.items():
             if literal(value) is None and key != kind.bodies:
-                raise CannotLink(f"the attribute {key} of {kind.name} is an object")
+                what = "a Python function" if callable(value) else "an object"
+                raise CannotLink(f"the attribute {key} of {kind.name} is {what}")
         name = self.definitions.function(kind.kernel, identifier(kind.name.lower()))
         if kind.state is None:
             return name

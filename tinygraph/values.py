@@ -111,7 +111,8 @@ class SessionState:
     variables
         The values of the variables that have one, by the variables' names.
     positions
-        Where the streams of all random ops are, by the names of the ops.
+        Where the streams of all random ops are, and how often each `tg.Print` with a `first_n` has
+        printed, by the names of the ops.
 
     >>> w = tg.Variable([1.0, 2.0], name="w")
     >>> noise = tg.random_uniform([2], seed=1, name="noise")

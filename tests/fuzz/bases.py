@@ -200,12 +200,14 @@ def step() -> tg.Variable:
 
 
 BY_HAND: dict[str, Callable[[], tuple]] = {
+    "tg.Assert": lambda: (tg.constant(True), ["text", x(2)], 3, "assert"),
     "tg.DType": lambda: ("float32",),
     "tg.Dimension": lambda: (3,),
     "tg.Graph": tuple,
     "tg.IndexedSlices": lambda: ([[1.0, 2.0]], [3], [4, 2]),
     "tg.InteractiveSession": lambda: ("", tg.get_default_graph(), None),
     "tg.Op": lambda: ("FuzzOp", lambda x, out=None: x, lambda x: x),
+    "tg.Print": lambda: (x(2), ["text", x(2)], "message", 0, 3, "print"),
     "tg.RunMetadata": tuple,
     "tg.RunOptions": lambda: (3, 0, 0, False, False),
     "tg.Session": lambda: ("", tg.get_default_graph(), None),
@@ -237,6 +239,7 @@ BY_HAND: dict[str, Callable[[], tuple]] = {
     "tg.name_scope": lambda: ("scope", "default", [x(2)]),
     "tg.no_op": lambda: ("nothing",),
     "tg.placeholder": lambda: (tg.float32, [None, 2], "x"),
+    "tg.py_func": lambda: (lambda a: a * a, [x(2)], tg.float32, True, "func"),
     "tg.random_shuffle": lambda: (x(3), 1, "shuffle"),
     "tg.reduce_euclidean_norm": lambda: (x(2, 3), 1, True, "norm"),
     "tg.reduction": lambda: ("FuzzOp", lambda x, axis=None, keepdims=False, out=None: x, None),

@@ -39,8 +39,9 @@ def stream_of(node: Node, position: Any = None) -> Any:
     kind = node.kind
     if kind.state is None:
         raise InvalidArgumentError(
-            f"the body of the composite {kind.name} draws random numbers, and only an op of the "
-            f"graph has a stream: draw outside, and hand them on\n{describe(node, {})}", node,
+            f"the body of the composite {kind.name} draws random numbers or prints, and only an op "
+            f"of the graph has a state: do it outside, and hand values on\n{describe(node, {})}",
+            node,
         )  # fmt: skip
     stream = kind.state(name=node.op_name, **node.attrs)  # type: ignore[misc]
     if not hasattr(stream, "position"):

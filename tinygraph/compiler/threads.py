@@ -191,9 +191,11 @@ def _checked(threads: Any) -> int:
 
 
 def _has_foreign(program: Program) -> bool:
-    """Whether there are users' kernels, which may multiply matrices of any size."""
-    kinds = {node.kind for node in program.all_nodes()}
-    return any(is_foreign(kind.kernel) for kind in kinds)
+    """Whether there are users' kernels or functions, which may multiply matrices of any size."""
+    nodes = list(program.all_nodes())
+    called = [kind.kernel for kind in {node.kind for node in nodes}]
+    called += [x for node in nodes for x in node.attrs.values() if callable(x)]
+    return any(map(is_foreign, called))
 
 
 def _is_steady(program: Program) -> bool:

@@ -373,6 +373,14 @@ def test_profile_pictures_and_pickles(sess, x, capsys):
     assert lines(capsys)[-1] == "[1]"
 
 
+def test_gradients_are_checked_through_a_print_and_stop_at_a_function(capsys):
+    def model(x):
+        factor = tg.py_func(lambda a: np.float32(a), [x], tg.float32, stateful=False)
+        return tg.cast(factor, x.dtype) * tg.Print(x * x, ["x"], first_n=0)
+
+    tg.testing.check_grads(model, [np.array([1.0, 2.0])])
+
+
 def test_a_composite_keeps_no_count(sess, x):
     shown = tg.composite("ShownComposite", lambda x: tg.Print(x, ["a"]), lambda g, y, x: g)
     with pytest.raises(InvalidArgumentError, match="ShownComposite draws random numbers or prints"):

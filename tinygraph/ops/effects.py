@@ -238,16 +238,12 @@ def _func_spec(*inputs: Spec, func: Callable, Tout: tuple[DType, ...]) -> Spec:
     return Spec.of_items([Spec(UNKNOWN, dtype) for dtype in Tout])
 
 
-def _no_gradients(g: Any, y: Any, *inputs: Node, **attrs: Any) -> list[None]:
-    return [None] * len(inputs)
-
-
 py_func_op = Op(
-    "PyFunc", _call_func, _func_spec, _no_gradients, stateful=True,
+    "PyFunc", _call_func, _func_spec, stateful=True,
     doc="What a Python function returns; see `tg.py_func`.",
 )  # fmt: skip
 py_func_stateless_op = Op(
-    "PyFuncStateless", _call_func, _func_spec, _no_gradients,
+    "PyFuncStateless", _call_func, _func_spec,
     doc="What a Python function returns, once for equal calls; see `tg.py_func`.",
 )  # fmt: skip
 

@@ -22,9 +22,10 @@ from tinygraph.spec import DType, float64, to_array
 class Twin:
     """A copy of what `ys` need, cut off at `feeds` and at whatever has no derivative.
 
-    Variables, random ops, updates and `stop_gradient` become placeholders that are fed the value
-    which one run of the original gave them. So a dropout mask stays the same in all evaluations,
-    and what gradients take for a constant is one numerically as well.
+    Variables, random ops, updates, `stop_gradient` and ops without any rule, such as a `py_func`,
+    become placeholders that are fed the value which one run of the original gave them. So a dropout
+    mask stays the same in all evaluations, and what gradients take for a constant is one
+    numerically as well.
 
     ys, xs: the copies of the outputs and of the fed nodes.
     feeds: copies of all leaves -> their values.
@@ -127,7 +128,9 @@ def _is_cut(node: Node) -> bool:
     if kind.bodies:
         bodies = choice.attrs[kind.bodies]
         return any(_is_cut(x) for body in bodies for x in body.graph.nodes[len(body.inputs) :])
-    return kind.stateful or kind.updates or kind is stop_gradient
+    has_rules = callable(kind.vjps) or any(kind.vjps)
+    ends = kind.stateful and not has_rules or choice.inputs and kind.vjps == ()
+    return bool(ends) or kind.updates or kind is stop_gradient
 
 
 def needed(ys: Iterable[Node], stop: Callable[[Node], bool]) -> list[Node]:

@@ -29,6 +29,9 @@ from tinygraph.viz.words import (
 SHAPE_INPUTS = {"Shape": (0,), "Size": (0,), "Rank": (0,), "SumLike": (1,)}
 """The inputs of which an op takes the shape only."""
 
+EFFECTS = {"Print", "PyFunc"}
+"""Ops that act in each run, and draw no random numbers."""
+
 FOLDED_SIZE = 16  # elements; a larger constant is data, and gets a box
 
 
@@ -299,7 +302,7 @@ class View:
             return "choice"
         if node in self.backward:
             return "gradient"
-        return "random" if kind.stateful else "op"
+        return "random" if kind.stateful and kind.name not in EFFECTS else "op"
 
     def _words(self, node: Node, role: str) -> tuple[str, list[str]]:
         """A box's title and the lines below it."""

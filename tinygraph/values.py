@@ -120,7 +120,7 @@ class SessionState:
     >>> sess.run(w.initializer)
     >>> before = sess.state
     >>> before
-    <tg.SessionState of 1 variable, 1 random stream>
+    <tg.SessionState of 1 variable, 1 position>
     >>> first = sess.run(w.assign_add(noise))
     >>> sess.state = before
     >>> bool((sess.run(w.assign_add(noise)) == first).all()), sess.state == before
@@ -142,7 +142,7 @@ class SessionState:
         return {name: (x.dtype, x.shape, x.tobytes()) for name, x in self.variables.items()}
 
     def __repr__(self) -> str:
-        counts = [(len(self.variables), "variable"), (len(self.positions), "random stream")]
+        counts = [(len(self.variables), "variable"), (len(self.positions), "position")]
         words = ", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts)
         return f"<tg.SessionState of {words}>"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygraph as tg
-from tinygraph.op import Op
+from tinygraph.op import Op, _registry
 from tinygraph.spec import Shape, Spec
 
 PASSES = tg.Session.PASSES
@@ -39,7 +39,10 @@ def test_a_kernel_without_out_allocates_its_result():
     wrapped = functools.wraps(plus)(lambda *args: plus(1, *args))
     kernels = [lambda x: x + 1, functools.partial(plus, 1), Plus(), wrapped]
     for i, kernel in enumerate(kernels):
-        assert run_kernel(kernel, f"NoOutForTest{i}").tolist() == [1.0, 2.0, 3.0]
+        try:
+            assert run_kernel(kernel, f"NoOutForTest{i}").tolist() == [1.0, 2.0, 3.0]
+        finally:
+            del _registry[f"NoOutForTest{i}"]
 
 
 @pytest.mark.parametrize(

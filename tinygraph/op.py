@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType
+from types import MappingProxyType, MethodDescriptorType
 from typing import Any
 
 import numpy as np
@@ -303,7 +303,7 @@ def _without_value(spec: Spec, inputs: list[Spec]) -> Spec:
 
 def _takes_out(kernel: Any) -> bool:
     """Whether a kernel can be handed an array to write into, as far as one can tell."""
-    if kernel is None or isinstance(kernel, np.ufunc):
+    if kernel is None or isinstance(kernel, np.ufunc | MethodDescriptorType):
         return True
     code = getattr(kernel, "__code__", None) or getattr(inspect.unwrap(kernel), "__code__", None)
     if code is not None:

@@ -47,6 +47,17 @@ def fresh_graph():
     tg.reset_default_graph()
 
 
+@pytest.fixture
+def sess():
+    return tg.Session()
+
+
+@pytest.fixture
+def p():
+    """A predicate that runs feed."""
+    return tg.placeholder(tg.bool, [], name="p")
+
+
 @pytest.fixture(scope="session")
 def planted():
     """`with planted(op, vjps):` gives a registered op other rules for a while."""

@@ -21,11 +21,6 @@ from tinygraph.ops import blas
 PASSES = tg.Session.PASSES
 
 
-@pytest.fixture
-def sess():
-    return tg.Session()
-
-
 def lines_with(source, text):
     return [line for line in source.splitlines() if text in line]
 

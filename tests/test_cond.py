@@ -15,16 +15,6 @@ Point = collections.namedtuple("Point", "x y")
 c = tg.constant
 
 
-@pytest.fixture
-def p():
-    return tg.placeholder(tg.bool, [], name="p")
-
-
-@pytest.fixture
-def sess():
-    return tg.Session()
-
-
 def initialised():
     sess = tg.Session()
     sess.run(tg.global_variables_initializer())

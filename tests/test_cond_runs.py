@@ -16,19 +16,9 @@ from tinygraph.body import all_nodes
 from tinygraph.errors import InvalidArgumentError
 
 
-@pytest.fixture
-def p():
-    return tg.placeholder(tg.bool, [], name="p")
-
-
 @pytest.fixture(autouse=True)
 def nothing_seen():
     seen.clear()
-
-
-@pytest.fixture
-def sess():
-    return tg.Session()
 
 
 # ---------------------------------------------------------------- what runs, and when

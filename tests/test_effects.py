@@ -16,16 +16,6 @@ from tinygraph.errors import FailedPreconditionError, InternalError, InvalidArgu
 
 
 @pytest.fixture
-def p():
-    return tg.placeholder(tg.bool, [], name="p")
-
-
-@pytest.fixture
-def sess():
-    return tg.Session()
-
-
-@pytest.fixture
 def x():
     return tg.placeholder(tg.float32, [None], name="x")
 

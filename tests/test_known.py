@@ -6,11 +6,6 @@ import pytest
 import tinygraph as tg
 
 
-@pytest.fixture
-def sess():
-    return tg.Session()
-
-
 X = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 
 # From an int tensor to what is built with it. As a default that may be fed, its value is not known.

@@ -16,11 +16,6 @@ import tinygraph as tg
 serial = itertools.count()  # ops need names of their own
 
 
-@pytest.fixture
-def sess():
-    return tg.Session()
-
-
 # ---------------------------------------------------------------- fetches
 
 

@@ -21,11 +21,6 @@ OPEN = Op(
 CASES = [case for case in every_case() if any(x.ndim for x in case.inputs) and case.numpy]
 
 
-@pytest.fixture
-def sess():
-    return tg.Session()
-
-
 def mutations(case):
     """The inputs, with one of them one element shorter or longer along one axis, or of 1 there."""
     rng = np.random.default_rng(0)

@@ -9,11 +9,6 @@ import pytest
 import tinygraph as tg
 
 
-@pytest.fixture
-def sess():
-    return tg.Session()
-
-
 def initialised(sess):
     sess.run(tg.global_variables_initializer())
 

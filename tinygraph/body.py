@@ -107,7 +107,7 @@ def roles_of(node: Node) -> Iterable[tuple[Node, str]]:
         return ((node.inputs[0], kind.role),)
     if not kind.bodies:
         return ()
-    positions = _strongest(pair for body in node.attrs[kind.bodies] for pair in body.roles.items())
+    positions = _strongest(pair for body in node.bodies for pair in body.roles.items())
     inputs = taken_by_bodies(node)
     return [(inputs[i], role) for i, role in sorted(positions.items())]
 
@@ -118,13 +118,12 @@ def all_nodes(graph: Graph) -> Iterator[Node]:
     for part in graphs:
         for node in part.nodes:
             yield node
-            if node.kind.bodies:
-                graphs += [body.graph for body in node.attrs[node.kind.bodies]]
+            graphs += [body.graph for body in node.bodies]
 
 
 def taken_by_bodies(node: Node) -> tuple[Node, ...]:
     """The inputs of a node that its bodies take: the last ones."""
-    count = len(node.attrs[node.kind.bodies][0].inputs)
+    count = len(node.bodies[0].inputs)
     return node.inputs[len(node.inputs) - count :]
 
 

@@ -198,7 +198,7 @@ def _exported(values: list[Node], body: Body, forward: Node) -> dict[Node, Node]
 
     In a run that takes another branch such an output holds a blank, and nothing reads it.
     """
-    branches = forward.attrs[forward.kind.bodies]
+    branches = forward.bodies
     outputs, start = forward.graph.outputs[forward], len(forward.spec.items)
     found: dict[Node, Node] = {}
     for i, y in enumerate(body.outputs[:start]):

@@ -51,7 +51,7 @@ class BuiltWith(dict):
     @staticmethod
     def _within(node: Node, without: dict[Node, Spec]) -> str | None:
         """Why none of some nodes may be fed, if that is because of bodies of `node`."""
-        for body in node.attrs[node.kind.bodies] if node.kind.bodies else ():
+        for body in node.bodies:
             for x, formal in zip(reversed(node.inputs), reversed(body.inputs), strict=False):
                 reason = body.graph.built_with.reason(formal) if x in without else None
                 if reason is not None:

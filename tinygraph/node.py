@@ -84,6 +84,11 @@ class Node:
         return self.inputs + self.control_inputs
 
     @property
+    def bodies(self) -> tuple:
+        """The bodies of its op: Bodies in a user's graph, programs while compiling."""
+        return self.attrs[self.kind.bodies] if self.kind.bodies else ()
+
+    @property
     def dtype(self) -> DType:
         return self.spec.dtype
 
@@ -170,14 +175,14 @@ class Output(Node):
         """Of an op with bodies, which of the inputs that these take the output needs: a bit each.
         """
         bits, choice = 0, self.inputs[0]
-        for body in choice.attrs[choice.kind.bodies]:
+        for body in choice.bodies:
             bits |= body.needs(self.attrs["index"])
         return bits
 
 
 def _needed(choice: Node, places: int) -> tuple[Node, ...]:
     """What an op with bodies needs if these need but the inputs in those places, a bit each."""
-    first = len(choice.inputs) - len(choice.attrs[choice.kind.bodies][0].inputs)
+    first = len(choice.inputs) - len(choice.bodies[0].inputs)
     found = [*choice.inputs[:first], *choice.control_inputs]
     while places:
         place = places.bit_length() - 1

@@ -508,9 +508,8 @@ def elementwise(
 
     `vjps` has one rule per input, which never mentions broadcasting. `accepts` is the kind of
     dtypes that it takes: "float", "int", "number", "bool" or "any". The result has the inputs'
-    dtype, unless `dtype` is given. A kernel that
-    also works where `out` is the array of an input may say `inplace=True`; a ufunc need not.
-    Further `fields` are the record's.
+    dtype, unless `dtype` is given. A kernel that also works where `out` is the array of an input
+    may say `inplace=True`; a ufunc need not. Further `fields` are the record's.
 
     >>> cube = tg.elementwise("Cube", lambda x, out=None: np.multiply(x * x, x, out=out),
     ...                       lambda g, y, x: g * 3.0 * x * x)

@@ -113,7 +113,7 @@ class Functional(Writer):
 
     def _choice(self, node: Node) -> str:
         """The call of an op with bodies, which are functions of all that it takes."""
-        bodies = node.attrs[node.kind.bodies]
+        bodies = node.bodies
         names = [self.unique(body_name(node).format(i)) for i in range(len(bodies))]
         for name, body in zip(names, bodies, strict=True):
             self._define(name, body, is_body=True)

@@ -101,7 +101,7 @@ def _survey(program: Program) -> Memory:
     memory = Memory()
     choices = [node for node in program.nodes if node.kind.bodies]
     for node in choices:
-        for body in bodies_of(node):
+        for body in node.bodies:
             memory.inner[body] = _survey(body)
             inputs = node.inputs[len(node.inputs) - len(body.feeds) :]
             memory.outside.update(zip(body.feeds, inputs, strict=True))
@@ -122,13 +122,9 @@ def _survey(program: Program) -> Memory:
     return memory
 
 
-def bodies_of(node: Node) -> tuple[Program, ...]:
-    return node.attrs[node.kind.bodies] if node.kind.bodies else ()
-
-
 def bodies_of_output(node: Node) -> tuple[Program, ...]:
     """The bodies of an op of which the node is an output."""
-    return bodies_of(node.inputs[0]) if node.kind is item else ()
+    return node.inputs[0].bodies if node.kind is item else ()
 
 
 def _bases(program: Program, memory: Memory, without: dict[Node, Node]) -> Bases:
@@ -353,7 +349,7 @@ def _before_bodies(node: Node, memory: Memory, variable: Node) -> Node | None:
     """
     made, i = node.inputs[0], node.attrs["index"]
     x = memory.before.get(node)
-    for body in bodies_of(made):
+    for body in made.bodies:
         inner, result, start = memory.inner[body], body.results[i], body.starts[i]
         end = _place_update(body, inner, result, variable)
         is_kept = start not in inner.bases[result] and end is result

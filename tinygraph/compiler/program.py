@@ -138,7 +138,7 @@ class Program:
 
             return call
 
-        functions = tuple(map(function, node.attrs[node.kind.bodies]))
+        functions = tuple(map(function, node.bodies))
         return node.kind.kernel(*arrays, **{**node.attrs, node.kind.bodies: functions})
 
     def all(self) -> Iterator[Program]:
@@ -146,7 +146,7 @@ class Program:
         yield self
         for node in self.nodes:
             if node.kind.bodies:
-                for body in node.attrs[node.kind.bodies]:
+                for body in node.bodies:
                     yield from body.all()
 
     def all_nodes(self) -> Iterator[Node]:
@@ -191,7 +191,7 @@ def _acts(node: Node) -> bool:
     """Whether a node of a program does more than to give its value; so may one of a body."""
     kind = node.kind
     if kind.bodies:
-        return any(_acts(x) for body in node.attrs[kind.bodies] for x in body.nodes)
+        return any(_acts(x) for body in node.bodies for x in body.nodes)
     is_read = kind.role == "variable" or kind is argument
     return kind.stateful and not is_read or kind.role == "effect"
 

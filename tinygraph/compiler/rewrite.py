@@ -165,7 +165,7 @@ class _Replay:
 
     def _choose(self, node: Node) -> None:
         """An op with bodies: its outputs, as far as they are needed, and variables' new values."""
-        bodies = node.attrs[node.kind.bodies]
+        bodies = node.bodies
         taken = taken_by_bodies(node)
         index = [self.value[x] for x in node.inputs[: len(node.inputs) - len(taken)]]
         roles = dict(roles_of(node))
@@ -177,7 +177,7 @@ class _Replay:
         if constants and all(value is not None for value in constants):
             updated = _updated_by(bodies, wanted)  # so is a variable by a body that leaves it alone
             numbers = tuple([lambda *_, i=i: i for i in range(len(bodies))])
-            bodies = [bodies[node.kind.kernel(*constants, **{node.kind.bodies: numbers})]]
+            bodies = (bodies[node.kind.kernel(*constants, **{node.kind.bodies: numbers})],)
         inner = [self._inner(body, plain, latest, wanted, len(bodies) == 1) for body in bodies]
         changed = [i for i in range(len(taken)) if any(part.changes_input(i) for part in inner)]
         outputs = self._joined(node, index, inner, changed)
@@ -329,14 +329,17 @@ class _Replay:
 
     def _changes(self, variable: Node) -> bool:
         """Whether updates give a variable another value, or at least another array."""
-        start = self.begun.get(variable, self.value[variable])
-        return variable in self.newest and self._latest(variable) is not start
+        return variable in self.newest and self._latest(variable) is not self.start(variable)
+
+    def start(self, variable: Node) -> Node:
+        """What a variable's updates start from."""
+        return self.begun[variable] if variable in self.begun else self.value[variable]
 
     def _latest(self, variable: Node) -> Node:
         """What the updates so far have left of a variable."""
         if variable in self.newest:
             return self.left[self.newest[variable], variable]
-        return self.begun.get(variable, self.value[variable])
+        return self.start(variable)
 
     def _or_initial(self, variable: Node, initial: Node) -> Node:
         """The variable's value, or `initial` where the session has none."""
@@ -397,8 +400,7 @@ class _Inner(_Replay):
         return self.arguments[x]
 
     def changes_input(self, i: int) -> bool:
-        variable = self.body.inputs[i]
-        return variable in self.newest and self._changes(variable)
+        return self._changes(self.body.inputs[i])
 
     def results(self, updated: list[int]) -> list[Node | None]:
         """The outputs, None for those of other bodies, and the new values of updated variables."""
@@ -422,7 +424,6 @@ class _Inner(_Replay):
         with self.trace.as_default():
             self.finish(program, [self.trace.blank() if y is None else y for y in results])
         program.updates = {}  # which are among the results
-        variables = [self.body.inputs[i] for i in updated]
-        starts = [self.begun.get(x, self.value[x]) for x in variables]
+        starts = [self.start(self.body.inputs[i]) for i in updated]
         program.starts = dict(enumerate(starts, start=len(self.ends)))
         return program

@@ -12,7 +12,7 @@ from tinygraph.compiler.codegen import Code
 from tinygraph.compiler.memory import Memory, computed
 from tinygraph.compiler.parts import Line
 from tinygraph.compiler.program import Program
-from tinygraph.compiler.text import comment, identifier, numpy_name, tuple_display
+from tinygraph.compiler.text import comment, dict_display, identifier, numpy_name, tuple_display
 from tinygraph.node import Node
 from tinygraph.op import argument, const, item
 from tinygraph.origin import is_foreign
@@ -126,8 +126,7 @@ class Routine:
                 name = self._local(identifier(variable.op_name) + "_new")
                 self._line(f"{name} = variables.own({variable.op_name!r}, {self.code[node]})", node)
             names[variable.op_name] = name
-        new = f"{{{', '.join([f'{key!r}: {name}' for key, name in names.items()])}}}"
-        new = new if is_new else f"variables.changed({new})"
+        new = dict_display(names) if is_new else f"variables.changed({dict_display(names)})"
         self._line(f"variables.commit({', '.join([new, *self._calls, *moved])})")
 
     def _emit_node(self, node: Node) -> None:
@@ -250,7 +249,7 @@ class Routine:
             Routine(self.code, body, self.memory.inner[body]).emit_body(
                 self.code.unique(stem.format(("true", "false")[i] if is_bool else i)), arguments
             )
-            for i, body in enumerate(node.attrs[node.kind.bodies])
+            for i, body in enumerate(node.bodies)
         ]
         for i, call in enumerate(calls):
             self._line(f"{'el' * (i > 0)}if {index if is_bool else f'{index} == {i}'}:")

@@ -126,7 +126,7 @@ def _is_cut(node: Node) -> bool:
     choice = node.op.node
     kind = choice.kind
     if kind.bodies:
-        bodies = choice.attrs[kind.bodies]
+        bodies = choice.bodies
         return any(_is_cut(x) for body in bodies for x in body.graph.nodes[len(body.inputs) :])
     has_rules = callable(kind.vjps) or any(kind.vjps)
     ends = kind.stateful and not has_rules or choice.inputs and kind.vjps == ()

@@ -72,7 +72,7 @@ class Opened:
                 self._append(node, self._real(node.inputs))
 
     def _open_bodies(self, choice: Node, outputs: list[Node]) -> None:
-        bodies = choice.attrs[choice.kind.bodies]
+        bodies = choice.bodies
         taken = self._real(taken_by_bodies(choice))
         path = self.scope(choice) or base(choice.op_name)
         if path in self._paths.values():

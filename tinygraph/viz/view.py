@@ -439,7 +439,7 @@ def _tidy_scopes(boxes: list[Box]) -> None:
 def _contents(members: list[Box], scope: str) -> list[str]:
     """What a collapsed scope holds."""
     choices = [box.node for box in members if box.scope == scope and box.node.kind.bodies]
-    branches = [f"one of {len(node.attrs[node.kind.bodies])} branches" for node in choices]
+    branches = [f"one of {len(node.bodies)} branches" for node in choices]
     size = parameters_of(box.node for box in members if is_trainable(box.node))
     ops = sum(box.role not in ("variable", "placeholder", "constant") for box in members)
     return [count_text(ops, "op"), *branches] + ([count_text(size, "parameter")] if size else [])

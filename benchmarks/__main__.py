@@ -32,7 +32,7 @@ from tinygraph.ops import blas
 GROUPS = {
     "overhead": overhead, "growth": growth, "memory": memory, "import": starting,
     "cores": cores, "beside": beside,
-}  # fmt: skip
+}
 # What makes OpenBLAS run other kernels than those that it finds for the processor.
 FORCING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
@@ -60,7 +60,7 @@ def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     add = parser.add_argument
 
     def several(option: str, names: Iterable[str], metavar: str, about: str) -> None:
@@ -72,15 +72,15 @@ def options() -> argparse.ArgumentParser:
     several("--optimizers", steps.TITLES, "NAME", "optimizers of the training steps")
     several("--peers", FRAMEWORKS, "NAME", "frameworks to take along where they are found")
     add("--with", nargs="+", default=[], metavar="PYTHON", dest="interpreters",
-        help="other interpreters to look for the peers in")  # fmt: skip
+        help="other interpreters to look for the peers in")
     add("--batches", nargs="+", type=count, default=[32, 100, 1000], metavar="N",
-        help="batch sizes of the training steps (default: 32 100 1000)")  # fmt: skip
+        help="batch sizes of the training steps (default: 32 100 1000)")
     add("--processes", type=count, default=5, metavar="N",
-        help="fresh processes of each thing (default: 5)")  # fmt: skip
+        help="fresh processes of each thing (default: 5)")
     add("--seconds", type=float, default=1.0, metavar="S",
-        help="time for each form in a process, about (default: 1)")  # fmt: skip
+        help="time for each form in a process, about (default: 1)")
     add("--loops", action="store_true",
-        help="training steps with the pass `loops`, which needs numba")  # fmt: skip
+        help="training steps with the pass `loops`, which needs numba")
     add("--json", type=Path, metavar="FILE", help="write what every process measured")
     add("--smoke", action="store_true", help="only see whether it works")
     return parser

@@ -93,13 +93,13 @@ class Lab:
         shown = float(figure(value))
         self.verdicts.append({
             "title": title, "value": value, **target._asdict(), "met": target.met(shown),
-        })  # fmt: skip
+        })
         return target.verdict(shown)
 
     def row(
         self, title: str, values: list[float], unit: str, target: Target | None = None,
         remark: str = "",
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Print a row of a group: the best of `values`, the spread or a remark, the verdict."""
         best = min(values)
         verdict = self.judge(title.strip(), best, target) if target else ""

@@ -46,6 +46,6 @@ def own(seconds: float) -> dict[str, float]:
     forms = {
         "single": lambda: sess.run(b, {a: 1.0}), "chain": lambda: sess.run(y, {x: 1.0}),
         "rows": lambda: sess.run(step, {ids: rows}),
-    }  # fmt: skip
+    }
     times = measure.best_times(forms, seconds)
     return {"single": times["single"], "chain": times["chain"] / CHAIN, "rows": times["rows"]}

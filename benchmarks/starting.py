@@ -34,7 +34,7 @@ def first_run() -> tuple[float, int]:
     cycle = [
         tg.tanh, tg.square, lambda y: y * 0.5, lambda y: y + 1.0, tg.sqrt, tg.sigmoid,
         lambda y: tg.maximum(y, 0.1), lambda y: 1.0 - y,
-    ]  # fmt: skip
+    ]
     while len(x.graph.get_operations()) < OPS:
         for op in cycle:
             y = op(y)

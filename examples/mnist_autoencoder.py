@@ -21,7 +21,7 @@ from pathlib import Path
 
 from common import (
     dense, folder, learned, level, load, positive, progress, rate, say, seed, share,
-)  # fmt: skip
+)
 
 import tinygraph as tg
 from tinygraph.datasets import mnist
@@ -105,17 +105,17 @@ def main() -> None:
     add = parser.add_argument
     add("--noise", type=level, default=0.5, help="its standard deviation (default %(default)s)")
     add("--keep-prob", type=share, default=0.7,
-        help="share of the hidden units that dropout keeps (default %(default)s)")  # fmt: skip
+        help="share of the hidden units that dropout keeps (default %(default)s)")
     add("--learning-rate", type=rate, default=0.002,
-        help="of Adam, at the start; decays to 0 (default %(default)s)")  # fmt: skip
+        help="of Adam, at the start; decays to 0 (default %(default)s)")
     add("--batch-size", type=positive, default=100, help="images (default %(default)s)")
     add("--iterations", type=positive, default=2000,
-        help="batches for each variant (default %(default)s)")  # fmt: skip
+        help="batches for each variant (default %(default)s)")
     add("--seed", type=seed, default=0, help="of weights, noise and batches (default %(default)s)")
     add("--data", metavar="DIR", help="a directory with the files of MNIST (default: "
-        "$TINYGRAPH_MNIST, the cache, a download, or 5,000 images that come along)")  # fmt: skip
+        "$TINYGRAPH_MNIST, the cache, a download, or 5,000 images that come along)")
     add("--output", type=Path, metavar="DIR", default="output/mnist_autoencoder",
-        help="for the pictures (default %(default)s)")  # fmt: skip
+        help="for the pictures (default %(default)s)")
     args = parser.parse_args()
 
     data = load(args.data)

@@ -135,14 +135,14 @@ def main() -> None:
     add("--optimizer", choices=OPTIMIZERS, default="adam", help="(default %(default)s)")
     rates = ", ".join(f"{rate:g} for {name}" for name, (_, rate) in OPTIMIZERS.items())
     add("--learning-rate", type=rate,
-        help=f"at the start; decays to 0, but for ftrl (default {rates})")  # fmt: skip
+        help=f"at the start; decays to 0, but for ftrl (default {rates})")
     add("--batch-size", type=positive, default=100, help="images (default %(default)s)")
     add("--iterations", type=positive, default=2500, help="mini-batches (default %(default)s)")
     add("--seed", type=seed, default=0, help="of weights and mini-batches (default %(default)s)")
     add("--data", metavar="DIR", help="a directory with the files of MNIST (default: "
-        "$TINYGRAPH_MNIST, the cache, a download, or 5,000 images that come along)")  # fmt: skip
+        "$TINYGRAPH_MNIST, the cache, a download, or 5,000 images that come along)")
     add("--output", type=Path, default="output/mnist_mlp", metavar="DIR",
-        help="for the pictures (default %(default)s)")  # fmt: skip
+        help="for the pictures (default %(default)s)")
     args = parser.parse_args()
 
     data = load(args.data)

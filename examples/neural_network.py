@@ -171,7 +171,7 @@ def build(
     return SimpleNamespace(
         x=x, t=t, W1=W1, b1=b1, h1=h1, W2=W2, b2=b2, a2=a2, y=y, loss=mean_loss,
         gradients=gradients, learning_rate=learning_rate, train=train,
-    )  # fmt: skip
+    )
 
 
 def layer(inputs: int, units: int, number: int) -> tuple[tg.Variable, tg.Variable]:
@@ -235,7 +235,7 @@ def main() -> None:
     add("--iterations", type=positive, default=5000, help="(default %(default)s)")
     add("--seed", type=seed, default=0, help="of weights and problems (default %(default)s)")
     add("--output", type=Path, default="output/neural_network", metavar="DIR",
-        help="for the pictures (default %(default)s)")  # fmt: skip
+        help="for the pictures (default %(default)s)")
     args = parser.parse_args()
 
     folder(args.output)

@@ -14,7 +14,7 @@ def pytest_addoption(parser):
         "--without", metavar="PASS", choices=sorted(tg.Session.PASSES),
         help="run all sessions without this pass of the compiler, and leave out "
         "the tests that are about the passes themselves",
-    )  # fmt: skip
+    )
     parser.addoption(
         "--loops", action="store_true", help="run all sessions with compiled loops; as above"
     )

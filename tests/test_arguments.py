@@ -151,7 +151,7 @@ REFUSED_VALUES = {  # a ValueError
     "cyclic fetches": lambda: tg.Session().run(cyclic(x23())),
     "an op's updates": lambda: tg.composite("Odd", lambda x: x, None, role="add"),
     "a shape of 2**70": lambda: tg.placeholder(tg.float32, [2**70]),
-}  # fmt: skip
+}
 REFUSED_TYPES = {  # a TypeError
     "one_hot of two dtypes": lambda: tg.one_hot([1], 3, on_value=1.0, off_value=0),
     "a float64 rate": lambda: tg.nn.dropout(x23(), rate=tg.constant(0.5, tg.float64)),
@@ -171,7 +171,7 @@ REFUSED_TYPES = {  # a TypeError
     "a variable of an average": lambda: tg.train.ExponentialMovingAverage(0.9).average("w"),
     "a graph": lambda: tg.train.get_global_step("graph"),
     "squeeze": lambda: tg.squeeze(np.ones((1, 2)), axis={0}),
-}  # fmt: skip
+}
 
 
 def x23():
@@ -202,7 +202,7 @@ def test_wrong_types_are_refused_while_building(what):
     (lambda g, y, x: tg.ones([7]) * tg.reduce_sum(g), ValueError),
     (lambda g, y, x: tg.cast(g, tg.float64), TypeError),
     (lambda g, y, x: "steep", TypeError),
-])  # fmt: skip
+])
 def test_a_rule_that_gives_no_gradient_of_its_input_is_named(rule, error):
     op = tg.Op("TestRule", lambda x, out=None: x, lambda x: x, (rule,), ("x",))
     try:
@@ -219,7 +219,7 @@ def test_a_rule_that_gives_no_gradient_of_its_input_is_named(rule, error):
     (tg.int32, [float("nan"), 1], "nan is not int32 without loss"),
     (tg.int32, np.float64(2.5), "2.5 is not int32 without loss"),
     (tg.float16, np.float64(1e30), "1e+30 is out of the range of float16"),
-])  # fmt: skip
+])
 def test_a_fed_number_that_does_not_fit_is_shown_as_itself(dtype, value, expected):
     x = tg.placeholder(dtype)
     assert message(ValueError, lambda: tg.Session().run(x, {x: value})).endswith(f"): {expected}")
@@ -242,7 +242,7 @@ def test_a_record_is_a_function_with_attributes_defaults_and_names():
     calls = (
         tg.matrix_inverse(a, True), tg.matrix_inverse(a, adjoint=1),
         tg.matrix_inverse(a, True, "inverse"), tg.matrix_inverse(adjoint=True, input=a),
-    )  # fmt: skip
+    )
     for value in tg.Session().run(calls):
         np.testing.assert_allclose(value, np.linalg.inv(a.T), rtol=1e-12)
     assert calls[2].op.name == "inverse"

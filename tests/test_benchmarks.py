@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks import (
     __main__ as main, beside, child, cores, lab, measure, memory, models, problems, steps,
-)  # fmt: skip
+)
 from benchmarks.lab import Failed, Lab, Peer, Target, Task
 
 BENCHMARKS = Path(child.__file__).parent
@@ -198,7 +198,7 @@ def test_each_version_of_a_framework_is_taken_once(monkeypatch, capsys):
     peers = lab.find_peers(["jax", "torch"], ["p", "broken", "q", "r"])
     assert peers == [
         Peer("JAX 0.9", "jax", "p"), Peer("JAX 1.0", "jax", "r"), Peer("PyTorch 2.5", "torch", "q"),
-    ]  # fmt: skip
+    ]
     assert "(broken: no NumPy there)" in capsys.readouterr().out
 
 
@@ -222,7 +222,7 @@ def test_what_is_measured_beside_another_program_is_held_against_its_time_alone(
     assert [verdict["value"] for verdict in work.verdicts] == [1.15, 1.15]
     assert [verdict["title"] for verdict in work.verdicts] == [
         "28 products of 128 x 128, by alone", "wide, 100, threads=1, by alone",
-    ]  # fmt: skip
+    ]
 
 
 def test_the_other_program_lives_as_long_as_it_is_needed(monkeypatch):

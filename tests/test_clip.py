@@ -188,7 +188,7 @@ def test_a_negative_limit_is_an_error_also_when_fed(clip):
         ("float32", [3e20, 4e20]), ("float32", [3e-25, 4e-25]), ("float16", [300.0, 400.0]),
         ("float16", [60000.0, 45000.0]),
     ],
-)  # fmt: skip
+)
 def test_a_norm_may_be_out_of_its_squares_range(clip, dtype, x):
     x = np.array(x, dtype)
     direction = x.astype(np.float64) / np.hypot(*x.astype(np.float64))
@@ -217,7 +217,7 @@ def test_the_global_norm_itself_may_be_watched():
     ("dtype", "size"),
     [("float16", 3e4), ("float32", 3e30), ("float64", 3e300), ("float16", 1e-7),
      ("float32", 1e-30), ("float64", 1e-300)],
-)  # fmt: skip
+)
 def test_no_overflow_on_the_way(dtype, size):
     """The squares leave the dtype's range, the norm does not."""
     x = np.array([0.5, -1.0, 0.0, 1.0], np.float64) * size

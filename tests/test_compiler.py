@@ -342,7 +342,7 @@ def test_a_factor_fed_as_zero_hides_no_nan(form, size, sess):
         "k * w + g": lambda: w.assign(k * w + g), "g + k * w": lambda: w.assign(g + k * w),
         "w - k * g": lambda: w.assign_sub(k * g),
         "w - k * (x @ g)": lambda: w.assign_sub(k * (x @ g)),
-    }  # fmt: skip
+    }
     update = sums[form]()
     sess.run(w.initializer)
     made = sess.run(update, {k: 0.0, x: fed})
@@ -673,7 +673,7 @@ def test_no_text_of_a_users_becomes_code(sess):
     attrs = {
         "a=__import__('os')": 1, "class": Evil([1]), "s": slice(1, None), "text": "\n'\"#\u2028",
         "numbers": (1.0, math.inf, -0.0),
-    }  # fmt: skip
+    }
     x = tg.placeholder(tg.float32, [2], name="slice")
     y = op(x, **attrs)[1:]
     source = sess.source(y, {x: [1.0, 2.0]})
@@ -691,6 +691,6 @@ def test_a_static_value_need_not_be_finite(value, sess):
     op = tg.op.Op(
         f"Twice{value}".replace("-", "Minus"), lambda x, by, out=None: np.multiply(x, by, out=out),
         lambda x, by: x, params=("x", "by"), static=(1,),
-    )  # fmt: skip
+    )
     x = tg.placeholder(tg.float32, [1])
     np.testing.assert_array_equal(sess.run(op(x, tg.constant(value)), {x: [2.0]}), [2.0 * value])

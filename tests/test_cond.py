@@ -47,7 +47,7 @@ seen = []  # by `note`, an op with an effect as a user may make it
 note = Op(
     "NoteOfCond", seen.append, lambda x: Spec(UNKNOWN, tg.float32), (None,), ("x",),
     stateful=True, role="effect", doc="Keeps what it gets in a list.",
-)  # fmt: skip
+)
 
 
 # ---------------------------------------------------------------- what comes out
@@ -65,7 +65,7 @@ STRUCTURES = {
     "tuple of one": (lambda a: (a,), 1.0, 2.0),
     "list of a list of one": (lambda a: [[a]], 1.0, 2.0),
     "dict of one": (lambda a: {"a": a}, {"a": 1.0}, {"a": 2.0}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.smoke
@@ -93,13 +93,13 @@ def test_a_list_of_one_and_a_tensor_agree_unless_strict(p):
 def test_keys_of_dicts_may_stand_in_any_order(p):
     result = tg.cond(
         p, lambda: {"b": c(1.0), "a": c(2)}, lambda: {"a": c(4), "b": c(3.0)}
-    )  # fmt: skip
+    )
     assert list(result) == ["b", "a"] and result["a"].dtype == tg.int32
     mixed = tg.cond(p, lambda: {"b": 1.0, 3: 2.0}, lambda: {3: 4.0, "b": 3.0})
     assert runs(mixed, p, "TF") == [{"b": 1.0, 3: 2.0}, {"b": 3.0, 3: 4.0}]
     assert [plain(value) for value in runs(result, p, "TF")] == [
         {"b": 1.0, "a": 2}, {"b": 3.0, "a": 4}
-    ]  # fmt: skip
+    ]
     ordered = collections.OrderedDict([("b", c(1.0)), ("a", c(2.0))])
     again = tg.cond(p, lambda: ordered, lambda: ordered)
     assert isinstance(again, collections.OrderedDict) and list(again) == ["b", "a"]
@@ -108,7 +108,7 @@ def test_keys_of_dicts_may_stand_in_any_order(p):
 @pytest.mark.parametrize("value, dtype", [
     (1.0, tg.float32), (1, tg.int32), (True, tg.bool), (np.float64(1), tg.float64),
     (np.ones(3), tg.float64), (np.ones((2, 1), np.float16), tg.float16),
-])  # fmt: skip
+])
 def test_numbers_and_arrays_become_tensors(value, dtype, p):
     result = tg.cond(p, lambda: value, lambda: value)
     assert result.dtype == dtype and result.shape == np.shape(value)
@@ -173,7 +173,7 @@ def test_a_batch_of_any_size(p):
         feeds = {x: np.ones((n, 2))}
         assert plain(runs([y, g], p, "TF", feeds, sess)) == [
             [[[3.0]] * n, [[1.0, 2.0]] * n], [[[2.0]] * n, [[1.0, 1.0]] * n]
-        ]  # fmt: skip
+        ]
 
 
 # ---------------------------------------------------------------- errors while building
@@ -233,7 +233,7 @@ MISTAKES = {
     "an operation": (lambda p: tg.cond(p, tg.no_op, one), "bool.*float32"),
     "a name": (lambda p: tg.cond(p, one, two, name="not a name"), "not a name"),
     "a number as a name": (lambda p: tg.cond(p, one, two, name=3), "name"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -280,7 +280,7 @@ def test_the_old_names_of_the_functions(p):
     np.bool_(True), np.array(False), lambda: c(True), lambda: tg.Variable(False),
     lambda: tg.placeholder_with_default(True, []), lambda: c(2.0) > 3.0,
     lambda: tg.logical_not(tg.less(tg.Variable(1.0), 2.0)),
-])  # fmt: skip
+])
 def test_predicates_of_all_kinds(pred):
     pred = pred() if isinstance(pred, types.FunctionType) else pred
     result = tg.cond(pred, one, two)
@@ -379,7 +379,7 @@ def collected(key=tg.GraphKeys.GLOBAL_VARIABLES):
 
 @pytest.mark.parametrize("initializer", [
     None, tg.zeros_initializer(), tg.random_normal_initializer(seed=1), "outer",
-])  # fmt: skip
+])
 def test_get_variable_in_a_branch(initializer, p):
     outer = c([3.0, 4.0], name="outer")
 
@@ -413,7 +413,7 @@ def test_branches_share_a_variable(p):
     (lambda x: tg.Variable([1.0, 2.0]), "cond/Variable", "initial_value"),
     (lambda x: tg.Variable(x), "cond/Variable", None),
     (lambda x: tg.Variable(lambda: x * 1.0, name="v"), "cond/v", "Initializer/mul"),
-])  # fmt: skip
+])
 def test_a_variable_made_in_a_branch(make, name, initial_value, p):
     x = c([1.0, 2.0], name="x")
     made = []
@@ -430,7 +430,7 @@ def test_a_variable_made_in_a_branch(make, name, initial_value, p):
     sess = initialised()
     assert plain(runs([result, made[0], outside], p, "FT", sess=sess)) == [
         [[0.0, 0.0], [1.0, 2.0], [2.0, 3.0]], [[2.0, 4.0], [1.0, 2.0], [2.0, 3.0]]
-    ]  # fmt: skip
+    ]
 
 
 def test_variables_are_lifted_out_of_nested_branches(p):
@@ -444,7 +444,7 @@ def test_variables_are_lifted_out_of_nested_branches(p):
         result = tg.cond(p, inner, inner)
     assert collected() == [
         "vs/cond/cond/u:0", "vs/cond/cond/u_1:0", "vs/cond/cond_1/u:0", "vs/cond/cond_1/u_1:0"
-    ]  # fmt: skip
+    ]
     assert plain(runs(result, p, "TF")) == [[2.0], [2.0]]
 
 
@@ -452,7 +452,7 @@ def test_variables_are_lifted_out_of_nested_branches(p):
     lambda: tg.Variable(c([1.0, 2.0])),
     lambda: tg.Variable(tg.random_normal([2], seed=1)),
     lambda: tg.get_variable("w", initializer=c([1.0, 2.0])),
-])  # fmt: skip
+])
 def test_an_initial_value_from_inside_a_branch(make, p):
     with pytest.raises(ValueError, match=r"(?s)inside a control-flow construct.*lambda"):
         tg.cond(p, lambda: make() * 1.0, lambda: c([0.0, 0.0]))
@@ -525,11 +525,11 @@ def test_names_in_case():
     results.append(tg.case([(a, branch)], branch, name="pick"))
     assert [y.name for y in results] == [
         "case/cond/Merge:0", "case_1/cond/Merge:0", "pick/cond/Merge:0"
-    ]  # fmt: skip
+    ]
     assert names == [
         "case/cond/k:0", "case/cond/cond/k:0", "case/cond/cond/k_1:0",
         "case_1/cond/k:0", "case_1/cond/k_1:0", "pick/cond/k:0", "pick/cond/k_1:0",
-    ]  # fmt: skip
+    ]
 
 
 def test_pairs_of_case_as_dicts_and_tuples(sess):
@@ -590,7 +590,7 @@ def test_updates_and_gradients_in_case():
      r"Outputs of fn for pred a:0 \(.*py:\d+\) and default \(.*py:\d+\) .*float32.*int32"),
     (lambda a: tg.case([(a, one)], lambda: None), r"^default \(.*\) must have a return value"),
     (lambda a: tg.case([(tg.placeholder(tg.bool, [1]), one)], two), "scalar|rank 0"),
-])  # fmt: skip
+])
 def test_mistakes_in_case(wrong, message):
     (a,) = flags("a")
     with pytest.raises(TinygraphError, match=f"(?s){message}"):
@@ -607,7 +607,7 @@ def test_forms_of_switch_case(form, sess):
     branches = {
         "list": functions, "tuple": tuple(functions), "dict": dict(enumerate(functions)),
         "pairs": [*enumerate(functions)][::-1],
-    }[form]  # fmt: skip
+    }[form]
     results = [tg.switch_case(index, branches), tg.switch_case(index, branches, lambda: c(9.0))]
     found = [sess.run(results, {index: i}) for i in (0, 1, 2, 3, -1, -2, 100)]
     assert found == [[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]] + [[2.0, 9.0]] * 4  # TF's
@@ -643,7 +643,7 @@ def test_updates_and_variables_in_switch_case():
     result = tg.switch_case(index, [
         lambda: v.assign_add(1.0), lambda: v.assign(10.0),
         lambda: tg.get_variable("w", initializer=lambda: c(5.0)) * 1.0,
-    ])  # fmt: skip
+    ])
     assert collected()[1:] == ["w:0"]
     sess = initialised()
     assert [sess.run(result, {index: i}) for i in (0, 0, 1, 0, 2)] == [1.0, 2.0, 10.0, 11.0, 5.0]
@@ -673,7 +673,7 @@ def test_updates_and_variables_in_switch_case():
     (lambda i: tg.switch_case(i, [one, lambda: None]), r"^branch_fns\[1\] \(.*return value"),
     (lambda i: tg.switch_case(i, [one], lambda: {"a": [one(), None]}),
      r"None values not supported: default \(.*py:\d+\) returns None as result\['a'\]\[1\]$"),
-])  # fmt: skip
+])
 def test_mistakes_in_switch_case(wrong, message):
     with pytest.raises(TinygraphError, match=f"(?s){message}"):
         wrong(tg.placeholder(tg.int32, []))

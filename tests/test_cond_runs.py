@@ -52,7 +52,7 @@ def test_an_update_runs_when_its_branch_is_taken(p):
 @pytest.mark.parametrize("returned, after_true", [
     ("not waited for", 0.0), ("made within", 7.0), ("copied within", 7.0),
     ("from outside", 0.0), ("a number", 0.0),
-])  # fmt: skip
+])
 def test_an_update_that_is_not_returned(returned, after_true, p):
     """It runs if what the branch returns depends on it, as in TF 1.15."""
     v, outer = tg.Variable(0.0), c(1.0)
@@ -65,7 +65,7 @@ def test_an_update_that_is_not_returned(returned, after_true, p):
             return {
                 "made within": one, "copied within": lambda: tg.identity(outer),
                 "from outside": lambda: outer, "a number": lambda: 1.0,
-            }[returned]()  # fmt: skip
+            }[returned]()
 
     result = tg.cond(p, branch, lambda: c(2.0))
     sess = initialised()
@@ -168,7 +168,7 @@ def test_a_placeholder_made_in_a_branch_is_made_outside(p, sess):
 
 @pytest.mark.parametrize("default", [
     lambda x: 2.0, lambda x: c(2.0), lambda x: x, lambda x: [x, 2.0][1],
-])  # fmt: skip
+])
 def test_a_placeholder_with_default_made_in_a_branch_can_be_fed(default, p, sess):
     x = tg.placeholder(tg.float32, [])
     made = []
@@ -236,7 +236,7 @@ def test_a_read_after_a_cond_that_updates(p):
     sess = initialised()
     assert runs([result, read, before, w], p, "FTT", sess=sess) == [
         [1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 1.0, 2.0], [3.0, 3.0, 2.0, 3.0]
-    ]  # fmt: skip
+    ]
     assert runs(read, p, "TF", sess=sess) == [4.0, 4.0]
 
 
@@ -287,7 +287,7 @@ def test_conds_that_update_one_variable_follow_one_another(p):
     assert found == {
         "TT": [11.0, 111.0, 111.0], "TF": [11.0, 0.0, 11.0],
         "FT": [0.0, 101.0, 101.0], "FF": [0.0, 0.0, 1.0],
-    }  # fmt: skip
+    }
 
 
 def test_updates_of_one_variable_inside_and_outside_follow_one_another(p):
@@ -314,7 +314,7 @@ def test_the_order_of_updates_is_that_of_what_is_needed(p):
     sess = initialised()
     assert runs([outside, updated, v], p, "TF", sess=sess) == [
         [2.0, 12.0, 12.0], [13.0, 0.0, 13.0]
-    ]  # fmt: skip
+    ]
 
 
 def test_what_was_read_outside_is_from_before_the_run(p):
@@ -393,7 +393,7 @@ def test_adam_within_a_branch(inside, p):
     assert names == ["cond/Adam"]
     assert collected() == [
         "w:0", "global_step:0", "cond/beta1_power:0", "cond/beta2_power:0", "w/Adam:0", "w/Adam_1:0"
-    ]  # fmt: skip
+    ]
     sess = initialised()
     expected = {
         "F": [2.0, 0, 0.9, 0.999, 0.0, 0.0],
@@ -550,7 +550,7 @@ PAIRS = {
     "reductions": (
         lambda x, w: x * tg.reduce_sum(w * w), lambda x, w: tg.fill([3], tg.reduce_prod(x))
     ),
-}  # fmt: skip
+}
 POINT = np.array([0.7, -1.2, 0.4]), np.array([0.5, 1.3, -0.8])
 
 
@@ -606,7 +606,7 @@ def test_what_has_a_gradient_and_what_has_none(p):
     both = tg.gradients(pair, [x, z])
     assert plain(runs(both, p, "TF", {x: [1, 1], z: [1, 1]})) == [
         [[1.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 1.0]]
-    ]  # fmt: skip
+    ]
     assert tg.gradients(tg.cond(p, lambda: x, lambda: z), p) == [None]
 
 
@@ -724,7 +724,7 @@ def test_sizes_that_are_known_to_a_branch(p):
     found = runs([pairs, flat, numbers], p, "TF", {x: np.ones((3, 2)), n: 2})
     assert plain(found) == [
         [[[1.0] * 3] * 2, [1.0] * 6, [0, 1]], [[[0.0] * 6] * 2, [3.0] * 3, [0, 0]]
-    ]  # fmt: skip
+    ]
     with pytest.raises(ValueError, match="was built with its value"):
         runs(pairs, p, "T", {x: np.ones((3, 2)), k: [3, -1]})
 
@@ -755,7 +755,7 @@ def test_a_third_derivative(p):
 told = tg.elementwise(
     "ToldOfCond", np.positive, lambda g, y, x: after(note(g), lambda: tg.identity(g)),
     doc="The same value, and a gradient that is told of.",
-)  # fmt: skip
+)
 
 
 def test_only_the_gradient_of_the_branch_taken_is_computed(p, sess):
@@ -796,7 +796,7 @@ USES = {
     "minimize": lambda inner, x, w: tg.train.AdamOptimizer().minimize(inner),
     "minimize by w": lambda inner, x, w: tg.train.AdamOptimizer().minimize(inner, var_list=[w]),
     "apply_gradients": lambda inner, x, w: tg.train.AdamOptimizer().apply_gradients([(inner, w)]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", USES)
@@ -850,7 +850,7 @@ def network(p):
     dw, db = tg.gradients(loss, [w, b])
     train = tg.cond(
         p, lambda: tg.group(w.assign_sub(0.1 * dw), b.assign_sub(0.1 * db)), tg.no_op
-    )  # fmt: skip
+    )
     return w, b, loss, train, {x: rng.normal(size=(5, 4)).astype(np.float32)}
 
 
@@ -977,7 +977,7 @@ def test_a_result_that_is_a_view_of_what_is_updated(p):
     sess = initialised()
     assert plain(runs([old, new, old * 2.0], p, "T", sess=sess)) == [
         [[[0, 1], [2, 3]], [1, 2, 3, 4], [[0, 2], [4, 6]]]
-    ]  # fmt: skip
+    ]
     swapped = tg.cond(p, lambda: v[::-1], lambda: v)
     update = v.assign(swapped)
     assert plain(runs([update, v], p, "TF", sess=sess)) == [[[4, 3, 2, 1]] * 2] * 2
@@ -1027,7 +1027,7 @@ def test_an_interrupt_at_any_bytecode_leaves_variables_whole(letter, p):
 
     train = tg.cond(
         p, lambda: tg.cond(q, inner, tg.no_op), lambda: tg.group(w.assign_sub(1.0))
-    )  # fmt: skip
+    )
     other = tg.Variable(0.0)
     both = [train, other.assign_add(1.0)]
     feeds = {p: letter == "T"}
@@ -1140,7 +1140,7 @@ def test_pickles_and_copies(again, p):
     parts = {
         "p": p, "x": x, "fetches": [loss, noise, w, b], "train": train,
         "graph": tg.get_default_graph(), "start": tg.global_variables_initializer(),
-    }  # fmt: skip
+    }
 
     def trained(parts):
         sess = tg.Session(graph=parts["graph"])
@@ -1215,7 +1215,7 @@ def test_a_value_that_a_branch_leaves_out_is_asked_for_only_where_it_is_needed(p
         ([one, two], (0, 0), [nothing] * 2), ([one, two, v], (0, 1), [nothing, *[[5.0, 6.0]] * 2]),
         ([one, two, v], (0, 0), None), ([outer, v], (1, 1), [[8.0, 9.0], [7.0, 8.0]]),
         (outer, (0, 1), [1.0, 1.0]), ([outer, v], (0, 1), None), ([outer, v], (1, 0), None),
-    ):  # fmt: skip
+    ):
         sess, feeds = tg.Session(), dict(zip((p, q), taken, strict=True))
         if expected is None:
             with pytest.raises(tg.errors.FailedPreconditionError, match="uninitialized value v"):

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROGRAMS = [
     path for folder in ("tinygraph", "examples", "benchmarks")
     for path in sorted((ROOT / folder).rglob("*.py"))
-]  # fmt: skip
+]
 MAY_PRINT = {"tinygraph/console.py", "benchmarks/child.py"}  # the child prints for its parent
 
 
@@ -93,7 +93,7 @@ def test_an_example_runs_on_any_console(tmp_path):
          "--iterations", "1", "--output", tmp_path / "größe"],
         env=os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)},
         capture_output=True, timeout=120, check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert rb"The pictures are in" in done.stdout and rb"gr\xf6\xdfe" in done.stdout
 
@@ -103,5 +103,5 @@ def test_lines_are_said_and_not_printed(path):
     if path.relative_to(ROOT).as_posix() in MAY_PRINT:
         return
     names = {node.id for node in ast.walk(ast.parse(path.read_text("utf-8")))
-             if isinstance(node, ast.Name)}  # fmt: skip
+             if isinstance(node, ast.Name)}
     assert "print" not in names

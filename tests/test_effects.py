@@ -50,7 +50,7 @@ TEXTS = {
     "plain values": ([3, "a", [1, 2]], {}, "[3][a][1 2]"),
     "nothing": ([], {"message": "here"}, "here"),
     "hostile": (['"\\n#'], {"message": "'\"{}%s"}, "'\"{}%s[\"\\n#]"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -144,7 +144,7 @@ def test_mistakes(sess, x):
         lambda: tg.Assert(True, None), lambda: tg.Print(x, x), lambda: tg.Print(x, None),
         lambda: tg.Print(x, [x], message=3), lambda: tg.Print(x, [x], first_n="a"),
         lambda: tg.py_func(3, [x], tg.float32), lambda: tg.py_func(abs, x, tg.float32),
-    ):  # fmt: skip
+    ):
         with pytest.raises(TypeError):
             call()
     with pytest.raises(ValueError, match="at least one"):

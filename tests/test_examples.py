@@ -43,7 +43,7 @@ def start(name, *arguments, path=None, pythonpath=()):
         [sys.executable, "-W", "error", EXAMPLES / f"{name}.py", *map(str, arguments)],
         cwd=tempfile.gettempdir(), env=environment, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    )
 
 
 def run(name, *arguments, **where):
@@ -340,7 +340,7 @@ def test_the_loop_of_the_exercise(activation, capsys):
             "batch_size": 10, "loss_rec": [],
             "x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test,
             "Accuracy": lambda y, t: np.mean(y.argmax(axis=1) == t.argmax(axis=1)),
-        }  # fmt: skip
+        }
         for i in range(201):
             exec(LOOP, names | {"i": i})
         printed.append(capsys.readouterr().out)

@@ -218,7 +218,7 @@ def test_feeds_are_checked(tmp_path):
 BOUNDS = [
     -(2**63) - 1, -(2**63), -(2**31) - 1, -129, -1, 0, 1, 2, 255, 256, 65520, 2**24 + 1, 2**31 - 1,
     2**31, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 2**70, 10**400,
-]  # fmt: skip
+]
 FED = [
     *[[x, 1] for x in BOUNDS], *[[float(x), 1] for x in BOUNDS[:-1]], [2**53 + 1, 1.0],
     *[np.array([x, 1]) for x in BOUNDS[:-1]], *[np.array([x, 1.0]) for x in BOUNDS[:-1]],
@@ -234,7 +234,7 @@ FED = [
     [np.float32(2**31), 1], [np.float32(2**63), 1], [np.float32(2**64), 1], [np.float16(0.5), 2],
     [np.int8(-1), 2**64 - 1], [np.longdouble(2) ** 63, 1], [np.longdouble(2) ** 2000, 1],
     np.frombuffer(b"\1\0\200\177\0\0\0\0", np.float32), [np.float16(np.nan), 2],
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("dtype", NAMES)

@@ -156,6 +156,6 @@ def test_it_may_call_another_library():
     program = Functional(
         lower([z], (), specs, PURE_PASSES), lambda n: vars(Words)[n.kind.name.lower()].__func__,
         Words, "words",
-    )  # fmt: skip
+    )
     assert "t1 = words.tanh(t0)   # Tanh    float32[2]" in program.source
     assert program.step({}, {}, "a", "b")[0] == ("tanh(a + b)",)

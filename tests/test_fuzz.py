@@ -47,7 +47,7 @@ def test_a_buffer_taken_too_early_is_found(monkeypatch):
 def test_nodes_merged_that_differ_are_found(monkeypatch):
     key = trace.Trace._key
     monkeypatch.setattr(trace.Trace, "_key", lambda self, kind, inputs, attrs: key(
-        self, kind, inputs, attrs if kind is const else {}))  # fmt: skip
+        self, kind, inputs, attrs if kind is const else {}))
     assert first_fault(100, kinds=("exact", "smooth"), ways=2).faults
 
 

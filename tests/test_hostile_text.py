@@ -38,7 +38,7 @@ TEXTS = [
     '"]; evil [label="', "\\G\\N\\E", "&evil;", "<script>evil()</script>", "$\\evil{x}$",
     "\x00\x1b[2J",
     "\ud800", "\ufffe", "é 中 \N{GRINNING FACE}", "x" * 3000, "\t", " ", "_", "ﬁ", "²", "１",
-]  # fmt: skip
+]
 VALID = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\-/]*\Z")
 TRACED = {"trace_level": tg.RunOptions.FULL_TRACE}
 by_text = pytest.mark.parametrize("text", TEXTS, ids=lambda text: ascii(text)[1:31])
@@ -65,7 +65,7 @@ def parameters_of(function, args):
     except (TypeError, ValueError):
         return []
     return [name for name in parameters[len(args) :]
-            if name in ("name", "scope", "name_or_scope", "default_name")]  # fmt: skip
+            if name in ("name", "scope", "name_or_scope", "default_name")]
 
 
 def attempt(call, parameter, text):
@@ -109,7 +109,7 @@ WORDS = [
     "t_clock", "positions", "streams", "t0",
     "x_new", "loop0", "self", "math", "x.y", "x-y", "0", "1e3", "0x1f", "..", "a/b/c", "x_1",
     "getitem", "slice",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -122,7 +122,7 @@ def test_any_valid_name_is_as_good_as_another(inside):
             ws = [tg.Variable([2.0, 3.0], name=f"{word}.w") for word in some]
             parts = [(x * w)[::-1] + 2.0 for x, w in zip(xs, ws, strict=True)]
             total = tg.add_n([tg.tanh(part, name=x.op_name.rpartition("/")[2] or "n")
-                              for x, part in zip(xs, parts, strict=True)])  # fmt: skip
+                              for x, part in zip(xs, parts, strict=True)])
             train = [w.assign_add(w) for w in ws]
             session = tg.Session()
             session.run(tg.global_variables_initializer())
@@ -226,7 +226,7 @@ def test_text_in_a_program_is_comment_or_string(text, forget, evil):
         text: 1, "a": text, "b": Shouting(text), "c": (1, text), "d": ShoutingTuple([text]),
         "e": ShoutingInt(2), "f": ShoutingText(text), "g": slice(text, None, 2), "h": {text: text},
         "i": Failing(), "j": FailingInt(3),
-    }  # fmt: skip
+    }
     y = op(x, name="y", **attrs)
     w = tg.Variable([1.0, 2.0], name="w")
     z = tg.tanh(y * w)
@@ -257,7 +257,7 @@ def assert_told_as_text(metadata, text):
     assert len(table.splitlines()) == rows and not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", table)
     assert len(profile.source.splitlines()) == profile.source.count("\n")
     traces = [json.dumps(profile.chrome_trace()),
-              tg.timeline.Timeline(metadata.step_stats).generate_chrome_trace_format()]  # fmt: skip
+              tg.timeline.Timeline(metadata.step_stats).generate_chrome_trace_format()]
     for trace in traces:
         assert trace.isascii()
         events = json.loads(trace)["traceEvents"]
@@ -270,7 +270,7 @@ def test_a_file_of_any_name_may_make_nodes(text, tmp_path):
     """`where` is that file's name: in errors, profiles and traces."""
     names = {"tg": tg}
     exec(compile("x = tg.placeholder(tg.float32, [2], name='y'); y = tg.tanh(x, name='y')\n"
-                 "z = tg.check_numerics(y, 'z')", text, "exec"), names)  # fmt: skip
+                 "z = tg.check_numerics(y, 'z')", text, "exec"), names)
     for node in names["x"], names["y"], names["z"]:
         assert node.where.startswith(text)
     session, metadata = tg.Session(), tg.RunMetadata()
@@ -325,7 +325,7 @@ def test_text_in_a_drawing_is_text(text, forget, tmp_path):
     x = tg.placeholder(tg.float32, [2], name="x")
     w = tg.Variable([1.0, 2.0], name="w")
     attrs = {text: 1, "a": text, "b": Shouting(text), "c": (1, text), "e": ShoutingInt(2),
-             "f": ShoutingText(text), "j": FailingInt(3), "k": (FailingInt(3), 2)}  # fmt: skip
+             "f": ShoutingText(text), "j": FailingInt(3), "k": (FailingInt(3), 2)}
     y = op(x, name="y", **attrs) * w
     train = tg.train.MomentumOptimizer(0.5, 0.5).minimize(tg.reduce_sum(tg.tanh(y) + w))
     for node in tg.get_default_graph().nodes:
@@ -345,7 +345,7 @@ def test_text_in_a_drawing_is_text(text, forget, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Glyph", "ignore:constrained_layout")
 @pytest.mark.parametrize("text", ["a\rb\x00\ud800\ufffe", "<script>evil()</script>--><evil/>]]>",
-                                  "$\\evil{x}$", "x" * 3000])  # fmt: skip
+                                  "$\\evil{x}$", "x" * 3000])
 def test_text_in_plots_is_text(text, tmp_path):
     pytest.importorskip("matplotlib")
     plots = tg.viz.plots

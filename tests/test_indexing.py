@@ -184,7 +184,7 @@ def test_a_known_tensor_as_a_bound_costs_nothing_at_run_time():
 def test_sizes_of_parts_as_tensors_and_dimensions():
     x = tg.constant(np.arange(5))
     for sizes in ([tg.constant(2), tg.constant(3)], [2, tg.constant(3)], [tg.Dimension(2), 3],
-                  tg.constant([2, 3]), (np.int64(2), tg.Dimension(3))):  # fmt: skip
+                  tg.constant([2, 3]), (np.int64(2), tg.Dimension(3))):
         parts = tg.split(x, sizes)
         assert [part.shape.as_list() for part in parts] == [[2], [3]]
         assert [part.tolist() for part in tg.Session().run(parts)] == [[0, 1], [2, 3, 4]]
@@ -222,7 +222,7 @@ def test_bad_indices_fail_while_building(key, error, message):
         ((2, 0, 3), (0, -1), (0, 6)), ((0, 4), (2, 0, -1), (2, 0, 2)),
         ((0, 3), (0, -1, 7), (0, 0, 7)),
     ],
-)  # fmt: skip
+)
 def test_reshape_of_nothing_infers_what_tensorflow_does(source, target, expected):
     """A dimension of 0 in the new shape leaves those of the old one out of the division."""
     array = np.zeros(source, np.float32)
@@ -379,7 +379,7 @@ def test_concat_and_split(shape, data):
     check(
         lambda *xs: [tg.concat(tg.split(tg.concat(xs, axis), sizes, axis), axis)],
         parts, [whole], grads,
-    )  # fmt: skip
+    )
     hole = data.draw(st.integers(0, len(sizes) - 1))
     given_sizes = [-1 if i == hole else n for i, n in enumerate(sizes)]
     for i, part in enumerate(parts):
@@ -627,7 +627,7 @@ def test_sizes_that_only_the_run_knows():
     ys = [
         tg.unstack(x, num=2)[0], tg.split(x, 2)[0], tg.split(x, [1, 1])[0], tg.ensure_shape(x, [2]),
         tg.boolean_mask(x, m), tg.pad(x, [[3, 0]], "REFLECT"), tg.slice(x, [2], [2]),
-    ]  # fmt: skip
+    ]
     with tg.Session() as sess:
         for y in ys:
             with pytest.raises(ValueError):
@@ -686,11 +686,11 @@ def test_small_zeros_are_constants_and_names_are_tf1s():
         tg.concat([[1.0], [2.0]], 0), tg.constant([1, 2])[0], tg.stack([tg.constant(1), 2]),
         tg.gather([1], [0]), tg.one_hot([0], 2), tg.range(2), tg.pad([1], [[1, 1]]),
         tg.where([True], [1], [2]), tg.reshape([1], [1]), tg.unstack(tg.constant([1]))[0],
-    ]  # fmt: skip
+    ]
     assert [x.name for x in names] == [
         "concat:0", "strided_slice:0", "stack:0", "GatherV2:0", "one_hot:0", "range:0", "Pad:0",
         "Select:0", "Reshape:0", "unstack:0",
-    ]  # fmt: skip
+    ]
 
 
 def test_lists_of_tensors_and_numbers_are_shapes():
@@ -904,7 +904,7 @@ def test_late_axes_from_elsewhere():
         lambda x: tg.unique(x).idx, lambda x: tg.unique_with_counts(x).count,
         lambda x: tg.setdiff1d(x, [2]).idx, lambda x: tg.count_nonzero(x, dtype=tg.int32),
     ],
-)  # fmt: skip
+)
 def test_elements_that_are_not_known_are_equal_to_nothing(op):
     """Neither to one another, when a graph is built or compiled."""
     x = tg.placeholder(tg.int32, [2, 2])
@@ -939,7 +939,7 @@ def test_static_shapes_from_what_is_known_of_a_shape():
         tg.matrix_set_diag(tg.placeholder(tg.float32, [None, 3, 3]), tg.zeros([2, 3])): "(2, 3, 3)",
         tg.cumsum(rows, n): "(?, 7)",
         tg.nn.softmax(x, n): "(3, 4)",
-    }.items():  # fmt: skip
+    }.items():
         assert str(node.shape) == expected, node
     sess = tg.Session()
     assert sess.run(tg.eye(n, batch_shape=(2, 1)), {n: 2}).tolist() == [[[[1, 0], [0, 1]]]] * 2

@@ -108,7 +108,7 @@ def test_a_view_that_depends_on_values_is_taken_in_each_run():
     best = Op(
         "BestRowForTest", lambda x: x[int(np.argmax(x[:, 0]))],
         lambda x: Spec(Shape(x.shape.as_list()[1:]), x.dtype), params=("x",), view="part",
-    )  # fmt: skip
+    )
     x = tg.placeholder(tg.float32, [3, 2])
     y = best(x * 2.0) + 1.0
     for value in everywhere(y, {x: [[1, 1], [5, 5], [2, 2]]}):
@@ -119,7 +119,7 @@ def test_a_view_of_repeated_elements_may_change_their_dtype():
     bits = Op(
         "BitsForTest", lambda x: x.view(np.int32), lambda x: Spec(x.shape, tg.int32),
         params=("x",), view="part",
-    )  # fmt: skip
+    )
     x = tg.placeholder(tg.float32, [])
     for value in everywhere(bits(tg.broadcast_to(x, [3])) + 0, {x: 3.0}):
         assert value.tolist() == [np.float32(3.0).view(np.int32)] * 3
@@ -135,7 +135,7 @@ def test_a_static_value_may_be_nan_or_infinite(value):
     op = Op(
         name, lambda x, by, out=None: np.add(x, by, out=out), lambda x, by: x, params=("x", "by"),
         static=(1,),
-    )  # fmt: skip
+    )
     x = tg.placeholder(tg.float32, [3])
     (found,) = {v.tobytes() for v in everywhere(op(x, value), {x: [0.0, 0.0, 0.0]})}
     by = np.broadcast_to(np.float32(value), 3)
@@ -149,7 +149,7 @@ Point = collections.namedtuple("Point", "x y")
     "attribute, number",
     [(Color.RED, 3), (Point(1, 2), 3), (slice(None, np.array(3)), 3), (np.float64(3), 3),
      ((1, (2.0, None, "a", True)), 2), (float("inf"), 1), (slice(1, 3), 2)],
-)  # fmt: skip
+)
 def test_an_attribute_is_what_the_user_gave(attribute, number):
     found = []
 

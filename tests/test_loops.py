@@ -36,7 +36,7 @@ BINARY = {
         "add": tg.add, "subtract": tg.subtract, "multiply": tg.multiply, "divide": tg.divide,
         "maximum": tg.maximum, "minimum": tg.minimum,
     }.items()
-}  # fmt: skip
+}
 UNARY = {
     "square": lambda a, b: tg.square(a + b) - 1.0,
     "sqrt": lambda a, b: tg.sqrt(a + b) - 1.0,
@@ -89,7 +89,7 @@ def test_every_exact_ufunc_is_compared_with_its_loop():
     [(4, 5), (5,)], [(4, 5), (1, 5)], [(4, 5), (4, 1)], [(4, 5), ()], [(2, 3, 5), (5,)],
     [(2, 3, 5), (2, 3, 1)], [(5,), (1,)], [(1, 5), (5,)], [(4, 1), (4, 1)], [(0, 5), (5,)],
     [(4, 0), (4, 1)], [(1, 1), (1,)], [(2, 3, 5), (3, 1)], [(4, 5), (4, 5)],
-])  # fmt: skip
+])
 def test_operands_broadcast_as_in_numpy(shapes):
     arrays = [f64(*shape) for shape in shapes]
     a, b = (tg.placeholder(tg.float64, x.shape) for x in arrays)

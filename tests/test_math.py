@@ -31,14 +31,14 @@ def test_operators_name_their_nodes():
     made = [
         x + 1, 1 - x, 2.0 * x, x / 2, i // 2, i % 2, x**2, -x, abs(x), x < 1, x <= 1, x > 1,
         x >= 1, b & True, b | b, b ^ b, ~b, i / 2,
-    ]  # fmt: skip
+    ]
     assert [(y.op.name, y.op.type) for y in made] == [
         ("add", "Add"), ("sub", "Sub"), ("mul", "Mul"), ("truediv", "RealDiv"),
         ("floordiv", "FloorDiv"), ("mod", "FloorMod"), ("pow", "Pow"), ("Neg", "Neg"),
         ("Abs", "Abs"), ("Less", "Less"), ("LessEqual", "LessEqual"), ("Greater", "Greater"),
         ("GreaterEqual", "GreaterEqual"), ("and", "LogicalAnd"), ("or", "LogicalOr"),
         ("xor", "LogicalXor"), ("LogicalNot", "LogicalNot"), ("truediv_1", "RealDiv"),
-    ]  # fmt: skip
+    ]
 
 
 def test_functions_name_their_nodes():
@@ -48,12 +48,12 @@ def test_functions_name_their_nodes():
         tg.to_float(i), tg.saturate_cast(x, tg.uint8), tg.matmul(x, x), x @ x,
         tg.tensordot(x, x, 1), tg.trace(x), tg.norm(x), tg.reduce_logsumexp(x), tg.eye(2),
         tg.accumulate_n([x, x]), tg.matrix_transpose(x),
-    ]  # fmt: skip
+    ]
     assert [y.op.name for y in made] == [
         "div", "div_1", "div_no_nan", "clip_by_value", "ToFloat", "saturate_cast", "MatMul",
         "matmul_1", "Tensordot", "Trace", "norm", "ReduceLogSumExp", "eye", "AccumulateNV2",
         "matrix_transpose",
-    ]  # fmt: skip
+    ]
 
 
 def test_products_of_unknown_or_higher_rank_are_batched():
@@ -229,7 +229,7 @@ def test_segments_out_of_range():
 @pytest.mark.parametrize("op", [
     tg.truncatemod, tg.truncatediv, tg.floormod, tg.floordiv, tg.maximum, tg.minimum, tg.pow,
     tg.squared_difference, tg.add, tg.less,
-])  # fmt: skip
+])
 def test_arithmetic_on_partly_known_shapes(op):
     x, sess = tg.placeholder(tg.float32, [None, 3]), tg.Session()
     known = sess.run(op(tg.constant([4, 3]), 2))
@@ -295,7 +295,7 @@ def test_tensordot_of_unknown_ranks(axes):
         feeds[axes] = pairs
     for known in ([False, False], [True, False], [False, True]):
         x, y = (tg.placeholder(tg.float64, v.shape if k else None)
-                for v, k in zip((a, b), known, strict=True))  # fmt: skip
+                for v, k in zip((a, b), known, strict=True))
         z = tg.tensordot(x, y, axes)
         fetches = [z, *tg.gradients(z * z, [x, y])]
         got = tg.Session().run(fetches, {x: a, y: b, **feeds})
@@ -354,4 +354,4 @@ def test_large_einsum_uses_matrix_products():
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((8, 64, 96)), rng.standard_normal((8, 96, 80))
     np.testing.assert_allclose(run(tg.einsum("bij,bjk->bki", a, b)),
-                               np.swapaxes(a @ b, 1, 2), atol=1e-11)  # fmt: skip
+                               np.swapaxes(a @ b, 1, 2), atol=1e-11)

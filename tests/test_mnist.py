@@ -25,7 +25,7 @@ from tinygraph.datasets import fetch, idx, mnist
 from tinygraph.errors import (
     DataLossError, DTypeError, FileError, InvalidArgumentError, NotFoundError,
     PermissionDeniedError,
-)  # fmt: skip
+)
 
 ROOT = Path(__file__).parents[1]
 FULL = Path(os.environ.get("TINYGRAPH_MNIST") or ROOT / "no full set")

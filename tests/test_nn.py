@@ -351,7 +351,7 @@ def test_only_named_arguments(function):
         (ValueError, "Got a int32 tensor instead", lambda x: tg.nn.dropout([1, 2], 0.5)),
         (ValueError, "axis 2 is out of range", lambda x: tg.nn.moments(x, [2])),
     ],
-)  # fmt: skip
+)
 def test_errors_while_building(error, message, build):
     x = tg.placeholder(tg.float32, [4, 3], name="x")
     with pytest.raises(error, match=re.escape(message)) as info:

@@ -204,7 +204,7 @@ def test_beside_nan_the_second_of_two_gets_the_gradient(function):
         (tg.nn.elu, NAN), (tg.nn.sigmoid, NAN), (tg.tanh, NAN), (tg.nn.softplus, NAN), (tg.abs, 0),
         (lambda x: tg.clip_by_value(x, -1.0, 1.0), 0),
     ],
-)  # fmt: skip
+)
 def test_slopes_at_nan(function, slope):
     """TF 1.15's, but for elu and selu, which have numbers there."""
     equals(slopes(function, NAN)[0], slope)
@@ -268,7 +268,7 @@ def test_l2_normalize_in_any_range():
     """Its doc's formula, where squares leave the dtype's range, and at 0."""
     for dtype, values in (
         (np.float16, [300, 400]), (np.float16, [3e-3, 4e-3]), (np.float32, [3e20, 4e20]),
-    ):  # fmt: skip
+    ):
         got = tg.nn.l2_normalize(np.array(values, dtype)).eval()
         np.testing.assert_allclose(got, [0.6, 0.8], rtol=4 * np.finfo(dtype).eps)
     for dtype in (np.float16, np.float32):
@@ -322,7 +322,7 @@ SATURATED = {
         lambda x: -4 * x / np.pi**0.5 * np.exp(-x * x),
     ),
     "atan": (tg.atan, lambda x: 1 / (1 + x * x), lambda x: -2 * x / (1 + x * x) ** 2),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SATURATED)
@@ -505,7 +505,7 @@ SHAPES = [
     ((7, 300, 5), (0, 2)), ((4, 5, 6, 7), (0, 1)), ((4, 5, 6, 7), (1, 2)), ((4, 5, 6, 7), (0, 2)),
     ((4, 5, 6, 7), (0, 1, 3)), ((5, 1, 5 * BLOCK), (0, 2)), ((5, 4), (0, 1)), ((3, 0, 4), (1,)),
     ((0, 3), (1,)), ((4,), (0,)), ((3, 4), ()),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("shape", "axis"), SHAPES)
@@ -570,7 +570,7 @@ def test_means_of_nothing_and_of_ints():
         ("uint32", [2**32 - 1] * 2, 2**32 - 1),
         ("uint64", [2**64 - 1] * 3, 2**64 - 1), ("int64", [2**62, -(2**62), -1], 0),
     ],
-)  # fmt: skip
+)
 def test_means_of_ints_that_overflow_when_added(dtype, values, mean):
     got = tg.reduce_mean(tg.constant(np.array(values, dtype))).eval()
     assert got == mean and got.dtype == dtype
@@ -626,7 +626,7 @@ def test_sums_at_indices_are_as_accurate_as_reduce_sum(width):
                 tg.gather(tg.transpose(params), ids, axis=1), params, [tg.constant(data.T)]
             )[0]
         )[None, :, 0],
-    ]  # fmt: skip
+    ]
     for total in tg.get_default_session().run(sums):
         np.testing.assert_allclose(total[0], len(data) * TENTH, rtol=1e-7)
 
@@ -719,7 +719,7 @@ def test_division_of_floats():
     x, y = [-5.0, 5.0, -5.0, 5.0, 5.5, 5.0], [3.0, -3.0, -3.0, 0.0, INF, -INF]
     equals(tg.mod(x, y).eval(), [1, -1, -2, NAN, 5.5, -INF])
     equals(tg.floordiv([-5.0, 5.0, 5.0, -5.0, 0.0], [3.0, -3.0, 0.0, 0.0, 0.0]).eval(),
-           [-2, -2, INF, -INF, NAN])  # fmt: skip
+           [-2, -2, INF, -INF, NAN])
     equals(tg.floordiv([1.0], [0.1]).eval(), [10])  # TF's floor(x / y), where Python says 9
 
 
@@ -753,12 +753,12 @@ def test_casts():
     equals(tg.saturate_cast([3e9, -3e9], tg.int32).eval(), [2**31 - 1, -(2**31)])
     equals(tg.saturate_cast([1e30, -1e30], tg.int64).eval(), [2**63 - 1, -(2**63)])
     equals(tg.saturate_cast(np.array([1e300, INF, NAN]), tg.float32).eval(),
-           np.array([3.4028235e38, 3.4028235e38, NAN], np.float32))  # fmt: skip
+           np.array([3.4028235e38, 3.4028235e38, NAN], np.float32))
 
 
 @pytest.mark.parametrize("source", ["float16", "float32", "float64", "int64", "uint64"])
 @pytest.mark.parametrize("name", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64",
-                                  "uint64"])  # fmt: skip
+                                  "uint64"])
 def test_the_first_value_beyond_a_range_is_saturated(source, name):
     source, target = tg.as_dtype(source), tg.as_dtype(name)
     for end, sign in ((int(target.max), 1), (int(target.min), -1)):
@@ -861,7 +861,7 @@ def test_log1p_has_its_digits_by_either_way(monkeypatch):
     x = np.concatenate([
         odd, rng.normal(size=2000), np.exp(rng.uniform(-100, 80, 2000)), -rng.random(2000),
         -np.exp(rng.uniform(-60, 0, 2000)),
-    ]).astype(np.float32)  # fmt: skip
+    ]).astype(np.float32)
     with np.errstate(all="ignore"):
         right = np.log1p(x.astype(np.float64))
         for is_slow in (True, False):

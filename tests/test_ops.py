@@ -458,7 +458,7 @@ def test_cases_have_distinct_names():
 OFF = 1e-6
 ZEROS = {  # a multiple of these gradients is still right
     ("Sign", 0), ("ReluGrad", 1), ("Relu6Grad", 1), ("LeakyReluGrad", 1),
-}  # fmt: skip
+}
 
 
 def rules_of(op) -> list:

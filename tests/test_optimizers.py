@@ -430,11 +430,11 @@ def test_names_in_a_name_scope():
         "layer/w:0", "train/beta1_power:0", "train/beta2_power:0", "layer/w/Adam:0",
         "layer/w/Adam_1:0", "train/beta1_power_1:0", "train/beta2_power_1:0", "layer/w/Adam_2:0",
         "layer/w/Adam_3:0",
-    ]  # fmt: skip
+    ]
     graph = tg.get_default_graph()
     for name in ["train/Adam/learning_rate", "train/Adam/update_layer/w/ApplyAdam",
                  "train/Other/beta1", "train/gradients/grad_ys_0",
-                 "layer/w/Adam/Initializer/zeros"]:  # fmt: skip
+                 "layer/w/Adam/Initializer/zeros"]:
         assert graph.get_operation_by_name(name).name == name
 
 
@@ -445,7 +445,7 @@ def test_names_in_a_variable_scope():
     assert train.name == "train/Adam"
     assert names(tg.global_variables()) == [
         "w:0", "train/beta1_power:0", "train/beta2_power:0", "train/w/Adam:0", "train/w/Adam_1:0",
-    ]  # fmt: skip
+    ]
 
 
 def test_the_train_op():
@@ -754,7 +754,7 @@ def test_global_step_of_a_wrong_kind():
             ([1.561000108718872, 0.3169996738433838], 33.78228759765625),
         ]),
     ],
-)  # fmt: skip
+)
 def test_moving_average(count, zero_debias, expected):
     """The averages of a variable and of a tensor, after the variable's update in each run."""
     step = tg.train.create_global_step()

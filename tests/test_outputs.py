@@ -18,7 +18,7 @@ def sin_cos(x):
         tg.Op(
             "SinCos", lambda x: (np.sin(x), np.cos(x)), lambda x: Spec.of_items([x, x]),
             (lambda g, y, x: g[0] * y[1] - g[1] * y[0],), ("x",),
-        )  # fmt: skip
+        )
     return registry["SinCos"](x)
 
 
@@ -28,7 +28,7 @@ def mean_and_rest(x):
         tg.composite(
             "MeanAndRest", lambda x: (tg.reduce_mean(x), x - tg.reduce_mean(x)),
             lambda g, y, x: g[1] + (g[0] - tg.reduce_sum(g[1])) / 3.0,
-        )  # fmt: skip
+        )
     return registry["MeanAndRest"](x)
 
 
@@ -180,13 +180,13 @@ def test_a_kernel_of_constants_that_breaks_its_word_is_told_of(start, passes):
     (lambda x: np.stack([x, x]), "a tuple of 2 arrays"),
     (lambda x: iter([x, x]), "a tuple of 2 arrays"),
     (lambda x: 3.0, "a tuple of 2 arrays"),
-], ids=["None", "stacked", "iterator", "number"])  # fmt: skip
+], ids=["None", "stacked", "iterator", "number"])
 @pytest.mark.parametrize("start", [[3.0, 1.0], [3, 1]], ids=["floats", "ints"])
 def test_a_kernel_must_return_a_tuple_for_constants_as_for_feeds(start, result, message):
     op = registry.get("NoTuple") or tg.Op(
         "NoTuple", lambda x, result: result(x), lambda x, result: Spec.of_items([x, x]),
         params=("x",),
-    )  # fmt: skip
+    )
     constant = tg.constant(start)
     fed = tg.placeholder(constant.dtype, [2])
     for x in constant, fed:
@@ -206,13 +206,13 @@ def test_a_kernel_must_return_a_tuple_for_constants_as_for_feeds(start, result, 
     (lambda g, y, x: g.arrived[1] * 2.0, "NoneType"),
     (lambda g, y, x: g, "gives <gradients of 2 outputs> for its input 'x:0'"),
     (lambda g, y, x: y, "for its input 'x:0'"),
-], ids=["g[2]", "y[2]", "g * 2", "x * g", "tanh", "ones", "shape", "None", "g", "y"])  # fmt: skip
+], ids=["g[2]", "y[2]", "g * 2", "x * g", "tanh", "ones", "shape", "None", "g", "y"])
 @pytest.mark.parametrize("inside", [False, True], ids=["outside", "inside"])
 def test_a_rule_that_takes_g_for_a_tensor_is_told_of(rule, message, inside, x):
     op = registry.get("WrongRule") or tg.Op(
         "WrongRule", lambda x, rule: (x, x), lambda x, rule: Spec.of_items([x, x]),
         (lambda g, y, x, rule: rule(g, y, x),), ("x",),
-    )  # fmt: skip
+    )
     make = lambda: op(x, rule=rule)[0]  # noqa: E731
     y = tg.cond(x[0] > 0.0, make, lambda: x) if inside else make()
     where = r"the gradient rule of '(cond/)?WrongRule' \(op: 'WrongRule', made at .*test_outputs.py"

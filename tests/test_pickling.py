@@ -152,7 +152,7 @@ def test_a_session_says_why_not(copied):
 KINDS = [
     kind for kind in vars(errors).values()
     if inspect.isclass(kind) and issubclass(kind, errors.TinygraphError)
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("kind", [*KINDS, DownloadError, GradientError])

@@ -192,7 +192,7 @@ def test_each_line_is_timed_once():
         assert recording.parts[line].source == texts[-1] and start <= stop
     assert texts == [
         't_start = "é", n', "b.append(n)", "return (t_start,)", "k = len(t_start)", "return k * 2",
-    ]  # fmt: skip
+    ]
     edges = [edge for _, *reading in recording.readings for edge in reading]
     assert edges == sorted(edges)
 
@@ -305,7 +305,7 @@ def test_bytes_and_places():
     rows = {row.node: row for row in tg.Session().profile(y + 1.0, feeds).rows}
     assert {name: row.bytes for name, row in rows.items()} == {
         "turned": 0, "e": 60, "mul": 60, "add": 60,
-    }  # and "flat" is a view of a buffer, which is made before any run  # fmt: skip
+    }  # and "flat" is a view of a buffer, which is made before any run
     assert {name for name, row in rows.items() if row.in_place} == {"mul"}
     without = tg.Session(passes=frozenset({"fold", "simplify", "merge"}))
     assert not any(row.in_place for row in without.profile(y + 1.0, feeds).rows)
@@ -317,12 +317,12 @@ def test_the_table():
     head, *rows = profile.table().splitlines()
     assert re.split(r"\s\s+", head) == [
         "node", "user's line", "calls", "us", "share", "bytes", "in place",
-    ]  # fmt: skip
+    ]
     assert len(rows) == len(profile.rows) + 3
     costliest = profile.rows[0]
     assert re.split(r"\s\s+", rows[0])[1:4] == [
         costliest.where.rpartition("/")[2], str(costliest.calls), f"{costliest.time:,.1f}",
-    ]  # fmt: skip
+    ]
     ends = {line.index("%") for line in rows}
     assert len(ends) == 1  # the columns are aligned
     assert rows[-3].startswith("the program's other lines")

@@ -84,7 +84,7 @@ def test_processes_and_hash_seeds_change_nothing():
                 [sys.executable, "-c", PROGRAM], cwd=ROOT, env=env, check=True,
                 capture_output=True, text=True,
             ).stdout
-        )  # fmt: skip
+        )
     assert len(outputs) == 1
 
 
@@ -144,7 +144,7 @@ def test_a_forked_process_repeats_only_what_has_a_seed(seed):
         (1.0, np.nextafter(np.float32(1), np.float32(2)), tg.float32), (1e8, 1e8 + 16, tg.float32),
         (1e8, 1e8 - 16, tg.float32), (1e16, 1e16 + 4, tg.float64), (1000.0, 1002.0, tg.float16),
     ],
-)  # fmt: skip
+)
 def test_uniform_numbers_stay_below_maxval(low, high, dtype):
     """Also where low + u (high - low) is rounded to `high`."""
     x = run(tg.random_uniform([10_000], low, high, dtype, seed=1))
@@ -241,7 +241,7 @@ def test_a_shape_may_be_a_tensor():
         ("random_uniform", (-1, 1), 2), ("random_normal", (), 0), ("random_normal", (0.0, 2.0), 1),
         ("random_normal", (1.0,), 1), ("random_normal", (1.0, 2.0), 2), ("truncated_normal", (), 0),
     ],
-)  # fmt: skip
+)
 def test_the_standard_parameters_cost_no_pass(name, arguments, passes):
     """Neither times 1 nor plus 0; what is drawn, and the name, are those of the long way."""
     fresh(1)
@@ -297,7 +297,7 @@ def test_gradients_reach_the_parameters():
         (TypeError, "num_samples must be an int", lambda: tg.multinomial([[1.0]], 1.5)),
         (TypeError, "expected float32", lambda: tg.random_normal([2], tg.constant(np.float64(1)))),
     ],
-)  # fmt: skip
+)
 def test_errors_while_building(error, message, build):
     with pytest.raises(error, match=re.escape(message)) as info:
         build()
@@ -438,7 +438,7 @@ def test_constants():
         (ValueError, "needs to know the whole shape",
          lambda: tg.glorot_uniform_initializer()([None, 2])),
     ],
-)  # fmt: skip
+)
 def test_errors_of_initializers(error, message, build):
     with pytest.raises(error, match=re.escape(message)):
         build()

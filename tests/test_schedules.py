@@ -52,7 +52,7 @@ TF115 = [  # learning_rate 0.1 at STEPS
     ("cosine_decay", {"decay_steps": 10, "alpha": 0.25},
      [0.100000001, 0.098164618, 0.0625, 0.0268353764, 0.0250000004, 0.0250000004, 0.0250000004,
       0.0250000004, 0.0250000004]),
-]  # fmt: skip
+]
 
 SIGNATURES = {  # TF 1.15's
     "exponential_decay": (
@@ -106,7 +106,7 @@ FORMULAS = [
         "cosine_decay", (7, 0.25), {},
         lambda t: 0.75 * (1 + np.cos(np.pi * min(t, 7) / 7)) / 2 + 0.25,
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "args", "kwargs", "formula"), FORMULAS)

@@ -139,7 +139,7 @@ def test_a_tuple_of_tensors_as_a_key(sess):
     for feeds in ({(a, (b, c)): (1, ([2.0], 3))}, {pair(a, "b:0"): [1, [2.0]], c: 3}):
         assert sess.run([a, b, c], feeds) == [1.0, [2.0], 3.0]
     for feeds in ({(a, b): (1, 2, 3)}, {(a, b): 1.0}, {(a, b): np.zeros(2)}, {(a, a): (1, 2)},
-                  {(a, b): (1, 2), b: 2}, {b: 1, (a, b): (1, 2)}):  # fmt: skip
+                  {(a, b): (1, 2), b: 2}, {b: 1, (a, b): (1, 2)}):
         with pytest.raises(ValueError, match="fed"):
             sess.run(a, feeds)
     with pytest.raises(TypeError, match="cannot feed"):
@@ -207,7 +207,7 @@ def test_infinity_is_no_overflow(sess):
 def test_a_feed_of_the_wrong_shape(sess):
     x = tg.placeholder(tg.float32, [None, 2], name="x")
     with pytest.raises(ValueError, match=r"Cannot feed value of shape \(3,\) for Tensor 'x:0', "
-                                         r"which has shape '\(\?, 2\)'"):  # fmt: skip
+                                         r"which has shape '\(\?, 2\)'"):
         sess.run(x, {x: [1.0, 2.0, 3.0]})
 
 
@@ -284,7 +284,7 @@ def test_results_and_feeds_are_the_users_own(sess):
     w = tg.Variable([1.0, 2.0, 3.0])
     sess.run(w.initializer)
     fetches = [x, x + 0.0, w, tg.identity(w), tg.reshape(w, [3, 1]), tg.reshape(x, [1, 3]),
-               tg.constant([1.0, 1.0, 1.0]), w + x, tg.zeros([3])]  # fmt: skip
+               tg.constant([1.0, 1.0, 1.0]), w + x, tg.zeros([3])]
     feed = np.zeros(3, np.float32)
     feed.flags.writeable = False
     before = sess.run(fetches, {x: feed})
@@ -452,7 +452,7 @@ def _outer(x):
     ("filled", lambda x: tg.fill(tg.shape(x)[0] * [1, 1], 1.0, name="filled")),
     ("w/Initializer", lambda x: tg.Variable(lambda: tg.zeros([N, N]), name="w").initializer),
     ("product", lambda x: tg.matmul(x, x, transpose_b=True, name="product")),
-])  # fmt: skip
+])
 def test_memory_that_cannot_be_had(sess, name, build):
     x = tg.placeholder(tg.float32, [None, 1], name="x")
     with pytest.raises(tg.errors.ResourceExhaustedError, match=f"no memory for '.*{name}") as error:
@@ -555,7 +555,7 @@ def test_plans_of_other_orders_go_with_the_plan(sess):
     lambda sess, w, y: w.load([5.0, 5.0], sess),
     lambda sess, w, y: sess.close(),
     lambda sess, w, y: y.eval(session=sess),
-])  # fmt: skip
+])
 @pytest.mark.parametrize("how", ["run", "profile"])
 def test_a_run_within_a_run_is_refused(sess, within, how):
     def nesting(x, out=None):

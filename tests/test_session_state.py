@@ -72,7 +72,7 @@ def test_training_goes_on_to_the_bit(seed):
     found = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(seed)], cwd=ROOT, input=pickled, check=True,
         capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     assert pickle.loads(found.stdout) == (expected, last)
 
 
@@ -120,7 +120,7 @@ def random_ops(seed):
         tg.truncated_normal([3], seed=seed), tg.random_shuffle(tg.range(9), seed=seed),
         tg.multinomial(tg.zeros([1, 9]), 4, seed=seed), tg.nn.dropout(tg.ones([9]), 0.5, seed=seed),
         tg.cond(w[0] > 9.0, lambda: w + 0.0, lambda: tg.random_normal([3], seed=seed)),
-    ]  # fmt: skip
+    ]
     return w, drawn
 
 
@@ -165,7 +165,7 @@ def test_a_state_of_any_moment_is_gone_on_from(seed):
         found = subprocess.run(
             [sys.executable, "-c", ANY_MOMENT], cwd=ROOT, input=given, check=True,
             capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
+        )
         assert found.stdout.decode().splitlines() == [expected for *_, expected in taken]
 
 
@@ -236,7 +236,7 @@ def test_a_state_that_does_not_fit_changes_nothing():
             {"kernle": np.zeros(2, np.float32), "kernel": np.zeros(2), "bias": np.zeros(4, "f4"),
              "count": 1},
             {"noise": (1, 2, 3), "noise/RandomUniform": (1, -2, 3)},
-        )  # fmt: skip
+        )
         with pytest.raises(tg.errors.InvalidArgumentError) as error:
             sess.state = wrong
         lines = str(error.value).splitlines()
@@ -246,7 +246,7 @@ def test_a_state_that_does_not_fit_changes_nothing():
              "'noise' is no random op", "'kernel' (float32[2], made at", "is float32[3]",
              "'count' (int32[], made at", "'noise/RandomUniform' (made at"],
             strict=True,
-        ):  # fmt: skip
+        ):
             assert words in line or words == "is float32[3]" and "float32[4] in the state" in line
         assert sess.state == before
         for nonsense in ({}, None, [before]):

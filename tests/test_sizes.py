@@ -12,11 +12,11 @@ from tinygraph.spec import Shape, Spec
 HIDDEN = Op(
     "HiddenSizes", lambda x: x, lambda x: Spec(Shape(None), x.dtype), (lambda g, y, x: g,), ("x",),
     view="part", doc="The same value, of unknown rank: as after what depends on values.",
-)  # fmt: skip
+)
 OPEN = Op(
     "OpenSizes", lambda x: x, lambda x: Spec(Shape([None] * len(x.shape)), x.dtype),
     (lambda g, y, x: g,), ("x",), view="part", doc="The same value, of known rank.",
-)  # fmt: skip
+)
 
 CASES = [case for case in every_case() if any(x.ndim for x in case.inputs) and case.numpy]
 
@@ -119,7 +119,7 @@ def test_a_check_is_made_only_where_a_run_decides(sess):
 OPTIMIZERS = (
     lambda: tg.train.GradientDescentOptimizer(0.1), lambda: tg.train.MomentumOptimizer(0.1, 0.9),
     tg.train.AdamOptimizer, tg.train.AdadeltaOptimizer, lambda: tg.train.RMSPropOptimizer(0.1),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS)

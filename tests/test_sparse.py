@@ -57,7 +57,7 @@ def test_slices_become_a_tensor_where_an_op_takes_one():
             tg.convert_to_tensor(slices), w + slices, slices - w, tg.subtract(1.0, slices),
             tg.add_n([w, slices]), tg.stack([slices, slices])[1], tg.convert_to_tensor([slices])[0],
         ]
-    )  # fmt: skip
+    )
     wanted = [expected, START + expected, expected - START, 1 - expected, START + expected]
     for value, array in zip(found, [*wanted, expected, expected], strict=True):
         np.testing.assert_array_equal(value, array)
@@ -274,7 +274,7 @@ IN_BRANCHES = {  # two branches, the rows that arrive with each, and whether the
     "dense": (lambda w, ids: tg.gather(w, [0]), lambda w, ids: w * 1.0, None, None),
     "other ints": (lambda w, ids: tg.gather(w, [0]),
                    lambda w, ids: tg.gather(w, tg.constant([1], tg.int64)), None, None),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", IN_BRANCHES)
@@ -346,7 +346,7 @@ def test_a_rule_of_a_users_may_give_slices():
     first = tg.Op(
         "FirstRow", lambda x: x[0].copy(), lambda x: tg.registry["Max"].infer(x, axis=(0,)),
         (rule,), ("x",),
-    )  # fmt: skip
+    )
     w = table()
     (slices,) = tg.gradients(first(w), w)
     assert isinstance(slices, tg.IndexedSlices)
@@ -422,7 +422,6 @@ def initialized():
 def array_of(sess, variable):
     """The array itself that a session keeps for a variable."""
     return sess._variables[variable.op_name]
-
 
 
 @pytest.mark.smoke
@@ -594,7 +593,7 @@ def test_the_table_is_copied_where_a_run_needs_it_after_the_step():
         ([train, loss, tg.gather(w, ids), w * 2.0], False), (train, False), ([train, w], False),
         ([train, after], True), ([train, w[1:]], True), ([train, w.read_value()], True),
         ([train, tg.scatter_add(w, [0], 1.0)], True),
-    ]:  # fmt: skip
+    ]:
         assert ("table_new" in sess.source(fetches, feeds)) == copied
 
 
@@ -707,7 +706,7 @@ def test_what_a_branch_or_another_variable_needs_of_a_value_before_it_is_updated
     conds = after(both, lambda: [
         within(1, p, lambda: w.assign_add(tg.ones([4, 2]) * 10.0).op),
         within(1, q, lambda: v.assign_add(tg.ones([4, 2]) * 100.0).op),
-    ])  # fmt: skip
+    ])
     check_in_place(conds, p, q)
 
 
@@ -733,7 +732,7 @@ def test_a_run_copies_a_table_once_at_most(monkeypatch):
         (first, "0000"), (inner, "0000"), ([first, second], "1110"), ([first, inner], "1100"),
         ([first, second, inner], "1110"), ([first, rows[0]], "1111"), (rows, "1111"),
         ([first, second, *rows], "1111"),
-    ]:  # fmt: skip
+    ]:
         for letters, count in zip(("TT", "TF", "FT", "FF"), expected, strict=True):
             del copies[:]
             sess.run(fetches, {p: letters[0] == "T", q: letters[1] == "T"})

@@ -21,7 +21,7 @@ def test_variables_are_named_as_in_tf1():
     w = tg.Variable([1.0], name="w")
     assert (w.name, w.initializer.name, w.initial_value.name) == (
         "w:0", "w/Assign", "w/initial_value:0",
-    )  # fmt: skip
+    )
     with tg.name_scope("dense"):
         assert tg.Variable(1.0, name="kernel").name == "dense/kernel:0"
     assert tg.global_variables_initializer().name == "init"
@@ -521,7 +521,7 @@ def test_default_names_of_scopes_that_are_entered_again():
 
 def test_the_dtype_of_a_constant_initializer():
     for dtype, value in [(tg.float32, tg.constant([1, 2])), (tg.float32, np.array([1, 2])),
-                         (tg.int32, 5.0), (tg.float64, [1.0]), (tg.float32, 5)]:  # fmt: skip
+                         (tg.int32, 5.0), (tg.float64, [1.0]), (tg.float32, 5)]:
         with pytest.raises(ValueError, match=r"Initializer type '.*' and explicit dtype"):
             tg.get_variable("w", dtype=dtype, initializer=value)
     assert tg.get_variable("a", initializer=[1, 2]).dtype == tg.int32

@@ -213,7 +213,7 @@ def no_sum(a, b):
 unsummed = Op(
     "TestUnsummed", kernel, no_sum, (lambda g, z, a, b: g * b, lambda g, z, a, b: g * a),
     ("a", "b"),
-)  # fmt: skip
+)
 
 cube = elementwise(
     "TestCube", lambda x, out=None: np.multiply(x * x, x, out=out), lambda g, y, x: g * 3.0 * x * x
@@ -222,7 +222,7 @@ cube = elementwise(
 mean = Op(
     "TestMean", lambda x: np.mean(x), lambda x: Spec(Shape([]), x.dtype),
     (lambda g, y, x: g * tg.ones_like(x) / 12.0,), ("x",),
-)  # fmt: skip
+)
 
 SIGN, OFF = -1.0, 1 + 1e-6
 
@@ -300,7 +300,7 @@ MUTANTS = {
         "TestMean", lambda f: (lambda g, y, x: g * tg.ones_like(x),), mean, [MATRIX],
         0, "the rule gives 12 times the derivative; 12 is the number of elements of x",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
@@ -388,7 +388,7 @@ product = composite(
     "TestProduct", lambda a, b: tg.matmul(a, b),
     lambda g, y, a, b: tg.matmul(g, b, transpose_b=True),
     lambda g, y, a, b: tg.matmul(a, g, transpose_a=True),
-)  # fmt: skip
+)
 LEFT, RIGHT = rng.normal(size=(3, 4)), rng.normal(size=(4, 2))
 SQUARES = [rng.normal(size=(3, 3)), rng.normal(size=(3, 3))]
 
@@ -417,7 +417,7 @@ MATRIX_MUTANTS = {
         lambda g, y, a, b: g * b, 0, "the rule amounts to g * b, right is g @ b.T",
     ),
     "anything": (lambda g, y, a, b: tg.exp(g) - a, 0, "right is g @ b.T"),
-}  # fmt: skip
+}
 
 
 @contextlib.contextmanager
@@ -575,7 +575,7 @@ WRONG_OF_ONE = {
         "the rule amounts to g[0] * y[0], right is g[0] * y[1]",
     ),
     "forgotten": (lambda g, y, x: g[0] * y[1], 1, "the rule gives zeros"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("mistake", WRONG_OF_ONE)
@@ -643,7 +643,7 @@ DEGENERATE = {
         [np.eye(3), np.ones((3, 3))],
     ),
     "float32": ("Square", (lambda g, y, x: 5.0 * g * x,), [np.zeros(3, np.float32)]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.smoke
@@ -721,7 +721,7 @@ sharp = elementwise("TestAbs", absolute, lambda g, y, x: tg.cast(x > 0.0, x.dtyp
 hinge = elementwise(
     "TestHinge", lambda x, out=None: np.maximum(x, 0, out=out),
     lambda g, y, x: g * tg.cast(x > 0.0, x.dtype),
-)  # fmt: skip
+)
 step = elementwise("TestStep", lambda x, out=None: np.floor(x, out=out), None)
 
 
@@ -842,7 +842,7 @@ def test_compute_gradient_gives_the_numbers_of_tf115():
         pairs = compute_gradient(
             [x, w], [[2, 1], [2]], y, [2], x_init_value=[A, B], delta=0.1,
             extra_feed_dict={x: A, w: B},
-        )  # fmt: skip
+        )
         error = compute_gradient_error(x, [2, 1], y, [2], A, 0.1, extra_feed_dict={w: B})
     np.testing.assert_allclose(pairs[0], (BY_RULE, BY_TENTHS), rtol=1e-12)
     np.testing.assert_allclose(pairs[1][0], np.diag([0.14654393959594486, 0.9384246876770841]))

@@ -164,7 +164,7 @@ def test_an_interrupt_at_any_moment_puts_the_number_back():
     "threads, error",
     [(0, ValueError), (-1, ValueError), (1 << 40, ValueError), (1.0, TypeError), ("2", TypeError),
      (True, TypeError), ([1], TypeError)],
-)  # fmt: skip
+)
 def test_what_is_no_number_of_threads(threads, error):
     with pytest.raises(error, match="threads must be") as caught:
         tg.Session(threads=threads)
@@ -188,7 +188,7 @@ def test_a_config_takes_what_tf1_programs_set():
     config = tg.ConfigProto(
         inter_op_parallelism_threads=1, allow_soft_placement=True, log_device_placement=False,
         device_count={"GPU": 0}, gpu_options=tg.GPUOptions(per_process_gpu_memory_fraction=0.5),
-    )  # fmt: skip
+    )
     config.gpu_options.allow_growth = True
     config.graph_options.optimizer_options.global_jit_level = tg.OptimizerOptions.ON_1
     assert config.gpu_options.per_process_gpu_memory_fraction == 0.5
@@ -210,7 +210,7 @@ def test_a_config_takes_what_tf1_programs_set():
      (lambda: setattr(tg.ConfigProto(), "intra_op_threads", 1), AttributeError),
      (lambda: tg.Session(config=tg.ConfigProto(intra_op_parallelism_threads=-1)), ValueError),
      (lambda: tg.Session(config={"intra_op_parallelism_threads": 1}), TypeError)],
-)  # fmt: skip
+)
 def test_what_is_no_config(make, error):
     with pytest.raises(error):
         make()
@@ -243,7 +243,7 @@ ONE, PROCESS = "BLAS takes 1 thread:", "BLAS takes as many threads as the proces
      (lambda: tg.matrix_inverse(ones(100, 100)), ONE),
      (lambda: tg.cholesky(ones(200, 200)), PROCESS),
      (lambda: tg.tanh(ones(2000, 2000)), None)],
-)  # fmt: skip
+)
 def test_the_choice_by_shapes(make, remark):
     text = source(make())
     assert (remark or "") in text and text.count("# BLAS") == bool(remark)
@@ -331,7 +331,7 @@ def test_runs_that_stay_slow_are_told_of_once(fake, clock):
      [0.01] + [0.039] * 100,  # a slower processor
      [0.01] + [0.05, 0.02] * 100,
      [1e-5] + [9e-4] * 100],  # what is so short may lie in the caches, or not
-)  # fmt: skip
+)
 def test_ordinary_runs_are_not_told_of(fake, clock, durations):
     clock(*durations)
     runs(tg.Session(), ones(200, 200) @ ones(200, 200), len(durations))

@@ -19,7 +19,7 @@ import pytest
 import tinygraph as tg
 from tinygraph.errors import (
     DTypeError, FileError, GraphError, InvalidArgumentError, NotFoundError,
-)  # fmt: skip
+)
 from tinygraph.graph import Graph
 from tinygraph.viz import picture as picture_module
 from tinygraph.viz.dot import LOOKS
@@ -512,7 +512,7 @@ def test_nested_conds_open_too():
     (cos,) = [key for key, (lines, *_) in drawn.nodes.items() if lines[0] == "Cos"]
     assert drawn.cluster_of[cos] == [
         "gradients", "∂ cond", "true", "∂ cond", "false", "∂ Sin",
-    ]  # fmt: skip
+    ]
     assert drawn.edge("x", "cond/cond/Exp")
     assert drawn.count("choice") == 3 and drawn.count("loss") == 1
 
@@ -665,7 +665,7 @@ print(tg.viz.to_dot().source, tg.viz.to_dot(depth=1, constants=True).source)
             env={"PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"},
         ).stdout
         for seed in ("0", "1", "2")
-    }  # fmt: skip
+    }
     assert len(texts) == 1 and len(texts.pop()) > 1000
 
 
@@ -824,7 +824,7 @@ def test_a_dot_that_fails_is_asked_again_without_alignment(program, tmp_path, ca
     picture = tg.viz.to_dot()
     log = tmp_path / "log"
     program(f'n=0; while IFS= read -r line; do case "$line" in *rank=same*) n=1;; esac; done; '
-            f'echo $n >> "{log}"; echo "<svg/>"; exit $n')  # fmt: skip
+            f'echo $n >> "{log}"; echo "<svg/>"; exit $n')
     assert picture._repr_svg_().strip() == "<svg />"
     assert log.read_text().split() == ["1", "0"]
     program("echo no >&2; exit 3")

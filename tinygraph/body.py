@@ -17,7 +17,7 @@ ACTIONS = ("latest", "relative", "assign")  # roles of what acts on a variable, 
 variable_argument = Op(
     "_VariableArg", None, lambda: Spec(UNKNOWN, float32), stateful=True, role="variable",
     doc="A variable as an input of a body.",
-)  # fmt: skip
+)
 
 
 unchanged = Op(
@@ -26,7 +26,7 @@ unchanged = Op(
     another body of the same op updates: in `tg.cond(p, lambda: v.assign(1.0), lambda: x)` the
     second branch returns v unchanged.
     """,
-)  # fmt: skip
+)
 
 
 def uninitialized(name: str) -> FailedPreconditionError:
@@ -45,7 +45,7 @@ def _present(value: Any, name: str) -> None:
 present = Op(
     "_Present", _present, lambda value, name: Spec(UNKNOWN, float32), role="effect",
     doc="A check of a variable's value after bodies, which may have left it without one.",
-)  # fmt: skip
+)
 
 
 class Body:
@@ -138,7 +138,7 @@ def captured(nodes: Iterable[Node], outputs: Iterable[Node | None]) -> list[Node
 def enclose(
     home: Graph, nodes: Iterable[Node], sources: Mapping[Node, Node],
     outputs: Iterable[Node | None], taken: Iterable[Node],
-) -> Body:  # fmt: skip
+) -> Body:
     """Move nodes of a graph into a Body with a formal input for each of `taken`.
 
     The keys of `sources` are nodes that the moved ones use and that stay behind. Each has one of

@@ -52,7 +52,7 @@ class Message:
         changed = [
             f"{name}={value!r}" for name, value in vars(self).items()
             if value != getattr(type(self)(), name) and not isinstance(value, Message)
-        ]  # fmt: skip
+        ]
         return f"<tg.{type(self).__name__} {' '.join(changed)}".rstrip() + ">"
 
 
@@ -68,7 +68,7 @@ class GPUOptions(Message):
         "deferred_deletion_bytes": 0, "visible_device_list": "",
         "polling_active_delay_usecs": 0, "polling_inactive_delay_msecs": 0,
         "force_gpu_compatible": False,
-    }  # fmt: skip
+    }
 
 
 class OptimizerOptions(Message):
@@ -86,7 +86,7 @@ class OptimizerOptions(Message):
         "do_common_subexpression_elimination": False, "do_constant_folding": False,
         "max_folded_constant_in_bytes": 0, "do_function_inlining": False, "opt_level": L1,
         "global_jit_level": DEFAULT,
-    }  # fmt: skip
+    }
 
 
 class GraphOptions(Message):
@@ -100,7 +100,7 @@ class GraphOptions(Message):
         "optimizer_options": OptimizerOptions, "enable_recv_scheduling": False,
         "build_cost_model": 0, "build_cost_model_after": 0, "infer_shapes": False,
         "place_pruned_graph": False, "enable_bfloat16_sendrecv": False, "timeline_step": 0,
-    }  # fmt: skip
+    }
 
 
 class ConfigProto(Message):
@@ -125,4 +125,4 @@ class ConfigProto(Message):
         "log_device_placement": False, "device_count": dict, "device_filters": list,
         "placement_period": 0, "operation_timeout_in_ms": 0, "isolate_session_state": False,
         "gpu_options": GPUOptions, "graph_options": GraphOptions,
-    }  # fmt: skip
+    }

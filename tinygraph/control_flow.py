@@ -18,7 +18,7 @@ from tinygraph.arguments import flag, shown
 from tinygraph.body import Body, captured, common, enclose, formal, taken_by_bodies
 from tinygraph.errors import (
     DTypeError, GraphError, InvalidArgumentError, ShapeError, TinygraphError,
-)  # fmt: skip
+)
 from tinygraph.gradients import OutputGradients, backward
 from tinygraph.graph import Graph, control_dependencies, name_scope
 from tinygraph.interrupts import at_once
@@ -85,11 +85,11 @@ def _index_dtype(totals: list[Node | None]) -> DType | None:
 if_op = Op(
     "If", _if, _merged, _gradient, bodies="branches",
     doc="The outputs of the first branch if a bool is true, of the second if not; see `tg.cond`.",
-)  # fmt: skip
+)
 case_op = Op(
     "Case", _case, _merged, _gradient, bodies="branches",
     doc="The outputs of the branch of a number, of the last one by default; see `tg.switch_case`.",
-)  # fmt: skip
+)
 
 
 def _check_preds(preds: Any, *, exclusive: bool, some: bool) -> None:
@@ -105,7 +105,7 @@ def _check_preds(preds: Any, *, exclusive: bool, some: bool) -> None:
 one_true = Op(
     "OneTrue", _check_preds, lambda preds, exclusive, some: Spec(UNKNOWN, float32),
     params=("preds",), role="effect", doc="A check of the predicates of `tg.case`.",
-)  # fmt: skip
+)
 
 
 def _node(
@@ -165,7 +165,7 @@ class _Backward:
             copies = {
                 x: graph.add(const, (), x.attrs, x.spec, "Const")
                 for x in needed if x.kind is const
-            }  # fmt: skip
+            }
         for node in made:
             node.inputs = tuple([copies.get(x, x) for x in node.inputs])
         self.outputs = [copies.get(y, y) for y in self.outputs]
@@ -293,7 +293,7 @@ def _branching(kind: Op, index: Node, traced: list[_Traced], name: str) -> Any:
     controls = [
         x for part in traced for node in part.nodes for x in node.control_inputs
         if x not in part.nodes
-    ]  # fmt: skip
+    ]
     taken = list(needed)
     same = dict(zip(taken, taken, strict=True))
     bodies = [enclose(graph, part.nodes, same, part.outputs, taken) for part in traced]
@@ -324,7 +324,7 @@ def cond(
     pred: Any, true_fn: Callable | None = None, false_fn: Callable | None = None,
     strict: bool = False, name: str | None = None, fn1: Callable | None = None,
     fn2: Callable | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """The result of `true_fn()` if `pred` is true in a run, else that of `false_fn()` (TF: same).
 
     Both functions are called once, while building. What they make happens only in runs that take
@@ -406,7 +406,7 @@ def _scalar(index: Node, what: str, dtype: str) -> Node:
 def case(
     pred_fn_pairs: Any, default: Callable | None = None, exclusive: bool = False,
     strict: bool = False, name: str | None = "case",
-) -> Any:  # fmt: skip
+) -> Any:
     """The result of the function beside the first predicate that is true in a run (TF: same).
 
     Parameters
@@ -458,7 +458,7 @@ def case(
 def switch_case(
     branch_index: Any, branch_fns: Any, default: Callable | None = None,
     name: str | None = "switch_case",
-) -> Any:  # fmt: skip
+) -> Any:
     """The result of the function of a number in a run (TF: `tf.switch_case`).
 
     Parameters

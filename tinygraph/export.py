@@ -22,7 +22,7 @@ from tinygraph.compiler.linking import CannotLink, Definitions
 from tinygraph.compiler.program import Program, describe, stream_of
 from tinygraph.compiler.text import (
     dict_display, identifier, literal, numpy_name, tuple_display,
-)  # fmt: skip
+)
 from tinygraph.errors import FailedPreconditionError, GraphError, InvalidArgumentError
 from tinygraph.files import write_whole
 from tinygraph.graph import Node
@@ -152,7 +152,7 @@ def run(*feeds):
 NO_MODULES = "__main__", "__debug__"  # which Python does not import
 IMPORTS = "import ", "from "
 OWN = ("hashlib", "io", "os", "data", "values", "given", "drawn", "run", "step", "variables",
-       "positions", "fed", "as_numbers", "is_masked", "FEEDS", "KEYS", "NUMBERS")  # fmt: skip
+       "positions", "fed", "as_numbers", "is_masked", "FEEDS", "KEYS", "NUMBERS")
 
 
 class Exported(Functional):
@@ -277,7 +277,7 @@ def module(program: Program, stem: str, state: SessionState, structure: Any) -> 
     start = {name: literal(state.positions[name]) for name in drawing}
     texts = exported.definitions.texts.values()
     feeds = {node.op_name: f"({literal(node.spec.shape.sizes)}, {numpy_name(node.spec.dtype)})"
-             for node in program.feeds}  # fmt: skip
+             for node in program.feeds}
     keys = {name: literal(f"variable{i}") for i, name in enumerate(names)}
     parts = [
         HEAD.format(stem=stem, feeds=", ".join(exported[node] for node in program.feeds)),
@@ -306,7 +306,7 @@ def _needed(program: Program, values: Mapping[str, np.ndarray]) -> list[str]:
         raise FailedPreconditionError(
             f"variables without a value cannot be exported: {', '.join(missing)}; run their "
             "initializers first", reads[missing[0]],
-        )  # fmt: skip
+        )
     return [name for name in reads if name in values]
 
 

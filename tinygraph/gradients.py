@@ -193,7 +193,7 @@ def vjp(node: Node, g: Any, wanted: Between | None = None) -> list[Node | None]:
         None if not want or part is None else
         sum_like(part, x) if kind.broadcasts and _may_be_broadcast(x, node) else part
         for part, x, want in zip(parts, inputs, wants, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _fitted(g: Any, x: Node, node: Node) -> Node:

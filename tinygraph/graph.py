@@ -13,7 +13,7 @@ import numpy as np
 from tinygraph.arguments import expect, flag, integer, key as key_of, sequence, shown
 from tinygraph.errors import (
     DTypeError, FinalizedError, GraphError, NotFoundError,
-)  # fmt: skip
+)
 from tinygraph.interrupts import Block, Places, Stack, at_once, block
 from tinygraph.known import BuiltWith
 from tinygraph.node import CompositeTensor, Node, Operation, Output, new_node, stacks
@@ -342,7 +342,7 @@ class Graph:
                 [*range(len(graph.nodes)), *range(first, first + len(kept))]),
             map(self.nodes.__setitem__, [slice(first, None)], [kept]),
             *[map(table.__delitem__, own) for table, own in tables],
-        )  # fmt: skip
+        )
         return graph
 
     # ---------------------------------------------------------------- collections

@@ -37,4 +37,4 @@ __all__ = [
     "Initializer", "constant", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform",
     "identity", "lecun_normal", "lecun_uniform", "ones", "orthogonal", "random_normal",
     "random_uniform", "truncated_normal", "uniform_unit_scaling", "variance_scaling", "zeros",
-]  # fmt: skip
+]

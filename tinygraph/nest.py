@@ -84,7 +84,7 @@ def places(structure: Any, path: str = "result") -> list[str]:
     return [
         place for key, part in zip(at, held, strict=True)
         for place in places(part, f"{path}[{key!r}]")
-    ]  # fmt: skip
+    ]
 
 
 def check_same(one: Any, other: Any, names: tuple[str, str], path: str = "result") -> None:

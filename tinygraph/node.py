@@ -31,7 +31,7 @@ class Node:
     __slots__ = (
         "graph", "id", "kind", "inputs", "attrs", "spec", "op_name",
         "control_inputs", "origin", "forward", "__weakref__",
-    )  # fmt: skip
+    )
     __array_ufunc__ = None  # `array * node` then asks the node
 
     if TYPE_CHECKING:  # the operators, which ops/ attaches

@@ -15,13 +15,13 @@ from tinygraph.arguments import choice, expect, flag, flat, function, named, seq
 from tinygraph.errors import (
     DTypeError, GraphError, NotFoundError, ResourceExhaustedError,
     TinygraphError,
-)  # fmt: skip
+)
 from tinygraph.graph import Graph, Node, Operation, Output, get_default_graph, graph_of
 from tinygraph.node import CompositeTensor
 from tinygraph.spec import (
     SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, bool_, broadcast, float32,
     no_memory, normalize_axis, shape_array, to_array,
-)  # fmt: skip
+)
 from tinygraph.static import values as static_values
 
 _registry: dict[str, Op] = {}
@@ -420,12 +420,12 @@ const = Op("Const", None, _const_spec, doc="A constant; made by `tg.constant`.")
 bundle = Op(
     "_Bundle", None, lambda values: Spec.of_items([x.spec for x in values]),
     doc="Several values as one: what the compiler puts in place of an op with several outputs.",
-)  # fmt: skip
+)
 item = Op(
     "_Item", None, lambda values, index: values.items[index], view="part", node_class=Output,
     rewrite=lambda made, index: made.attrs["values"][index] if made.kind is bundle else None,
     doc="One of the values that an op with several outputs has.",
-)  # fmt: skip
+)
 
 
 class Parts(Sequence):
@@ -533,7 +533,7 @@ def elementwise(
         name, kernel, infer, vjps, params or _inputs_of(vjps), broadcasts=True, rewrite=simpler,
         dtypes=(bool_,) * len(vjps) if accepts == "bool" else (),
         inplace=tuple(range(len(vjps))) if inplace and dtype is None else (), **fields,
-    )  # fmt: skip
+    )
     return op
 
 
@@ -600,7 +600,7 @@ def reduction(
     return Op(
         name, kernel, infer, (vjp,), ("input_tensor",),
         dtypes=(bool_,) if accepts == "bool" else (), **fields,
-    )  # fmt: skip
+    )
 
 
 def composite(
@@ -631,10 +631,10 @@ def composite(
     return Op(
         name, None, traced if infer is None else infer, vjps, params or _inputs_of(vjps),
         rewrite=body, **fields,
-    )  # fmt: skip
+    )
 
 
 argument = Op(
     "_Arg", None, lambda: Spec(UNKNOWN, float32), stateful=True,
     doc="An input of a program being compiled: a feed, or a composite's input.",
-)  # fmt: skip
+)

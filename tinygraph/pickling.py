@@ -23,7 +23,7 @@ def _slots(graph: Graph) -> dict[type[Node], list[str]]:
             if slot not in left_out
         ]
         for node_class in set(map(type, graph.nodes))
-    }  # fmt: skip
+    }
 
 
 def _node_of(graph: Graph, id: int) -> Node:

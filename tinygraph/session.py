@@ -21,7 +21,7 @@ from tinygraph.compiler.trace import OPTIONAL_PASSES, PASSES, PURE_PASSES
 from tinygraph.errors import (
     DTypeError, FailedPreconditionError, GraphError, GraphGrowthWarning, InvalidArgumentError,
     NotFoundError, ShapeError, TinygraphError,
-)  # fmt: skip
+)
 from tinygraph.fetches import REBOUND, Fetched, bad_fetch, filled, nothing
 from tinygraph.graph import Graph, Node, Operation, get_default_graph
 from tinygraph.node import CompositeTensor, ancestors, graph_stack, session_stack
@@ -79,7 +79,7 @@ class Session:
     PASSES = PASSES
 
     def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None, *,
-                 passes: frozenset[str] = PASSES, threads: int | None = None):  # fmt: skip
+                 passes: frozenset[str] = PASSES, threads: int | None = None):
         if not isinstance(target, str):
             raise DTypeError(f"target must be a string, not {target!r}; did you mean graph=?")
         if graph is not None and not isinstance(graph, Graph):
@@ -140,7 +140,7 @@ class Session:
         key = (
             *fetched.tensors, None, *fetched.targets, None,
             *[(node, array.shape) for node, array in feeds.items()],
-        )  # fmt: skip
+        )
         if self._is_held():
             self._check_nesting()
         with self._lock:
@@ -609,7 +609,7 @@ def _pairs_of_composite(key: CompositeTensor, value: Any) -> list[tuple[Any, Any
     return [
         (x, part) for x, part in _pairs(parts, value)
         if x.spec.constant is None or part is not None and not np.array_equal(x.spec.constant, part)
-    ]  # fmt: skip
+    ]
 
 
 def _check_fed(node: Node, array: np.ndarray) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from tinygraph.arguments import integer, sequence, shown, text
 from tinygraph.errors import (
     DTypeError, InvalidArgumentError, OutOfRangeError, ResourceExhaustedError, ShapeError,
-)  # fmt: skip
+)
 from tinygraph.interrupts import quietly
 
 
@@ -27,7 +27,7 @@ def _limits(dtype: np.dtype) -> tuple[Any, Any]:
 NAMES = (
     "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16",
     "uint32", "uint64", "bool",
-)  # fmt: skip
+)
 
 
 class DType:
@@ -87,7 +87,7 @@ class DType:
 _DTYPES = {np.dtype(name): DType(name) for name in NAMES}
 (
     float16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool_,
-) = _DTYPES.values()  # fmt: skip
+) = _DTYPES.values()
 
 
 def numpy_dtype(dtype: Any) -> np.dtype:
@@ -383,7 +383,7 @@ class Spec(NamedTuple):
     def bytes(self) -> int:
         """Of its arrays; 0 where the shape is unknown."""
         if self.items:
-            return sum([item.bytes for item in self.items])
+            return sum(item.bytes for item in self.items)
         return (self.shape.num_elements() or 0) * self.dtype.size
 
     def __str__(self) -> str:

@@ -167,7 +167,7 @@ def set_state(variables: Variables, state: SessionState, graph: Graph) -> None:
     known = {node.op_name: node for node in graph.nodes if node.kind.role == "variable"}
     drawing = {node.op_name: node for node in all_nodes(graph) if node.kind.state is not None}
     faults = [*_unknown(state.variables, known, "variable"),
-              *_unknown(state.positions, drawing, "random op")]  # fmt: skip
+              *_unknown(state.positions, drawing, "random op")]
     new, streams = {}, {}
     for name, node in known.items():
         if name in state.variables:

@@ -43,7 +43,7 @@ INTERNAL = {
         "files", "gradients", "graph", "interrupts", "known", "nest", "node", "op", "ops", "origin",
         "pickling", "session", "spec", "static", "values",
     )
-}  # fmt: skip
+}
 TRAITS = ("broadcasts", "view", "stateful", "dynamic")
 
 
@@ -135,7 +135,7 @@ class Catalogue(Generated):
         rows = [("op", "inputs", "what it is", "gradient", "traits"), *map(row, ops)]
         for cells in rows:
             lines += [f"   {'-' if i else '* -'} {cell}".rstrip() if not i else f"     - {cell}"
-                      for i, cell in enumerate(cells)]  # fmt: skip
+                      for i, cell in enumerate(cells)]
         return self.parse(lines)
 
 

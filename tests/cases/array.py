@@ -146,19 +146,19 @@ SHAPES = [
     Case("BroadcastTo", lambda x: tg.broadcast_to(x, [4, 2, 3]), [f64(2, 1)],
          lambda x: np.broadcast_to(x, (4, 2, 3))),
     Case("BroadcastTo", lambda x: tg.broadcast_to(x, [0, 2]), [f64()], lambda x: np.zeros((0, 2))),
-]  # fmt: skip
+]
 
 # ---------------------------------------------------------------- indexing.py, gathering.py
 
 
 def indexed(key, *shape, note=""):
     return Case("StridedSlice", lambda x: x[key], [f64(*shape)], lambda x: x[key],
-                note=note or str(key))  # fmt: skip
+                note=note or str(key))
 
 
 def nd_case(indices, *shape, note=""):
     return Case("GatherNd", lambda x, i: tg.gather_nd(x, i), [f64(*shape), indices],
-                lambda x, i: x[tuple(np.moveaxis(i, -1, 0))], note=note)  # fmt: skip
+                lambda x, i: x[tuple(np.moveaxis(i, -1, 0))], note=note)
 
 
 PARTS = [
@@ -223,7 +223,7 @@ PARTS = [
          lambda x: x[:0], note="none"),
     Case("BooleanMaskGrad", lambda g: registry["BooleanMaskGrad"](
         g, [True, False, True], [2, 3], axis=1), [f64(2, 2)], at(s_[:, ::2], 2, 3)),
-]  # fmt: skip
+]
 
 # ---------------------------------------------------------------- joining.py, padding.py
 
@@ -289,7 +289,7 @@ JOINS = [
          lambda g: g[:2] + g[2:]),
     Case("ReverseV2", lambda x: tg.reverse(x, [0, -1]), [f64(2, 3, 4)], lambda x: x[::-1, :, ::-1]),
     Case("ReverseV2", lambda x: tg.reverse_v2(x, []), [f64(2)], same, note="no axis"),
-]  # fmt: skip
+]
 
 # ---------------------------------------------------------------- making.py, diagonals.py
 
@@ -323,7 +323,7 @@ MAKING = [
     *[Case("BroadcastTo", lambda x, y, z, k=kind: tg.meshgrid(x, y, z, indexing=k),
            [f64(2), f64(3), f64(1)], lambda x, y, z, k=kind: np.meshgrid(x, y, z, indexing=k),
            note=f"meshgrid {kind}") for kind in ("xy", "ij")],
-]  # fmt: skip
+]
 
 DIAGONALS = [
     Case("MatrixDiag", lambda x: tg.matrix_diag(x), [f64(2, 3)],
@@ -342,7 +342,7 @@ DIAGONALS = [
     Case("DiagPart", lambda x: tg.diag_part(x), [f64(3, 3)], np.diagonal),
     Case("DiagPart", lambda x: tg.diag_part(x), [f64(2, 3, 2, 3)],
          lambda x: x.reshape(6, 6).diagonal().reshape(2, 3)),
-]  # fmt: skip
+]
 
 # ---------------------------------------------------------------- selecting.py
 
@@ -391,8 +391,8 @@ CHOICES = [
          lambda x, y: np.flatnonzero(~np.isin(x, y))),
     Case("InvertPermutation", lambda x: tg.invert_permutation(x), [np.array([2, 0, 1], np.int32)],
          lambda x: np.argsort(x).astype(np.int32)),
-]  # fmt: skip
+]
 
 CASES = [
     Case("ShapedLike", lambda x, y: registry["ShapedLike"](x, y), [f64(2, 3), f64(2, 3)],
-         lambda x, y: x),*SHAPES, *PARTS, *JOINS, *MAKING, *DIAGONALS, *CHOICES]
+         lambda x, y: x), *SHAPES, *PARTS, *JOINS, *MAKING, *DIAGONALS, *CHOICES]

@@ -41,4 +41,4 @@ CASES = [
     Case("Case", switched, [np.int32(1), f64(3), f64(3)], lambda i, x, y: y * y * x, note="second"),
     Case("Case", switched, [np.int32(-1), f64(3), f64(3)],
          lambda i, x, y: np.exp(x) * y, note="last"),
-]  # fmt: skip
+]

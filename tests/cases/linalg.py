@@ -27,7 +27,7 @@ def products():
                 yield Case(
                     op, lambda a, b, flags=flags: tg.matmul(a, b, **flags), [a, b],
                     lambda a, b, f=first, s=second: swapped(a, f) @ swapped(b, s), note=note,
-                )  # fmt: skip
+                )
 
 
 add_product = registry["AddProduct"]
@@ -69,7 +69,7 @@ MATMUL = [
          note="matrix_transpose"),
     Case("MatrixTranspose", registry["MatrixTranspose"], [f64(2, 3, 4)],
          lambda x: np.swapaxes(x, 1, 2)),
-]  # fmt: skip
+]
 
 
 def einsum(equation, *shapes, unknown="dims", make=f64, **options):
@@ -77,7 +77,7 @@ def einsum(equation, *shapes, unknown="dims", make=f64, **options):
     return Case(
         op, lambda *xs: tg.einsum(equation, *xs), [make(*shape) for shape in shapes],
         lambda *xs: np.einsum(equation, *xs), note=equation, unknown=unknown, **options,
-    )  # fmt: skip
+    )
 
 
 EINSUM = [
@@ -108,14 +108,14 @@ EINSUM = [
          note="einsum", unknown="dims"),
     Case("Einsum", lambda x: tg.einsum("ij,j->i", x, [1.0, 2.0, 3.0]), [f64(2, 3)],
          lambda x: x @ [1.0, 2.0, 3.0], note="a list", unknown="dims"),
-]  # fmt: skip
+]
 
 
 def tensordot(left, right, axes):
     return Case(
         "Einsum", lambda a, b: tg.tensordot(a, b, axes), [f64(*left), f64(*right)],
         lambda a, b: np.tensordot(a, b, axes), note=f"tensordot {axes}", unknown="dims",
-    )  # fmt: skip
+    )
 
 
 TENSORDOT = [
@@ -145,7 +145,7 @@ def norms():
                         x if a else x.reshape(-1), o, a, False
                     ).reshape(([3] if a else []) if not k else ([3, 1] if a else [1, 1])),
                     note=f"norm {ord} axis {axis}{' kept' if keepdims else ''}",
-                )  # fmt: skip
+                )
     for ord in ("fro", "euclidean", 1, np.inf):
         op = "Max" if ord in (1, np.inf) else "EuclideanNorm"
         for axis in ([0, 1], [-1, 0], (1, 2)):
@@ -155,14 +155,14 @@ def norms():
                     x, "fro" if o == "euclidean" else o, a
                 ),
                 note=f"matrix norm {ord} axis {axis}", unknown="dims",
-            )  # fmt: skip
+            )
     for axis, keepdims in ([0, 1], False), ([-1, 0], True), ((1, 2), True):
         yield Case(
             "EuclideanNorm", lambda x, a=axis, k=keepdims: tg.norm(x, 2, axis=a, keepdims=k),
             [f64(2, 3, 4)],
             lambda x, a=tuple(axis), k=keepdims: np.linalg.norm(x, 2, a, k),
             note=f"matrix norm 2 axis {axis}", unknown="dims", slack=10,
-        )  # fmt: skip
+        )
 
 
 # ---------------------------------------------------------------- square matrices
@@ -228,31 +228,30 @@ def uneven(*shape):
 def svd_cases():
     for shape in (3, 3), (4, 2), (2, 2, 3):
         yield Case("Svd", singular_parts(False), [uneven(*shape)], singular_reference(False),
-                   unknown="dims", slack=100)  # fmt: skip
+                   unknown="dims", slack=100)
     for shape in (3, 2), (2, 3):
         yield Case("Svd", singular_parts(True), [uneven(*shape)], singular_reference(True),
-                   note="full", unknown="", slack=100)  # fmt: skip
+                   note="full", unknown="", slack=100)
     yield Case("Svd", lambda x: tg.svd(x, compute_uv=False), [uneven(2, 4, 3)],
-               lambda x: np.linalg.svd(x, compute_uv=False), note="values", slack=10)  # fmt: skip
+               lambda x: np.linalg.svd(x, compute_uv=False), note="values", slack=10)
     yield Case("Svd", lambda x: tg.svd(x, full_matrices=True)[0], [uneven(2, 4)],
                lambda x: np.linalg.svd(x, compute_uv=False), note="values of the full",
-               slack=10)  # fmt: skip
-
+               slack=10)
 
     yield Case("SingularValuesApart", lambda s: registry["SingularValuesApart"](s, nonzero=True),
-               [np.array([[3.0, 2.0], [5.0, 0.5]])], lambda s: s)  # fmt: skip
+               [np.array([[3.0, 2.0], [5.0, 0.5]])], lambda s: s)
 
 
 def qr_cases():
     for shape in (3, 3), (2, 3, 2):
         yield Case("Qr", tg.qr, [uneven(*shape)], lambda x: list(np.linalg.qr(x)), slack=100)
     yield Case("Qr", lambda x: tg.qr(x, full_matrices=True), [uneven(2, 2)],
-               lambda x: list(np.linalg.qr(x)), note="full", slack=100)  # fmt: skip
+               lambda x: list(np.linalg.qr(x)), note="full", slack=100)
     for shape, full in ((2, 4), False), ((4, 2), True):
         yield Case("Qr", lambda x, f=full: [tg.stop_gradient(y) for y in tg.qr(x, f)],
                    [uneven(*shape)],
                    lambda x, f=full: list(np.linalg.qr(x, "complete" if f else "reduced")),
-                   grad=False, note="without a gradient", slack=10)  # fmt: skip
+                   grad=False, note="without a gradient", slack=10)
 
 
 SOLVERS = [
@@ -284,7 +283,7 @@ SOLVERS = [
     Case("Cross", tg.cross, [f64(3), f64(3)], np.cross),
     Case("Cross", tg.cross, [f64(2, 3), f64(2, 3)], np.cross, note="batch"),
     Case("Cross", tg.cross, [i32(2, 3), i32(2, 3)], np.cross, note="int32"),
-]  # fmt: skip
+]
 
 EYES = [
     Case("Eye", lambda: tg.eye(3), [], lambda: np.eye(3, dtype=np.float32)),
@@ -294,6 +293,6 @@ EYES = [
          lambda: np.tile(np.eye(2, dtype=np.float32), (4, 1, 1, 1)), note="batch"),
     Case("Eye", lambda x: x * tg.eye(tg.shape(x)[0], tg.shape(x)[1], dtype=x.dtype), [f64(2, 3)],
          lambda x: x * np.eye(2, 3), note="sizes from a shape"),
-]  # fmt: skip
+]
 
 CASES = [*MATMUL, *EINSUM, *TENSORDOT, *norms(), *SOLVERS, *EYES]

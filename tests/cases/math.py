@@ -65,7 +65,7 @@ FUNCTIONS = [
     Case("Round", tg.round, [np.array([-1.5, -0.5, 0.5, 1.5, 2.5])],
          lambda x: np.array([-2.0, -0.0, 0.0, 2.0, 2.0]), grad=False, note="halves"),
     Case("Round", lambda x: tg.round(tg.round(x) + 0.25), [f64(4)], np.rint, note="again"),
-]  # fmt: skip
+]
 
 SPECIAL = np.array([0.0, -1.5, np.inf, -np.inf, np.nan])
 KINDS = [
@@ -139,7 +139,7 @@ ARITHMETIC = [
     Case("Atan2", tg.atan2, [f64(2, 3), positive(3)], np.arctan2, dtypes=("float32",)),
     Case("Atan2", tg.atan2, [f64(2, 3), -positive(3)], np.arctan2, dtypes=("float32",),
          note="behind"),
-]  # fmt: skip
+]
 
 POWERS = [
     Case("Pow", tg.pow, [positive(2, 3), f64(2, 3)], np.power),
@@ -181,7 +181,7 @@ BETWEEN = [
     Case("KeepWhere", registry["KeepWhere"], [np.array([np.inf, np.nan, 1.0]),
          np.array([False, False, True])], lambda x, keep: np.array([0.0, 0.0, 1.0]), grad=False,
          note="infinite"),
-]  # fmt: skip
+]
 
 # ---------------------------------------------------------------- comparisons, logic, casts
 
@@ -234,7 +234,7 @@ CASTS = [
          [np.arange(4.0)], np.square, note="to float32 and back"),
     Case("Cast", lambda x: tg.saturate_cast(x, tg.int64), [i32(6, low=-9)],
          lambda x: x.astype(np.int64), note="saturated in vain"),
-]  # fmt: skip
+]
 
 # ---------------------------------------------------------------- sums of many, operators
 
@@ -254,18 +254,18 @@ def operators(method, numpy, x, y):
         note=f"{note} a number",
     )
     yield Case(mirrored.get(name, name), lambda y: function(number, y), [y],
-               lambda y: numpy(number, y).astype(dtype), note=f"a number {note}")  # fmt: skip
+               lambda y: numpy(number, y).astype(dtype), note=f"a number {note}")
 
 
 # Python turns 3 < x into x > 3.
 mirrored = {
     "Less": "Greater", "LessEqual": "GreaterEqual", "Greater": "Less", "GreaterEqual": "LessEqual",
-}  # fmt: skip
+}
 registry_name = {
     "add": "Add", "sub": "Sub", "mul": "Mul", "truediv": "RealDiv", "floordiv": "FloorDiv",
     "mod": "FloorMod", "pow": "Pow", "lt": "Less", "le": "LessEqual", "gt": "Greater",
     "ge": "GreaterEqual", "and_": "LogicalAnd", "or_": "LogicalOr", "xor": "LogicalXor",
-}  # fmt: skip
+}
 
 OPERATORS = [
     *operators("add", np.add, f64(3), f64(3)),
@@ -293,8 +293,8 @@ OPERATORS = [
          note="accumulate_n"),
     Case("AddN", registry["AddN"], [f64(2)], lambda x: x, note="of one"),
     Case("Mul", lambda x: tg.scalar_mul(3.0, x), [f64(2)], lambda x: 3 * x, note="scalar_mul"),
-]  # fmt: skip
+]
 
 CASES = [
     *FUNCTIONS, *KINDS, *ARITHMETIC, *POWERS, *BETWEEN, *PREDICATES, *CASTS, *OPERATORS,
-]  # fmt: skip
+]

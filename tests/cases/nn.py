@@ -25,7 +25,7 @@ def softmax(z, axis=-1):
 
 def log_softmax(z, axis=-1):
     return z - z.max(axis, keepdims=True) - np.log(
-        np.exp(z - z.max(axis, keepdims=True)).sum(axis, keepdims=True))  # fmt: skip
+        np.exp(z - z.max(axis, keepdims=True)).sum(axis, keepdims=True))
 
 
 def cross_entropy(t, z, axis=-1):
@@ -108,7 +108,7 @@ ACTIVATIONS = [
          lambda z: log_softmax(z, 1), note="axis 1"),
     Case("LogSoftmax", lambda z: tg.nn.log_softmax(z), [f64(2, 3, low=-1e4, high=1e4)], log_softmax,
          note="large", grad=False, dtypes=()),
-]  # fmt: skip
+]
 
 LAYERS = [
     Case("BiasAdd", lambda x, b: tg.nn.bias_add(x, b), [f64(3, 4), f64(4)], lambda x, b: x + b),
@@ -149,7 +149,7 @@ LAYERS = [
     Case("L2Loss", lambda t: tg.nn.l2_loss(t), [f64(3, 4)], lambda t: (t * t).sum() / 2),
     Case("Mean", lambda x: tg.nn.zero_fraction(x), [i32(4, 5, high=2)],
          lambda x: np.float32((x == 0).mean()), note="zero fraction"),
-]  # fmt: skip
+]
 
 V2 = tg.nn.softmax_cross_entropy_with_logits_v2
 SPARSE = tg.nn.sparse_softmax_cross_entropy_with_logits
@@ -203,6 +203,6 @@ LOSSES = [
     Case("WeightedLogisticLoss", lambda t, z: WEIGHTED(t, z, 0.5),
          [bools(8).astype(float), f64(8, low=-1000, high=1000)],
          lambda t, z: logistic(t, z, 0.5), note="tails", grad=False, dtypes=()),
-]  # fmt: skip
+]
 
 CASES = [*ACTIVATIONS, *LAYERS, *LOSSES]

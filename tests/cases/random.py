@@ -50,4 +50,4 @@ CASES = [
     Case("RandomUniform", lambda: tg.glorot_uniform_initializer(seed=1)([3, 3, 4, 2], tg.float64),
          note="random, glorot uniform"),
     Case("Orthogonalize", lambda: tg.orthogonal_initializer(seed=1)([2, 5]), note="random, wide"),
-]  # fmt: skip
+]

@@ -27,10 +27,10 @@ def over_axes(op, build, numpy, make=f64, **options):
                 op, lambda x, axis=axis, keep=keepdims: build(x, axis=axis, keepdims=keep),
                 [make(2, 3, 4)], lambda x, at=at, keep=keepdims: numpy(x, axis=at, keepdims=keep),
                 note=f"axis {axis}{' kept' if keepdims else ''}", **options,
-            )  # fmt: skip
+            )
     if op != "EuclideanNorm":  # whose second derivative is then made of rounding errors only
         yield Case(op, lambda x: build(x, axis=[]), [make(2, 3)], lambda x: numpy(x, axis=()),
-                   note="no axis", **options)  # fmt: skip
+                   note="no axis", **options)
     yield Case(op, lambda x: build(x), [make()], numpy, note="scalar", **options)
 
 
@@ -91,7 +91,7 @@ SIZES = [
          note="of nothing", grad=False),
     Case("Any", lambda x: tg.reduce_any(x), [bools(0)], np.any, note="of nothing"),
     Case("All", lambda x: tg.reduce_all(x), [bools(0)], np.all, note="of nothing"),
-]  # fmt: skip
+]
 
 INTS = [
     Case("Sum", lambda x: tg.reduce_sum(x, 0), [i32(3, 4)], lambda x: x.sum(0, dtype=np.int32),
@@ -108,7 +108,7 @@ INTS = [
     Case("Sum", tg.count_nonzero, [i32(3, 4, high=3)], np.count_nonzero, note="count_nonzero"),
     Case("Sum", lambda x: tg.count_nonzero(x, 1, keep_dims=True, dtype=tg.int32), [bools(3, 4)],
          lambda x: x.sum(1, keepdims=True, dtype=np.int32), note="count of bools"),
-]  # fmt: skip
+]
 
 # ---------------------------------------------------------------- kinks and far away
 
@@ -141,7 +141,7 @@ EDGES = [
          [np.array([[1.0, 1.0, 1.0], [2.0, 1.0, 3.0]])],
          lambda x: np.array([[1 / 3] * 3, [0.0, 1.0, 0.0]]), note="ties share", grad=False),
     Case("Max", tg.reduce_max, [np.array([1.0, np.nan, 3.0])], np.max, note="NaN", grad=False),
-]  # fmt: skip
+]
 
 # ---------------------------------------------------------------- where the extremes are
 
@@ -157,7 +157,7 @@ PLACES = [
          lambda x: x.argmin(1).astype(np.int32), note="int32"),
     Case("ArgMax", lambda x: tg.argmax(x, 1), [np.zeros((0, 3))], lambda x: x.argmax(1),
          note="of nothing"),
-]  # fmt: skip
+]
 
 # ---------------------------------------------------------------- running
 
@@ -182,7 +182,7 @@ def along(op, build, numpy):
                     op, lambda x, axis=axis, flags=flags: build(x, axis, **flags), [f64(3, 4)],
                     lambda x, axis=axis, flags=flags: numpy(x, axis, **flags),
                     note=f"axis {axis} {'exclusive ' * exclusive}{'reverse' * reverse}".strip(),
-                )  # fmt: skip
+                )
     yield Case(op, build, [i32(3, 2)], lambda x: numpy(x, 0, False, False), note="int32")
     yield Case(op, lambda x: build(x, 1), [np.zeros((2, 0))], lambda x: x, note="of nothing")
 
@@ -211,7 +211,7 @@ RUNNING = [
          lambda x: np.concatenate([0 * x[:1], x[:-1]])),
     Case("Shift", lambda x: SHIFT(x, axis=1, reverse=True), [f64(2, 3)],
          lambda x: np.concatenate([x[:, 1:], 0 * x[:, :1]], 1), note="reverse"),
-]  # fmt: skip
+]
 
 # ---------------------------------------------------------------- segments
 
@@ -237,7 +237,7 @@ SEGMENTS = [
          lambda x, i: segments(x, i, 4), note="fed ids", unknown="dims"),
     Case("SegmentSum", tg.segment_sum, [f64(0, 2), i64(0)], lambda x, i: x, note="of nothing",
          unknown="dims"),
-]  # fmt: skip
+]
 
 # ---------------------------------------------------------------- the norm, undoing broadcasting
 
@@ -254,6 +254,6 @@ SUM_LIKE = registry["SumLike"]
 LIKE = [
     Case("SumLike", lambda g, x: SUM_LIKE(g, x), [f64(2, 3, 4), np.zeros(shape)], summed_like)
     for shape in ((), (4,), (3, 1), (1, 1, 4), (2, 3, 4))
-]  # fmt: skip
+]
 
 CASES = [*REDUCTIONS, *SIZES, *INTS, *EDGES, *PLACES, *RUNNING, *SEGMENTS, *LIKE]

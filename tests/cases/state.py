@@ -68,4 +68,4 @@ CASES = [
          [f64(2, 3)], np.square),
     Case("PlaceholderWithDefault", lambda x: tg.placeholder_with_default(x, [None, 3]) * x,
          [f64(2, 3)], np.square, note="unknown dim"),
-]  # fmt: skip
+]

@@ -26,7 +26,7 @@ MODULES = {
     "tg.testing": tg.testing, "tg.timeline": tg.timeline, "tg.viz": tg.viz,
     "tg.viz.plots": tg.viz.plots, "tg.datasets.mnist": tg.datasets.mnist,
     "tg.datasets.idx": tg.datasets.idx,
-}  # fmt: skip
+}
 LEFT_OUT = {
     "tg.datasets.mnist.download": "reaches for the network",
     "tg.Profile": "is made by Session.profile",
@@ -40,13 +40,13 @@ LEFT_OUT = {
     "tg.testing.Report": "is made by check_grads",
     "tg.Operation": "is made by ops", "tg.Tensor": "is made by ops",
     "tg.VariableScope": "is made by variable_scope",
-}  # fmt: skip
+}
 
 # Of Graph and of TensorShape: for those who write ops.
 UNCHECKED = {
     "add", "begin_scope", "branch", "is_inside", "of", "outside", "places", "split_off",
     "use_value",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -311,7 +311,7 @@ BY_HAND: dict[str, Callable[[], tuple]] = {
     "tg.datasets.mnist.source": lambda: (tg.datasets.mnist.SAMPLE,),
     "tg.datasets.idx.gunzip": lambda: (b"", 10, path()),
     "tg.datasets.idx.read_idx": lambda: (tg.datasets.mnist.SAMPLE, 2),
-}  # fmt: skip
+}
 
 
 BY_KEY: dict[str, dict] = {
@@ -448,12 +448,12 @@ METHODS: dict[str, dict[str, tuple[Callable, Callable]]] = {
     "Timeline": _owned(
         lambda: tg.timeline.Timeline(_traced().step_stats), generate_chrome_trace_format=NONE
     ),
-}  # fmt: skip
+}
 
 OPERATORS = [getattr(operator, name) for name in (
     "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "lt", "le", "gt", "ge",
     "and_", "or_", "xor", "eq", "ne", "getitem",
-)]  # fmt: skip
+)]
 INITIALIZERS = [
     "zeros", "ones", "constant", "random_normal", "random_uniform", "truncated_normal",
     "uniform_unit_scaling", "variance_scaling", "glorot_normal", "glorot_uniform", "orthogonal",
@@ -484,7 +484,7 @@ def every_call() -> dict[str, list[Call]]:
         calls[name] = [
             Call(name, functools.partial(_replay, public[name], args, kwargs, kind))
             for args, kwargs in examples for kind in range(4)
-        ]  # fmt: skip
+        ]
     for name, arguments in BY_HAND.items():
         made = Call(name, functools.partial(_by_hand, public[name], arguments))
         calls.setdefault(name, []).extend([made] * 4)

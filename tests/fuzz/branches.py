@@ -11,7 +11,7 @@ DEEPEST = 2
 FURTHER = [  # what a branch does to a value `y` that it has made
     "-y", "y * y", "y + y", "y * 2", "tg.stack([y, y * y])[1]", "tg.reduce_sum(y) - y",
     "tg.cond(tg.size(y) > 2, lambda: y + 1, lambda: y * y)",
-]  # fmt: skip
+]
 
 
 def predicate(d: Any) -> str:

@@ -90,7 +90,7 @@ def binary(template: str, kinds: str = "f") -> Maker:
 for _name in (
     "tg.add({x}, {y})", "tg.subtract({x}, {y})", "tg.multiply({x}, {y})", "{x} + {y}", "{x} - {y}",
     "{x} * {y}", "tg.maximum({x}, {y})", "tg.minimum({x}, {y})", "tg.squared_difference({x}, {y})",
-):  # fmt: skip
+):
     exact(binary(_name, "fi"))
 for _name in "equal not_equal less less_equal greater greater_equal".split():
     exact(binary(f"tg.{_name}({{x}}, {{y}})", "fi"))
@@ -103,12 +103,12 @@ for _name in "truncatemod floormod floordiv".split():
 for _name in (
     "{x} / (tg.abs({y}) + 0.5)", "tg.div_no_nan({x}, {y})", "tg.atan2({x}, {y})",
     "tg.pow(tg.abs({x}) + 0.5, tg.tanh({y}))", "tg.multiply_no_nan({x}, {y})",
-):  # fmt: skip
+):
     smooth(binary(_name))
 for _name in (
     "{x} / {y}", "tg.div_no_nan({x}, {y})", "tg.multiply_no_nan({x}, {y})", "tg.atan2({x}, {y})",
     "tg.pow({x}, {y})",
-):  # fmt: skip
+):
     WILD.append(binary(_name))
 
 
@@ -342,7 +342,7 @@ def made(d):
     n = d.size(1, 4) or "3"
     return d.choice([f"tg.range({n})", f"tg.zeros([{n}, 2])", f"tg.ones([2, {n}])", f"tg.eye({n})",
                      f"tg.eye(2, {n}, dtype=tg.float64)", f"tg.range(0, {n} * 2, 2)",
-                     f"tg.range({n}, -2, -1)", f"tg.one_hot(tg.range({n}), 3)"])  # fmt: skip
+                     f"tg.range({n}, -2, -1)", f"tg.one_hot(tg.range({n}), 3)"])
 
 
 @smooth
@@ -440,7 +440,7 @@ def unique(d):
     return x and d.choice([f"tg.unique({y}).y", f"tg.unique({y}).idx",
                            f"tg.setdiff1d({y}, {y}[:2]).out",
                            f"tg.setdiff1d({y}, {y}[1:]).idx",
-                           f"tg.unique_with_counts({y}).count"])  # fmt: skip
+                           f"tg.unique_with_counts({y}).count"])
 
 
 @exact
@@ -470,7 +470,7 @@ def joined(d):
     shape, axis = d.array(x).shape, d.integer(0, d.array(x).ndim - 1)
     rest = (*shape[:axis], *shape[axis + 1 :])
     others = d.all(d.dtype(x), lambda a: a.ndim == len(shape)
-                   and (*a.shape[:axis], *a.shape[axis + 1 :]) == rest)  # fmt: skip
+                   and (*a.shape[:axis], *a.shape[axis + 1 :]) == rest)
     xs = [x, *(d.choice(others) for _ in range(d.integer(0, 2)))]
     place = d.choice([axis, axis - len(shape), f"tg.constant({axis})"])
     return f"tg.concat([{', '.join(xs)}], {place})"
@@ -489,7 +489,7 @@ def unstacked(d):
         return None
     n = d.array(x).shape[0]
     return d.choice([f"tg.unstack({x}, num={n})[{d.integer(0, n - 1)}]",
-                     f"tg.stack(tg.unstack({x}, num={n})[::-1])"])  # fmt: skip
+                     f"tg.stack(tg.unstack({x}, num={n})[::-1])"])
 
 
 @exact
@@ -503,7 +503,7 @@ def split(d):
     return d.choice([f"tg.split({x}, [{k}, {n - k}], -1)[1]", f"tg.split({x}, [{k}, -1], -1)[0]",
                      f"tg.split({x}, {n}, -1)[{k}]",
                      f"tg.concat(tg.split({x}, {n}, -1)[::-1], -1)",
-                     f"tg.concat(tg.split({x}, [{late}, -1], -1)[::-1], -1)"])  # fmt: skip
+                     f"tg.concat(tg.split({x}, [{late}, -1], -1)[::-1], -1)"])
 
 
 @exact
@@ -516,7 +516,7 @@ def padded(d):
     near = [[d.integer(0, n - 1), d.integer(0, n - 1)] for n in shape]
     return d.choice([f"tg.pad({x}, {pads})", f"tg.pad({x}, {near}, 'REFLECT')",
                      f"tg.pad({x}, {near}, 'SYMMETRIC')",
-                     f"tg.pad({x}, {pads}, constant_values={d.numbers(x, 1)[0]})"])  # fmt: skip
+                     f"tg.pad({x}, {pads}, constant_values={d.numbers(x, 1)[0]})"])
 
 
 @exact
@@ -542,7 +542,7 @@ def hot(d):
     x = d.pick("i", lambda a: a.ndim < 3)
     return x and d.choice([f"tg.one_hot({x}, 3)", f"tg.one_hot({x}, {d.size(0, 4) or 2}, axis=0)",
                            f"tg.sequence_mask(tg.minimum({x}, 5))",
-                           f"tg.sequence_mask({x}, 4)"])  # fmt: skip
+                           f"tg.sequence_mask({x}, 4)"])
 
 
 # ---------------------------------------------------------------- matrices
@@ -591,7 +591,7 @@ def decomposed(d):
         f"tg.linalg.slogdet({x})[1]", f"tg.svd({x}, compute_uv=False)",
         f"(lambda s, u, v: tg.matmul(u * s, v, transpose_b=True))(*tg.svd({x}))",
         f"tg.square(tg.qr({x}).r)",
-    ])  # fmt: skip
+    ])
 
 
 @smooth
@@ -607,7 +607,7 @@ def multiplied(d):
         return None
     columns, batch = d.array(x).shape[-1], d.array(x).shape[:-2]
     y = d.pick(d.dtype(x), lambda a: a.ndim > 1 and a.shape[-2] == columns
-               and (not a.shape[:-2] or not batch or a.shape[:-2] == batch))  # fmt: skip
+               and (not a.shape[:-2] or not batch or a.shape[:-2] == batch))
     z = d.pick(d.dtype(x), lambda a: a.ndim == 2 == d.array(x).ndim and a.shape[-1] == columns)
     if z and (not y or d.chance(0.5)):
         return f"tg.matmul({x}, {z}, transpose_b=True)"
@@ -628,7 +628,7 @@ def contracted(d):
     if not y:
         return x and d.choice([f"tg.einsum('ij->j', {x})", f"tg.einsum('ij,ij->i', {x}, {x})"])
     return d.choice([f"tg.einsum('ij,jk->ki', {x}, {y})", f"tg.tensordot({x}, {y}, 1)",
-                     f"tg.einsum('ij,jk->k', {x}, {y})"])  # fmt: skip
+                     f"tg.einsum('ij,jk->k', {x}, {y})"])
 
 
 @exact
@@ -695,7 +695,7 @@ def classified(d):
     *rows, classes = d.array(x).shape
     labels = np.reshape(d.ints(int(np.prod(rows)), classes), rows).tolist()
     how = d.choice(["tg.nn.sparse_softmax_cross_entropy_with_logits(labels={t}, logits={x})",
-                    "tg.nn.in_top_k(tg.cast({x}, tg.float32), {t}, 1)"])  # fmt: skip
+                    "tg.nn.in_top_k(tg.cast({x}, tg.float32), {t}, 1)"])
     if "in_top_k" in how and len(rows) != 1:
         return None
     return how.format(t=labels, x=x)
@@ -723,7 +723,7 @@ def drawn(d):
     shape = d.choice([f"tg.shape({x})", "[2, 3]", f"[{d.size(1, 4) or 3}]"])
     return d.choice([f"tg.random_uniform({shape}{seed})", f"tg.random_normal({shape}{seed})",
                      f"tg.truncated_normal({shape}{seed})",
-                     f"tg.random_uniform({shape}, 0, 5, tg.int32{seed})"])  # fmt: skip
+                     f"tg.random_uniform({shape}, 0, 5, tg.int32{seed})"])
 
 
 @exact
@@ -768,4 +768,3 @@ def slope(d):
     x = d.pick("f")
     y = x and d.pick("f")
     return y and f"slope({y}, {x})"
-

@@ -23,7 +23,6 @@ LARGEST = 512.0  # ... up to this: products of two fit into float32
 SPECIAL = [np.nan, np.inf, -np.inf, -0.0, 0.0, 1e30, -1e30, 1e-40, -1e-40, 1.0, -2.0, 0.5, 3e19]
 
 
-
 class Broken(Exception):
     """An op ended in an error that is none of tinygraph's; the name of its value."""
 
@@ -132,7 +131,7 @@ class Draft:
     def index(self, count: int, below: int) -> str:
         """A vector of indices: a list or a value that fits."""
         fits = self.all("i", lambda a: a.shape == (count,) and a.size
-                        and a.min() >= 0 and a.max() < below)  # fmt: skip
+                        and a.min() >= 0 and a.max() < below)
         return self.choice([str(self.ints(count, below)), *fits])
 
     # ---------------------------------------------------------------- adding
@@ -216,14 +215,14 @@ class Draft:
     def random_values(self, shape: tuple, dtype: np.dtype) -> np.ndarray:
         if dtype.kind != "f" or self.kind == "exact":
             return self.rng.integers(0 if dtype.kind == "b" else -3, 2 if dtype.kind == "b" else 4,
-                                     shape).astype(dtype)  # fmt: skip
+                                     shape).astype(dtype)
         values = self.rng.normal(0, 1.5, shape)
         if self.kind == "special":
             values = np.where(self.rng.random(shape) < 0.4, self.rng.choice(SPECIAL, shape), values)
         return values.astype(dtype)
 
     def add(self, letter: str, expression: str, value: np.ndarray | None = None,
-            before: str = "") -> str:  # fmt: skip
+            before: str = "") -> str:
         """A line; its value is computed unless it is known."""
         name = f"{letter}{len(self.program.lines)}"
         text = f"{before}{name} = {expression}"
@@ -277,7 +276,7 @@ class Draft:
     def _value(self, node: Node) -> np.ndarray:
         """The value of a new node, from those of its program so far."""
         known = {self.built[name]: a for name, a in self.program.values.items()
-                 if isinstance(self.built[name], Node)}  # fmt: skip
+                 if isinstance(self.built[name], Node)}
         if node in known:
             return known[node]
         needed = [x for x in ancestors([node], stop=known) if x in known]
@@ -347,7 +346,7 @@ def _add_gradients(d: Draft) -> None:
     xs = [x for x in behind if x in d.program.values and d.array(x).dtype.kind == "f" and x != y]
     for x in xs[: d.integer(1, 3)]:
         d.op([lambda d, x=x: d.choice(["slope(tg.reduce_sum({}), {})", "slope(tg.square({}), {})",
-                                       "slope({}, {})"]).format(y, x)])  # fmt: skip
+                                       "slope({}, {})"]).format(y, x)])
 
 
 def _add_state(d: Draft) -> None:
@@ -355,7 +354,7 @@ def _add_state(d: Draft) -> None:
     variables = [name for name in d.program.lines if name[0] == "v"]
     if not variables or d.chance(0.3) and len(variables) < 3:
         array = d.random_values(tuple(d.sizes[: d.integer(0, 2)]), np.dtype(
-            d.choice(["float32", "float32", "float64", "int32"])))  # fmt: skip
+            d.choice(["float32", "float32", "float64", "int32"])))
         loose = ", validate_shape=False" if d.chance(0.05) else ""
         d.add("v", f"tg.Variable({text_of(array)}{loose})", array)
         d.initialize()
@@ -368,7 +367,7 @@ def _add_state(d: Draft) -> None:
     array = d.array(variable)
     values = d.all(array.dtype, lambda a: a.shape == array.shape)
     how = d.choice(["assign", "assign_add", "assign_sub", "optimizer", "average", "ema", "rows",
-                    "cond", "cond"])  # fmt: skip
+                    "cond", "cond"])
     scalars = [name for name in d.all("f", lambda a: a.size) if name[0] == "n"]
     try:
         if how == "optimizer" and scalars and array.dtype.kind == "f":
@@ -403,7 +402,7 @@ def _add_optimizer(d: Draft, loss: str, variables: list[str], before: str) -> No
             "MomentumOptimizer(0.05, 0.9, use_nesterov=True)", "AdagradOptimizer(0.05)",
             "RMSPropOptimizer(0.01, momentum=0.5)", "RMSPropOptimizer(0.01, centered=True)",
             "AdadeltaOptimizer(0.5)", "FtrlOptimizer(0.05)",
-        ])  # fmt: skip
+        ])
     variables_text = ", ".join(variables)
     d.add("u", f"tg.train.{made}.minimize({loss}, var_list=[{variables_text}])", before=before)
     d.initialize()

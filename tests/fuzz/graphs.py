@@ -32,7 +32,6 @@ from .ways import some_ways, way_name
 KINDS = ("exact", "smooth", "special", "stateful", "traced")
 
 
-
 @dataclass
 class Findings:
     """What many graphs have shown."""
@@ -54,7 +53,7 @@ class Findings:
             f"{len(self.faults)} faults",
             f"{len(self.ops)} kinds of ops: "
             + ", ".join(f"{name} {count}" for name, count in sorted(self.ops.items())),
-        ])  # fmt: skip
+        ])
 
 
 def judge_seed(seed: int, kind: str, ways: int) -> tuple[Judge, str]:

@@ -45,7 +45,7 @@ PLAIN = [
     NotImplemented, int, str, float, object, Anything, np, np.float32, ValueError("x"),
     np.float64(2.5), np.int64(3), np.int8(-1), np.bool_(True), np.str_("x"), np.complex64(1j),
     np.datetime64("2020-01-01"), np.dtype("int32"), np.dtype("U3"), np.add,
-]  # fmt: skip
+]
 
 # Values that are made anew for each call: mutable ones, and parts of the call's graph.
 MADE: dict[str, Callable] = {

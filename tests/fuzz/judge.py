@@ -257,7 +257,7 @@ class Judge:
         if updates or any(outcome.error for outcome in right[:1]):
             return ""
         names = [n for n in self.program.lines if n[0] == "n" and n not in self.program.fetches
-                 and built[n].spec.value is None]  # fmt: skip
+                 and built[n].spec.value is None]
         if not names:
             return ""
         run = {built[name]: array for name, array in self.program.runs[0].items()}
@@ -277,7 +277,7 @@ class Judge:
         if self.exact:
             return all_of(VALUE, right)
         noisy = [self._outcomes(built, Interpreted(built, init, adjust=noise(i)))
-                 for i in range(NOISES)]  # fmt: skip
+                 for i in range(NOISES)]
         wide = self._outcomes(built, Interpreted(built, init, adjust=widened))
         bounds = []
         for i, outcome in enumerate(right):
@@ -289,12 +289,12 @@ class Judge:
             for j, value in enumerate(outcome.results):
                 wider = wide[i].results[j] if not wide[i].error and not outcome.error else None
                 values.append(BITS if value is None else
-                              tolerance(value, [o.results[j] for o in others], wider))  # fmt: skip
+                              tolerance(value, [o.results[j] for o in others], wider))
             variables = {
                 name: tolerance(value, [o.variables[name] for o in others],
                                 wide[i].variables.get(name))
                 for name, value in outcome.variables.items()
-            }  # fmt: skip
+            }
             bounds.append(Bounds(values, variables))
         return bounds
 
@@ -311,7 +311,7 @@ class Judge:
             parts = [*zip(names, g.results, r.results, b.values, strict=True)]
             if g.variables.keys() == r.variables.keys() or way in ("told", OWN):
                 parts += [(name, value, r.variables[name], b.variables.get(name, BITS))
-                          for name, value in g.variables.items()]  # fmt: skip
+                          for name, value in g.variables.items()]
             else:
                 return f"{way}: variables {sorted(g.variables)} for {sorted(r.variables)}"
             for name, value, other, allowed in parts:
@@ -324,7 +324,7 @@ class Judge:
 def all_of(allowed: str, outcomes: list[Outcome]) -> list[Bounds]:
     """The same for all results and variables."""
     return [Bounds([allowed] * len(o.results), dict.fromkeys(o.variables, allowed))
-            for o in outcomes]  # fmt: skip
+            for o in outcomes]
 
 
 OF_FEEDS = ("GraphError", "ShapeError", "DTypeError")  # a run's own are of other types

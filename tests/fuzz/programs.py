@@ -85,7 +85,7 @@ class Program:
             + "    sess = tg.Session(passes=passes)\n"
             + "    sess.run(tg.global_variables_initializer())\n"
             + "".join(f"    print(sess.run(fetches, feeds{i}))\n" for i in range(len(runs)))
-        )  # fmt: skip
+        )
 
 
 class Built:
@@ -97,7 +97,7 @@ class Built:
         self.lowered: dict[Any, Any] = {}  # what has been made of it: see ways.py
         self.names: dict[str, Any] = {
             "tg": tg, "np": np, "nan": np.nan, "inf": np.inf, "slope": slope,
-        }  # fmt: skip
+        }
         if program is not None:
             self.build(program)
 

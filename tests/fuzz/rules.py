@@ -145,7 +145,7 @@ class Run:
             choice = node.inputs[0]
             needed = set(node.needs)
             given = {x: self._input(choice, i, x)
-                     for i, x in enumerate(choice.inputs) if x in needed}  # fmt: skip
+                     for i, x in enumerate(choice.inputs) if x in needed}
             return self._evaluated(choice, [node], given)[0]
         inputs = [self._input(node, i, x) for i, x in enumerate(node.inputs)]
         if kind is item:
@@ -183,5 +183,5 @@ class Run:
             return self._left_by(x, chain.index(node))
         before = set().union(*(self.after[c] for c in node.control_inputs))
         last = max((i for i, update in enumerate(chain) if update in before
-                    and update.kind.updates), default=-1)  # fmt: skip
+                    and update.kind.updates), default=-1)
         return self._left_by(x, last + 1)

@@ -239,7 +239,7 @@ class Enter(Trained):
 
 
 SCENES = {kind.__name__.lower(): kind for kind in
-          (Build, Differentiate, Compile, Run, Rows, Explain, Enter)}  # fmt: skip
+          (Build, Differentiate, Compile, Run, Rows, Explain, Enter)}
 
 
 # ---------------------------------------------------------------- interrupting
@@ -409,7 +409,7 @@ class Attack:
 
     def report(self) -> str:
         lines = [f"{what} ({count} times), first at {self.examples[what]}"
-                 for what, count in self.faults.most_common()]  # fmt: skip
+                 for what, count in self.faults.most_common()]
         return "\n".join(f"{self.name}: {line}" for line in lines)
 
 
@@ -447,7 +447,7 @@ def main() -> None:
     given = parser.parse_args()
     for name in given.scenes:
         found = attack(name, given.moments, given.signals, given.seed, held=given.held,
-                       everywhere=given.everywhere)  # fmt: skip
+                       everywhere=given.everywhere)
         total = min(given.moments, found.moments) + given.signals
         print(f"{name}: {total} interrupts, of {found.moments} moments")
         if found.faults:

@@ -14,13 +14,14 @@ from tinygraph.compiler.rewrite import lower
 from tinygraph.compiler.trace import PASSES
 from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError, TinygraphError,
-)  # fmt: skip
+)
 from tinygraph.graph import Node, Operation
 from tinygraph.session import Fetched, _check_fed
 from tinygraph.spec import Shape, Spec
 from tinygraph.values import Variables
 
 from .programs import Built
+
 
 @dataclass
 class Outcome:
@@ -67,7 +68,7 @@ class Interpreted:
     """
 
     def __init__(self, built: Built, init: Operation, passes: frozenset[str] = frozenset(),
-                 adjust: Any = None):  # fmt: skip
+                 adjust: Any = None):
         self.session = tg.Session(graph=built.graph)  # checks feeds, and has the values' places
         self.lowered = built.lowered
         self.passes = passes
@@ -108,7 +109,6 @@ class Interpreted:
         self.variables.update({name: np.array(value) for name, value in new.items()})
         self.positions.update(moved)
         return structure(iter([np.array(value) for value in results]))
-
 
     def _lowered(self, fetched: Fetched, specs: dict[Node, Spec]) -> Any:
         """The program, which all interpreters of a graph share."""
@@ -184,7 +184,7 @@ def way_name(passes: frozenset[str]) -> str:
         return "Session()"
     missing = PASSES - passes
     return f"without {', '.join(sorted(missing))}" if len(missing) < 4 else (
-        f"with {', '.join(sorted(passes)) or 'no passes'}")  # fmt: skip
+        f"with {', '.join(sorted(passes)) or 'no passes'}")
 
 
 def some_ways(rng: np.random.Generator, count: int) -> list[frozenset[str]]:
@@ -193,5 +193,5 @@ def some_ways(rng: np.random.Generator, count: int) -> list[frozenset[str]]:
     ways = [PASSES, frozenset()]
     for i in range(count - 2):
         ways.append(PASSES - {str(rng.choice(names))} if i % 2 == 0 else
-                    frozenset(str(n) for n in names if rng.random() < 0.5))  # fmt: skip
+                    frozenset(str(n) for n in names if rng.random() < 0.5))
     return ways

@@ -12,7 +12,6 @@ def gradient_of(tf, function, *dims):
     return tf.gradients(function(x), x)
 
 
-# fmt: off
 DTYPES = {
     "int + float": lambda tf: tf.constant(1) + tf.constant(1.0),
     "float32 * float64": lambda tf: tf.constant(1.0) * tf.constant(1.0, tf.float64),
@@ -146,7 +145,6 @@ RUNNING = {
     "a random integer below 0": lambda tf: feed(
         tf, lambda n: tf.random_uniform([2], 0, n, tf.int32, seed=1), 0, tf.int32, []),
 }
-# fmt: on
 
 ERRORS = {**DTYPES, **SHAPES, **ARGUMENTS, **RUNNING}
 

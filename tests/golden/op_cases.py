@@ -352,7 +352,7 @@ def indexing():
         items(NEWAXIS, -1, ELLIPSIS, NEWAXIS),
         items(part(1, 3), part(None, None, 2), -1), items(part(None, 0, -1), part(3, None, -2)),
         items(part(None), part(None), part(1, 1)),
-    ):  # fmt: skip
+    ):
         yield case("Tensor.__getitem__", x, index)
     yield case("Tensor.__getitem__", f32(wave(3, 2), [None, 2]), items(part(None), 1))
     yield case("Tensor.__getitem__", f32(wave(3, 2), [None, 2]), part(1, None))
@@ -521,11 +521,11 @@ def losses():
     yield case(
         "nn.softmax_cross_entropy_with_logits_v2",
         labels=f32([[0.5, 1.0], [0.5, 0.0]]), logits=f32(wave(2, 2)), axis=0,
-    )  # fmt: skip
+    )
     yield case(
         "nn.softmax_cross_entropy_with_logits_v2",
         labels=f32([[0.2, 0.8], [1.0, 0.0]], [None, 2]), logits=f32(wave(2, 2), [None, 2]),
-    )  # fmt: skip
+    )
     op = "nn.sparse_softmax_cross_entropy_with_logits"
     yield case(op, labels=i32([2, 0]), logits=logits)
     yield case(op, labels=i64([2, 0], [None]), logits=f32(wave(2, 3), [None, 3]))
@@ -570,7 +570,7 @@ def initializers():
             yield case(
                 "variance_scaling_initializer",
                 scale=2.0, mode=mode, distribution=distribution, seed=6, then=[[4, 2]],
-            )  # fmt: skip
+            )
     for shape in ([3, 3], [4, 2], [2, 4], [2, 2, 3]):
         yield case("orthogonal_initializer", seed=7, then=[shape])
     yield case("orthogonal_initializer", gain=1.5, seed=7, then=[[3, 2], dtype("float64")])

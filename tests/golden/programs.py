@@ -200,7 +200,7 @@ def which_gradients_are_sparse(tf):
         tf.gather(tf.identity(w), ids), rows * tf.gather(w, [0, 0, 1]),
         tf.gather(w, [1, 0], axis=1), tf.gather(2.0 * w, ids), [rows, w],
         tf.gather_nd(w, [[1], [2]]), w[1], tf.gather_nd(w, [[1, 0]]),
-    ]  # fmt: skip
+    ]
     return [isinstance(tf.gradients(y, w)[0], tf.IndexedSlices) for y in ys]
 
 
@@ -221,7 +221,7 @@ def slices_as_tensors(tf):
     nodes = [
         tf.convert_to_tensor(slices), w - slices, tf.add_n([slices, w]), tf.shape(slices),
         tf.clip_by_average_norm(slices, 0.5), tf.convert_to_tensor(through),
-    ]  # fmt: skip
+    ]
     with start(tf) as session:
         return numbers(session.run(nodes))
 
@@ -233,7 +233,7 @@ def scaled_slices(tf):
     scaled = [
         clipped[0], tf.clip_by_norm(slices, 2.5), tf.clip_by_value(slices, 1.0, 3.5), -slices,
         tf.scalar_mul(2.0, slices), tf.cast(slices, tf.float64),
-    ]  # fmt: skip
+    ]
     with start(tf) as session:
         values = session.run(scaled)
         assert all(value.dense_shape is None for value in values)
@@ -250,7 +250,7 @@ def updates_of_rows(tf):
         tf.scatter_add(w, [3, 0, 3], [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
         tf.scatter_sub(w, [[0, 1]], [[[1.0, 2.0], [3.0, 4.0]]]), tf.scatter_add(w, 1, [5.0, 6.0]),
         tf.scatter_update(w, [1, 2], 9.0), w.scatter_add(slices), w.scatter_sub(slices),
-    ]  # fmt: skip
+    ]
     with start(tf) as session:
         return [numbers(session.run(update)) for update in updates]
 
@@ -425,7 +425,7 @@ def shapes_known_while_building(tf):
         x[:, None].shape, tf.matmul(x, tf.zeros([3, 4])).shape, tf.tile(x, [2, 2]).shape,
         tf.constant(1.0).shape,
         tf.nn.softmax(x).shape, tf.one_hot(tf.argmax(x, 1), 5).shape,
-    ]  # fmt: skip
+    ]
     return [str(shape) for shape in shapes]
 
 
@@ -436,7 +436,7 @@ def dimensions_are_numbers(tf):
         str(shape), shape.ndims, shape[1].value, shape[0].value, int(shape[1]), shape.as_list(),
         (shape[1] // 4).value, (shape[1] * 2).value, (shape[0] + 1).value, shape[1] == 784,
         shape.is_fully_defined(), str(shape[1:]), shape.num_elements(),
-    ]  # fmt: skip
+    ]
 
 
 @into(VALUES)
@@ -488,7 +488,7 @@ def operator_names(tf):
     nodes = [
         y, p, i, x + y, x - y, x * y, x / y, x // y, x % y, x**y, -x, abs(x), x @ y, 1.0 - x,
         x < y, x <= y, x > y, x >= y, p & p, p | p, ~p, i // 2, i % 2, x + 1.0, 2.0 * x,
-    ]  # fmt: skip
+    ]
     return [node.name for node in nodes] + [outer(i / i), outer(x[0]), outer(x[0, 1])]
 
 
@@ -515,7 +515,7 @@ def function_names(tf):
         tf.stop_gradient(x), tf.nn.relu(x), tf.nn.relu6(x), tf.nn.elu(x), tf.nn.softplus(x),
         tf.nn.softmax(x), tf.nn.bias_add(x, [1.0, 2.0]), tf.nn.l2_loss(x),
         tf.placeholder_with_default(x, [2, 2]),
-    ]  # fmt: skip
+    ]
     return [node.name for node in nodes]
 
 
@@ -538,7 +538,7 @@ def composite_names(tf):
         tf.truncated_normal([2]), tf.clip_by_value(x, 0.0, 1.0), tf.clip_by_norm(x, 1.0),
         tf.reduce_logsumexp(x), tf.norm(x), tf.tensordot(x, labels, [[1], [1]]), tf.range(3),
         tf.gather(x, i), tf.trace(x), tf.boolean_mask(x, i > 0),
-    ]  # fmt: skip
+    ]
     return [outer(node) for node in nodes]
 
 
@@ -550,7 +550,7 @@ def names_of_outputs(tf):
         tf.nn.top_k(x, 2, name="best"), tf.nn.top_k(x), tf.unique(i), tf.unique_with_counts(i),
         tf.setdiff1d(i, i), tf.self_adjoint_eig(x), tf.svd(x), tf.qr(x), tf.linalg.slogdet(x),
         [tf.self_adjoint_eigvals(x)], [tf.svd(x, compute_uv=False)], tf.nn.moments(x, [0]),
-    ]  # fmt: skip
+    ]
     names = [[type(outputs).__name__, [y.name for y in outputs]] for outputs in made]
     operations = [[y.op.type, y.op.name, len(y.op.outputs)] for y in made[4]]
     graph = x.graph
@@ -622,7 +622,7 @@ def collections_of_variables(tf):
     for variables in (
         tf.global_variables(), tf.trainable_variables(), tf.local_variables(),
         tf.trainable_variables("scope"), tf.get_collection(tf.GraphKeys.GLOBAL_VARIABLES, "sc"),
-    ):  # fmt: skip
+    ):
         found.append([v.name for v in variables])
     return found
 
@@ -630,7 +630,7 @@ def collections_of_variables(tf):
 OPTIMIZERS = (
     ("GradientDescent", {}), ("Momentum", {"momentum": 0.9}), ("Adam", {}), ("RMSProp", {}),
     ("RMSProp", {"centered": True}), ("Adagrad", {}), ("Adadelta", {}), ("Ftrl", {}),
-)  # fmt: skip
+)
 
 
 @into(NAMES)
@@ -664,7 +664,7 @@ def names_of_initializers_and_groups(tf):
         tf.global_variables_initializer(), tf.global_variables_initializer(),
         tf.variables_initializer(tf.global_variables(), name="start"), tf.no_op(),
         tf.no_op(name="nothing"), tf.group(tf.no_op()), tf.group(tf.no_op(), name="g"),
-    ]  # fmt: skip
+    ]
     return [op.name for op in ops]
 
 
@@ -705,7 +705,7 @@ def of_constants(tf):
     values = [
         1, 1.5, True, [1, 2], [1, 2.5], np.float64(1.0), [np.float64(1.0)], np.ones(2),
         np.float32(1.0), np.arange(3), [np.float32(1.0)], 2**40, [True, False], np.int8(1),
-    ]  # fmt: skip
+    ]
     return names(*[tf.constant(value) for value in values])
 
 
@@ -727,7 +727,7 @@ def of_arithmetic(tf):
         f**2, f + np.arange(2), i < 1, tf.equal(f, 1.0), tf.truediv(i, 2), tf.divide(i, 2),
         tf.square(i),
         tf.pow(i, 2), tf.maximum(f, 0), tf.clip_by_value(f, 0, 1), i / 2,
-    )  # fmt: skip
+    )
 
 
 @into(DTYPES)
@@ -746,7 +746,7 @@ def of_functions(tf):
         tf.stack([1.0, 2.0]), tf.concat([[1], [2]], 0), tf.matmul(d, d), tf.convert_to_tensor(1),
         tf.stack([f, f]), tf.convert_to_tensor([1, 2.0]), tf.placeholder(tf.bool),
         tf.reduce_any(f > 0),
-    )  # fmt: skip
+    )
 
 
 @into(DTYPES)
@@ -755,7 +755,7 @@ def of_fetched_scalars(tf):
         tf.constant(1.0), tf.constant(1), tf.constant(True), tf.constant(1.0, tf.float64),
         tf.reduce_sum([1.0, 2.0]), tf.argmax([1, 2]), tf.shape([1.0])[0], tf.constant([1.0]),
         tf.Variable(1.0),
-    ]  # fmt: skip
+    ]
     with start(tf) as session:
         return [type(session.run(node)).__name__.rstrip("_") for node in nodes]
 

@@ -75,7 +75,7 @@ def record_large(op, dtype, size):
         "op": op, "dtype": dtype, "size": size, "graph_seed": 3, "seed": 4,
         "crc32": [zlib.crc32(x.tobytes()) for x in runs],
         "every": 100003, "out": [compact(x[::100003]) for x in runs],
-    }  # fmt: skip
+    }
 
 
 def exception_name(error):

@@ -55,7 +55,7 @@ check_sizes = Op(
     doc="""Whether arrays are what an op takes, where only the run knows their sizes: else the op's
     own error. The compiler puts it before an op; NumPy's broadcasting never stands in for a rule.
     """,
-)  # fmt: skip
+)
 
 
 def refuse(message: str) -> None:
@@ -67,4 +67,4 @@ misfit = Op(
     doc="""What stands in a body for an op that does not take what is fed: runs that get there fail,
     and others need not.
     """,
-)  # fmt: skip
+)

@@ -66,7 +66,7 @@ class Functional(Writer):
     def __init__(
         self, program: Program, function_of: Callable[[Node], Callable] = numpys,
         library: Any = np, alias: str = "np", reserved: Iterable[str] = (),
-    ):  # fmt: skip
+    ):
         super().__init__()
         self.function_of, self.library, self.alias = function_of, library, alias
         self.namespace[alias] = library

@@ -13,7 +13,7 @@ from tinygraph.ops.accumulate import add_scaled_op
 from tinygraph.ops.compare import cast_op, keep_where
 from tinygraph.ops.loop import (
     NAMES, SCALAR, Operand, compiled, layout_of, loop_op, loop_source,
-)  # fmt: skip
+)
 from tinygraph.ops.math import within_op
 from tinygraph.spec import Spec
 
@@ -22,7 +22,7 @@ EXACT = {
     np.add, np.subtract, np.multiply, np.divide, np.square, np.sqrt, np.negative, np.absolute,
     np.maximum, np.minimum, np.greater, np.greater_equal, np.less, np.less_equal, np.equal,
     np.not_equal, np.logical_and, np.logical_or, np.logical_not,
-}  # fmt: skip
+}
 ELEMENTS = {  # of other ops an element of the result, by the inputs' elements and its dtype
     add_scaled_op: "{3} * {0} + {2} * {1}",
     cast_op: "{type}({0})",
@@ -122,7 +122,7 @@ def _replace(node: Node, made: Chain) -> None:
     node.attrs = {
         "operands": operands, "body": tuple(body), "shape": node.spec.shape,
         "dtype": node.spec.dtype,
-    }  # fmt: skip
+    }
 
 
 def _number(spec: Spec) -> str:

@@ -87,7 +87,7 @@ def plan_memory(program: Program) -> Memory:
         changing = [
             (variable, node) for variable, node in program.updates.items()
             if kept[variable.op_name] == (variable.op_name in _names(node, memory))
-        ]  # fmt: skip
+        ]
         _update_in_place(program, memory, changing, set())
     for variable, node in program.updates.items():
         _place_update(program, memory, node, variable)

@@ -22,7 +22,7 @@ from tinygraph.compiler.rewrite import lower
 from tinygraph.compiler.threads import Threads
 from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError,
-)  # fmt: skip
+)
 from tinygraph.graph import Node
 from tinygraph.interrupts import ERROR_STATE, IGNORE, collector_paused, quietly
 from tinygraph.spec import Spec, no_memory

@@ -96,7 +96,7 @@ class Clocked:
         functions = [
             part for part in ast.parse(source).body
             if isinstance(part, ast.FunctionDef) and not part.decorator_list
-        ]  # fmt: skip
+        ]
         statements = _timed(functions)
         self.parts = {
             s.lineno: _part(texts[s.lineno - 1][s.col_offset : s.end_col_offset], lines, s.lineno)
@@ -265,7 +265,7 @@ class Profile:
             part.node, part.op, part.where, len(events), time, time / self.total,
             sum(part.bytes for part in written),
             bool(written) and all(part.in_place for part in written),
-        )  # fmt: skip
+        )
 
     # ---------------------------------------------------------------- as text
 

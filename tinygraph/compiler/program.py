@@ -42,7 +42,7 @@ def stream_of(node: Node, position: Any = None) -> Any:
             f"the body of the composite {kind.name} draws random numbers or prints, and only an op "
             f"of the graph has a state: do it outside, and hand values on\n{describe(node, {})}",
             node,
-        )  # fmt: skip
+        )
     stream = kind.state(name=node.op_name, **node.attrs)  # type: ignore[misc]
     if not hasattr(stream, "position"):
         raise DTypeError(f"the state of {kind.name} must have a position, unlike {shown(stream)}")
@@ -119,14 +119,14 @@ class Program:
         new = {
             variable.op_name: values[node] for variable, node in self.updates.items()
             if values[node] is not None
-        }  # fmt: skip
+        }
         return [values[node] for node in self.results], new, moved
 
     @staticmethod
     def _chosen(
         node: Node, arrays: list[Any], variables: Mapping[str, Any], positions: Mapping[str, Any],
         compute: Compute, moved: dict[str, Any],
-    ) -> tuple:  # fmt: skip
+    ) -> tuple:
         """The value of an op with bodies: its kernel calls those that it chooses."""
 
         def function(body: Program) -> Callable[..., tuple]:

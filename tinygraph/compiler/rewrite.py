@@ -196,7 +196,7 @@ class _Replay:
     def _inner(
         self, body: Body, plain: list[Node | None], latest: list[Node | None], wanted: list[int],
         inline: bool,
-    ) -> _Inner:  # fmt: skip
+    ) -> _Inner:
         """The replay of a body, within this program or as one of its own."""
         ends = [body.outputs[i] for i in wanted]
         needed = ancestors([y for y in ends if y is not None])

@@ -73,13 +73,13 @@ class Routine:
         needs = {
             "variables": self._uses_variables(), "updates": self.memory.defers(),
             "streams": self.program.draws(),
-        }  # fmt: skip
+        }
         shared = [name for name, is_needed in needs.items() if is_needed]
         needed = set(self.program.nodes)
         pairs = [
             (self.code[feed], argument)
             for feed, argument in zip(self.program.feeds, arguments, strict=True) if feed in needed
-        ]  # fmt: skip
+        ]
         self.code.add(name, [*shared, *[given for given, _ in pairs]], self._body)
         return f"{name}({', '.join([*shared, *[argument for _, argument in pairs]])})"
 
@@ -303,4 +303,3 @@ def body_name(node: Node) -> str:
     while user.forward is not None:
         user, end = user.forward, f"{end}_grad"
     return f"{user.op_name.rpartition('/')[0] or user.op_name}_{{}}{end}"
-

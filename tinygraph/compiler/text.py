@@ -20,7 +20,7 @@ from tinygraph.spec import DType
 RESERVED = {
     "np", "step", "compiled", "variables", "positions", "streams", "updates", "slice",
     *keyword.kwlist,
-}  # fmt: skip
+}
 """The words of a program's own, which no name in it may hide."""
 
 

@@ -170,7 +170,7 @@ class Threads:
             "other programs keep the cores busy, BLAS's threads wait for each other; "
             "Session(threads=1) is steadier then",
             ThreadsWarning,
-        )  # fmt: skip
+        )
 
 
 def _configured(config: Any) -> int | None:
@@ -186,7 +186,7 @@ def _checked(threads: Any) -> int:
         warn(
             "NumPy's BLAS isn't an OpenBLAS that tinygraph finds: the number of its threads stays "
             "as it is; the library's own environment variable sets it", ThreadsWarning,
-        )  # fmt: skip
+        )
     return number
 
 

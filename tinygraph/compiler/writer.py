@@ -10,7 +10,7 @@ import numpy as np
 from tinygraph.compiler.parts import Line
 from tinygraph.compiler.text import (
     RESERVED, array_literal, comment, identifier, literal, numpy_name,
-)  # fmt: skip
+)
 from tinygraph.graph import Node
 from tinygraph.op import const
 

@@ -26,7 +26,7 @@ from tinygraph.datasets.fetch import fetch, load_pooch, write_whole
 from tinygraph.datasets.idx import gunzip, read_idx
 from tinygraph.errors import (
     DataLossError, DTypeError, InvalidArgumentError, NotFoundError, about_file,
-)  # fmt: skip
+)
 from tinygraph.spec import to_array
 
 __all__ = ["SAMPLE", "batches", "download", "load", "one_hot", "source"]

@@ -67,7 +67,7 @@ add_product_op = Op(
      lambda g, y, c, a, b, alpha: registry["Sum"](g * (a @ b), axis=None, keepdims=False)),
     ("c", "a", "b", "alpha"), inplace=(0,), static=(3,), prepare=blas.adding_product,
     doc="c + alpha * a @ b, for matrices and a scalar alpha; BLAS's gemm.",
-)  # fmt: skip
+)
 add_scaled_op = Op(
     "AddScaled", add_scaled,
     lambda y, x, alpha, beta: Spec(
@@ -78,4 +78,4 @@ add_scaled_op = Op(
      lambda g, z, y, x, alpha, beta: registry["Sum"](g * y, axis=None, keepdims=False)),
     ("y", "x", "alpha", "beta"), inplace=(0, 1), static=(2, 3), prepare=blas.adding_scaled,
     doc="beta * y + alpha * x, for scalars alpha and beta; BLAS's axpby, or axpy where beta is 1.",
-)  # fmt: skip
+)

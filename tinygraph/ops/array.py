@@ -11,20 +11,20 @@ from tinygraph.arguments import flag, named, sequence, shown
 from tinygraph.errors import (
     DTypeError, GraphError, InvalidArgumentError, ResourceExhaustedError, ShapeError,
     TinygraphError,
-)  # fmt: skip
+)
 from tinygraph.graph import Node, graph_of, name_scope
 from tinygraph.op import Op, as_node, composite, registry
 from tinygraph.op import constant as const_node
 from tinygraph.spec import (
     SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, broadcast, float32, int32, no_memory,
     shape_array, to_array,
-)  # fmt: skip
+)
 
 
 def convert_to_tensor(
     value: Any, dtype: Any = None, name: str | None = None, preferred_dtype: Any = None,
     dtype_hint: Any = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """`value` as a tensor: itself, or a constant; a list with tensors in it is stacked.
 
     Without `dtype`, it has the hinted one if that loses nothing.
@@ -44,7 +44,7 @@ def convert_to_tensor(
 def constant(
     value: Any, dtype: Any = None, shape: Any = None, name: str = "Const",
     verify_shape: bool = False,
-) -> Node:  # fmt: skip
+) -> Node:
     """A constant; a single value, or the last one of a short list, fills up `shape`.
 
     With `verify_shape`, the value must have the shape instead.
@@ -94,7 +94,7 @@ stop_gradient = Op(
     >>> print(tg.gradients(x * tg.stop_gradient(x), x)[0].eval())
     3.0
     """,
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- shapes
 
@@ -126,16 +126,16 @@ def _number_spec(number: int | None, dtype: DType) -> Spec:
 shape_op = Op(
     "Shape", lambda x, out_type: _fitting(np.shape(x), out_type), _shape_spec,
     (None,), ("input",), doc="The shape, as a vector.",
-)  # fmt: skip
+)
 size_op = Op(
     "Size", lambda x, out_type: _fitting(np.size(x), out_type),
     lambda x, out_type: _number_spec(x.shape.num_elements(), out_type),
     (None,), ("input",), doc="The number of elements.",
-)  # fmt: skip
+)
 rank_op = Op(
     "Rank", lambda x: np.array(np.ndim(x), np.int32), lambda x: _number_spec(x.shape.ndims, int32),
     (None,), ("input",), doc="The number of dimensions, as an int32 scalar.",
-)  # fmt: skip
+)
 
 
 def _of_shape(op: Op, input: Any, name: str | None, **attrs: Any) -> Node:
@@ -271,7 +271,7 @@ like_op = composite(
     doc="""x, which must have the shape of another tensor, such as a gradient that of its variable.
     The compiler leaves it out where it knows the shapes.
     """,
-)  # fmt: skip
+)
 
 
 def like(x: Node, other: Node) -> Node:
@@ -371,7 +371,7 @@ fill = Op(
     array([[7, 7],
            [7, 7]], dtype=int32)
     """,
-)  # fmt: skip
+)
 
 
 def _sum_all(g: Node) -> Node:
@@ -465,7 +465,7 @@ broadcast_to: Op = Op(
     array([[1, 2],
            [1, 2]], dtype=int32)
     """,
-)  # fmt: skip
+)
 
 
 def broadcast_like(x: Node, like: Node) -> Node:

@@ -89,15 +89,15 @@ def _kept_spec(shape: Spec, axes: Spec) -> Spec:
 axes_first = Op(
     "AxesFirst", _axes_first, _order_spec, (None, None), ("axes", "rank"),
     doc="The order of a tensor's axes in which `axes` come first, as a permutation.",
-)  # fmt: skip
+)
 axes_back = Op(
     "AxesBack", _axes_back, _order_spec, (None, None, None), ("axis", "rank", "moved"),
     doc="The order of axes that puts the first `moved` of them where `axis` was.",
-)  # fmt: skip
+)
 axes_kept = Op(
     "AxesKept", _axes_kept, _kept_spec, (None, None), ("shape", "axes"),
     doc="A shape with a dimension of 1 for each of `axes`.",
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- the transpose
 
@@ -125,7 +125,7 @@ in_order: Op = Op(
     (lambda g, y, x, order: in_order(g, registry["InvertPermutation"](order)), None),
     ("a", "perm"), view="part", rewrite=_in_order,
     doc="The axes in an order that only a run knows.",
-)  # fmt: skip
+)
 
 
 def in_front(x: Node, axes: Node) -> tuple[Node, Node]:

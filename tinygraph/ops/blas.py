@@ -60,7 +60,7 @@ def _gemm(function, size, real):
     function.argtypes = [
         choice, choice, choice, size, size, size,
         real, array, size, array, size, real, array, size,
-    ]  # fmt: skip
+    ]
     function.restype = None
     return function
 
@@ -121,7 +121,7 @@ def _product_call(gemm: Callable, c: Array, a: Array, b: Array, alpha: float) ->
         gemm, ROW_MAJOR, how_a, how_b, rows, columns, inner,
         alpha, _address(a), a.shape[1] or 1, _address(b), b.shape[1] or 1,
         1.0, _address(c), columns or 1,
-    )  # fmt: skip
+    )
     call.operands = c, a, b  # type: ignore[attr-defined]  # their memory must live
     return call
 

@@ -57,7 +57,7 @@ global_norm_op = Op(
     "GlobalNorm", _global_norm, _global_norm_spec,
     lambda g, y, *tensors: [g * div_no_nan(x, y) for x in tensors],
     doc="sqrt(sum of the squares of all elements of all inputs); its gradient at 0 is 0.",
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- checks
 
@@ -99,7 +99,7 @@ check_limit_op = Op(
     "CheckClipNorm", _check_limit, lambda clip_norm: clip_norm, (lambda g, y, clip_norm: g,),
     ("clip_norm",), inplace=(0,),
     doc="The same tensor, or an InvalidArgumentError where it is negative or NaN.",
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- clipping
 

@@ -14,7 +14,7 @@ from tinygraph.node import CompositeTensor
 from tinygraph.op import Op, as_node, check_dtypes, elementwise, registry
 from tinygraph.spec import (
     DType, Spec, as_dtype, bool_, float16, float32, float64, int32, int64, numpy_dtype,
-)  # fmt: skip
+)
 
 Array = np.ndarray
 
@@ -32,7 +32,7 @@ equal = _predicate(
     >>> tg.equal([1, 3], 3).eval()
     array([False,  True])
     """,
-)  # fmt: skip
+)
 not_equal = _predicate(
     "NotEqual", np.not_equal, "any",
     """x != y, elementwise.
@@ -40,7 +40,7 @@ not_equal = _predicate(
     >>> tg.not_equal([1, 3], 3).eval()
     array([ True, False])
     """,
-)  # fmt: skip
+)
 less = _predicate(
     "Less", np.less, "number",
     """x < y, elementwise.
@@ -48,7 +48,7 @@ less = _predicate(
     >>> tg.less([1, 3], 3).eval()
     array([ True, False])
     """,
-)  # fmt: skip
+)
 less_equal = _predicate(
     "LessEqual", np.less_equal, "number",
     """x <= y, elementwise.
@@ -56,7 +56,7 @@ less_equal = _predicate(
     >>> tg.less_equal([1, 3], 3).eval()
     array([ True,  True])
     """,
-)  # fmt: skip
+)
 greater = _predicate(
     "Greater", np.greater, "number",
     """x > y, elementwise.
@@ -64,7 +64,7 @@ greater = _predicate(
     >>> tg.greater([1, 3], 2).eval()
     array([False,  True])
     """,
-)  # fmt: skip
+)
 greater_equal = _predicate(
     "GreaterEqual", np.greater_equal, "number",
     """x >= y, elementwise.
@@ -72,7 +72,7 @@ greater_equal = _predicate(
     >>> tg.greater_equal([1, 3], 3).eval()
     array([False,  True])
     """,
-)  # fmt: skip
+)
 logical_and = _predicate(
     "LogicalAnd", np.logical_and, "bool",
     """Whether both x and y, elementwise.
@@ -80,7 +80,7 @@ logical_and = _predicate(
     >>> tg.logical_and([True, False], True).eval()
     array([ True, False])
     """,
-)  # fmt: skip
+)
 logical_or = _predicate(
     "LogicalOr", np.logical_or, "bool",
     """Whether x or y or both, elementwise.
@@ -88,7 +88,7 @@ logical_or = _predicate(
     >>> tg.logical_or([True, False], False).eval()
     array([ True, False])
     """,
-)  # fmt: skip
+)
 logical_xor = _predicate(
     "LogicalXor", np.logical_xor, "bool",
     """Whether either x or y, not both, elementwise.
@@ -96,7 +96,7 @@ logical_xor = _predicate(
     >>> tg.logical_xor([True, False], True).eval()
     array([False,  True])
     """,
-)  # fmt: skip
+)
 logical_not = elementwise(
     "LogicalNot", np.logical_not, None, accepts="bool", dtype=bool_,
     doc="""Whether not x, elementwise.
@@ -104,7 +104,7 @@ logical_not = elementwise(
     >>> tg.logical_not([True, False]).eval()
     array([False,  True])
     """,
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- where gradients stop
 
@@ -138,7 +138,7 @@ keep_where: Op = Op(
     >>> tg.registry["KeepWhere"]([1.0, float("inf")], [True, False]).eval()
     array([1., 0.], dtype=float32)
     """,
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- cast
 
@@ -162,7 +162,7 @@ cast_op = Op(
     (lambda g, y, x, dtype: cast(g, x.dtype) if _are_floats(x.dtype, dtype) else None,), ("x",),
     rewrite=lambda x, dtype: x if x.dtype is dtype else None,
     doc="Convert to another dtype.",
-)  # fmt: skip
+)
 
 
 def cast(x: Any, dtype: Any, name: str | None = None) -> Node:
@@ -251,7 +251,7 @@ saturate_cast_op = Op(
     "SaturateCast", _saturate, lambda x, dtype: Spec(x.shape, dtype),
     (lambda g, y, x, dtype: _saturate_rule(g, x, dtype),), ("value",),
     doc="Convert to another dtype; what is out of its range becomes its nearest value.",
-)  # fmt: skip
+)
 
 
 def _saturate_rule(g: Node, x: Node, dtype: DType) -> Node | None:

@@ -65,12 +65,12 @@ cumsum_op: Op = Op(
     (lambda g, y, x, axis, exclusive, reverse:
         cumsum_op(g, axis=axis, exclusive=exclusive, reverse=not reverse),), ("x",),
     doc="The running sum along an axis.",
-)  # fmt: skip
+)
 cumprod_op = Op(
     "Cumprod", _running(np.multiply.accumulate, 1, "cumprod"), _along_axis,
     (lambda g, y, x, **attrs: _cumprod_rule(g, x, **attrs),), ("x",),
     doc="The running product along an axis.",
-)  # fmt: skip
+)
 
 
 def _cumprod_rule(g: Node, x: Node, axis: int, exclusive: bool, reverse: bool) -> Node:
@@ -106,7 +106,7 @@ recurrence_op = Op(
     (lambda g, y, a, b, **along: _recurrence_back(g, a, **along) * shift_op(y, **along),
      lambda g, y, a, b, **along: _recurrence_back(g, a, **along)), ("a", "b"),
     doc="s[i] = b[i] + a[i] s[i-1] along an axis, or from its end; what cumprod's gradient needs.",
-)  # fmt: skip
+)
 
 
 def _shift(x: Array, axis: int, reverse: bool, out: Array | None = None) -> Array:
@@ -121,7 +121,7 @@ shift_op: Op = Op(
     "Shift", _shift, _along_axis,
     (lambda g, y, x, axis, reverse: shift_op(g, axis=axis, reverse=not reverse),), ("x",),
     doc="y[i] = x[i-1] along an axis, or x[i+1] if `reverse`, with a 0 where x ends.",
-)  # fmt: skip
+)
 
 
 def _along(op: Op, x: Any, axis: Any, exclusive: Any, reverse: Any, name: str | None) -> Node:
@@ -252,4 +252,4 @@ segment_sum = Op(
     >>> tg.segment_sum([1.0, 2.0, 3.0], [0, 0, 2]).eval()
     array([3., 0., 3.], dtype=float32)
     """,
-)  # fmt: skip
+)

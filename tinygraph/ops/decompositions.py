@@ -65,7 +65,7 @@ cholesky = Op(
     array([[2., 0.],
            [1., 2.]], dtype=float32)
     """,
-)  # fmt: skip
+)
 
 
 def _eigh(x: Array) -> tuple[Array, Array]:
@@ -95,7 +95,7 @@ def _eigh_rule(g: Any, y: Any, x: Node) -> Node:
 eigh_op = Op(
     "SelfAdjointEigV2", _eigh, _eigh_spec, (_eigh_rule,), ("tensor",),
     doc="The eigenvalues and the eigenvectors of symmetric matrices.",
-)  # fmt: skip
+)
 
 
 def self_adjoint_eig(tensor: Any, name: str | None = None) -> tuple[Node, Node]:
@@ -199,7 +199,7 @@ apart = Op(
     "SingularValuesApart", _apart, lambda s, nonzero: Spec(s.shape, s.dtype),
     (lambda g, y, s, nonzero: g,), ("s",), inplace=(0,),
     doc="The same values; an error where two are equal, or the least one is 0.",
-)  # fmt: skip
+)
 
 
 def _columns(w: Node, k: Any, full: bool) -> tuple[Node, Node | None]:
@@ -236,7 +236,7 @@ def _check_full(s: Node, x: Node) -> None:
 svd_op = Op(
     "Svd", _svd, _svd_spec, (_svd_rule,), ("tensor",),
     doc="Singular values s and singular vectors u and v of matrices.",
-)  # fmt: skip
+)
 
 
 def svd(
@@ -297,7 +297,7 @@ def _qr_rule(g: Any, y: Any, x: Node, full_matrices: bool) -> Node:
 qr_op = Op(
     "Qr", _qr, _qr_spec, (_qr_rule,), ("input",),
     doc="Matrices as products q r.",
-)  # fmt: skip
+)
 
 
 class Qr(NamedTuple):

@@ -131,7 +131,7 @@ matrix_band_part: Op = Op(
     array([[1, 0],
            [3, 4]], dtype=int32)
     """,
-)  # fmt: skip
+)
 
 
 def _diag(diagonal: np.ndarray, out: Any = None) -> np.ndarray:
@@ -171,7 +171,7 @@ diag = Op(
     array([[1, 0],
            [0, 2]], dtype=int32)
     """,
-)  # fmt: skip
+)
 diag_part: Op = Op(
     "DiagPart", _diag_part, _diag_part_spec, (lambda g, y, x: diag(g),), ("input",), view="part",
     doc="""The elements at [i, ..., i, ...] of a tensor of shape s + s; the reverse of diag.
@@ -179,4 +179,4 @@ diag_part: Op = Op(
     >>> tg.diag_part([[1, 2], [3, 4]]).eval()
     array([1, 4], dtype=int32)
     """,
-)  # fmt: skip
+)

@@ -89,7 +89,7 @@ class Count:
 def _print_values(
     input: Any, *data: Any, out: Any = None, state: Count, message: str, first_n: int,
     summarize: int, texts: tuple[str | None, ...],
-) -> Any:  # fmt: skip
+) -> Any:
     if first_n < 0 or state.position < first_n:
         say(message + "".join(_summaries(data, texts, summarize)), sys.stderr)
         state.position += first_n >= 0
@@ -104,13 +104,13 @@ print_op = Op(
     lambda g, y, input, *data, **attrs: [g, *[None] * len(data)],
     stateful=True, inplace=(0,), state=lambda name, **attrs: Count(),
     doc="Its first input, after it has printed the others; see `tg.Print`.",
-)  # fmt: skip
+)
 
 
 def Print(
     input_: Any, data: Any, message: str | None = None, first_n: int | None = None,
     summarize: int | None = None, name: str | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """`input_`, and each run that computes it prints `data` to stderr (TF: `tf.Print`).
 
     The gradient goes through to `input_`.
@@ -166,7 +166,7 @@ def _assert_spec(condition: Spec, *data: Spec, **attrs: Any) -> Spec:
 assert_op = Op(
     "Assert", _assert_true, _assert_spec, stateful=True, role="effect",
     doc="An error unless a bool is true; see `tg.Assert`.",
-)  # fmt: skip
+)
 
 
 def Assert(
@@ -241,11 +241,11 @@ def _func_spec(*inputs: Spec, func: Callable, Tout: tuple[DType, ...]) -> Spec:
 py_func_op = Op(
     "PyFunc", _call_func, _func_spec, stateful=True,
     doc="What a Python function returns; see `tg.py_func`.",
-)  # fmt: skip
+)
 py_func_stateless_op = Op(
     "PyFuncStateless", _call_func, _func_spec,
     doc="What a Python function returns, once for equal calls; see `tg.py_func`.",
-)  # fmt: skip
+)
 
 
 def py_func(

@@ -45,7 +45,7 @@ negative = elementwise(
     >>> tg.negative([1.0, -2.0]).eval()
     array([-1.,  2.], dtype=float32)
     """,
-)  # fmt: skip
+)
 abs_: Op = elementwise(
     "Abs", np.absolute, lambda g, y, x: g * sign(x),
     rewrite=lambda x: abs_(x.inputs[0]) if x.kind.name == "Neg" else None,
@@ -54,7 +54,7 @@ abs_: Op = elementwise(
     >>> tg.abs([1.0, -2.0]).eval()
     array([1., 2.], dtype=float32)
     """,
-)  # fmt: skip
+)
 sign: Op = elementwise(
     "Sign", sign_or_zero, lambda g, y, x: zeros_like(x), inplace=True,
     doc="""-1, 0 or 1, elementwise; 0 for NaN.
@@ -62,7 +62,7 @@ sign: Op = elementwise(
     >>> tg.sign([3.0, -2.0, 0.0]).eval()
     array([ 1., -1.,  0.], dtype=float32)
     """,
-)  # fmt: skip
+)
 square = elementwise(
     "Square", np.square, lambda g, y, x: g * (2 * x),
     doc="""x², elementwise.
@@ -70,7 +70,7 @@ square = elementwise(
     >>> tg.square([3.0, -2.0]).eval()
     array([9., 4.], dtype=float32)
     """,
-)  # fmt: skip
+)
 sqrt = elementwise(
     "Sqrt", np.sqrt, lambda g, y, x: unless_zero(g, 0.5 / y), accepts="float",
     doc="""The square root, elementwise; NaN below 0. The gradient at 0 is inf,
@@ -79,7 +79,7 @@ sqrt = elementwise(
     >>> tg.sqrt([4.0, 2.0]).eval()
     array([2.       , 1.4142135], dtype=float32)
     """,
-)  # fmt: skip
+)
 rsqrt = elementwise(
     "Rsqrt", reciprocal_root, lambda g, y, x: unless_zero(unless_zero(g, y), -0.5 * y * y),
     accepts="float", inplace=True,
@@ -88,7 +88,7 @@ rsqrt = elementwise(
     >>> tg.rsqrt([4.0, 0.25]).eval()
     array([0.5, 2. ], dtype=float32)
     """,
-)  # fmt: skip
+)
 reciprocal = elementwise(
     "Reciprocal", np.reciprocal, lambda g, y, x: unless_zero(unless_zero(g, y), -y),
     accepts="float",
@@ -97,7 +97,7 @@ reciprocal = elementwise(
     >>> tg.reciprocal([4.0, 0.5]).eval()
     array([0.25, 2.  ], dtype=float32)
     """,
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- exponentials and logarithms
 
@@ -108,7 +108,7 @@ exp = elementwise(
     >>> tg.exp([0.0, 1.0]).eval()
     array([1.       , 2.7182817], dtype=float32)
     """,
-)  # fmt: skip
+)
 expm1 = elementwise(
     "Expm1", np.expm1, lambda g, y, x: g * exp(x), accepts="float",
     doc="""exp(x) - 1, elementwise, exact for small x too.
@@ -116,7 +116,7 @@ expm1 = elementwise(
     >>> tg.expm1([0.0, 1e-10]).eval()
     array([0.e+00, 1.e-10], dtype=float32)
     """,
-)  # fmt: skip
+)
 log = elementwise(
     "Log", np.log, lambda g, y, x: g / x, accepts="float",
     doc="""The natural logarithm, elementwise; -inf at 0, NaN below.
@@ -124,7 +124,7 @@ log = elementwise(
     >>> tg.log([1.0, 0.0]).eval()
     array([  0., -inf], dtype=float32)
     """,
-)  # fmt: skip
+)
 log1p = elementwise(
     "Log1p", log1p_of, lambda g, y, x: g / (1 + x), accepts="float", inplace=True,
     doc="""log(1 + x), elementwise, exact for small x too.
@@ -132,8 +132,7 @@ log1p = elementwise(
     >>> tg.log1p([0.0, 1e-10]).eval()
     array([0.e+00, 1.e-10], dtype=float32)
     """,
-)  # fmt: skip
-
+)
 
 
 def tail(x: Node) -> Node:
@@ -153,14 +152,14 @@ sigmoid_slope: Op = composite(
     doc="""The derivative e^-x / (1 + e^-x)² of the sigmoid, elementwise, with all digits in both
     tails.
     """,
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- circular and hyperbolic functions
 
 hypot: Op = elementwise(
     "Hypot", np.hypot, lambda g, z, x, y: g * (x / z), lambda g, z, x, y: g * (y / z),
     accepts="float", doc="√(x² + y²), elementwise; the squares can't overflow.",
-)  # fmt: skip
+)
 
 sin = elementwise(
     "Sin", np.sin, lambda g, y, x: g * cos(x), accepts="float",
@@ -169,7 +168,7 @@ sin = elementwise(
     >>> tg.sin([0.0, 1.0]).eval()
     array([0.       , 0.8414710], dtype=float32)
     """,
-)  # fmt: skip
+)
 cos: Op = elementwise(
     "Cos", np.cos, lambda g, y, x: -g * sin(x), accepts="float",
     doc="""The cosine, elementwise.
@@ -177,7 +176,7 @@ cos: Op = elementwise(
     >>> tg.cos([0.0, 1.0]).eval()
     array([1.       , 0.5403023], dtype=float32)
     """,
-)  # fmt: skip
+)
 tan = elementwise(
     "Tan", np.tan, lambda g, y, x: g * (1 + y * y), accepts="float",
     doc="""The tangent, elementwise.
@@ -185,7 +184,7 @@ tan = elementwise(
     >>> tg.tan([0.0, 1.0]).eval()
     array([0.       , 1.5574077], dtype=float32)
     """,
-)  # fmt: skip
+)
 asin = elementwise(
     "Asin", np.arcsin, lambda g, y, x: g / sqrt((1 - x) * (1 + x)), accepts="float",
     doc="""The inverse of the sine, elementwise; NaN outside [-1, 1].
@@ -193,7 +192,7 @@ asin = elementwise(
     >>> tg.asin([0.0, 1.0]).eval()
     array([0.       , 1.5707964], dtype=float32)
     """,
-)  # fmt: skip
+)
 acos = elementwise(
     "Acos", np.arccos, lambda g, y, x: -g / sqrt((1 - x) * (1 + x)), accepts="float",
     doc="""The inverse of the cosine, elementwise; NaN outside [-1, 1].
@@ -201,7 +200,7 @@ acos = elementwise(
     >>> tg.acos([0.0, 1.0]).eval()
     array([1.5707964, 0.       ], dtype=float32)
     """,
-)  # fmt: skip
+)
 atan = elementwise(
     "Atan", np.arctan, lambda g, y, x: g / hypot(x, 1) / hypot(x, 1), accepts="float",
     doc="""The inverse of the tangent, elementwise.
@@ -209,7 +208,7 @@ atan = elementwise(
     >>> tg.atan([0.0, 1.0]).eval()
     array([0.       , 0.7853982], dtype=float32)
     """,
-)  # fmt: skip
+)
 sinh = elementwise(
     "Sinh", np.sinh, lambda g, y, x: g * cosh(x), accepts="float",
     doc="""The hyperbolic sine, elementwise.
@@ -217,7 +216,7 @@ sinh = elementwise(
     >>> tg.sinh([0.0, 1.0]).eval()
     array([0.       , 1.1752012], dtype=float32)
     """,
-)  # fmt: skip
+)
 cosh: Op = elementwise(
     "Cosh", np.cosh, lambda g, y, x: g * sinh(x), accepts="float",
     doc="""The hyperbolic cosine, elementwise.
@@ -225,7 +224,7 @@ cosh: Op = elementwise(
     >>> tg.cosh([0.0, 1.0]).eval()
     array([1.       , 1.5430807], dtype=float32)
     """,
-)  # fmt: skip
+)
 
 
 def _sech_squared(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -249,12 +248,12 @@ def _sech_squared_of_tails(x: np.ndarray) -> np.ndarray:
 sech_squared = elementwise(
     "SechSquared", _sech_squared, None, None, params=("x", "y"), accepts="float",
     doc="1 - y² for y = tanh(x), with digits also where y rounds to 1; what TanhSlope becomes.",
-)  # fmt: skip
+)
 tanh_slope: Op = composite(
     "TanhSlope", lambda x: sech_squared(x, tanh(x)), lambda g, y, x: g * (-2 * y * tanh(x)),
     infer=lambda x: Spec(x.shape, check_dtypes((x,), "float")),
     doc="The derivative 1 - tanh(x)² of tanh, elementwise; it shares tanh(x) with what has it.",
-)  # fmt: skip
+)
 tanh: Op = elementwise(
     "Tanh", np.tanh, lambda g, y, x: g * tanh_slope(x), accepts="float",
     doc="""The hyperbolic tangent, elementwise.
@@ -262,7 +261,7 @@ tanh: Op = elementwise(
     >>> tg.tanh([0.0, 1.0]).eval()
     array([0.       , 0.7615942], dtype=float32)
     """,
-)  # fmt: skip
+)
 asinh = elementwise(
     "Asinh", np.arcsinh, lambda g, y, x: g / cosh(y), accepts="float",
     doc="""The inverse of the hyperbolic sine, elementwise.
@@ -270,7 +269,7 @@ asinh = elementwise(
     >>> tg.asinh([0.0, 1.0]).eval()
     array([0.       , 0.8813736], dtype=float32)
     """,
-)  # fmt: skip
+)
 acosh = elementwise(
     "Acosh", np.arccosh, lambda g, y, x: g / sinh(y), accepts="float",
     doc="""The inverse of the hyperbolic cosine, elementwise; NaN below 1.
@@ -278,7 +277,7 @@ acosh = elementwise(
     >>> tg.acosh([1.0, 2.0]).eval()
     array([0.       , 1.316958], dtype=float32)
     """,
-)  # fmt: skip
+)
 atanh = elementwise(
     "Atanh", np.arctanh, lambda g, y, x: g / ((1 - x) * (1 + x)), accepts="float",
     doc="""The inverse of the hyperbolic tangent, elementwise; NaN outside [-1, 1].
@@ -286,7 +285,7 @@ atanh = elementwise(
     >>> tg.atanh([0.0, 0.5]).eval()
     array([0.        , 0.54930615], dtype=float32)
     """,
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- the error function
 
@@ -300,7 +299,7 @@ erf = elementwise(
     >>> tg.erf([0.0, 1.0]).eval()
     array([0.       , 0.8427008], dtype=float32)
     """,
-)  # fmt: skip
+)
 erfc = elementwise(
     "Erfc", special.erfc_of, lambda g, y, x: g * (-_ERF_SLOPE * exp(-x * x)), accepts="float",
     inplace=True,
@@ -309,7 +308,7 @@ erfc = elementwise(
     >>> tg.erfc([0.0, 5.0]).eval()
     array([1.0000000e+00, 1.5374598e-12], dtype=float32)
     """,
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- rounding
 
@@ -320,7 +319,7 @@ floor = elementwise(
     >>> tg.floor([1.5, -1.5]).eval()
     array([ 1., -2.], dtype=float32)
     """,
-)  # fmt: skip
+)
 ceil = elementwise(
     "Ceil", np.ceil, None, accepts="float",
     doc="""The smallest whole number that is not below x, elementwise.
@@ -328,7 +327,7 @@ ceil = elementwise(
     >>> tg.ceil([1.5, -1.5]).eval()
     array([ 2., -1.], dtype=float32)
     """,
-)  # fmt: skip
+)
 rint = elementwise(
     "Rint", np.rint, None, accepts="float",
     doc="""The nearest whole number, elementwise; halves go to the even one.
@@ -336,11 +335,11 @@ rint = elementwise(
     >>> tg.rint([0.5, 1.5, 2.4]).eval()
     array([0., 2., 2.], dtype=float32)
     """,
-)  # fmt: skip
+)
 round_op = elementwise(
     "Round", np.rint, None, accepts="float",
     doc="The nearest whole number, elementwise; halves go to the even one.",
-)  # fmt: skip
+)
 
 
 def round_(x: Any, name: str | None = None) -> Node:
@@ -362,7 +361,7 @@ is_nan = elementwise(
     >>> tg.is_nan([1.0, float("nan")]).eval()
     array([False,  True])
     """,
-)  # fmt: skip
+)
 is_inf = elementwise(
     "IsInf", np.isinf, None, accepts="float", dtype=bool_,
     doc="""Whether x is inf or -inf, elementwise.
@@ -370,7 +369,7 @@ is_inf = elementwise(
     >>> tg.is_inf([1.0, float("inf")]).eval()
     array([False,  True])
     """,
-)  # fmt: skip
+)
 is_finite = elementwise(
     "IsFinite", np.isfinite, None, accepts="float", dtype=bool_,
     doc="""Whether x is neither NaN nor infinite, elementwise.
@@ -378,4 +377,4 @@ is_finite = elementwise(
     >>> tg.is_finite([1.0, float("inf")]).eval()
     array([ True, False])
     """,
-)  # fmt: skip
+)

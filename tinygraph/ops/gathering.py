@@ -55,7 +55,7 @@ gather_op = Op(
     "GatherV2", _gather, _gathered,
     (lambda g, y, x, i, axis: _gather_rule(g, x, i, axis), None), ("params", "indices"),
     doc="The slices of params at `indices` along an axis.",
-)  # fmt: skip
+)
 
 
 def _gather_rule(g: Node, x: Node, i: Node, axis: int) -> Node:
@@ -96,13 +96,13 @@ gather_grad_op: Op = Op(
     (lambda h, y, g, i, shape, axis: gather_op(h, i, axis=axis), None, None),
     ("g", "indices", "shape"), static=(2,),
     doc="Zeros of a shape, with each slice of g added at its index; many add up in float64.",
-)  # fmt: skip
+)
 
 
 def gather(
     params: Any, indices: Any, validate_indices: Any = None, name: str | None = None,
     axis: Any = None, batch_dims: int = 0,
-) -> Node:  # fmt: skip
+) -> Node:
     """The slices of `params` at `indices` along `axis` (0 by default).
 
     The shape is params.shape[:axis] + indices.shape + params.shape[axis + 1:]. A negative index is
@@ -128,7 +128,7 @@ def gather(
 def embedding_lookup(
     params: Any, ids: Any, partition_strategy: str = "mod", name: str | None = None,
     validate_indices: bool = True, max_norm: Any = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """The rows of `params` at `ids`; one table only. The gradient is sparse, as that of `gather`.
 
     >>> tg.nn.embedding_lookup([[1.0, 2.0], [3.0, 4.0]], [1]).eval()
@@ -196,7 +196,7 @@ gather_nd_op = Op(
     "GatherNd", _gather_nd, _gathered_nd,
     (lambda g, y, x, i: _gather_nd_rule(g, x, i), None), ("params", "indices"),
     doc="params[indices[..., 0], indices[..., 1], ...].",
-)  # fmt: skip
+)
 
 
 def gather_nd(params: Any, indices: Any, name: str | None = None, batch_dims: int = 0) -> Node:
@@ -240,7 +240,7 @@ scatter_nd: Op = Op(
     >>> tg.scatter_nd([[1], [3], [1]], [1.0, 2.0, 4.0], [5]).eval()
     array([0., 5., 0., 2., 0.], dtype=float32)
     """,
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- masks
 
@@ -276,12 +276,12 @@ mask_op = Op(
     (lambda g, y, x, mask, axis: mask_grad_op(g, mask, shape_of(x), axis=axis), None),
     ("tensor", "mask"), dtypes=(None, bool_),
     doc="The elements where the mask is True.",
-)  # fmt: skip
+)
 mask_grad_op: Op = Op(
     "BooleanMaskGrad", _mask_grad, lambda g, mask, shape, axis: Spec(shape_from(shape), g.dtype),
     (lambda h, y, g, mask, shape, axis: mask_op(h, mask, axis=axis), None, None),
     ("g", "mask", "shape"), static=(2,), doc="Zeros of a shape, with g where the mask is True.",
-)  # fmt: skip
+)
 
 
 def boolean_mask(

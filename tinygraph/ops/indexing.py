@@ -163,7 +163,7 @@ slice_op = Op(
         slice_grad_op(g, shape_of(x), *bounds, index=index), *[None] * len(bounds)
     ],
     view="part", rewrite=_simpler_slice, doc="x[index], where `bounds` are ints that a run knows.",
-)  # fmt: skip
+)
 
 
 def _slice_grad(g: np.ndarray, shape: Any, *bounds: np.ndarray, index: Any, out: Any = None):
@@ -179,7 +179,7 @@ slice_grad_op: Op = Op(
         slice_op(h, *bounds, index=index), *[None] * (1 + len(bounds))
     ],
     static=(1,), doc="Zeros of a shape, with g at [index].",
-)  # fmt: skip
+)
 
 
 def _add_slice(x: np.ndarray, g: np.ndarray, *bounds: np.ndarray, index: Any, out: Any = None):
@@ -198,7 +198,7 @@ add_slice_op = Op(
         h, slice_op(h, *bounds, index=index), *[None] * len(bounds)
     ],
     inplace=(0,), doc="x with g added at [index].",
-)  # fmt: skip
+)
 
 
 def add_slice(x: Node, y: Node) -> Node | None:
@@ -270,7 +270,7 @@ def strided_slice(
     input_: Any, begin: Any, end: Any, strides: Any = None, begin_mask: int = 0, end_mask: int = 0,
     ellipsis_mask: int = 0, new_axis_mask: int = 0, shrink_axis_mask: int = 0, var: Any = None,
     name: str | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """x[begin[0]:end[0]:strides[0], ...], where bit i of a mask changes what item i means.
 
     `begin_mask` and `end_mask` leave out the bound, `ellipsis_mask` makes it `...`,

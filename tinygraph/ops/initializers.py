@@ -26,7 +26,7 @@ __all__ = [
     "identity_initializer", "ones_initializer", "orthogonal_initializer",
     "random_normal_initializer", "random_uniform_initializer", "truncated_normal_initializer",
     "uniform_unit_scaling_initializer", "variance_scaling_initializer", "zeros_initializer",
-]  # fmt: skip
+]
 
 # The standard deviation of a standard normal distribution cut off at -2 and 2.
 TRUNCATED_STDDEV = 0.87962566103423978
@@ -236,7 +236,7 @@ class variance_scaling_initializer(Initializer):
 
     def __init__(self, scale: float = 1.0, mode: str = "fan_in",
                  distribution: str = "truncated_normal", seed: int | None = None,
-                 dtype: Any = float32):  # fmt: skip
+                 dtype: Any = float32):
         if number(scale, "scale") <= 0:
             raise GraphError(f"`scale` must be positive, not {scale}")
         self.scale, self.mode = scale, choice(mode, "mode", ("fan_in", "fan_out", "fan_avg"))
@@ -353,7 +353,7 @@ def _orthogonalize(x: np.ndarray) -> np.ndarray:
 orthogonalize = Op(
     "Orthogonalize", _orthogonalize, lambda x: Spec(x.shape, check_dtypes((x,), "float")), (None,),
     ("x",), doc="The orthonormal columns that Gram and Schmidt make of a matrix's.",
-)  # fmt: skip
+)
 
 
 class orthogonal_initializer(Initializer):
@@ -380,4 +380,3 @@ class orthogonal_initializer(Initializer):
         if rows < columns:
             q = transpose(q)
         return multiply(self.gain, reshape(q, dims))
-

@@ -13,7 +13,7 @@ from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, Shape
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import (
     Op, Parts, arguments_of, as_node, as_nodes, check_dtypes, first_node, registry,
-)  # fmt: skip
+)
 from tinygraph.ops.array import dim_of, ensure_shape, identity, static_int, static_ints
 from tinygraph.ops.axes import in_front, late_axes, late_axis, put_back
 from tinygraph.ops.indexing import along, index_of, placed, slice_op
@@ -56,7 +56,7 @@ def _concat_vjps(g: Node, y: Node, *inputs: Node, axis: int) -> list[Node]:
 
 concat_op = Op(
     "ConcatV2", _concat, _concatenated, _concat_vjps, doc="The inputs one after another.",
-)  # fmt: skip
+)
 
 
 def concat(values: Any, axis: Any, name: str = "concat") -> Node:
@@ -107,7 +107,7 @@ pack_op = Op(
     "Pack", _stack, _stacked,
     lambda g, y, *inputs, axis: [g[along(axis, i)] for i in range(len(inputs))],
     doc="The inputs side by side along a new axis.",
-)  # fmt: skip
+)
 
 
 def stack(values: Any, axis: Any = 0, name: str = "stack") -> Node:
@@ -187,7 +187,7 @@ unpack_op = Op(
         _parts_rewrite(x, axis, range(num)) if _known_dim(x, axis) == num else None
     ),
     doc="The `num` parts along an axis, without that axis.",
-)  # fmt: skip
+)
 
 
 def unstack(value: Any, num: int | None = None, axis: Any = 0, name: str = "unstack") -> list[Node]:
@@ -263,7 +263,7 @@ split_op = Op(
         g, x, concat_op, axis, _split_items(x, sizes, axis)),), ("value",),
     view="part", rewrite=_split_rewrite,
     doc="The parts along an axis: `sizes` equal ones, or one of each of these sizes.",
-)  # fmt: skip
+)
 
 
 def _split_late_spec(x: Spec, sizes: Spec, axis: int, num: int) -> Spec:
@@ -278,7 +278,7 @@ split_late_op = Op(
     (lambda g, y, x, sizes, axis, num: concat_op(*g, axis=axis), None), ("value", "size_splits"),
     view="part", static=(1,),
     doc="The `num` parts along an axis of sizes that only a run knows.",
-)  # fmt: skip
+)
 
 
 def split(

@@ -36,7 +36,7 @@ def _swapped_spec(a: Spec) -> Spec:
 swap_op: Op = Op(
     "MatrixTranspose", np.matrix_transpose, _swapped_spec, (lambda g, y, a: swap_op(g),), ("a",),
     view="part", doc="The last two axes swapped, whatever the rank.",
-)  # fmt: skip
+)
 
 
 def matrix_transpose(a: Any, name: str = "matrix_transpose", conjugate: bool = False) -> Node:
@@ -84,13 +84,13 @@ dot_op = Op(
     (lambda g, y, a, b: matmul(g, b, transpose_b=True),
      lambda g, y, a, b: matmul(a, g, transpose_a=True)), ("a", "b"),
     doc="The product of two matrices; what MatMul is once its transposes are views.",
-)  # fmt: skip
+)
 batch_dot_op = Op(
     "BatchDot", np.matmul, _matmul_spec,
     (lambda g, y, a, b: sum_like(matmul(g, b, transpose_b=True), a),
      lambda g, y, a, b: sum_like(matmul(a, g, transpose_a=True), b)), ("a", "b"),
     doc="The product of two batches of matrices; what BatchMatMulV2 is without transposes.",
-)  # fmt: skip
+)
 
 
 def _matmul_body(a: Node, b: Node, transpose_a: bool, transpose_b: bool) -> Node:
@@ -115,21 +115,21 @@ def _grad_b(g: Node, y: Node, a: Node, b: Node, transpose_a: bool, transpose_b: 
 matmul_op = composite(
     "MatMul", _matmul_body, _grad_a, _grad_b, params=("a", "b"), infer=_matmul_spec,
     doc="a @ b for two matrices, either of which may be transposed first.",
-)  # fmt: skip
+)
 batch_matmul_op = composite(
     "BatchMatMulV2", _matmul_body,
     lambda g, y, a, b, **flags: sum_like(_grad_a(g, y, a, b, **flags), a),
     lambda g, y, a, b, **flags: sum_like(_grad_b(g, y, a, b, **flags), b),
     params=("a", "b"), infer=_matmul_spec,
     doc="a @ b for batches of matrices, or tensors of unknown rank; leading dims broadcast.",
-)  # fmt: skip
+)
 
 
 def matmul(
     a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, adjoint_a: bool = False,
     adjoint_b: bool = False, a_is_sparse: bool = False, b_is_sparse: bool = False,
     name: str | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """The product of two matrices, or of batches of them, whose leading dimensions broadcast.
 
     Each operand becomes a tensor on its own, as in TF1: a float32 tensor does not mix with a
@@ -147,7 +147,7 @@ def matmul(
             (transpose_a, "transpose_a"), (transpose_b, "transpose_b"),
             (adjoint_a, "adjoint_a"), (adjoint_b, "adjoint_b"),
         )
-    )  # fmt: skip
+    )
     if transpose_a and adjoint_a or transpose_b and adjoint_b:
         raise GraphError("an operand of matmul has either transpose or adjoint, not both")
     a = as_node(a, name="a")
@@ -231,7 +231,7 @@ def _einsum_right(g: Node, y: Node, a: Node, b: Node, equation: str) -> Node:
 einsum_op = Op(
     "Einsum", _einsum, _einsum_spec, (_einsum_left, _einsum_right), ("a", "b"),
     doc="Products of two tensors, summed over the letters that the result lacks.",
-)  # fmt: skip
+)
 
 
 def _parsed(equation: str, inputs: list[Node]) -> tuple[list[str], str]:
@@ -389,7 +389,7 @@ same_sizes = Op(
     "SameSizes", _same_sizes,
     lambda a, b: Spec(a.shape.merge_with(b.shape), check_dtypes((a, b), "int")),
     (None, None), ("a", "b"), view="part", doc="The sizes of axes that must be equal.",
-)  # fmt: skip
+)
 
 
 def _contracted(axes: Any, rank_a: int, rank_b: int) -> tuple[list[int], list[int]]:

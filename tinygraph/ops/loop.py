@@ -115,7 +115,7 @@ def numba() -> Any:
 def _interpreted(
     *arrays: Array, operands: tuple[Operand, ...], body: tuple[str, ...], shape: Shape,
     dtype: DType, out: Array | None = None,
-) -> Array:  # fmt: skip
+) -> Array:
     """The loop as Python runs it; programs have the compiled one."""
     if out is None:
         out = np.empty(shape.as_list(), dtype.numpy)  # type: ignore[arg-type]
@@ -130,4 +130,4 @@ loop_op = Op(
     lambda g, y, *inputs, **attrs: [None] * len(inputs),
     doc="""Several elementwise ops at once, made by the pass `loops`. Never computed in place: the
     compiled loop would find that its arrays overlap, and use no vector instructions.""",
-)  # fmt: skip
+)

@@ -26,7 +26,7 @@ from tinygraph.ops.reduce import reduce_max, reduce_sum
 from tinygraph.ops.reshaping import expand_op, reshape, squeeze_op
 from tinygraph.spec import (
     UNKNOWN, Shape, Spec, broadcast, int32, int64, normalize_axis,
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- softmax
 
@@ -51,7 +51,7 @@ softmax_op = composite(
     in_float32(lambda z, axis: exp(shifted(z, axis)) / total(z, axis)),
     in_float32(lambda g, y, z, axis: (g - reduce_sum(g * y, axis, keepdims=True)) * y),
     params=("z",), infer=_logits_spec, doc="exp(z) / sum(exp(z)) along `axis`.",
-)  # fmt: skip
+)
 log_softmax_op = composite(
     "LogSoftmax",
     in_float32(lambda z, axis: shifted(z, axis) - log(total(z, axis))),
@@ -59,7 +59,7 @@ log_softmax_op = composite(
         lambda g, y, z, axis: g - softmax_op(z, axis=axis) * reduce_sum(g, axis, keepdims=True)
     ),
     params=("z",), infer=_logits_spec, doc="z - log(sum(exp(z))) along `axis`.",
-)  # fmt: skip
+)
 
 
 def _one_axis(axis: Any, dim: Any) -> int:
@@ -129,7 +129,7 @@ row_for_row = Op(
         if t.shape.is_fully_defined() and z.shape.is_fully_defined() else None
     ),
     doc="Labels of any rank with that of the logits, whose rows they have row for row.",
-)  # fmt: skip
+)
 softmax_cross_entropy = composite(
     "SoftmaxCrossEntropyWithLogits",
     lambda z, t, axis: reduce_sum(
@@ -139,7 +139,7 @@ softmax_cross_entropy = composite(
     lambda g, y, z, t, axis: expand_op(g, axis=(axis,)) * -log_softmax_op(z, axis=axis),
     params=("logits", "labels"), infer=_cross_entropy_spec, broadcasts=True,
     doc="-sum(t * log(softmax(z))) along `axis`; its gradient is softmax(z) * sum(t) - t.",
-)  # fmt: skip
+)
 
 
 def softmax_cross_entropy_with_logits_v2(
@@ -173,7 +173,7 @@ def softmax_cross_entropy_with_logits_v2(
 def softmax_cross_entropy_with_logits(
     _sentinel: Any = None, labels: Any = None, logits: Any = None, dim: Any = None,
     name: str | None = None, axis: Any = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """`softmax_cross_entropy_with_logits_v2` without a gradient to the labels.
 
     Only named arguments are taken, since the order of logits and labels has changed over time.
@@ -260,12 +260,12 @@ def _one_hot_spec(z: Spec, t: Spec) -> Spec:
 one_hot_like = Op(
     "OneHotLike", _one_hot_like, _one_hot_spec, (None, None), ("x", "labels"),
     doc="1 at each label's place in x's last axis, 0 elsewhere; checks the labels' range.",
-)  # fmt: skip
+)
 pick = Op(
     "PickLabels", _pick, _picked_spec,
     (lambda g, y, x, labels: g * one_hot_like(x, labels), None), ("x", "labels"),
     doc="x at each label's place in its last axis, which stays as 1; checks the labels' range.",
-)  # fmt: skip
+)
 sparse_softmax_cross_entropy = composite(
     "SparseSoftmaxCrossEntropyWithLogits",
     lambda z, t: squeeze_op(log(total(z, -1)) - pick(shifted(z, -1), t), axis=(-1,)),
@@ -273,7 +273,7 @@ sparse_softmax_cross_entropy = composite(
     None,
     params=("logits", "labels"), infer=_sparse_spec,
     doc="-log(softmax(z))[t] along the last axis; its gradient is softmax(z) - one_hot(t).",
-)  # fmt: skip
+)
 
 
 def sparse_softmax_cross_entropy_with_logits(
@@ -315,7 +315,7 @@ sigmoid_minus = composite(
     lambda g, y, z, t: g * sigmoid_slope(z),
     lambda g, y, z, t: -g,
     infer=_logistic_spec, doc="sigmoid(z) - t, elementwise, with all digits for a t of 0 or 1.",
-)  # fmt: skip
+)
 sigmoid_cross_entropy = composite(
     "LogisticLoss",
     lambda z, t: z * (cast(z > 0, z.dtype) - t) + log1p(tail(z)),  # max(z, 0) - z * t + ...
@@ -323,7 +323,7 @@ sigmoid_cross_entropy = composite(
     lambda g, y, z, t: -g * z,
     params=("logits", "labels"), infer=_logistic_spec,
     doc="-t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)); its gradient is sigmoid(z) - t.",
-)  # fmt: skip
+)
 
 
 def sigmoid_cross_entropy_with_logits(
@@ -367,13 +367,13 @@ weighted_cross_entropy = composite(
     lambda g, y, z, t, q: g * t * softplus(-z),
     params=("logits", "labels", "pos_weight"), infer=_weighted_spec, broadcasts=True,
     doc="-q t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)).",
-)  # fmt: skip
+)
 
 
 def weighted_cross_entropy_with_logits(
     labels: Any = None, logits: Any = None, pos_weight: Any = None, name: str | None = None,
     targets: Any = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """Sigmoid cross-entropy in which the positive labels count `pos_weight` times.
 
     -pos_weight * t * log(sigmoid(z)) - (1 - t) * log(1 - sigmoid(z)); `targets` is the old name of

@@ -17,7 +17,7 @@ from tinygraph.ops.reshaping import expand_op, reshape
 from tinygraph.spec import (
     UNKNOWN, DType, Shape, Spec, as_dtype, bool_, float32, float64, int32, int64, normalize_axis,
     to_array,
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- range and linspace
 
@@ -55,7 +55,7 @@ def _range_spec(*numbers: Spec) -> Spec:
 range_op = Op(
     "Range", _range, _range_spec, (None, None, None), ("start", "limit", "delta"),
     doc="start, start + delta, ... up to but without limit.",
-)  # fmt: skip
+)
 
 
 def range_(
@@ -128,7 +128,7 @@ linspace = Op(
     >>> tg.linspace(0.0, 1.0, 5).eval()
     array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
     """,
-)  # fmt: skip
+)
 lin_space = linspace
 
 # ---------------------------------------------------------------- one_hot and sequence_mask
@@ -169,7 +169,7 @@ one_hot_op = Op(
     ),
     ("indices", "depth", "on_value", "off_value"), static=(1,),
     doc="`on_value` at [i, indices[i]], `off_value` elsewhere.",
-)  # fmt: skip
+)
 
 
 def _hot(indices: Node, depth: Node, on: Any, off: Any, dtype: DType, axis: int) -> Node:
@@ -181,7 +181,7 @@ def _hot(indices: Node, depth: Node, on: Any, off: Any, dtype: DType, axis: int)
 def one_hot(
     indices: Any, depth: Any, on_value: Any = None, off_value: Any = None, axis: Any = None,
     dtype: Any = None, name: str | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """Vectors of length `depth` with `on_value` at `indices`, along a new last axis or `axis`.
 
     An index out of range gives a vector of `off_value`. The dtype is that of the values, or

@@ -18,12 +18,12 @@ from tinygraph.ops.compare import (  # noqa: F401 (all of elementwise is here to
     cast, cleared, equal, greater, greater_equal, keep_where, less, less_equal, logical_and,
     logical_not, logical_or, logical_xor, not_equal, saturate_cast, to_double, to_float, to_int32,
     to_int64,
-)  # fmt: skip
+)
 from tinygraph.ops.elementary import (  # noqa: F401
     abs_, acos, acosh, asin, asinh, atan, atanh, ceil, cos, cosh, erf, erfc, exp, expm1, floor,
     hypot, is_finite, is_inf, is_nan, log, log1p, negative, reciprocal, rint, round_, rsqrt, sign,
     sin, sinh, sqrt, square, tan, tanh,
-)  # fmt: skip
+)
 from tinygraph.ops.indexing import add_slice
 from tinygraph.spec import Spec, as_dtype, broadcast, float16, float32, float64
 
@@ -64,7 +64,7 @@ add = elementwise(
     >>> tg.add([1.0, 2.0], 3.0).eval()
     array([4., 5.], dtype=float32)
     """,
-)  # fmt: skip
+)
 subtract = elementwise(
     "Sub", np.subtract, lambda g, z, x, y: g, lambda g, z, x, y: -g,
     doc="""x - y, elementwise.
@@ -72,7 +72,7 @@ subtract = elementwise(
     >>> tg.subtract([1.0, 2.0], 3.0).eval()
     array([-2., -1.], dtype=float32)
     """,
-)  # fmt: skip
+)
 multiply = elementwise(
     "Mul", np.multiply, lambda g, z, x, y: g * y, lambda g, z, x, y: g * x,
     rewrite=_multiply_rewrite,
@@ -81,7 +81,7 @@ multiply = elementwise(
     >>> tg.multiply([1.0, 2.0], 3.0).eval()
     array([3., 6.], dtype=float32)
     """,
-)  # fmt: skip
+)
 
 
 def _squared_difference(x: Array, y: Array, out: Array | None = None) -> Array:
@@ -97,7 +97,7 @@ squared_difference = elementwise(
     >>> tg.squared_difference([1.0, 2.0], 4.0).eval()
     array([9., 4.], dtype=float32)
     """,
-)  # fmt: skip
+)
 
 
 def _times_unless_zero(x: Array, y: Array, out: Array | None = None) -> Array:
@@ -124,7 +124,7 @@ multiply_no_nan: Op = elementwise(
     >>> tg.multiply_no_nan([2.0, float("inf")], [3.0, 0.0]).eval()
     array([6., 0.], dtype=float32)
     """,
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- division
 
@@ -177,7 +177,7 @@ realdiv = elementwise(
     >>> tg.realdiv([1.0, 2.0], 4.0).eval()
     array([0.25, 0.5 ], dtype=float32)
     """,
-)  # fmt: skip
+)
 floor_div = elementwise(
     "FloorDiv", _floor_divide, None, None, inplace=True,
     doc="""floor(x / y), elementwise: -7 // 2 is -4. InvalidArgumentError for an int y of 0.
@@ -185,7 +185,7 @@ floor_div = elementwise(
     >>> tg.floor_div([7, -7], 2).eval()
     array([ 3, -4], dtype=int32)
     """,
-)  # fmt: skip
+)
 truncatediv = elementwise(
     "TruncateDiv", _truncate_divide, None, None, inplace=True,
     doc="""x / y cut off towards 0, elementwise. InvalidArgumentError for an int y of 0.
@@ -193,7 +193,7 @@ truncatediv = elementwise(
     >>> tg.truncatediv([7, -7], 2).eval()
     array([ 3, -3], dtype=int32)
     """,
-)  # fmt: skip
+)
 
 
 def _quotient(z: Node, x: Node, y: Node) -> Node:
@@ -211,7 +211,7 @@ floormod = elementwise(
     >>> tg.floormod([7, -7], 3).eval()
     array([1, 2], dtype=int32)
     """,
-)  # fmt: skip
+)
 truncatemod = elementwise(
     "TruncateMod", _truncate_mod, lambda g, z, x, y: g, lambda g, z, x, y: -g * _quotient(z, x, y),
     inplace=True,
@@ -222,7 +222,7 @@ truncatemod = elementwise(
     >>> tg.truncatemod([7, -7], 3).eval()
     array([ 1, -1], dtype=int32)
     """,
-)  # fmt: skip
+)
 div_no_nan: Op = elementwise(
     "DivNoNan", _divide_unless_zero,
     lambda g, z, x, y: div_no_nan(g, y), lambda g, z, x, y: -div_no_nan(g, y) * z,
@@ -315,7 +315,7 @@ pow_ = elementwise(
     >>> tg.pow([3.0, 4.0], [2.0, 0.5]).eval()
     array([9., 2.], dtype=float32)
     """,
-)  # fmt: skip
+)
 atan2 = elementwise(
     "Atan2", np.arctan2,
     lambda g, z, y, x: g * (x / hypot(x, y)) / hypot(x, y),
@@ -326,7 +326,7 @@ atan2 = elementwise(
     >>> tg.atan2([1.0, 1.0], [1.0, 0.0]).eval()
     array([0.7853982, 1.5707964], dtype=float32)
     """,
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- the larger and the smaller
 
@@ -338,7 +338,7 @@ within_op = Op(
     (lambda g, y, x, low, high: keep_where(g, logical_and(x >= low, x <= high)), None, None),
     ("x", "low", "high"), inplace=(0,),
     doc="x, at least `low` and at most `high`, elementwise, for bounds that are constant scalars.",
-)  # fmt: skip
+)
 
 
 def _bounded(*, least: bool) -> Callable[..., Node | None]:
@@ -367,7 +367,7 @@ maximum = elementwise(
     >>> tg.maximum([1.0, 2.0], 1.5).eval()
     array([1.5, 2. ], dtype=float32)
     """,
-)  # fmt: skip
+)
 minimum = elementwise(
     "Minimum", np.minimum,
     lambda g, z, x, y: keep_where(g, x <= y), lambda g, z, x, y: keep_where(g, logical_not(x <= y)),
@@ -378,7 +378,7 @@ minimum = elementwise(
     >>> tg.minimum([1.0, 2.0], 1.5).eval()
     array([1. , 1.5], dtype=float32)
     """,
-)  # fmt: skip
+)
 clip_op = composite(
     "ClipByValue", lambda t, low, high: maximum(minimum(t, high), low),
     lambda g, y, t, low, high: keep_where(g, logical_and(t >= low, t <= high)),
@@ -390,7 +390,7 @@ clip_op = composite(
         check_dtypes((t, low, high), "number"),
     ),
     doc="max(min(t, clip_value_max), clip_value_min), elementwise.",
-)  # fmt: skip
+)
 
 
 def clip_by_value(
@@ -439,7 +439,7 @@ def _add_n_rewrite(*inputs: Node) -> Node | None:
 add_n_op = Op(
     "AddN", _add_n, _add_n_spec, lambda g, y, *inputs: [g] * len(inputs), rewrite=_add_n_rewrite,
     doc="The sum of tensors of one shape; float16 adds in float32.",
-)  # fmt: skip
+)
 
 
 def add_n(inputs: Any, name: str | None = None) -> Node:
@@ -505,10 +505,10 @@ def _operator(method: str, function: Callable, name: str | None, reflects: bool 
 _ARITHMETIC: dict[str, Callable] = {
     "add": add, "sub": subtract, "mul": multiply, "truediv": truediv, "floordiv": floordiv,
     "mod": floormod, "pow": pow_, "and": logical_and, "or": logical_or, "xor": logical_xor,
-}  # fmt: skip
+}
 _COMPARISONS: dict[str, Callable] = {
     "lt": less, "le": less_equal, "gt": greater, "ge": greater_equal,
-}  # fmt: skip
+}
 
 for _method, _function in _ARITHMETIC.items():
     _operator(_method, _function, _method)

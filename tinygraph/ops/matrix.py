@@ -91,7 +91,7 @@ matrix_determinant = Op(
     >>> print(tg.matrix_determinant([[2.0, 1.0], [0.0, 4.0]]).eval())
     8.0
     """,
-)  # fmt: skip
+)
 
 
 def _slogdet_spec(x: Spec) -> Spec:
@@ -102,7 +102,7 @@ slogdet_op = Op(
     "LogMatrixDeterminant", lambda x: tuple(map(np.asarray, np.linalg.slogdet(x))), _slogdet_spec,
     (lambda g, y, x: expand_op(g[1], axis=(-2, -1)) * matrix_inverse(x, adjoint=True),),
     ("input",), doc="The sign of each determinant, and log |determinant|.",
-)  # fmt: skip
+)
 
 
 class LogMatrixDeterminant(NamedTuple):
@@ -191,13 +191,13 @@ def _eye_spec(rows: Spec, columns: Spec, dtype: DType) -> Spec:
 eye_op = Op(
     "Eye", _eye, _eye_spec, (None, None), ("num_rows", "num_columns"), static=(0, 1),
     doc="The identity matrix.",
-)  # fmt: skip
+)
 
 
 def eye(
     num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: Any = float32,
     name: str | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """The identity matrix, or a batch of them.
 
     >>> tg.eye(2).eval()
@@ -230,4 +230,4 @@ cross: Op = Op(
     >>> tg.cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]).eval()
     array([0., 0., 1.], dtype=float32)
     """,
-)  # fmt: skip
+)

@@ -17,11 +17,11 @@ from tinygraph.ops.linalg import matmul
 from tinygraph.ops.math import (
     abs_, cast, equal, exp, expm1, keep_where, log1p, logical_and, logical_not, maximum, minimum,
     realdiv, rsqrt, sqrt, square,
-)  # fmt: skip
+)
 from tinygraph.ops.random import random_uniform
 from tinygraph.ops.reduce import (
     axes_of, dropped, either, group_size, merged, reduce_euclidean_norm, reduce_mean, reduce_sum,
-)  # fmt: skip
+)
 from tinygraph.ops.reshaping import reshape
 from tinygraph.spec import SCALAR, Shape, Spec, float32
 
@@ -45,7 +45,7 @@ def _slope(name: str, body: Any) -> Op:
         lambda h, y, g, x, **attrs: zeros_like(x),
         params=("gradients", "features"), infer=lambda g, x, **attrs: g,
         doc="What arrives at the input of a piecewise linear op.",
-    )  # fmt: skip
+    )
     return slope
 
 
@@ -63,7 +63,7 @@ relu = composite(
     >>> tg.nn.relu([-1.0, 0.0, 2.0]).eval()
     array([0., 0., 2.], dtype=float32)
     """,
-)  # fmt: skip
+)
 relu6 = composite(
     "Relu6", lambda features: minimum(maximum(features, 0), 6),
     lambda g, y, features: relu6_grad(g, y),
@@ -73,14 +73,14 @@ relu6 = composite(
     >>> tg.nn.relu6([-1.0, 3.0, 7.0]).eval()
     array([0., 3., 6.], dtype=float32)
     """,
-)  # fmt: skip
+)
 leaky_relu_op = composite(
     "LeakyRelu",
     lambda x, alpha: (maximum if alpha <= 1 else minimum)(x, x * alpha),
     lambda g, y, x, alpha: leaky_relu_grad(g, x, alpha=alpha),
     infer=_unary(),
     doc="x for x > 0, else alpha * x, elementwise.",
-)  # fmt: skip
+)
 
 
 def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Node:
@@ -111,7 +111,7 @@ elu = composite(
     >>> tg.nn.elu([-1.0, 0.0, 2.0]).eval().round(4)
     array([-0.6321,  0.    ,  2.    ], dtype=float32)
     """,
-)  # fmt: skip
+)
 selu = composite(
     "Selu",
     lambda features: SELU_SCALE
@@ -124,7 +124,7 @@ selu = composite(
     >>> tg.nn.selu([-1.0, 1.0]).eval().round(4)
     array([-1.1113,  1.0507], dtype=float32)
     """,
-)  # fmt: skip
+)
 
 
 # The numerator is e^x for x < 0, else 1. Of the forms with all digits in both tails the fastest is
@@ -139,7 +139,7 @@ sigmoid = composite(
     >>> tg.nn.sigmoid([-1000.0, 0.0, 1000.0]).eval()
     array([0. , 0.5, 1. ], dtype=float32)
     """,
-)  # fmt: skip
+)
 softplus = composite(
     "Softplus", lambda features: maximum(features, 0) + log1p(tail(features)),
     lambda g, y, features: g * sigmoid(features),
@@ -149,7 +149,7 @@ softplus = composite(
     >>> tg.nn.softplus([-1000.0, 1000.0]).eval()
     array([   0., 1000.], dtype=float32)
     """,
-)  # fmt: skip
+)
 log_sigmoid = composite(
     "LogSigmoid", lambda x: minimum(x, 0) - log1p(tail(x)),
     lambda g, y, x: g * sigmoid(-x),
@@ -159,7 +159,7 @@ log_sigmoid = composite(
     >>> tg.log_sigmoid([-1000.0, 1000.0]).eval()
     array([-1000.,     0.], dtype=float32)
     """,
-)  # fmt: skip
+)
 softsign = composite(
     "Softsign", lambda features: features / (1 + abs_(features)),
     lambda g, y, features: g / (1 + abs_(features)) / (1 + abs_(features)),
@@ -169,7 +169,7 @@ softsign = composite(
     >>> tg.nn.softsign([-1.0, 3.0]).eval()
     array([-0.5 ,  0.75], dtype=float32)
     """,
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- layers
 
@@ -203,7 +203,7 @@ bias_add_op = composite(
     lambda g, y, value, bias, channels_first:
         reduce_sum(g, (0, *range(2, len(g.shape)))) if channels_first else g,
     broadcasts=True, infer=_bias_spec, doc="value + bias along the channels' axis.",
-)  # fmt: skip
+)
 
 
 def bias_add(
@@ -282,7 +282,7 @@ def _noise_shape(x: Node, noise_shape: Any) -> Node:
 def dropout(
     x: Any, keep_prob: Any = None, noise_shape: Any = None, seed: int | None = None,
     name: str | None = None, rate: Any = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """Zero each element with probability `rate`, and divide the others by keep_prob = 1 - rate.
 
     So the expected sum stays. The gradient passes through the elements that the same run kept.
@@ -330,13 +330,13 @@ variance_op = composite(
     doc="""mean((x - mean(x))²) over `axis`, whose dimensions stay as 1. Two passes: E[x²] - E[x]²
     would cancel. The rule needs no derivative of the mean, as the deviations add up to 0.
     """,
-)  # fmt: skip
+)
 
 
 def moments(
     x: Any, axes: Any, shift: Any = None, name: str | None = None, keep_dims: bool | None = None,
     keepdims: bool | None = None,
-) -> tuple[Node, Node]:  # fmt: skip
+) -> tuple[Node, Node]:
     """The mean and the variance over `axes`; `shift` is for old programs and changes nothing.
 
     >>> mean, variance = tg.nn.moments(tg.constant([1.0, 2.0, 3.0, 4.0]), axes=[0])
@@ -369,7 +369,7 @@ def moments(
 def batch_normalization(
     x: Any, mean: Any, variance: Any, offset: Any, scale: Any, variance_epsilon: Any,
     name: str | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """scale * (x - mean) / sqrt(variance + variance_epsilon) + offset; Ioffe and Szegedy, 2015.
 
     `scale` and `offset` may be None. All broadcast against x.
@@ -401,7 +401,7 @@ l2_loss = composite(
     >>> print(tg.nn.l2_loss([3.0, 4.0]).eval())
     12.5
     """,
-)  # fmt: skip
+)
 
 
 def l2_normalize(

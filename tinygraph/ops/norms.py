@@ -19,7 +19,7 @@ from tinygraph.ops.linalg import matmul
 from tinygraph.ops.math import div_no_nan, pow_
 from tinygraph.ops.reduce import (
     Axis, axes_of, dropped, either, euclidean_norm_op, max_op, spread, sum_op,
-)  # fmt: skip
+)
 from tinygraph.ops.reshaping import expand_op, transpose
 from tinygraph.spec import Spec
 
@@ -42,7 +42,7 @@ p_norm_op = composite(
         reduced_shape(x.shape, axis, keepdims), check_dtypes((x,), "float")
     ),
     doc="(Σ |x|^p)^(1/p) over axes; the gradient at 0 is 0.",
-)  # fmt: skip
+)
 
 
 def _p_norm_rule(g: Node, y: Node, x: Node, p: float, axis: Axis, keepdims: bool) -> Node:
@@ -54,7 +54,7 @@ def _p_norm_rule(g: Node, y: Node, x: Node, p: float, axis: Axis, keepdims: bool
 def norm(
     tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: bool | None = None,
     name: str | None = None, keep_dims: bool | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """The norm of the vectors along `axis`, of the matrices in two axes, or of all elements.
 
     `ord` is "euclidean", 1, 2, np.inf or any positive p for vectors; "euclidean", "fro", 1, 2 (the

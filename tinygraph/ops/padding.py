@@ -13,7 +13,7 @@ from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, registry
 from tinygraph.ops.array import (
     ones_like, shape, shape_from, shape_of, static_ints, zeros_like,
-)  # fmt: skip
+)
 from tinygraph.ops.axes import along_front, late_axes
 from tinygraph.ops.joining import stack
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
@@ -141,7 +141,7 @@ def _unpad(g: Node, x: Node, paddings: Node) -> Node:
 pad_op = Op(
     "Pad", _pad, _resized, (lambda g, y, x, p: _unpad(g, x, p), None), ("tensor", "paddings"),
     static=(1,), doc="Zeros around a tensor.",
-)  # fmt: skip
+)
 pad_with_op: Op = Op(
     "PadV2", _pad, lambda x, p, c: _resized(x, p),
     (
@@ -149,7 +149,7 @@ pad_with_op: Op = Op(
         lambda g, y, x, p, c: sum_all(g * pad_with_op(zeros_like(x), p, ones_like(c))),
     ),
     ("tensor", "paddings", "constant_values"), static=(1,), doc="A constant around a tensor.",
-)  # fmt: skip
+)
 
 
 def sum_all(g: Node) -> Node:
@@ -210,18 +210,18 @@ mirror_pad_op = Op(
     "MirrorPad", _mirror_pad, _mirrored,
     (lambda g, y, x, p, mode: mirror_pad_grad_op(g, p, mode=mode), None), ("tensor", "paddings"),
     static=(1,), doc="A tensor's own elements around it, mirrored at its borders.",
-)  # fmt: skip
+)
 mirror_pad_grad_op: Op = Op(
     "MirrorPadGrad", _mirror_pad_grad, lambda g, p, mode: _resized(g, p, -1),
     (lambda h, y, g, p, mode: mirror_pad_op(h, p, mode=mode), None), ("g", "paddings"),
     static=(1,), doc="g, with its borders added to what they mirror.",
-)  # fmt: skip
+)
 
 
 def pad(
     tensor: Any, paddings: Any, mode: str = "CONSTANT", name: str | None = None,
     constant_values: Any = 0,
-) -> Node:  # fmt: skip
+) -> Node:
     """Add paddings[i, 0] elements before and paddings[i, 1] after along each dimension i.
 
     They are `constant_values`, or with mode "REFLECT" a mirror image without the border, with
@@ -292,7 +292,7 @@ tile_grad_op: Op = Op(
     "TileGrad", _tile_grad, lambda g, multiples, shape: Spec(shape_from(shape), g.dtype),
     (lambda h, y, g, m, shape: tile(h, m), None, None), ("g", "multiples", "shape"),
     static=(1, 2), doc="The sum of the repetitions.",
-)  # fmt: skip
+)
 
 
 # ---------------------------------------------------------------- reverse
@@ -308,7 +308,7 @@ def _reversed(x: Spec, axis: tuple[int, ...]) -> Spec:
 reverse_op: Op = Op(
     "ReverseV2", np.flip, _reversed, (lambda g, y, x, axis: reverse_op(g, axis=axis),), ("tensor",),
     view="part", rewrite=lambda x, axis: None if axis else x, doc="The elements in reverse order.",
-)  # fmt: skip
+)
 
 
 def reverse(tensor: Any, axis: Any, name: str | None = None) -> Node:

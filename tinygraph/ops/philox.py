@@ -140,7 +140,7 @@ class Philox:
     def integers(
         self, shape: Shape, low: int, high: int, dtype: Any = np.int32,
         out: Array | None = None,
-    ) -> Array:  # fmt: skip
+    ) -> Array:
         """Ints from [low, high). TF: `random_uniform` of an integer dtype.
 
         >>> Philox(1, 2).integers([4], 0, 100)

@@ -21,12 +21,12 @@ from tinygraph.ops.math import add, multiply, subtract
 from tinygraph.ops.philox import Philox, seeds
 from tinygraph.spec import (
     DType, Shape, Spec, as_dtype, float16, float32, float64, int32, int64, numpy_dtype,
-)  # fmt: skip
+)
 
 __all__ = [
     "categorical", "multinomial", "random_normal", "random_shuffle", "random_uniform",
     "truncated_normal",
-]  # fmt: skip
+]
 
 FLOATS, INTS = (float16, float32, float64), (int32, int64)
 
@@ -90,7 +90,7 @@ def _int_spec(shape: Spec, low: Spec, high: Spec, dtype: DType, seed: Any) -> Sp
 random_uniform_op = Op(
     "RandomUniform", _draw_uniform, _float_spec, (None,), ("shape",), stateful=True, static=(0,),
     state=_stream, doc="Floats from [0, 1).",
-)  # fmt: skip
+)
 
 
 def _add_below(x: Any, low: Any, high: Any, out: Any = None) -> Any:
@@ -105,19 +105,19 @@ add_below_op = elementwise(
     lambda g, y, x, low, high: g, lambda g, y, x, low, high: g, None, accepts="float",
     params=("x", "minval", "maxval"), inplace=True,
     doc="x + minval, elementwise, and still inside of [minval, maxval) when rounded.",
-)  # fmt: skip
+)
 random_uniform_int_op = Op(
     "RandomUniformInt", _draw_ints, _int_spec, (None, None, None), ("shape", "minval", "maxval"),
     stateful=True, static=(0, 1, 2), state=_stream, doc="Ints from [minval, maxval).",
-)  # fmt: skip
+)
 random_standard_normal_op = Op(
     "RandomStandardNormal", _draw_normal, _float_spec, (None,), ("shape",), stateful=True,
     static=(0,), state=_stream, doc="Normal numbers of mean 0 and standard deviation 1.",
-)  # fmt: skip
+)
 truncated_normal_op = Op(
     "TruncatedNormal", _draw_truncated, _float_spec, (None,), ("shape",), stateful=True,
     static=(0,), state=_stream, doc="Standard normal numbers, redrawn until between -2 and 2.",
-)  # fmt: skip
+)
 
 
 def _shuffle(value: Any, *, state: Philox, seed: Any) -> Any:
@@ -127,7 +127,7 @@ def _shuffle(value: Any, *, state: Philox, seed: Any) -> Any:
 random_shuffle_op = Op(
     "RandomShuffle", _shuffle, lambda value, seed: Spec(value.shape, value.dtype), (None,),
     ("value",), stateful=True, state=_stream, doc="The rows in a random order.",
-)  # fmt: skip
+)
 
 
 def _multinomial(
@@ -153,7 +153,7 @@ multinomial_op = Op(
     "Multinomial", _multinomial, _multinomial_spec, (None, None), ("logits", "num_samples"),
     stateful=True, static=(1,), state=_stream,
     doc="Classes drawn with probability softmax(logits).",
-)  # fmt: skip
+)
 
 # ---------------------------------------------------------------- the public functions
 
@@ -161,7 +161,7 @@ multinomial_op = Op(
 def random_uniform(
     shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = float32, seed: int | None = None,
     name: str | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """Numbers drawn uniformly from [minval, maxval).
 
     `shape` may be a tensor, such as `tg.shape(x)`. `maxval` is 1 by default, and must be given for
@@ -194,7 +194,7 @@ def random_uniform(
 def random_normal(
     shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = float32, seed: int | None = None,
     name: str | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """Normally distributed numbers: mean + stddev * z, through which gradients flow to both.
 
     `shape` may be a tensor, such as `tg.shape(mean)`.
@@ -209,7 +209,7 @@ def random_normal(
 def truncated_normal(
     shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = float32, seed: int | None = None,
     name: str | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """Normally distributed numbers, redrawn until less than two `stddev` from `mean`.
 
     >>> bool(abs(tg.truncated_normal([100], stddev=0.1).eval()).max() < 0.2)
@@ -255,7 +255,7 @@ def random_shuffle(value: Any, seed: int | None = None, name: str | None = None)
 def multinomial(
     logits: Any, num_samples: Any, seed: int | None = None, name: str | None = None,
     output_dtype: Any = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """Classes drawn with probability softmax(logits), `num_samples` for each row of a matrix.
 
     The result has shape [rows, num_samples] and dtype int64, or `output_dtype`.
@@ -273,7 +273,7 @@ def multinomial(
 def categorical(
     logits: Any, num_samples: Any, dtype: Any = None, seed: int | None = None,
     name: str | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """`multinomial` under its newer name (TF: `tf.random.categorical`).
 
     >>> tg.random.categorical([[99.0, 0.0]], 3).eval()

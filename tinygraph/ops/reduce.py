@@ -13,14 +13,14 @@ from tinygraph.graph import Node, name_scope
 from tinygraph.op import (
     Op, arguments_of, as_node, check_dtypes, composite, constant, reduced_shape, reduction,
     registry,
-)  # fmt: skip
+)
 from tinygraph.ops.array import (
     broadcast_like, either, ones_like, shape_of, size, static_ints, stop_gradient,
-)  # fmt: skip
+)
 from tinygraph.ops.axes import axes_kept, in_front, late_axes
 from tinygraph.ops.compare import (
     cast, greater, in_float32, keep_where, less, logical_not, not_equal,
-)  # fmt: skip
+)
 from tinygraph.ops.cumulative import cumprod_op
 from tinygraph.ops.elementary import exp, is_nan, log
 from tinygraph.ops.math import div_no_nan, maximum
@@ -45,7 +45,7 @@ def axes_of(axis: Any, x: Node) -> Axis:
 def _reduced(
     op: Op, x: Any, axis: Any, keepdims: bool | None, name: str | None, indices: Any,
     keep_dims: bool | None,
-) -> Node:  # fmt: skip
+) -> Node:
     """`op` on TF's arguments, deprecated aliases included."""
     fixed: Any = op.dtypes[0] if op.dtypes and not isinstance(x, Node) else None
     x = as_node(x, fixed, name="input_tensor")
@@ -117,7 +117,7 @@ def _vector_spec(a: Spec, b: Spec) -> Spec:
 times_vector_op = Op(
     "TimesVector", np.dot, _vector_spec, (None, None), ("a", "b"),
     doc="A matrix or a vector times a vector, or a vector times a matrix: what sums become.",
-)  # fmt: skip
+)
 
 
 def _sum_by_product(x: Node, axis: Axis, keepdims: bool) -> Node | None:
@@ -142,7 +142,7 @@ def _sum_by_product(x: Node, axis: Axis, keepdims: bool) -> Node | None:
 sum_op = reduction(
     "Sum", sum_over, lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims),
     rewrite=_sum_by_product, doc="The sum over axes; float16 adds in float32.",
-)  # fmt: skip
+)
 
 
 @in_float32
@@ -172,13 +172,13 @@ mean_op = composite(
     "Mean", _mean_body,
     _mean_rule, params=("input_tensor",), infer=_reduced_spec("number"),
     doc="The mean over axes; of ints an int, cut off towards 0. NaN where there is nothing.",
-)  # fmt: skip
+)
 
 
 def reduce_sum(
     input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
     reduction_indices: Any = None, keep_dims: bool | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """The sum over `axis`, an int or ints, or over all axes.
 
     >>> tg.reduce_sum([[1.0, 2.0], [3.0, 4.0]], axis=0).eval()
@@ -190,7 +190,7 @@ def reduce_sum(
 def reduce_mean(
     input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
     reduction_indices: Any = None, keep_dims: bool | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """The mean over `axis`, an int or ints, or over all axes; of ints it is an int, as in TF1.
 
     >>> tg.reduce_mean([[1.0, 2.0], [3.0, 4.0]], axis=0).eval()
@@ -242,17 +242,17 @@ def _extreme_rule(closer: Callable[[Node, Node], Node]) -> Callable:
 max_op = reduction(
     "Max", _extreme(np.maximum, "max_over", lambda limit: -limit if limit is np.inf else limit.min),
     _extreme_rule(less), doc="The largest element over axes.",
-)  # fmt: skip
+)
 min_op = reduction(
     "Min", _extreme(np.minimum, "min_over", lambda limit: limit if limit is np.inf else limit.max),
     _extreme_rule(greater), doc="The smallest element over axes.",
-)  # fmt: skip
+)
 
 
 def reduce_max(
     input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
     reduction_indices: Any = None, keep_dims: bool | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """The largest element over `axis`, an int or ints, or over all axes; NaN if there is one.
 
     Elements that tie share the gradient. Over nothing it is -inf, or the smallest int.
@@ -266,7 +266,7 @@ def reduce_max(
 def reduce_min(
     input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
     reduction_indices: Any = None, keep_dims: bool | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """The smallest element over `axis`, an int or ints, or over all axes; NaN if there is one.
 
     Elements that tie share the gradient. Over nothing it is inf, or the largest int.
@@ -307,13 +307,13 @@ prod_op = reduction(
     "Prod", prod_over,
     lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims) * _product_of_others(x, axis),
     doc="The product over axes.",
-)  # fmt: skip
+)
 
 
 def reduce_prod(
     input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
     reduction_indices: Any = None, keep_dims: bool | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """The product over `axis`, an int or ints, or over all axes; its gradient is right at zeros.
 
     >>> tg.reduce_prod([[1.0, 2.0], [3.0, 4.0]], axis=0).eval()
@@ -331,7 +331,7 @@ all_op = reduction("All", np.all, accepts="bool", doc="Whether all are true, ove
 def reduce_any(
     input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
     reduction_indices: Any = None, keep_dims: bool | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """Whether any of the bools is true, over `axis`, an int or ints, or over all axes.
 
     >>> tg.reduce_any([[True, False], [False, False]], axis=0).eval()
@@ -343,7 +343,7 @@ def reduce_any(
 def reduce_all(
     input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
     reduction_indices: Any = None, keep_dims: bool | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """Whether all of the bools are true, over `axis`, an int or ints, or over all axes.
 
     >>> tg.reduce_all([[True, False], [True, True]], axis=0).eval()
@@ -390,13 +390,13 @@ def _logsumexp_rule(g: Node, y: Node, x: Node, axis: Axis, keepdims: bool) -> No
 logsumexp_op = composite(
     "LogSumExp", _logsumexp_body, _logsumexp_rule, params=("input_tensor",),
     infer=_reduced_spec("float"), doc="log of the sum of exp(x) over axes, without overflow.",
-)  # fmt: skip
+)
 
 
 def reduce_logsumexp(
     input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
     reduction_indices: Any = None, keep_dims: bool | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """log Σ exp(x) over `axis`, an int or ints, or over all axes, for any size of x.
 
     >>> print(tg.reduce_logsumexp([1000.0, 1000.0]).eval())
@@ -405,7 +405,7 @@ def reduce_logsumexp(
     return _reduced(
         logsumexp_op, input_tensor, axis, keepdims, named(name, "ReduceLogSumExp"),
         reduction_indices, keep_dims,
-    )  # fmt: skip
+    )
 
 
 euclidean_norm_op = reduction(
@@ -413,7 +413,7 @@ euclidean_norm_op = reduction(
     lambda g, y, x, axis, keepdims:
         spread(g, x, axis, keepdims) * div_no_nan(x, spread(y, x, axis, keepdims)),
     accepts="float", doc="The square root of the sum of squares over axes; the gradient at 0 is 0.",
-)  # fmt: skip
+)
 
 
 def reduce_euclidean_norm(
@@ -431,7 +431,7 @@ def count_nonzero(
     input_tensor: Any = None, axis: Any = None, keepdims: bool | None = None, dtype: Any = int64,
     name: str | None = None, reduction_indices: Any = None, keep_dims: bool | None = None,
     input: Any = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """How many elements are not 0, or are True, over `axis`, or over all axes.
 
     >>> tg.count_nonzero([[0, 1], [2, 3]], axis=0).eval()
@@ -471,4 +471,4 @@ sum_like = Op(
     (lambda h, y, g, x: broadcast_like(h, g), None), ("g", "x"),
     rewrite=_sum_like_rewrite,
     doc="Sum `g` over the axes along which `x` was broadcast, so that it has x's shape.",
-)  # fmt: skip
+)

@@ -59,7 +59,7 @@ reshape_op = Op(
         x if x.shape.is_fully_defined() and x.shape == shape_from(s.spec) else None
     ),
     doc="The same elements in another shape.",
-)  # fmt: skip
+)
 
 
 def reshape(tensor: Any, shape: Any, name: str | None = None) -> Node:
@@ -89,7 +89,7 @@ expand_op = Op(
     "ExpandDims", np.expand_dims, _expanded,
     (lambda g, y, x, axis: squeeze_op(g, axis=axis),), ("input",), view="part",
     doc="Dimensions of 1 inserted.",
-)  # fmt: skip
+)
 
 
 def _squeezed(x: Spec, axis: tuple[int, ...] | None) -> Spec:
@@ -109,7 +109,7 @@ squeeze_op: Op = Op(
     "Squeeze", np.squeeze, _squeezed,
     (lambda g, y, x, axis: reshape(g, shape_of(x)),), ("input",), view="part",
     doc="Dimensions of 1 dropped.",
-)  # fmt: skip
+)
 
 
 def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Node:
@@ -169,7 +169,7 @@ transpose_op: Op = Op(
     (lambda g, y, a, perm: transpose_op(g, perm=_inverse(perm)),), ("a",), view="part",
     rewrite=lambda a, perm: a if perm is not None and perm == tuple(range(len(perm))) else None,
     doc="The axes in another order.",
-)  # fmt: skip
+)
 
 
 def transpose(a: Any, perm: Any = None, name: str = "transpose", conjugate: bool = False) -> Node:

@@ -77,7 +77,7 @@ row_totals: Op = Op(
     result has as many rows as `rows`; sums over `tg.unique` indices would have a number of rows
     that only a run knows.
     """,
-)  # fmt: skip
+)
 
 
 # ---------------------------------------------------------------- the rows of a variable
@@ -148,7 +148,7 @@ def _scatter(name: str, writing: Writing, accepts: str, doc: str) -> Op:
     return Op(
         name, kernel, partial(_scatter_spec, accepts=accepts), (None, None, None),
         ("ref", "indices", "updates"), inplace=(0,), prepare=writing, role="relative", doc=doc,
-    )  # fmt: skip
+    )
 
 
 scatter_add_op = _scatter(
@@ -157,7 +157,7 @@ scatter_add_op = _scatter(
 scatter_sub_op = _scatter(
     "ScatterSub", subtracting_rows, "number",
     "ref, with the updates subtracted from the rows at indices.",
-)  # fmt: skip
+)
 scatter_update_op = _scatter(
     "ScatterUpdate", setting_rows, "any", "ref, with the updates as the rows at indices."
 )

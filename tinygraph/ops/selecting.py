@@ -14,7 +14,7 @@ from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, arguments_of, as_node, as_nodes, check_dtypes, reduced_shape
 from tinygraph.ops.array import (
     blank, count_of, either, shape_from, shape_of, static_int, zeros_like,
-)  # fmt: skip
+)
 from tinygraph.ops.axes import in_front, late_axis
 from tinygraph.spec import UNKNOWN, DType, Shape, Spec, as_dtype, bool_, int32, int64, numpy_dtype
 
@@ -55,7 +55,7 @@ select_op: Op = Op(
     ),
     ("condition", "x", "y"), dtypes=(bool_, "T", "T"), inplace=(2,),
     doc="x where the condition is True, y elsewhere.",
-)  # fmt: skip
+)
 
 
 def _where_spec(condition: Spec) -> Spec:
@@ -68,7 +68,7 @@ def _where_spec(condition: Spec) -> Spec:
 where_op = Op(
     "Where", np.argwhere, _where_spec, (None,), ("condition",),
     doc="The coordinates of what is True.",
-)  # fmt: skip
+)
 
 
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Node:
@@ -123,11 +123,11 @@ def _arg_spec(x: Spec, axis: int, output_type: DType) -> Spec:
 argmax_op = Op(
     "ArgMax", _arg_extreme(np.argmax, "argmax"), _arg_spec, (None,), ("input",),
     doc="Where along an axis the largest element is.",
-)  # fmt: skip
+)
 argmin_op = Op(
     "ArgMin", _arg_extreme(np.argmin, "argmin"), _arg_spec, (None,), ("input",),
     doc="Where along an axis the smallest element is.",
-)  # fmt: skip
+)
 
 
 def _arg_reduced(op: Op, x: Any, axis: Any, dimension: Any, output_type: Any, name: Any) -> Node:
@@ -145,7 +145,7 @@ def _arg_reduced(op: Op, x: Any, axis: Any, dimension: Any, output_type: Any, na
 def argmax(
     input: Any, axis: Any = None, name: str | None = None, dimension: Any = None,
     output_type: Any = int64,
-) -> Node:  # fmt: skip
+) -> Node:
     """The index of the largest element along `axis`, which is 0 by default; the first of a tie.
 
     InvalidArgumentError when the axis is empty.
@@ -159,7 +159,7 @@ def argmax(
 def argmin(
     input: Any, axis: Any = None, name: str | None = None, dimension: Any = None,
     output_type: Any = int64,
-) -> Node:  # fmt: skip
+) -> Node:
     """The index of the smallest element along `axis`, which is 0 by default; the first of a tie.
 
     InvalidArgumentError when the axis is empty.
@@ -210,17 +210,17 @@ top_k_op = Op(
     "TopKV2", _top_k, _top_k_spec,
     (lambda g, y, x, k: put_op(g[0], y[1], shape_of(x)), None), ("input", "k"),
     static=(1,), doc="The k largest elements of each row, and where they are.",
-)  # fmt: skip
+)
 take_op = Op(
     "TakeAlongRows", _take, lambda x, i: Spec(i.shape, x.dtype),
     (lambda g, y, x, i: put_op(g, i, shape_of(x)), None), ("input", "indices"),
     doc="The elements of each row at different indices.",
-)  # fmt: skip
+)
 put_op: Op = Op(
     "TopKGrad", _put, lambda g, i, shape: Spec(shape_from(shape), g.dtype),
     (lambda h, y, g, i, shape: take_op(h, i), None, None), ("g", "indices", "shape"),
     static=(2,), doc="Zeros of a shape, with g at different indices of each row.",
-)  # fmt: skip
+)
 
 
 class TopKV2(NamedTuple):
@@ -278,6 +278,7 @@ in_top_k = Op(
 SOME = Shape.of((None,))  # a vector of a length that depends on values
 FEW = 128  # elements that a dict holds sooner than NumPy sorts them
 
+
 def _vector(what: str, *inputs: Spec) -> None:
     for x in inputs:
         if x.shape.ndims not in (None, 1):
@@ -327,11 +328,11 @@ def _unique_with_counts(x: np.ndarray, out_idx: DType) -> tuple[np.ndarray, ...]
 unique_op = Op(
     "Unique", _unique, _unique_spec, (None,), ("x",),
     doc="The different elements in the order of their appearance, and which of them each is.",
-)  # fmt: skip
+)
 unique_with_counts_op = Op(
     "UniqueWithCounts", _unique_with_counts, _counts_spec, (None,), ("x",),
     doc="The same, and how often each of the different elements appears.",
-)  # fmt: skip
+)
 
 
 class Unique(NamedTuple):
@@ -383,7 +384,7 @@ def _difference(x: np.ndarray, y: np.ndarray, index_dtype: DType) -> tuple[np.nd
 difference_op = Op(
     "ListDiff", _difference, _difference_spec, (None, None), ("x", "y"), dtypes=("T", "T"),
     doc="The elements of x that are not in y, and where in x they are.",
-)  # fmt: skip
+)
 
 
 class ListDiff(NamedTuple):
@@ -425,4 +426,4 @@ invert_permutation = Op(
     >>> tg.invert_permutation([2, 0, 1]).eval()
     array([1, 2, 0], dtype=int32)
     """,
-)  # fmt: skip
+)

@@ -10,7 +10,7 @@ from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import (
     GraphKeys, Node, Operation, control_dependencies as control_dependencies_of, get_default_graph,
     graph_of, name_scope,
-)  # fmt: skip
+)
 from tinygraph.node import Output, ancestors, session_for
 from tinygraph.op import Op, as_node, check_dtypes, composite, const
 from tinygraph.ops.array import identity
@@ -24,7 +24,7 @@ from tinygraph.spec import UNKNOWN, Shape, Spec, as_dtype, common_shape, float32
 placeholder_op = Op(
     "Placeholder", None, lambda dtype, shape: Spec(shape, dtype), stateful=True, role="feed",
     doc="A value that a run is fed; made by `tg.placeholder`.",
-)  # fmt: skip
+)
 
 
 def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Node:
@@ -53,7 +53,7 @@ placeholder_with_default_op = composite(
     "PlaceholderWithDefault", lambda input, shape: input, lambda g, y, input, shape: g,
     params=("input",), infer=_default_spec,
     doc="A value that a run may be fed; made by `tg.placeholder_with_default`.",
-)  # fmt: skip
+)
 
 
 def placeholder_with_default(input: Any, shape: Any, name: str | None = None) -> Node:
@@ -87,7 +87,7 @@ def _made_inside(value: Any, what: str) -> Node | None:
 no_op_op = Op(
     "NoOp", None, lambda: Spec(UNKNOWN, float32), stateful=True, role="effect",
     doc="Nothing; a place for control dependencies; made by `tg.no_op` and `tg.group`.",
-)  # fmt: skip
+)
 
 
 def no_op(name: str | None = None) -> Operation:
@@ -171,7 +171,7 @@ class Variable(Node):
         validate_shape: bool = True, caching_device: Any = None, name: str | None = None,
         variable_def: Any = None, dtype: Any = None, expected_shape: Any = None,
         import_scope: Any = None, constraint: Callable | None = None, use_resource: Any = None,
-    ) -> Variable:  # fmt: skip
+    ) -> Variable:
         if initial_value is None:
             raise GraphError("initial_value must be specified.")
         if constraint is not None and not callable(constraint):
@@ -200,7 +200,7 @@ class Variable(Node):
             variable: Any = graph.add(
                 variable_op, (), {"dtype": value.dtype, "shape": shape},
                 Spec(shape, value.dtype), scope,
-            )  # fmt: skip
+            )
             variable.initial_value = value
             variable.trainable = trainable
             variable.constraint = constraint
@@ -272,13 +272,13 @@ class Variable(Node):
 variable_op = Op(
     "VariableV2", None, lambda dtype, shape: Spec(shape, dtype), stateful=True, role="variable",
     node_class=Variable, doc="A value that a session keeps; made by `tg.Variable`.",
-)  # fmt: skip
+)
 
 initialized_op = Op(
     "InitializedValue", None, lambda ref, initial_value: ref, (lambda g, y, ref, start: g, None),
     ("ref", "initial_value"), rewrite=lambda ref, initial_value: ref, role="initialized",
     doc="The value of a variable, or its initial value where it has none yet.",
-)  # fmt: skip
+)
 
 
 def initialized_value(ref: Any, name: str | None = None) -> Node:
@@ -316,7 +316,7 @@ latest_value = Op(
     >>> print(sess.run(m))
     0.25
     """,
-)  # fmt: skip
+)
 
 
 def _check_not_inside(initial_value: Any, name: str | None) -> None:
@@ -367,7 +367,7 @@ def _assign_spec(ref: Spec, value: Spec) -> Spec:
 assign_op = composite(
     "Assign", lambda ref, value: value, None, None, params=("ref", "value"),
     infer=_assign_spec, role="assign", doc="value, which becomes the variable's.",
-)  # fmt: skip
+)
 replace_op = composite(
     "Replace", lambda ref, value: value, None, None, params=("ref", "value"),
     infer=_assign_spec, role="relative",
@@ -376,17 +376,17 @@ replace_op = composite(
     Unlike `assign` it comes after them where no dependency says so, and overwrites none by mistake:
     it is for the formulas of optimizers and averages, whose values come from other slots.
     """,
-)  # fmt: skip
+)
 assign_add_op = composite(
     "AssignAdd", lambda ref, value: add(ref, value), None, None,
     params=("ref", "value"), infer=_assign_spec, role="relative",
     doc="ref + value, which becomes the variable's value.",
-)  # fmt: skip
+)
 assign_sub_op = composite(
     "AssignSub", lambda ref, value: subtract(ref, value), None, None,
     params=("ref", "value"), infer=_assign_spec, role="relative",
     doc="ref - value, which becomes the variable's value.",
-)  # fmt: skip
+)
 
 
 def as_variable(ref: Any) -> Any:
@@ -399,7 +399,7 @@ def as_variable(ref: Any) -> Any:
 def assign(
     ref: Node, value: Any, validate_shape: bool | None = None, use_locking: Any = None,
     name: str | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """Give the variable `ref` a new value, and be that value.
 
     The value's shape must be the variable's, unless that was made with `validate_shape=False`. With

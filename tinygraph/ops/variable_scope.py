@@ -15,7 +15,7 @@ from tinygraph.interrupts import Block, Places, block
 from tinygraph.op import first_node
 from tinygraph.ops.initializers import (
     Initializer, glorot_uniform_initializer, zeros_initializer,
-)  # fmt: skip
+)
 from tinygraph.ops.state import Variable
 from tinygraph.spec import DType, Shape, as_dtype, float32, to_array
 
@@ -115,7 +115,7 @@ def variable_scope(
     partitioner: Any = None, custom_getter: Any = None, reuse: Any = None, dtype: Any = None,
     use_resource: Any = None, constraint: Callable | None = None,
     auxiliary_name_scope: bool = True,
-) -> Block:  # fmt: skip
+) -> Block:
     """A `with` block that prefixes the names of variables and ops (TF: `tf.variable_scope`).
 
     A scope that is entered again gives the ops new names ("vs_1/...") but the variables the same
@@ -136,7 +136,7 @@ def variable_scope(
     if not (reuse is None or isinstance(reuse, bool | Reuse)):
         raise GraphError(f"reuse must be True, False, None or tg.AUTO_REUSE, not {shown(reuse)}")
     defaults = {"initializer": initializer, "regularizer": regularizer, "constraint": constraint,
-                "dtype": None if dtype is None else as_dtype(dtype)}  # fmt: skip
+                "dtype": None if dtype is None else as_dtype(dtype)}
     given = {key: value for key, value in defaults.items() if value is not None}
     has_names = flag(auxiliary_name_scope, "auxiliary_name_scope")
     graph = get_default_graph()
@@ -146,7 +146,7 @@ def variable_scope(
 def _begin(
     graph: Graph, name_or_scope: Any, default_name: str | None, given: dict[str, Any], reuse: Any,
     has_names: bool,
-) -> tuple[VariableScope, Places]:  # fmt: skip
+) -> tuple[VariableScope, Places]:
     """A new variable scope, and what counts in its block."""
     store, outer = _store(graph), _scope(graph)
     prefix = f"{outer.name}/" if outer.name else ""
@@ -168,7 +168,7 @@ def _begin(
     scope = VariableScope(
         name.rstrip("/"), reuse, inherited.original_name_scope if is_scope else original,
         **{**inherited.defaults, **given},
-    )  # fmt: skip
+    )
     store.opened[name] = store.opened.get(name, 0) + 1
     if is_scope:  # its default names go on where the scope itself left off
         after = partial(setattr, store, "opened", dict(store.opened))
@@ -182,7 +182,7 @@ def get_variable(
     regularizer: Callable | None = None, trainable: bool | None = None, collections: Any = None,
     caching_device: Any = None, partitioner: Any = None, validate_shape: bool = True,
     use_resource: Any = None, custom_getter: Any = None, constraint: Callable | None = None,
-) -> Variable:  # fmt: skip
+) -> Variable:
     """The variable `name` of the current variable scope, made or shared as its `reuse` says.
 
     Name scopes don't count. The default initializer is glorot_uniform, zeros for ints and bools.
@@ -220,7 +220,7 @@ def get_variable(
         variable = Variable(
             value, trainable, collections, validate_shape, None, full, None, dtype,
             constraint=constraint,
-        )  # fmt: skip
+        )
         store.variables[full] = variable
         if regularizer is None:
             regularizer = scope.defaults.get("regularizer")
@@ -236,7 +236,7 @@ def get_local_variable(
     name: str, shape: Any = None, dtype: Any = None, initializer: Any = None,
     regularizer: Callable | None = None, trainable: bool = False, collections: Any = None,
     **arguments: Any,
-) -> Variable:  # fmt: skip
+) -> Variable:
     """`get_variable` for a variable that is local and never trainable (TF: same name).
 
     The collection LOCAL_VARIABLES lists it besides `collections`.

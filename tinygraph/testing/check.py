@@ -73,7 +73,7 @@ def check_grads(
     y: Node | Sequence[Node] | Function, inputs: Any, order: int = 2, *,
     session: Session | None = None, rtol: float = RTOL, step: float = STEP, kinks: str = "error",
     precision: bool = True, seed: int = 0,
-) -> Report:  # fmt: skip
+) -> Report:
     """Check the gradients of `y` against numeric ones, up to `order`; GradientError if one is off.
 
     All of it happens in a float64 copy of the graph, whatever its dtype. Derivatives are taken by
@@ -226,7 +226,7 @@ class _Check:
         return Judge(
             self.twin.session, level.outputs, feeds, flat(level.weights), self.rtol, self.step,
             self.seed, **directions,
-        )  # fmt: skip
+        )
 
     def _compared(
         self, level: _Level, feeds: Feeds

@@ -79,7 +79,7 @@ class Finding:
 def find_culprits(
     session: Session, outputs: Sequence[Node], xs: Sequence[Node],
     feeds: Mapping[Node, np.ndarray], seed: int = 0,
-) -> list[Finding]:  # fmt: skip
+) -> list[Finding]:
     """Check each op between xs and outputs on its own, at the values that a run gives."""
     path = between(outputs, xs, feeds)
     # A stop_gradient on the path is part of a rule: twins are cut off at those of the user.
@@ -196,7 +196,7 @@ def _why(error: Exception, judge: Judge, x: Node, operands: Mapping[str, np.ndar
 def _compare(
     judge: Judge, alone: Isolated, position: int, given: np.ndarray | None,
     operands: Mapping[str, np.ndarray],
-) -> Finding | None:  # fmt: skip
+) -> Finding | None:
     node, x = alone.node, alone.inputs[position]
     shape = alone.feeds[x].shape
     fits = given is None or given.shape == shape

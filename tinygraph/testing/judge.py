@@ -18,7 +18,7 @@ from tinygraph.testing.numeric import (
     Estimate,
     agree,
     directions,
-)  # fmt: skip
+)
 
 RTOL = 1e-9
 
@@ -71,7 +71,7 @@ class Judge:
         self, session: Session, outputs: Sequence[Node], feeds: Mapping[Node, np.ndarray],
         weights: np.ndarray, rtol: float = RTOL, step: float = STEP, seed: int = 0,
         exhaustive: int = EXHAUSTIVE, count: int = 16,
-    ):  # fmt: skip
+    ):
         self.curve = Curve(session, outputs, feeds, weights, step)
         self.weights = weights
         self.rtol = rtol

@@ -61,7 +61,7 @@ class Curve:
     def __init__(
         self, session: Session, outputs: Sequence[Node], feeds: Mapping[Node, np.ndarray],
         weights: np.ndarray | None = None, step: float = STEP,
-    ):  # fmt: skip
+    ):
         self._call = session.make_callable(list(outputs), list(feeds))
         self._outputs = list(outputs)
         self.feeds = dict(feeds)
@@ -225,7 +225,7 @@ def numeric_jacobian(
 def numeric_gradient(
     y: Node | Function, inputs: Any, grad_y: Any = None, *, session: Session | None = None,
     step: float = STEP,
-) -> list[np.ndarray | None]:  # fmt: skip
+) -> list[np.ndarray | None]:
     """The gradient of sum(y * grad_y) by differences, in float64: an array for each input.
 
     `grad_y` is 1 if None; the rest is as for `numeric_jacobian`.

@@ -22,7 +22,7 @@ def compute_gradient(
     x: Node | list[Node], x_shape: Any, y: Node, y_shape: Any, x_init_value: Any = None,
     delta: float = 1e-3, init_targets: Sequence[Operation] | None = None,
     extra_feed_dict: Mapping | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """The Jacobian dy/dx, by gradients and by two-point differences (TF: `tf.test`).
 
     `check_grads` is far more exact; this one is for TF1 programs and gives TF1's numbers.
@@ -83,7 +83,7 @@ def compute_gradient_error(
     x: Node | list[Node], x_shape: Any, y: Node, y_shape: Any, x_init_value: Any = None,
     delta: float = 1e-3, init_targets: Sequence[Operation] | None = None,
     extra_feed_dict: Mapping | None = None,
-) -> float:  # fmt: skip
+) -> float:
     """The largest difference between the two Jacobians of `compute_gradient` (TF: `tf.test`).
 
     >>> x = tg.placeholder(tg.float64, [2])

@@ -36,7 +36,7 @@ class Twin:
     def __init__(
         self, ys: Sequence[Node], feeds: Mapping[Node, np.ndarray], session: Session,
         widen: bool = True,
-    ):  # fmt: skip
+    ):
         self.graph = Graph()
         self.graph.seed = ys[0].graph.seed
         self.session = Session(graph=self.graph)

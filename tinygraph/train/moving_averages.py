@@ -49,7 +49,7 @@ class ExponentialMovingAverage:
     def __init__(
         self, decay: Any, num_updates: Any = None, zero_debias: bool = False,
         name: str = "ExponentialMovingAverage",
-    ):  # fmt: skip
+    ):
         self._decay = decay
         self._num_updates = num_updates
         self._zero_debias = flag(zero_debias, "zero_debias")

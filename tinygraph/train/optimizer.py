@@ -10,7 +10,7 @@ from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.gradients import gradients
 from tinygraph.graph import (
     Graph, GraphKeys, Node, Operation, get_default_graph, graph_of, name_scope,
-)  # fmt: skip
+)
 from tinygraph.op import arguments_of, as_node
 from tinygraph.ops.array import like, shape_of, size
 from tinygraph.ops.cumulative import unsorted_segment_sum
@@ -78,7 +78,7 @@ class Optimizer:
         self, loss: Node, global_step: Variable | None = None, var_list: Any = None,
         gate_gradients: int = GATE_OP, aggregation_method: Any = None,
         colocate_gradients_with_ops: bool = False, name: str | None = None, grad_loss: Any = None,
-    ) -> Operation:  # fmt: skip
+    ) -> Operation:
         """An operation that updates the variables for a smaller `loss`.
 
         Parameters
@@ -111,7 +111,7 @@ class Optimizer:
         grads_and_vars = self.compute_gradients(
             loss, var_list, gate_gradients, aggregation_method, colocate_gradients_with_ops,
             grad_loss,
-        )  # fmt: skip
+        )
         if all(grad is None for grad, _ in grads_and_vars):
             raise GraphError(
                 "No gradients provided for any variable, check your graph for ops that do not "
@@ -124,7 +124,7 @@ class Optimizer:
         self, loss: Node, var_list: Any = None, gate_gradients: int = GATE_OP,
         aggregation_method: Any = None, colocate_gradients_with_ops: bool = False,
         grad_loss: Any = None,
-    ) -> GradsAndVars:  # fmt: skip
+    ) -> GradsAndVars:
         """A list of (gradient, variable), with None where `loss` does not depend on a variable.
 
         The arguments are those of `minimize`, whose first half this is.
@@ -156,7 +156,7 @@ class Optimizer:
     def apply_gradients(
         self, grads_and_vars: Iterable[tuple[Any, Node]], global_step: Variable | None = None,
         name: str | None = None,
-    ) -> Operation:  # fmt: skip
+    ) -> Operation:
         """An operation that updates variables by given gradients, the second half of `minimize`.
 
         Pairs whose gradient is None are left out. A gradient may be `tg.IndexedSlices`: then only

@@ -104,7 +104,7 @@ class MomentumOptimizer(ExactOptimizer):
     def __init__(
         self, learning_rate: Number, momentum: Number, use_locking: bool = False,
         name: str = "Momentum", use_nesterov: bool = False,
-    ):  # fmt: skip
+    ):
         super().__init__(use_locking, name)
         self._define(learning_rate=learning_rate, momentum=momentum)
         self._use_nesterov = flag(use_nesterov, "use_nesterov")
@@ -137,7 +137,7 @@ class AdagradOptimizer(ExactOptimizer):
     def __init__(
         self, learning_rate: Number, initial_accumulator_value: float = 0.1,
         use_locking: bool = False, name: str = "Adagrad",
-    ):  # fmt: skip
+    ):
         if number(initial_accumulator_value, "initial_accumulator_value") <= 0.0:
             raise GraphError(
                 f"initial_accumulator_value must be positive: {initial_accumulator_value}"
@@ -174,7 +174,7 @@ class AdadeltaOptimizer(ExactOptimizer):
     def __init__(
         self, learning_rate: Number = 0.001, rho: Number = 0.95, epsilon: Number = 1e-8,
         use_locking: bool = False, name: str = "Adadelta",
-    ):  # fmt: skip
+    ):
         super().__init__(use_locking, name)
         self._define(lr=learning_rate, rho=rho, epsilon=epsilon)
 
@@ -218,12 +218,12 @@ class RMSPropOptimizer(ExactOptimizer):
         self, learning_rate: Number, decay: Number = 0.9, momentum: Number = 0.0,
         epsilon: Number = 1e-10, use_locking: bool = False, centered: bool = False,
         name: str = "RMSProp",
-    ):  # fmt: skip
+    ):
         super().__init__(use_locking, name)
         self._define(
             learning_rate=learning_rate, decay=decay, momentum=momentum,
             epsilon=epsilon,
-        )  # fmt: skip
+        )
         self._centered = flag(centered, "centered")
 
     def _create_slots(self, var_list: list[Variable]) -> None:
@@ -272,7 +272,7 @@ class AdamOptimizer(ExactOptimizer):
     def __init__(
         self, learning_rate: Number = 0.001, beta1: Number = 0.9, beta2: Number = 0.999,
         epsilon: Number = 1e-8, use_locking: bool = False, name: str = "Adam",
-    ):  # fmt: skip
+    ):
         super().__init__(use_locking, name)
         self._define(learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon)
 
@@ -352,7 +352,7 @@ class FtrlOptimizer(ExactOptimizer):
         l2_regularization_strength: Number = 0.0, use_locking: bool = False, name: str = "Ftrl",
         accum_name: str | None = None, linear_name: str | None = None,
         l2_shrinkage_regularization_strength: Number = 0.0,
-    ):  # fmt: skip
+    ):
         super().__init__(use_locking, name)
         not_negative = {
             "initial_accumulator_value": initial_accumulator_value,
@@ -371,7 +371,7 @@ class FtrlOptimizer(ExactOptimizer):
             learning_rate=learning_rate, l1=l1_regularization_strength,
             l2=l2_regularization_strength, l2_shrinkage=l2_shrinkage_regularization_strength,
             learning_rate_power=learning_rate_power,
-        )  # fmt: skip
+        )
         self._initial_accumulator_value = initial_accumulator_value
         self._accum_name = accum_name
         self._linear_name = linear_name

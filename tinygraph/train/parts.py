@@ -12,7 +12,7 @@ from tinygraph.ops.compare import cast
 from tinygraph.ops.gathering import gather
 from tinygraph.ops.state import (
     group, latest_value, replace_op, scatter_update,
-)  # fmt: skip
+)
 
 
 class Whole:

@@ -26,7 +26,7 @@ from tinygraph.spec import DType, float32, int32, int64
 def exponential_decay(
     learning_rate: Any, global_step: Any, decay_steps: Any, decay_rate: Any,
     staircase: bool = False, name: str | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """learning_rate * decay_rate^(step / decay_steps) (TF: `tf.train.exponential_decay`).
 
     With `staircase` the exponent is rounded down.
@@ -42,7 +42,7 @@ def exponential_decay(
 def natural_exp_decay(
     learning_rate: Any, global_step: Any, decay_steps: Any, decay_rate: Any,
     staircase: bool = False, name: str | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """learning_rate * exp(-decay_rate * step / decay_steps) (TF: `tf.train.natural_exp_decay`).
 
     With `staircase` step / decay_steps is rounded down.
@@ -59,7 +59,7 @@ def natural_exp_decay(
 def inverse_time_decay(
     learning_rate: Any, global_step: Any, decay_steps: Any, decay_rate: Any,
     staircase: bool = False, name: str | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """learning_rate / (1 + decay_rate * step / decay_steps) (TF: `tf.train.inverse_time_decay`).
 
     With `staircase` step / decay_steps is rounded down.
@@ -75,7 +75,7 @@ def inverse_time_decay(
 def polynomial_decay(
     learning_rate: Any, global_step: Any, decay_steps: Any, end_learning_rate: Any = 0.0001,
     power: Any = 1.0, cycle: bool = False, name: str | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """(learning_rate - end) * (1 - step / decay_steps)^power + end, with end after `decay_steps`.
 
     With `cycle` the decay starts anew instead: decay_steps becomes the first multiple of it that
@@ -98,7 +98,7 @@ def polynomial_decay(
 def cosine_decay(
     learning_rate: Any, global_step: Any, decay_steps: Any, alpha: Any = 0.0,
     name: str | None = None,
-) -> Node:  # fmt: skip
+) -> Node:
     """learning_rate * ((1 - alpha) * (1 + cos(pi * step / decay_steps)) / 2 + alpha).
 
     From `decay_steps` on it is learning_rate * alpha. TF: `tf.train.cosine_decay`; Loshchilov and

@@ -88,7 +88,7 @@ class Opened:
             self._open([
                 x for x in (body.graph.nodes if self.whole else inside)
                 if x not in self._stands_for
-            ])  # fmt: skip
+            ])
         self._paths[choice] = path
         self.frames.add(path)
         self._append(choice, self._real(choice.inputs[: len(choice.inputs) - len(taken)]))

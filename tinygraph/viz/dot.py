@@ -21,7 +21,7 @@ from tinygraph.viz.picture import Picture
 from tinygraph.viz.view import Box, Edge, Options, View
 from tinygraph.viz.words import (
     allowed, count_text, is_trainable, parameters_of, shortened,
-)  # fmt: skip
+)
 
 DIRECTIONS = ("TB", "BT", "LR", "RL")
 LARGE = 150  # boxes; from here on Graphviz is told to stop polishing after a few seconds
@@ -134,7 +134,7 @@ def to_dot(
     """
     choice(direction, "direction", DIRECTIONS)
     shown_parts = {"backward": backward, "constants": constants, "initializers": initializers,
-                   "updates": updates, "legend": legend}  # fmt: skip
+                   "updates": updates, "legend": legend}
     for what, value in shown_parts.items():
         flag(value, what)
     if depth is not None:
@@ -231,7 +231,7 @@ def _roots(fetches: Any) -> tuple[Graph, list[Node]]:
 def _caption(
     view: View, title: str | None, variables: list[Node], parameters: int, legend: bool,
     heat: list[str],
-) -> Iterator[str]:  # fmt: skip
+) -> Iterator[str]:
     """The graph's label: title, number of parameters and legend."""
     rows = [f'<font point-size="18"><b>{_text(title, 120)}</b></font>'] if title else []
     if parameters:

@@ -73,7 +73,6 @@ def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 def _matplotlib():
     try:
         import matplotlib.figure
-        import matplotlib.ticker
     except ImportError as error:
         raise ImportError(
             "pictures need matplotlib: pip install tinygraph-autodiff[viz]"
@@ -379,10 +378,12 @@ def _scale_loss(axes: Axes) -> None:
     values = _drawn(axes)
     if not values.size or values.min() <= 0 or values.max() < 5 * values.min():
         return
+    from matplotlib.ticker import LogLocator
+
     spread = values.max() / values.min()
     steps = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if spread < 50 else (1.0, 2.0, 5.0)
     axes.set_yscale("log", subs=[])
-    locator = _matplotlib().ticker.LogLocator(subs=steps if spread < 1000 else (1.0,))
+    locator = LogLocator(subs=steps if spread < 1000 else (1.0,))
     axes.yaxis.set_major_locator(locator)
     axes.yaxis.set_major_formatter("{x:g}")
 

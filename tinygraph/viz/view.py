@@ -52,7 +52,7 @@ class Box:
 
     def __init__(
         self, key: str, node: Node, role: str, title: str, lines: list[str], scope: str
-    ):  # fmt: skip
+    ):
         self.key = key
         self.node = node
         self.role = role
@@ -137,7 +137,7 @@ class View:
         applied = any(
             node not in self.backward and x in self.backward
             for node in self.nodes for x in self._inputs(node)
-        )  # fmt: skip
+        )
         for node in reversed(self.nodes):
             unused = node in used and node not in needed and not is_trainable(node)
             dead = self.whole and applied and node in self.backward and node not in needed
@@ -367,7 +367,7 @@ class View:
             role = "training" if training else "scope"
             whole = Box(
                 members[0].key, members[0].node, role, title, _contents(members, scope), outer
-            )  # fmt: skip
+            )
             whole.training = training
             whole.partner = next((box.partner for box in members if box.partner is not None), None)
             merged.update(dict.fromkeys(members, whole))

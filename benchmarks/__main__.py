@@ -27,7 +27,7 @@ import tinygraph as tg
 from benchmarks import beside, cores, growth, memory, overhead, problems, starting, steps
 from benchmarks.lab import FRAMEWORKS, Lab, find_peers
 from tinygraph.console import say
-from tinygraph.ops import blas
+from tinygraph.kernels import blas
 
 GROUPS = {
     "overhead": overhead, "growth": growth, "memory": memory, "import": starting,

@@ -16,7 +16,7 @@ from fuzz.signals import interrupted
 
 import tinygraph as tg
 from tinygraph.compiler.parts import PART
-from tinygraph.ops import blas
+from tinygraph.kernels import blas
 
 PASSES = tg.Session.PASSES
 

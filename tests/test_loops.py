@@ -10,7 +10,7 @@ import pytest
 import tinygraph as tg
 from cases import f64
 from tinygraph.compiler.loops import EXACT
-from tinygraph.ops.loop import Operand, compiled, loop_source
+from tinygraph.compiler.loops import Operand, compiled, loop_source
 
 pytest.importorskip("numba")
 PASSES = tg.Session.PASSES

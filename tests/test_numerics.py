@@ -10,10 +10,10 @@ import pytest
 
 import tinygraph as tg
 from tinygraph.op import registry
-from tinygraph.ops.logarithm import log1p_of
+from tinygraph.kernels.logarithm import log1p_of
 from tinygraph.ops.reduce import reduce_euclidean_norm
-from tinygraph.ops.special import erf_of, erfc_of
-from tinygraph.ops.summation import BLOCK, DIRECT, sum_over
+from tinygraph.kernels.special import erf_of, erfc_of
+from tinygraph.kernels.summation import BLOCK, DIRECT, sum_over
 
 INF, NAN = np.inf, np.nan
 
@@ -865,7 +865,7 @@ def test_log1p_has_its_digits_by_either_way(monkeypatch):
     with np.errstate(all="ignore"):
         right = np.log1p(x.astype(np.float64))
         for is_slow in (True, False):
-            monkeypatch.setattr("tinygraph.ops.logarithm._is_slow", lambda slow=is_slow: slow)
+            monkeypatch.setattr("tinygraph.kernels.logarithm._is_slow", lambda slow=is_slow: slow)
             found = log1p_of(x)
             np.testing.assert_allclose(found, right, rtol=4e-7)
             np.testing.assert_array_equal(np.signbit(found[:2]), [False, True])

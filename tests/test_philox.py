@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygraph.ops import philox
-from tinygraph.ops.philox import RESERVED, Philox, seeds
+from tinygraph.kernels import philox
+from tinygraph.kernels.philox import RESERVED, Philox, seeds
 
 GOLDEN = json.loads(Path(__file__).with_name("golden").joinpath("tf115.json").read_text())
 PLAIN = ("random_uniform", "random_normal", "truncated_normal")

@@ -24,6 +24,7 @@ LAYERS = """
     arguments
     files
     interrupts
+    kernels
     spec
     static
     origin
@@ -35,6 +36,7 @@ LAYERS = """
     op
     body
     ops
+    variables
     initializers
     nn
     random
@@ -58,7 +60,7 @@ LAYERS = """
 
 # Not needed by `import tinygraph`; these parts import them where they are used.
 OPTIONAL = {"graphviz", "IPython", "matplotlib", "numba", "pooch", "pygraphviz", "tqdm"}
-MAY_IMPORT_LATE = {"datasets", "interop", "ops", "viz"}
+MAY_IMPORT_LATE = {"compiler", "datasets", "viz"}
 SELDOM = {  # each would be a millisecond of the import, and few programs need it
     "difflib", "json", "tinygraph.compiler.functional", "tinygraph.compiler.profile",
     "tinygraph.config", "tinygraph.export", "tinygraph.timeline",
@@ -232,8 +234,8 @@ def test_no_file_names_a_path_of_one_machine():
 INTERNAL = {
     f"tinygraph.{name}"
     for name in (
-        "arguments body compiler control_flow export fetches files gradients graph known nest node "
-        "op ops origin session spec static values"
+        "arguments body compiler control_flow export fetches files gradients graph kernels known "
+        "nest node op ops origin session spec static values variables"
     ).split()
 }
 

@@ -9,7 +9,7 @@ import pytest
 
 import tinygraph as tg
 from tinygraph.compiler import threads as choice
-from tinygraph.ops import blas
+from tinygraph.kernels import blas
 
 pool = blas.pool()
 needs_pool = pytest.mark.skipif(pool is None, reason="NumPy's BLAS is no OpenBLAS")

@@ -678,7 +678,7 @@ def test_a_variable_whose_making_failed_can_be_drawn(monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tinygraph.ops.state.assign", interrupted)
+    monkeypatch.setattr("tinygraph.variables.variable.assign", interrupted)
     with pytest.raises(KeyboardInterrupt):
         tg.Variable(tg.zeros([2]), name="w")
     tg.placeholder(tg.float32, [], name="x")

@@ -84,20 +84,23 @@ try:
         multinomial, random_normal, random_shuffle, random_uniform, truncated_normal,
     )
     from tinygraph.ops.nn import log_sigmoid, sigmoid
-    from tinygraph.ops.initializers import (
+    from tinygraph.variables.initializers import (
         constant_initializer, glorot_normal_initializer, glorot_uniform_initializer,
         ones_initializer, orthogonal_initializer, random_normal_initializer,
         random_uniform_initializer, truncated_normal_initializer, uniform_unit_scaling_initializer,
         variance_scaling_initializer, zeros_initializer,
     )
-    from tinygraph.ops.state import (
-        Variable, assign, assign_add, assign_sub, global_variables, global_variables_initializer,
-        group, initialized_value, latest_value, local_variables, local_variables_initializer, no_op,
-        placeholder, placeholder_with_default, scatter_add, scatter_sub, scatter_update,
-        trainable_variables, tuple_ as tuple, variables_initializer,
+    from tinygraph.ops.groups import group, no_op, tuple_ as tuple
+    from tinygraph.ops.placeholders import placeholder, placeholder_with_default
+    from tinygraph.variables.updates import (
+        assign, assign_add, assign_sub, scatter_add, scatter_sub, scatter_update,
+    )
+    from tinygraph.variables.variable import (
+        Variable, global_variables, global_variables_initializer, initialized_value, latest_value,
+        local_variables, local_variables_initializer, trainable_variables, variables_initializer,
     )
     from tinygraph.ops.effects import Assert, Print, py_func
-    from tinygraph.ops.variable_scope import (
+    from tinygraph.variables.scopes import (
         AUTO_REUSE, VariableScope, get_local_variable, get_variable, get_variable_scope,
         variable_scope,
     )

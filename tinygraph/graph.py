@@ -70,7 +70,7 @@ class Context(NamedTuple):
     scope: str = ""
     controls: tuple[Node, ...] = ()
     forward: Node | None = None  # the node whose gradient is built
-    variable_scope: Any = None  # ops/variable_scope.py's; None is the outermost
+    variable_scope: Any = None  # variables/scopes.py's; None is the outermost
     branch: Branch | None = None  # the innermost one that is being traced
 
 
@@ -93,7 +93,7 @@ class Graph:
     def __init__(self):
         self.nodes: list[Node] = []
         self.seed: int | None = None
-        self.variable_store: Any = None  # ops/variable_scope.py keeps get_variable's variables here
+        self.variable_store: Any = None  # variables/scopes.py keeps get_variable's variables here
         self.finalized = False
         self._by_name: dict[str, Node] = {}
         self._names_in_use: dict[str, int] = {}

@@ -1,6 +1,6 @@
 """`tg.initializers`: what makes initial values, under TF's names (TF: `tf.initializers`)."""
 
-from tinygraph.ops.initializers import (
+from tinygraph.variables.initializers import (
     Initializer,
     constant_initializer,
     glorot_normal_initializer,

@@ -26,7 +26,7 @@ from tinygraph.fetches import REBOUND, Fetched, bad_fetch, filled, nothing
 from tinygraph.graph import Graph, Node, Operation, get_default_graph
 from tinygraph.node import CompositeTensor, ancestors, graph_stack, session_stack
 from tinygraph.interrupts import Block, block
-from tinygraph.ops.loop import numba
+from tinygraph.compiler.loops import numba
 from tinygraph.origin import close_names, fetch_paths, warn
 from tinygraph.spec import Shape, Spec, to_array
 from tinygraph.values import SessionState, Variables, set_state, state_of

@@ -40,8 +40,8 @@ INTERNAL = {
     f"tinygraph.{name}"
     for name in (
         "arguments", "body", "compiler", "console", "control_flow", "export", "fetches",
-        "files", "gradients", "graph", "interrupts", "known", "nest", "node", "op", "ops", "origin",
-        "pickling", "session", "spec", "static", "values",
+        "files", "gradients", "graph", "interrupts", "kernels", "known", "nest", "node", "op",
+        "ops", "origin", "pickling", "session", "spec", "static", "values", "variables",
     )
 }
 TRAITS = ("broadcasts", "view", "stateful", "dynamic")

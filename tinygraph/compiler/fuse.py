@@ -13,18 +13,47 @@ from collections.abc import Callable
 import numpy as np
 
 from tinygraph.compiler.program import Program
+from tinygraph.errors import ShapeError
 from tinygraph.graph import Node
-from tinygraph.op import constant
-from tinygraph.ops import blas
-from tinygraph.ops.accumulate import add_product_op, add_scaled_op
+from tinygraph.kernels import blas
+from tinygraph.op import Op, check_dtypes, constant
 from tinygraph.ops.linalg import dot_op
 from tinygraph.ops.math import add, multiply, realdiv, subtract
+from tinygraph.spec import Spec
 
 SIGNS = {add: 1.0, subtract: -1.0}
 
 # Sizes from which preparing a call into BLAS, 3 us, is less than what it saves.
 PRODUCT_SIZE, SCALED_SIZE = 1 << 13, 1 << 16
 LARGEST = 1e8  # of the factors that are moved: what they leave of float32's range is plenty
+
+
+# ---------------------------------------------------------------- the ops that sums become
+
+
+def _add_product_spec(c: Spec, a: Spec, b: Spec, alpha: Spec) -> Spec:
+    dtype = check_dtypes((c, a, b, alpha), "float")
+    rows, columns = a.shape.with_rank(2).as_list()[0], b.shape.with_rank(2).as_list()[1]
+    if not c.shape.is_compatible_with([rows, columns]):
+        raise ShapeError(f"a product of shape {[rows, columns]} is not added to {c.shape}")
+    return Spec(c.shape, dtype)
+
+
+add_product_op = Op(
+    "AddProduct", blas.add_product, _add_product_spec,
+    params=("c", "a", "b", "alpha"), inplace=(0,), static=(3,), prepare=blas.adding_product,
+    doc="c + alpha * a @ b, for matrices and a scalar alpha; BLAS's gemm.",
+)
+add_scaled_op = Op(
+    "AddScaled", blas.add_scaled,
+    lambda y, x, alpha, beta: Spec(
+        y.shape.merge_with(x.shape), check_dtypes((y, x, alpha, beta), "float")),
+    params=("y", "x", "alpha", "beta"), inplace=(0, 1), static=(2, 3), prepare=blas.adding_scaled,
+    doc="beta * y + alpha * x, for scalars alpha and beta; BLAS's axpby, or axpy where beta is 1.",
+)
+
+
+# ---------------------------------------------------------------- the pass
 
 
 def fuse(program: Program) -> None:

@@ -27,7 +27,7 @@ from tinygraph.arguments import expect, integer
 from tinygraph.compiler.program import Program
 from tinygraph.errors import ThreadsWarning
 from tinygraph.graph import Node
-from tinygraph.ops import blas
+from tinygraph.kernels import blas
 from tinygraph.origin import is_foreign, warn
 
 if TYPE_CHECKING:  # what only some programs use is imported when they do

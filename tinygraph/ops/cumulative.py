@@ -10,6 +10,7 @@ import numpy as np
 from tinygraph.arguments import flag
 from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
+from tinygraph.kernels.summation import add_at
 from tinygraph.op import Op, arguments_of, as_node, check_dtypes
 from tinygraph.ops.array import broadcast_like, count_of, static_int
 from tinygraph.ops.axes import along_front, late_axis
@@ -17,7 +18,6 @@ from tinygraph.ops.compare import greater_equal, keep_where
 from tinygraph.ops.gathering import gather
 from tinygraph.ops.math import maximum
 from tinygraph.ops.reshaping import expand_op
-from tinygraph.ops.summation import add_at
 from tinygraph.spec import Shape, Spec, normalize_axis
 
 Array = np.ndarray

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from tinygraph.graph import Node
+from tinygraph.kernels import special
+from tinygraph.kernels.logarithm import log1p_of
 from tinygraph.op import Op, as_node, check_dtypes, composite, elementwise, registry
-from tinygraph.ops import special
-from tinygraph.ops.logarithm import log1p_of
 from tinygraph.ops.array import zeros_like
 from tinygraph.spec import Spec, bool_
 

@@ -10,12 +10,12 @@ import numpy as np
 from tinygraph.arguments import integer, named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
+from tinygraph.kernels.summation import add_at
 from tinygraph.op import Op, arguments_of, as_node
 from tinygraph.ops.array import blank, rank, shape_from, shape_of, size, static_int
 from tinygraph.ops.axes import in_front, late_axis, put_back
 from tinygraph.ops.joining import concat
 from tinygraph.ops.reshaping import reshape
-from tinygraph.ops.summation import add_at
 from tinygraph.spec import UNKNOWN, Shape, Spec, bool_, normalize_axis
 
 # ---------------------------------------------------------------- gather

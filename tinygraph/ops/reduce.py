@@ -10,6 +10,9 @@ import numpy as np
 
 from tinygraph.arguments import flag, named
 from tinygraph.graph import Node, name_scope
+from tinygraph.kernels.summation import (
+    DIRECT, ONES, Array, Axis, int_mean_over, norm_over, sum_over,
+)
 from tinygraph.op import (
     Op, arguments_of, as_node, check_dtypes, composite, constant, reduced_shape, reduction,
     registry,
@@ -25,7 +28,6 @@ from tinygraph.ops.cumulative import cumprod_op
 from tinygraph.ops.elementary import exp, is_nan, log
 from tinygraph.ops.math import div_no_nan, maximum
 from tinygraph.ops.reshaping import expand_op, reshape, squeeze_op
-from tinygraph.ops.summation import DIRECT, ONES, Array, Axis, int_mean_over, norm_over, sum_over
 from tinygraph.spec import DType, Shape, Spec, int64
 
 # ---------------------------------------------------------------- the arguments

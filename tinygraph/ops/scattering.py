@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from tinygraph.errors import DTypeError, ShapeError
+from tinygraph.kernels.blas import copied
+from tinygraph.kernels.summation import BLOCK
 from tinygraph.op import Op, check_dtypes
-from tinygraph.ops.accumulate import copied
 from tinygraph.ops.gathering import check_range
-from tinygraph.ops.summation import BLOCK
 from tinygraph.spec import Spec
 
 Array = np.ndarray

@@ -15,7 +15,7 @@ from tinygraph.errors import DTypeError, GraphError, TinygraphError
 from tinygraph.gradients import gradients
 from tinygraph.graph import Node
 from tinygraph.ops.indexed_slices import as_tensors
-from tinygraph.ops.state import placeholder
+from tinygraph.ops.placeholders import placeholder
 from tinygraph.session import Session
 from tinygraph.testing.diagnose import BROKEN, Finding, find_culprits
 from tinygraph.testing.isolate import between

@@ -12,7 +12,7 @@ from tinygraph.gradients import Between
 from tinygraph.graph import Node
 from tinygraph.op import Op, item
 from tinygraph.ops.array import stop_gradient
-from tinygraph.ops.state import placeholder
+from tinygraph.ops.placeholders import placeholder
 from tinygraph.session import Session
 from tinygraph.testing.isolate import Isolated, between, input_name, values_along
 from tinygraph.testing.judge import Difference, Judge

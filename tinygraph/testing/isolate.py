@@ -9,7 +9,7 @@ import numpy as np
 from tinygraph.gradients import Between, vjp
 from tinygraph.graph import Graph, Node
 from tinygraph.op import Op, constant, item
-from tinygraph.ops.state import placeholder
+from tinygraph.ops.placeholders import placeholder
 from tinygraph.session import Session
 from tinygraph.testing.twin import attrs_of, float_dtypes, needed, node_of
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from tinygraph.gradients import gradients
 from tinygraph.graph import Node
-from tinygraph.ops.indexed_slices import as_tensors
 from tinygraph.op import item
-from tinygraph.ops.state import placeholder
+from tinygraph.ops.indexed_slices import as_tensors
+from tinygraph.ops.placeholders import placeholder
 from tinygraph.testing.diagnose import Finding
 from tinygraph.testing.isolate import Isolated, between, values_along
 from tinygraph.testing.numeric import random_weights

@@ -14,7 +14,7 @@ from tinygraph.gradients import gradients
 from tinygraph.graph import Node, Operation
 from tinygraph.node import get_default_session
 from tinygraph.ops.indexed_slices import as_tensors
-from tinygraph.ops.state import placeholder
+from tinygraph.ops.placeholders import placeholder
 from tinygraph.spec import Shape, to_array
 
 

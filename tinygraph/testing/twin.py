@@ -14,7 +14,7 @@ from tinygraph.graph import Graph, Node
 from tinygraph.node import ancestors, get_default_session
 from tinygraph.op import const, constant, item
 from tinygraph.ops.array import stop_gradient
-from tinygraph.ops.state import placeholder
+from tinygraph.ops.placeholders import placeholder
 from tinygraph.session import Session
 from tinygraph.spec import DType, float64, to_array
 

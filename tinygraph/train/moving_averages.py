@@ -11,10 +11,12 @@ from tinygraph.graph import GraphKeys, Node, Operation, get_default_graph, name_
 from tinygraph.op import as_node
 from tinygraph.ops.array import zeros
 from tinygraph.ops.compare import cast, exact, exact_dtype
+from tinygraph.ops.groups import group
 from tinygraph.ops.math import minimum
-from tinygraph.ops.state import Variable, group, initialized_value, latest_value, replace_op
 from tinygraph.spec import float32
 from tinygraph.train.slots import filled_slot, slot_variable
+from tinygraph.variables.updates import replace_op
+from tinygraph.variables.variable import Variable, initialized_value, latest_value
 
 
 class ExponentialMovingAverage:

@@ -14,12 +14,14 @@ from tinygraph.graph import (
 from tinygraph.op import arguments_of, as_node
 from tinygraph.ops.array import like, shape_of, size
 from tinygraph.ops.cumulative import unsorted_segment_sum
+from tinygraph.ops.groups import group
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.math import cast, is_constant
 from tinygraph.ops.selecting import unique
-from tinygraph.ops.state import Variable, as_variable, assign_add, group
 from tinygraph.spec import SCALAR, DType
 from tinygraph.train.slots import filled_slot, slot_variable
+from tinygraph.variables.updates import as_variable, assign_add
+from tinygraph.variables.variable import Variable
 
 GradsAndVars = list[tuple[Node | IndexedSlices | None, Node]]
 

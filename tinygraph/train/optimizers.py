@@ -10,15 +10,17 @@ from tinygraph.graph import Graph, Node, Operation
 from tinygraph.ops.compare import cast, exact, exact_dtype
 from tinygraph.ops.elementary import sqrt, square
 from tinygraph.ops.gathering import gather
+from tinygraph.ops.groups import group
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.math import clip_by_value, div_no_nan, divide, maximum
 from tinygraph.ops.scattering import row_totals
-from tinygraph.ops.state import Variable, group, latest_value, scatter_update
 from tinygraph.origin import is_foreign
 from tinygraph.spec import DType
 from tinygraph.train.optimizer import Optimizer
 from tinygraph.train.parts import Rows, Whole
 from tinygraph.train.slots import filled_slot
+from tinygraph.variables.updates import scatter_update
+from tinygraph.variables.variable import Variable, latest_value
 
 Number = Any  # a Python number, a scalar tensor or a function that returns one
 

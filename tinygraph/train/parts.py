@@ -10,9 +10,9 @@ from typing import Any
 from tinygraph.graph import Node
 from tinygraph.ops.compare import cast
 from tinygraph.ops.gathering import gather
-from tinygraph.ops.state import (
-    group, latest_value, replace_op, scatter_update,
-)
+from tinygraph.ops.groups import group
+from tinygraph.variables.updates import replace_op, scatter_update
+from tinygraph.variables.variable import latest_value
 
 
 class Whole:

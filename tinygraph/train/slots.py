@@ -7,9 +7,9 @@ from typing import Any
 from tinygraph.graph import Node
 from tinygraph.op import as_node
 from tinygraph.ops.array import fill, shape_of
-from tinygraph.ops.state import Variable
-from tinygraph.ops.variable_scope import get_variable_scope
 from tinygraph.spec import DType
+from tinygraph.variables.scopes import get_variable_scope
+from tinygraph.variables.variable import Variable
 
 _NAMES = {0.0: "zeros", 1.0: "ones"}
 

@@ -7,11 +7,11 @@ from typing import Any
 from tinygraph.arguments import expect
 from tinygraph.errors import DTypeError, GraphError, NotFoundError, ShapeError
 from tinygraph.graph import Graph, GraphKeys, Node, get_default_graph
-from tinygraph.ops.initializers import zeros_initializer
-from tinygraph.ops.state import Variable
-from tinygraph.ops.variable_scope import get_variable
 from tinygraph.session import Session
 from tinygraph.spec import SCALAR, int64
+from tinygraph.variables.initializers import zeros_initializer
+from tinygraph.variables.scopes import get_variable
+from tinygraph.variables.variable import Variable
 
 
 def _graph(graph: Any) -> Graph:

@@ -13,11 +13,11 @@ from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Graph, GraphKeys, get_default_graph
 from tinygraph.interrupts import Block, Places, block
 from tinygraph.op import first_node
-from tinygraph.ops.initializers import (
+from tinygraph.spec import DType, Shape, as_dtype, float32, to_array
+from tinygraph.variables.initializers import (
     Initializer, glorot_uniform_initializer, zeros_initializer,
 )
-from tinygraph.ops.state import Variable
-from tinygraph.spec import DType, Shape, as_dtype, float32, to_array
+from tinygraph.variables.variable import Variable
 
 
 class Reuse(enum.Enum):

@@ -191,3 +191,39 @@ def pool() -> Pool | None:
             set_count.restype, core.restype = None, ctypes.c_char_p  # type: ignore[union-attr]
             return Pool(count, set_count, core().decode())  # type: ignore[arg-type, misc]
     return None
+
+
+# ---------------------------------------------------------------- kernels
+
+
+def add_product(c: Array, a: Array, b: Array, alpha: Array, out: Array | None = None) -> Array:
+    """c + alpha * a @ b."""
+    if c.dtype.char not in routines():
+        return np.add(c, alpha * np.dot(a, b), out=out)
+    out = copied(c, out)
+    adding_product(out, a, b, alpha)()  # type: ignore[arg-type]
+    return out
+
+
+def add_scaled(y: Array, x: Array, alpha: Any, beta: Any, out: Array | None = None) -> Array:
+    """beta * y + alpha * x."""
+    own = routines().get(y.dtype.char)
+    if own is None:
+        return np.add(beta * y, alpha * x, out=out)
+    if out is x:
+        y, x, beta, alpha = x, y, alpha, beta
+    out = copied(y, out)
+    if own.axpby is None and beta != 1:
+        np.multiply(out, beta, out=out)
+        beta = 1.0
+    adding_scaled(out, x, alpha, beta)()
+    return out
+
+
+def copied(x: Array, out: Array | None) -> Array:
+    """x in `out`, where it is already if the op is computed in place."""
+    if out is None:
+        return np.array(x, order="C")
+    if out is not x:
+        np.copyto(out, x)
+    return out

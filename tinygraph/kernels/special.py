@@ -118,7 +118,7 @@ def _erf_single(x: np.ndarray) -> np.ndarray:
 def erf_of(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """The error function, 2/sqrt(pi) times the integral of exp(-t²) from 0 to x, within 6 ulp.
 
-    >>> from tinygraph.ops.special import erf_of
+    >>> from tinygraph.kernels.special import erf_of
     >>> erf_of(np.array([0.5, 1.0]))
     array([0.52049988, 0.84270079])
     """

@@ -80,11 +80,6 @@ class Op:
     rewrite
         `rewrite(*inputs, **attrs) -> node, list of outputs or None`: what the compiler puts in
         place of the node, where it can tell; for a composite op this is its body.
-    prepare
-        `prepare(*arrays, **attrs) -> functools.partial`: does all but the last step, and returns
-        that as one call of a C function, which writes the result into the first input. An update
-        of a variable that has this may be in place: the run makes the call at its end, so that a
-        run which fails before leaves the variable as it was.
     state
         `state(name, **attrs) -> object`: what a Session keeps for a node of that name between
         runs, such as a random stream; the kernel gets it as `state=`. The object has an attribute
@@ -131,7 +126,6 @@ class Op:
     inplace: tuple[int, ...] = ()
     static: tuple[int, ...] = ()
     rewrite: Callable[..., Node | Sequence[Node] | None] | None = None
-    prepare: Callable[..., Callable] | None = None
     state: Callable[..., Any] | None = None
     role: str = ""
     bodies: str = ""
@@ -158,7 +152,7 @@ class Op:
         for word in (self.name, *expect(self.params, tuple, "params", "a tuple of names")):
             text(word, "the name of an op or of an input")
         rules = () if callable(self.vjps) else expect(self.vjps, tuple, "vjps", "a tuple")
-        optional = (self.kernel, self.rewrite, self.prepare, self.state)
+        optional = (self.kernel, self.rewrite, self.state)
         for part in (self.infer, *(f for f in (*optional, *rules) if f is not None)):
             function(part, f"each kernel and rule of {self.name}")
         for trait in TRAITS:

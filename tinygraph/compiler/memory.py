@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from tinygraph.compiler.prepare import PREPARE
 from tinygraph.compiler.program import Program
 from tinygraph.graph import Node
 from tinygraph.op import argument, const, item
@@ -250,7 +251,7 @@ def _update_in_place(
             continue
         for body in bodies_of_output(node):
             inside.setdefault(body, []).append((variable, body.results[node.attrs["index"]]))
-        if node.kind.prepare is None:
+        if node.kind not in PREPARE:
             continue
         old, *others = node.inputs
         held = {base for x in others for base in memory.bases[x]}

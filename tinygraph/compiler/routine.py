@@ -11,6 +11,7 @@ from tinygraph.body import unchanged
 from tinygraph.compiler.codegen import Code
 from tinygraph.compiler.memory import Memory, computed
 from tinygraph.compiler.parts import Line
+from tinygraph.compiler.prepare import PREPARE
 from tinygraph.compiler.program import Program
 from tinygraph.compiler.text import comment, dict_display, identifier, numpy_name, tuple_display
 from tinygraph.node import Node
@@ -150,7 +151,7 @@ class Routine:
                 self._line(f"{target}{self._call(node)}", node)
         elif node in self.memory.owner:
             code[node] = code[node.inputs[0]]
-            update = self._call(node, kind.prepare)
+            update = self._call(node, PREPARE[kind])
             if self._is_body:
                 self._line(f"updates.append({update})", node)
             else:

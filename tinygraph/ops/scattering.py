@@ -147,7 +147,7 @@ def _scatter(name: str, writing: Writing, accepts: str, doc: str) -> Op:
     kernel.__name__ = f"scatter_{name.removeprefix('Scatter').lower()}"
     return Op(
         name, kernel, partial(_scatter_spec, accepts=accepts), (None, None, None),
-        ("ref", "indices", "updates"), inplace=(0,), prepare=writing, role="relative", doc=doc,
+        ("ref", "indices", "updates"), inplace=(0,), role="relative", doc=doc,
     )
 
 

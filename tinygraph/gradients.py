@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 from tinygraph.arguments import choice, shown
@@ -10,9 +10,10 @@ from tinygraph.errors import DTypeError, GraphError, ShapeError, TinygraphError
 from tinygraph.graph import Graph, Node, Operation, graph_of
 from tinygraph.node import CompositeTensor, ancestors
 from tinygraph.interrupts import collector_paused
-from tinygraph.op import as_node, item, registry
+from tinygraph.op import as_node, item
 from tinygraph.ops.array import like, ones_like, zeros_like
 from tinygraph.ops.indexed_slices import IndexedSlices, as_slices, is_sparse
+from tinygraph.ops.math import add_n_op
 from tinygraph.ops.reduce import sum_like
 from tinygraph.origin import is_foreign
 
@@ -81,10 +82,10 @@ def gradients(
         with graph.as_default(), graph.name_scope(name):
             totals = backward(graph, _initial(ys, grad_ys), xs, stops)
             is_second = any(map(is_sparse, totals))  # a sparse gradient was differentiated
-            found = [totals.get(x) for x in xs]
+            gs = [totals.get(x) for x in xs]
             if unconnected_gradients == UnconnectedGradients.ZERO:
-                found = [zeros_like(x) if g is None else g for x, g in zip(xs, found, strict=True)]
-            return [g if g is None or is_second else as_slices(g) for g in found]
+                gs = [zeros_like(x) if g is None else g for x, g in zip(xs, gs, strict=True)]
+            return [g if g is None or is_second else as_slices(g) for g in gs]
 
     return collector_paused(build)
 
@@ -94,22 +95,22 @@ def backward(
 ) -> dict[Node, Node]:
     """The sum of the gradients that arrive at each node, from the ys back to the xs."""
     totals: dict[Node, Node] = {}
-    between = _between(arriving, xs, stops)
-    for node in reversed(between):
+    path = _between(arriving, xs, stops)
+    for node in reversed(path):
         if node not in arriving:
             continue
         parts = arriving.pop(node)
         if node.spec.items:
             total: Any = [totals.get(y) for y in graph.outputs[node]]
         else:
-            totals[node] = total = _total(parts)
+            totals[node] = total = parts[0] if len(parts) == 1 else add_n_op(*parts)
         if node.kind is item:
             arriving.setdefault(node.inputs[0], [])
             continue
         if node in stops or not node.inputs or not node.kind.vjps:
             continue
         with graph.gradient_of(node):
-            for x, g in zip(node.inputs, vjp(node, total, between), strict=True):
+            for x, g in zip(node.inputs, vjp(node, total, path), strict=True):
                 if g is not None:
                     arriving.setdefault(x, []).append(_fitted(g, x, node))
     return totals
@@ -141,33 +142,26 @@ class OutputGradients(Sequence):
         return zeros_like(y) if g is None and y.dtype.is_floating else g
 
 
-class Between(list):
-    """Nodes in order, with quick membership."""
-
-    def __init__(self, nodes: Iterable[Node]):
-        super().__init__(nodes)
-        self.set = set(self)
-
-
-def _between(ys: Iterable[Node], xs: list[Node], stops: set[Node]) -> Between:
+def _between(ys: Iterable[Node], xs: list[Node], stops: set[Node]) -> dict[Node, None]:
     """The nodes on paths from xs to ys, in topological order."""
     reached = set(xs)
-    found = []
+    path: dict[Node, None] = {}
     for node in ancestors(ys, stop=stops):
         if node in reached or node not in stops and any(x in reached for x in node.inputs):
             reached.add(node)
-            found.append(node)
-    return Between(found)
+            path[node] = None
+    return path
 
 
-def vjp(node: Node, g: Any, wanted: Between | None = None) -> list[Node | None]:
-    """The gradient at each input of `node`, given g at its output: its local rules applied.
+def vjp(node: Node, g: Any, wanted: Container[Node] | None = None) -> list[Node | None]:
+    """The gradient at each input of `node`, from the gradient g at its output: its rules applied.
 
-    For an op that broadcasts this is the one place that sums over the broadcast axes. For a node
-    of several outputs g is a list with None where no gradient arrives.
+    Inputs that are not `wanted` get None. For an op that broadcasts this is the one place that sums
+    over the broadcast axes. For a node of several outputs g is a list, with None where no gradient
+    arrives.
     """
     kind, inputs = node.kind, node.inputs
-    wants = [x.dtype.is_floating and (wanted is None or x in wanted.set) for x in inputs]
+    wants = [x.dtype.is_floating and (wanted is None or x in wanted) for x in inputs]
     y: Any = node
     if node.spec.items:
         y = node.graph.outputs[node]
@@ -183,8 +177,9 @@ def vjp(node: Node, g: Any, wanted: Between | None = None) -> list[Node | None]:
     except TinygraphError:
         raise
     except (TypeError, IndexError, AttributeError) as error:
-        told = f"{_rule_of(node)} fails: {type(error).__name__}: {error}{_by_output(node)}"
-        raise DTypeError(told) from error
+        raise DTypeError(
+            f"{_rule_of(node)} fails: {type(error).__name__}: {error}{_by_output(node)}"
+        ) from error
     if len(parts) != len(inputs):
         raise GraphError(
             f"'{node.op_name}' (op: '{kind.name}') has {len(inputs)} inputs and {len(parts)} rules"
@@ -197,7 +192,7 @@ def vjp(node: Node, g: Any, wanted: Between | None = None) -> list[Node | None]:
 
 
 def _fitted(g: Any, x: Node, node: Node) -> Node:
-    """What a rule of `node` gives for its input x: a tensor like x, or it is an error."""
+    """The gradient g that a rule of `node` gave for its input x, which must be a tensor like x."""
     if isinstance(g, CompositeTensor):
         g = as_node(g)
     if not isinstance(g, Node) or g.spec.dtype is not x.spec.dtype:
@@ -223,7 +218,7 @@ def _rule_of(node: Node) -> str:
 
 
 def _by_output(node: Node) -> str:
-    """What the writer of a rule for several outputs may have missed."""
+    """A hint for who writes a rule of an op with several outputs."""
     if not node.spec.items:
         return ""
     count = len(node.spec.items)
@@ -237,18 +232,16 @@ def _may_be_broadcast(x: Node, node: Node) -> bool:
     return not (x.shape.is_fully_defined() and x.shape == node.shape)
 
 
-def _total(parts: list[Node]) -> Node:
-    return parts[0] if len(parts) == 1 else registry["AddN"](*parts)
-
-
 def _initial(ys: list[Node], grad_ys: Any) -> dict[Node, list[Node]]:
-    given = [None] * len(ys) if grad_ys is None else grad_ys
-    if not isinstance(given, list | tuple):
-        given = [given]
-    if len(given) != len(ys):
-        raise GraphError(f"{len(ys)} ys but {len(given)} grad_ys")
+    """The gradients that arrive at the ys: grad_ys, converted, or ones."""
+    if grad_ys is None:
+        grad_ys = [None] * len(ys)
+    elif not isinstance(grad_ys, list | tuple):
+        grad_ys = [grad_ys]
+    if len(grad_ys) != len(ys):
+        raise GraphError(f"{len(ys)} ys but {len(grad_ys)} grad_ys")
     arriving: dict[Node, list[Node]] = {}
-    for i, (y, g) in enumerate(zip(ys, given, strict=True)):
+    for i, (y, g) in enumerate(zip(ys, grad_ys, strict=True)):
         if y.dtype.is_bool:
             raise DTypeError(f"'{y.name}' is bool; gradients need floats")
         if y.dtype.is_integer:

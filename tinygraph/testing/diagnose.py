@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tinygraph.compiler.plan import describe
-from tinygraph.gradients import Between
 from tinygraph.graph import Node
 from tinygraph.op import Op, item
 from tinygraph.ops.array import stop_gradient
@@ -179,7 +178,7 @@ def _operands(
 
 def _given(alone: Isolated, arriving: Mapping[Node, Node], position: int) -> np.ndarray | None:
     """What the rule for one input gives, None where no gradient goes."""
-    part = alone.gradients(arriving, Between([alone.inputs[position]]))[position]
+    part = alone.gradients(arriving, [alone.inputs[position]])[position]
     return None if part is None else np.asarray(alone.session.run(part, alone.feeds))
 
 

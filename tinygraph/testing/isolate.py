@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 
-from tinygraph.gradients import Between, vjp
+from tinygraph.gradients import vjp
 from tinygraph.graph import Graph, Node
 from tinygraph.op import Op, constant, item
 from tinygraph.ops.placeholders import placeholder
@@ -45,7 +45,7 @@ class Isolated:
         return leaf
 
     def gradients(
-        self, arriving: Mapping[Node, Node], wanted: Between | None = None
+        self, arriving: Mapping[Node, Node], wanted: Container[Node] | None = None
     ) -> list[Node | None]:
         """What the rules give for the inputs, of the gradients that arrive at outputs."""
         with self.graph.as_default():

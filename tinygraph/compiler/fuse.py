@@ -57,7 +57,7 @@ add_scaled_op = Op(
 
 
 def fuse(program: Program) -> None:
-    """Compute sums together with a term that is of no other use."""
+    """Compute each sum together with one of its terms, where nothing else needs that term."""
     if not any(node.kind in SIGNS for node in program.nodes):
         return
     trace = program.trace
@@ -67,7 +67,7 @@ def fuse(program: Program) -> None:
     trace.memo.clear()  # an equal node may stand further down
     with trace.as_default():
         for node in program.nodes:
-            made = len(trace.nodes)
+            start = len(trace.nodes)
             if not fused.keys().isdisjoint(node.inputs):
                 node.inputs = tuple([fused.get(x, x) for x in node.inputs])
             if node.kind in SIGNS:
@@ -75,13 +75,13 @@ def fuse(program: Program) -> None:
                 better = _fused_sum(node, alone=lambda x: uses[x] == 1)
                 if better is not None:
                     fused[node] = better
-            order += [*trace.nodes[made:], node]
+            order += [*trace.nodes[start:], node]
     if fused:
         program.replace(fused, order)
 
 
 def _fused_sum(node: Node, alone: Callable[[Node], bool]) -> Node | None:
-    """What a sum becomes; `alone(x)` tells whether x is of use to one node only."""
+    """The op that takes the place of a sum, or None; `alone(x)` is whether one node only needs x."""
     (x, y), sign = node.inputs, SIGNS[node.kind]
     fused = _fused(x, y, sign, alone)
     if fused is None and sign == 1:
@@ -90,7 +90,7 @@ def _fused_sum(node: Node, alone: Callable[[Node], bool]) -> Node | None:
 
 
 def _fused(x: Node, y: Node, sign: float, alone: Callable[[Node], bool]) -> Node | None:
-    """x + sign * y, where y is a product or something scaled that nobody else needs."""
+    """x + sign * y as one call of BLAS, or None: y must be a product or a multiple of a tensor."""
     size, own = x.spec.shape.num_elements() or 0, blas.routines().get(x.spec.dtype.numpy.char)
     if size < PRODUCT_SIZE or x.spec.shape != y.spec.shape or own is None:
         return None
@@ -114,13 +114,13 @@ def _product(factors: list[Node], number: float, like: Node) -> Node:
 
 
 def _is_usual(factor: Node) -> bool:
-    """Whether a factor, as far as it is known, is finite and not 0: BLAS skips what is times 0."""
-    known = factor.spec.constant
-    return known is None or bool(np.isfinite(known) and known)
+    """Whether a factor may be BLAS's: a constant must be finite and not 0, by which BLAS skips."""
+    value = factor.spec.constant
+    return value is None or bool(np.isfinite(value) and value)
 
 
 def _scaled(x: Node, alone: Callable[[Node], bool]) -> tuple[list[Node], Node]:
-    """x as scalar factors and what they are times; a numerator is looked into."""
+    """Scalar factors, and the tensor whose product with them is x; a numerator may have factors."""
     factors, rest = _factors(x, alone)
     if rest.kind is realdiv and alone(rest):
         above, numerator = _factors(rest.inputs[0], alone)

@@ -159,7 +159,7 @@ TYPES = {"float32": "np.float32", "float64": "np.float64", "bool": "np.bool_"}
 
 
 class Chain:
-    """An op and those that it has absorbed, in order; `operands` is what they need from outside."""
+    """An op and the ops that it has absorbed, in order; `operands` are their inputs from outside."""
 
     def __init__(self, node: Node):
         self.nodes = [node]
@@ -180,16 +180,16 @@ def make_loops(program: Program) -> None:
     for node in program.nodes:
         if not _fits(node):
             continue
-        made = chains[node] = Chain(node)
+        chain = chains[node] = Chain(node)
         for x in dict.fromkeys(node.inputs):
             if x in chains and uses[x] == 1 and x.spec.shape == node.spec.shape:
-                outside = {*made.operands, *chains[x].operands} - {x}
+                outside = {*chain.operands, *chains[x].operands} - {x}
                 if len(outside) <= len(NAMES):
-                    made.absorb(chains[x])
+                    chain.absorb(chains[x])
                     absorbed.add(x)
-    for node, made in chains.items():
-        if node not in absorbed and len(made.nodes) > 1:
-            _replace(node, made)
+    for node, chain in chains.items():
+        if node not in absorbed and len(chain.nodes) > 1:
+            _replace(node, chain)
     program.written[loop_op] = Written(
         lambda operands, body, **_: loop_source("", operands, body), {"compiled": compiled}
     )
@@ -230,21 +230,21 @@ def _is_number(x: Node) -> bool:
     return x.kind is const and x.spec.shape.sizes == ()
 
 
-def _replace(node: Node, made: Chain) -> None:
+def _replace(node: Node, chain: Chain) -> None:
     """Turn `node` into the loop that computes it."""
     operands = tuple(
         Operand(name, layout_of(x.spec.shape, node.spec.shape) or SCALAR)
-        for name, x in zip(NAMES, made.operands, strict=False)
+        for name, x in zip(NAMES, chain.operands, strict=False)
     )
-    element = {x: operand.element for x, operand in zip(made.operands, operands, strict=True)}
+    element = {x: operand.element for x, operand in zip(chain.operands, operands, strict=True)}
     body = []
-    for i, part in enumerate(made.nodes):
+    for i, part in enumerate(chain.nodes):
         inputs = [_number(x.spec) if _is_number(x) else element[x] for x in part.inputs]
         attrs = {key: literal(value) for key, value in part.attrs.items()}
         value = _form(part).format(*inputs, type=TYPES[part.spec.dtype.name], **attrs)
         element[part] = "out[k]" if part is node else f"t{i}"
         body.append(f"{element[part]} = {value}")
-    node.kind, node.inputs = loop_op, tuple(made.operands)
+    node.kind, node.inputs = loop_op, tuple(chain.operands)
     node.attrs = {
         "operands": operands, "body": tuple(body), "shape": node.spec.shape,
         "dtype": node.spec.dtype,

@@ -81,7 +81,7 @@ def fuse(program: Program) -> None:
 
 
 def _fused_sum(node: Node, alone: Callable[[Node], bool]) -> Node | None:
-    """The op that takes the place of a sum, or None; `alone(x)` is whether one node only needs x."""
+    """The op that takes the place of a sum, or None; `alone(x)`: only one node needs x."""
     (x, y), sign = node.inputs, SIGNS[node.kind]
     fused = _fused(x, y, sign, alone)
     if fused is None and sign == 1:

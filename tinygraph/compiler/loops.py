@@ -159,7 +159,7 @@ TYPES = {"float32": "np.float32", "float64": "np.float64", "bool": "np.bool_"}
 
 
 class Chain:
-    """An op and the ops that it has absorbed, in order; `operands` are their inputs from outside."""
+    """An op and the ops that it has absorbed; `operands` are their inputs from outside."""
 
     def __init__(self, node: Node):
         self.nodes = [node]

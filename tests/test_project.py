@@ -241,9 +241,14 @@ INTERNAL = {
 
 
 def exported(module):
-    """What a module makes public: its `__all__`, else its names without underscore."""
-    names = getattr(module, "__all__", None) or [name for name in dir(module) if name[0] != "_"]
-    return [(name, getattr(module, name)) for name in names]
+    """What a module makes public: its `__all__`, else its names without underscore.
+
+    The files of a package without `__all__` are its own affair, those of tinygraph itself excepted.
+    """
+    if hasattr(module, "__all__"):
+        return [(name, getattr(module, name)) for name in module.__all__]
+    named = [(name, getattr(module, name)) for name in dir(module) if name[0] != "_"]
+    return [(n, value) for n, value in named if module is tg or not isinstance(value, type(tg))]
 
 
 def public_names():

@@ -6,8 +6,6 @@ import contextlib
 import sys
 from typing import TextIO
 
-__all__ = ["printable", "say"]
-
 
 def say(line: str = "", file: TextIO | None = None) -> None:
     """Print a line, to stdout by default; what the console cannot show is escaped.

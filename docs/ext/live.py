@@ -201,9 +201,14 @@ class Public(Generated):
 
 
 def exported(module: types.ModuleType) -> list[tuple[str, Any]]:
-    """What a module makes public: its `__all__`, else its names without underscore."""
-    names = getattr(module, "__all__", None) or [n for n in dir(module) if n[0] != "_"]
-    return [(name, getattr(module, name)) for name in names]
+    """What a module makes public: its `__all__`, else its names without underscore.
+
+    The files of a package without `__all__` are its own affair, those of tinygraph itself excepted.
+    """
+    if hasattr(module, "__all__"):
+        return [(name, getattr(module, name)) for name in module.__all__]
+    named = [(name, getattr(module, name)) for name in dir(module) if name[0] != "_"]
+    return [(n, v) for n, v in named if module is tg or not isinstance(v, types.ModuleType)]
 
 
 def public_names(prefix: str) -> list[tuple[str, Any]]:

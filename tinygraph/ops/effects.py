@@ -15,8 +15,6 @@ from tinygraph.graph import Node, Operation, name_scope
 from tinygraph.op import Op, as_node
 from tinygraph.spec import SCALAR, UNKNOWN, DType, Spec, as_dtype, bool_, float32
 
-__all__ = ["Assert", "Print", "py_func"]
-
 # ---------------------------------------------------------------- values as text
 
 

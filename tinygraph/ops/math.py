@@ -14,16 +14,11 @@ from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, Shape
 from tinygraph.graph import Node, name_scope
 from tinygraph.node import CompositeTensor
 from tinygraph.op import Op, as_node, check_dtypes, constant, composite, elementwise
-from tinygraph.ops.compare import (  # noqa: F401 (all of elementwise is here too)
-    cast, cleared, equal, greater, greater_equal, keep_where, less, less_equal, logical_and,
-    logical_not, logical_or, logical_xor, not_equal, saturate_cast, to_double, to_float, to_int32,
-    to_int64,
+from tinygraph.ops.compare import (
+    cast, cleared, greater, greater_equal, keep_where, less, less_equal, logical_and,
+    logical_not, logical_or, logical_xor,
 )
-from tinygraph.ops.elementary import (  # noqa: F401
-    abs_, acos, acosh, asin, asinh, atan, atanh, ceil, cos, cosh, erf, erfc, exp, expm1, floor,
-    hypot, is_finite, is_inf, is_nan, log, log1p, negative, reciprocal, rint, round_, rsqrt, sign,
-    sin, sinh, sqrt, square, tan, tanh,
-)
+from tinygraph.ops.elementary import abs_, hypot, log, negative, rint, square
 from tinygraph.ops.indexing import add_slice
 from tinygraph.spec import Spec, as_dtype, broadcast, float16, float32, float64
 

@@ -11,13 +11,14 @@ from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite
 from tinygraph.ops.array import as_shape_node, broadcast_like, dim_of, shape_of, zeros_like
 from tinygraph.ops.axes import axes_kept, late_axes
-from tinygraph.ops.compare import exact, in_float32
-from tinygraph.ops.elementary import sigmoid_slope, tail
-from tinygraph.ops.linalg import matmul
-from tinygraph.ops.math import (
-    abs_, cast, equal, exp, expm1, keep_where, log1p, logical_and, logical_not, maximum, minimum,
-    realdiv, rsqrt, sqrt, square,
+from tinygraph.ops.compare import (
+    cast, equal, exact, in_float32, keep_where, logical_and, logical_not,
 )
+from tinygraph.ops.elementary import (
+    abs_, exp, expm1, log1p, rsqrt, sigmoid_slope, sqrt, square, tail,
+)
+from tinygraph.ops.linalg import matmul
+from tinygraph.ops.math import maximum, minimum, realdiv
 from tinygraph.ops.random import random_uniform
 from tinygraph.ops.reduce import (
     axes_of, dropped, either, group_size, merged, reduce_euclidean_norm, reduce_mean, reduce_sum,

@@ -23,13 +23,7 @@ from tinygraph.spec import (
     DType, Shape, Spec, as_dtype, float16, float32, float64, int32, int64, numpy_dtype,
 )
 
-__all__ = [
-    "categorical", "multinomial", "random_normal", "random_shuffle", "random_uniform",
-    "truncated_normal",
-]
-
 FLOATS, INTS = (float16, float32, float64), (int32, int64)
-
 
 Seeds = tuple[int | None, int | None]  # the graph's, when the op was made, and the op's own
 

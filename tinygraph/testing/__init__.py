@@ -4,14 +4,3 @@ from tinygraph.testing.check import GradientError, Report, check_grads
 from tinygraph.testing.diagnose import Finding
 from tinygraph.testing.numeric import numeric_gradient, numeric_jacobian
 from tinygraph.testing.tf1 import compute_gradient, compute_gradient_error
-
-__all__ = [
-    "Finding",
-    "GradientError",
-    "Report",
-    "check_grads",
-    "compute_gradient",
-    "compute_gradient_error",
-    "numeric_gradient",
-    "numeric_jacobian",
-]

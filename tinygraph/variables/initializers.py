@@ -21,13 +21,6 @@ from tinygraph.ops.random import random_normal, random_uniform, truncated_normal
 from tinygraph.ops.reshaping import reshape, transpose
 from tinygraph.spec import DType, Shape, Spec, as_dtype, float32
 
-__all__ = [
-    "constant_initializer", "glorot_normal_initializer", "glorot_uniform_initializer",
-    "identity_initializer", "ones_initializer", "orthogonal_initializer",
-    "random_normal_initializer", "random_uniform_initializer", "truncated_normal_initializer",
-    "uniform_unit_scaling_initializer", "variance_scaling_initializer", "zeros_initializer",
-]
-
 # The standard deviation of a standard normal distribution cut off at -2 and 2.
 TRUNCATED_STDDEV = 0.87962566103423978
 

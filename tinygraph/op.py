@@ -494,7 +494,6 @@ def elementwise(
     accepts: str = "number",
     dtype: DType | None = None,
     params: tuple[str, ...] = (),
-    rewrite: Callable[..., Node | None] | None = None,
     inplace: bool | None = None,
     **fields: Any,
 ) -> Op:
@@ -518,35 +517,12 @@ def elementwise(
         same = shape is specs[0].shape and specs[0].value is None and dtype is None
         return specs[0] if same else Spec(shape, dtype or given)  # specs are many and alike
 
-    def simpler(*inputs: Node, **attrs: Any) -> Node | None:
-        found = None if rewrite is None else rewrite(*inputs, **attrs)
-        return _narrower(op, inputs, attrs) if found is None else found
-
     inplace = flag(inplace, "inplace", default=isinstance(kernel, np.ufunc))
-    op = Op(
-        name, kernel, infer, vjps, params or _inputs_of(vjps), broadcasts=True, rewrite=simpler,
+    return Op(
+        name, kernel, infer, vjps, params or _inputs_of(vjps), broadcasts=True,
         dtypes=(bool_,) * len(vjps) if accepts == "bool" else (),
         inplace=tuple(range(len(vjps))) if inplace and dtype is None else (), **fields,
     )
-    return op
-
-
-def _narrower(op: Op, inputs: tuple[Node, ...], attrs: dict) -> Node | None:
-    """The same op before its inputs are broadcast: fewer elements to work on, or none to copy."""
-    if not any(x.kind.view == "repeat" for x in inputs):
-        return None
-    shape = broadcast(*[x.spec.shape for x in inputs])
-    if not shape.is_fully_defined():
-        return None
-    node = op(*[x.inputs[0] if x.kind.view == "repeat" else x for x in inputs], **attrs)
-    if node.spec.shape == shape:
-        return node
-    return repeated(node, shape)
-
-
-def repeated(x: Node, shape: Shape) -> Node:
-    """`x` broadcast to a known shape."""
-    return registry["BroadcastTo"](x, constant(np.array(shape.sizes, np.int32)))
 
 
 def reduced_shape(shape: Shape, axis: tuple[int, ...] | None, keepdims: bool) -> Shape:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from tinygraph.compiler.fits import Rule, check_sizes, may_not_fit
+from tinygraph.compiler.simplify import simpler
 from tinygraph.graph import Graph
 from tinygraph.interrupts import quietly
 from tinygraph.node import Node, new_node
-from tinygraph.op import Op, bundle, const, item, repeated
+from tinygraph.op import Op, bundle, const, item
 from tinygraph.spec import SCALAR, Shape, Spec, float32
 from tinygraph.static import by_output
 
@@ -76,14 +77,10 @@ class Trace(Graph):
     def _simpler(self, kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node | None:
         if kind is const or kind.stateful:
             return None
-        if kind.rewrite is not None and ("simplify" in self.passes or kind.kernel is None):
-            node = kind.rewrite(*inputs, **attrs)
+        if "simplify" in self.passes or kind.kernel is None:
+            node = simpler(kind, inputs, attrs, spec)
             if node is not None:
                 return node if isinstance(node, Node) else self.bundled(node, spec)
-        if "simplify" in self.passes and kind.view == "part":
-            x = inputs[0]  # a view of equal elements shows more of the same
-            if _all_equal(x) and x.dtype is spec.dtype and spec.shape.is_fully_defined():
-                return repeated(x.inputs[0], spec.shape)
         if "fold" not in self.passes:
             return None
         if spec.constant is not None:
@@ -142,8 +139,3 @@ class Trace(Graph):
                 return None
             value.flags.writeable = False
         return values
-
-
-def _all_equal(node: Node) -> bool:
-    """Whether the node repeats one scalar; what such a view shows is one again, of any shape."""
-    return node.kind.view == "repeat" and node.inputs[0].spec.shape.sizes == ()

@@ -1,0 +1,47 @@
+"""The pass that simplifies: before a node is made, it looks for something cheaper in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinygraph.graph import Node
+from tinygraph.op import Op, constant
+from tinygraph.ops.array import broadcast_to
+from tinygraph.spec import Shape, Spec, broadcast
+
+
+def simpler(
+    kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec
+) -> Node | Sequence[Node] | None:
+    """What may stand in place of the op on these inputs: by its own rule, else by a general one."""
+    found = None if kind.rewrite is None else kind.rewrite(*inputs, **attrs)
+    if found is not None:
+        return found
+    if kind.view == "part" and spec.shape.is_fully_defined():
+        x = inputs[0]
+        if _repeats_a_scalar(x) and x.dtype is spec.dtype:
+            return _repeated(x.inputs[0], spec.shape)
+    return _narrower(kind, inputs, attrs) if kind.broadcasts else None
+
+
+def _repeats_a_scalar(x: Node) -> bool:
+    """Whether all elements of x are one scalar: any view of x then is that scalar, repeated."""
+    return x.kind.view == "repeat" and x.inputs[0].spec.shape.sizes == ()
+
+
+def _narrower(kind: Op, inputs: tuple[Node, ...], attrs: dict) -> Node | None:
+    """The op before its inputs are broadcast: there are fewer elements to compute."""
+    if not any(x.kind.view == "repeat" for x in inputs):
+        return None
+    shape = broadcast(*[x.spec.shape for x in inputs])
+    if not shape.is_fully_defined():
+        return None
+    node = kind(*[x.inputs[0] if x.kind.view == "repeat" else x for x in inputs], **attrs)
+    return node if node.spec.shape == shape else _repeated(node, shape)
+
+
+def _repeated(x: Node, shape: Shape) -> Node:
+    """x, broadcast to a known shape."""
+    return broadcast_to(x, constant(np.array(shape.sizes, np.int32)))

@@ -31,67 +31,70 @@ try:
     )
     from tinygraph.node import get_default_session
     from tinygraph.op import Op, composite, elementwise, reduction, registry
+    from tinygraph.ops.arithmetic import (
+        add, multiply, multiply_no_nan, squared_difference, subtract,
+    )
     from tinygraph.ops.array import (
-        broadcast_to, constant, convert_to_tensor, ensure_shape, fill, identity, ones, ones_like,
-        rank, shape, size, stop_gradient, zeros, zeros_like,
+        constant, convert_to_tensor, ensure_shape, identity, rank, shape, size, stop_gradient,
     )
-    from tinygraph.ops.reshaping import expand_dims, reshape, squeeze, transpose
-    from tinygraph.ops.elementary import (
-        abs_ as abs, acos, acosh, asin, asinh, atan, atanh, ceil, cos, cosh, erf, erfc, exp, expm1,
-        floor, is_finite, is_inf, is_nan, log, log1p, negative, reciprocal, rint, round_ as round,
-        rsqrt, sign, sin, sinh, sqrt, square, tan, tanh,
-    )
-    from tinygraph.ops.math import (
-        accumulate_n, add, add_n, atan2, clip_by_value, div, div_no_nan, divide, floor_div,
-        floordiv, floormod, maximum, minimum, mod, multiply, multiply_no_nan, pow_ as pow, realdiv,
-        scalar_mul, squared_difference, subtract, truediv, truncatediv, truncatemod,
+    from tinygraph.ops.axes import invert_permutation
+    from tinygraph.ops.broadcasting import broadcast_to, fill, ones, ones_like, zeros, zeros_like
+    from tinygraph.ops.clip import (
+        check_numerics, clip_by_average_norm, clip_by_global_norm, clip_by_norm, global_norm,
     )
     from tinygraph.ops.compare import (
         cast, equal, greater, greater_equal, less, less_equal, logical_and, logical_not, logical_or,
         logical_xor, not_equal, saturate_cast, to_double, to_float, to_int32, to_int64,
     )
-    from tinygraph.ops.reduce import (
-        count_nonzero, reduce_all, reduce_any, reduce_euclidean_norm, reduce_logsumexp, reduce_max,
-        reduce_mean, reduce_min, reduce_prod, reduce_sum,
-    )
     from tinygraph.ops.cumulative import cumprod, cumsum, segment_sum, unsorted_segment_sum
-    from tinygraph.ops.indexing import strided_slice
-    from tinygraph.ops.joining import concat, parallel_stack, split, stack, unstack
-    from tinygraph.ops.padding import pad, reverse, reverse_v2, slice_ as slice, tile
-    from tinygraph.ops.making import (
-        lin_space, linspace, meshgrid, one_hot, range_ as range, sequence_mask,
-    )
-    from tinygraph.ops.gathering import boolean_mask, gather, gather_nd, scatter_nd
-    from tinygraph.ops.indexed_slices import IndexedSlices, IndexedSlicesValue
-    from tinygraph.ops.selecting import (
-        argmax, argmin, invert_permutation, setdiff1d, unique, unique_with_counts, where,
+    from tinygraph.ops.decompositions import (
+        cholesky, qr, self_adjoint_eig, self_adjoint_eigvals, svd,
     )
     from tinygraph.ops.diagonals import (
         diag, diag_part, matrix_band_part, matrix_diag, matrix_diag_part, matrix_set_diag,
     )
+    from tinygraph.ops.effects import Assert, Print, py_func
+    from tinygraph.ops.elementary import (
+        abs_ as abs, acos, acosh, asin, asinh, atan, atanh, ceil, cos, cosh, erf, erfc, exp, expm1,
+        floor, is_finite, is_inf, is_nan, log, log1p, negative, reciprocal, rint, round_ as round,
+        rsqrt, sign, sin, sinh, sqrt, square, tan, tanh,
+    )
+    from tinygraph.ops.gathering import gather, gather_nd, scatter_nd
+    from tinygraph.ops.groups import group, no_op, tuple_ as tuple
+    from tinygraph.ops.indexed_slices import IndexedSlices, IndexedSlicesValue
+    from tinygraph.ops.indexing import boolean_mask, strided_slice
+    from tinygraph.ops.joining import concat, parallel_stack, split, stack, unstack
     from tinygraph.ops.linalg import einsum, matmul, matrix_transpose, tensordot
+    from tinygraph.ops.making import (
+        lin_space, linspace, meshgrid, one_hot, range_ as range, sequence_mask,
+    )
+    from tinygraph.ops.math import (
+        accumulate_n, add_n, atan2, clip_by_value, div, div_no_nan, divide, floor_div, floordiv,
+        floormod, maximum, minimum, mod, pow_ as pow, realdiv, scalar_mul, truediv, truncatediv,
+        truncatemod,
+    )
     from tinygraph.ops.matrix import (
         cross, eye, matrix_determinant, matrix_inverse, matrix_solve, trace,
     )
-    from tinygraph.ops.decompositions import (
-        cholesky, qr, self_adjoint_eig, self_adjoint_eigvals, svd,
-    )
+    from tinygraph.ops.nn import log_sigmoid, sigmoid
     from tinygraph.ops.norms import norm
-    from tinygraph.ops.clip import (
-        check_numerics, clip_by_average_norm, clip_by_global_norm, clip_by_norm, global_norm,
-    )
+    from tinygraph.ops.padding import pad, reverse, reverse_v2, slice_ as slice, tile
+    from tinygraph.ops.placeholders import placeholder, placeholder_with_default
     from tinygraph.ops.random import (
         multinomial, random_normal, random_shuffle, random_uniform, truncated_normal,
     )
-    from tinygraph.ops.nn import log_sigmoid, sigmoid
+    from tinygraph.ops.reduce import (
+        count_nonzero, reduce_all, reduce_any, reduce_euclidean_norm, reduce_logsumexp, reduce_max,
+        reduce_mean, reduce_min, reduce_prod, reduce_sum,
+    )
+    from tinygraph.ops.reshaping import expand_dims, reshape, squeeze, transpose
+    from tinygraph.ops.selecting import argmax, argmin, setdiff1d, unique, unique_with_counts, where
     from tinygraph.variables.initializers import (
         constant_initializer, glorot_normal_initializer, glorot_uniform_initializer,
         ones_initializer, orthogonal_initializer, random_normal_initializer,
         random_uniform_initializer, truncated_normal_initializer, uniform_unit_scaling_initializer,
         variance_scaling_initializer, zeros_initializer,
     )
-    from tinygraph.ops.groups import group, no_op, tuple_ as tuple
-    from tinygraph.ops.placeholders import placeholder, placeholder_with_default
     from tinygraph.variables.updates import (
         assign, assign_add, assign_sub, scatter_add, scatter_sub, scatter_update,
     )
@@ -99,7 +102,6 @@ try:
         Variable, global_variables, global_variables_initializer, initialized_value, latest_value,
         local_variables, local_variables_initializer, trainable_variables, variables_initializer,
     )
-    from tinygraph.ops.effects import Assert, Print, py_func
     from tinygraph.variables.scopes import (
         AUTO_REUSE, VariableScope, get_local_variable, get_variable, get_variable_scope,
         variable_scope,

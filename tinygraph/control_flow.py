@@ -24,8 +24,9 @@ from tinygraph.graph import Graph, control_dependencies, name_scope
 from tinygraph.interrupts import at_once
 from tinygraph.node import Node, Operation
 from tinygraph.op import Op, as_node, const, item
-from tinygraph.ops.array import constant, ensure_shape, shape_of, zeros_like
-from tinygraph.ops.indexed_slices import IndexedSlices, as_slices, is_sparse, summands
+from tinygraph.ops.array import constant, ensure_shape, shape_of
+from tinygraph.ops.broadcasting import zeros_like
+from tinygraph.ops.indexed_slices import as_slices, IndexedSlices, is_sparse, summands
 from tinygraph.origin import place
 from tinygraph.spec import UNKNOWN, DType, Spec, float32
 

@@ -11,10 +11,10 @@ from tinygraph.graph import Graph, Node, Operation, graph_of
 from tinygraph.node import CompositeTensor, ancestors
 from tinygraph.interrupts import collector_paused
 from tinygraph.op import as_node, item
-from tinygraph.ops.array import like, ones_like, zeros_like
+from tinygraph.ops.array import like
+from tinygraph.ops.broadcasting import ones_like, sum_like, zeros_like
 from tinygraph.ops.indexed_slices import IndexedSlices, as_slices, is_sparse
 from tinygraph.ops.math import add_n_op
-from tinygraph.ops.reduce import sum_like
 from tinygraph.origin import is_foreign
 
 

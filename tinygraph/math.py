@@ -1,5 +1,7 @@
 """`tg.math`: the mathematical functions under TF's second names for them (TF: `tf.math`)."""
 
+from tinygraph.ops.arithmetic import add, multiply, multiply_no_nan, squared_difference, subtract
+from tinygraph.ops.axes import invert_permutation
 from tinygraph.ops.compare import (
     equal, greater, greater_equal, less, less_equal, logical_and, logical_not, logical_or,
     logical_xor, not_equal,
@@ -12,13 +14,12 @@ from tinygraph.ops.elementary import (
 )
 from tinygraph.ops.losses import log_softmax, softmax
 from tinygraph.ops.math import (
-    accumulate_n, add, add_n, atan2, divide, div_no_nan as divide_no_nan, floordiv, floormod,
-    maximum, minimum, mod, multiply, multiply_no_nan, pow_ as pow, scalar_mul,
-    squared_difference, subtract, truediv,
+    accumulate_n, add_n, atan2, div_no_nan as divide_no_nan, divide, floordiv, floormod, maximum,
+    minimum, mod, pow_ as pow, scalar_mul, truediv,
 )
 from tinygraph.ops.nn import l2_normalize, log_sigmoid, sigmoid, softplus, softsign, zero_fraction
 from tinygraph.ops.reduce import (
     count_nonzero, reduce_all, reduce_any, reduce_euclidean_norm, reduce_logsumexp, reduce_max,
     reduce_mean, reduce_min, reduce_prod, reduce_sum,
 )
-from tinygraph.ops.selecting import argmax, argmin, in_top_k, invert_permutation, top_k
+from tinygraph.ops.selecting import argmax, argmin, in_top_k, top_k

@@ -17,8 +17,9 @@ from tinygraph.errors import ShapeError
 from tinygraph.graph import Node
 from tinygraph.kernels import blas
 from tinygraph.op import Op, check_dtypes, constant
-from tinygraph.ops.linalg import dot_op
-from tinygraph.ops.math import add, multiply, realdiv, subtract
+from tinygraph.ops.arithmetic import add, multiply, subtract
+from tinygraph.ops.broadcasting import dot_op
+from tinygraph.ops.math import realdiv
 from tinygraph.spec import Spec
 
 SIGNS = {add: 1.0, subtract: -1.0}

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygraph.graph import Node
 from tinygraph.op import Op, constant
-from tinygraph.ops.array import broadcast_to
+from tinygraph.ops.broadcasting import broadcast_to
 from tinygraph.spec import Shape, Spec, broadcast
 
 

@@ -13,11 +13,11 @@ from tinygraph.errors import (
     TinygraphError,
 )
 from tinygraph.graph import Node, graph_of, name_scope
-from tinygraph.op import Op, as_node, composite, registry
+from tinygraph.op import as_node, composite, Op
 from tinygraph.op import constant as const_node
 from tinygraph.spec import (
-    SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, broadcast, float32, int32, no_memory,
-    shape_array, to_array,
+    as_dtype, Dimension, DType, int32, no_memory, SCALAR, Shape, shape_array, Spec, to_array,
+    UNKNOWN,
 )
 
 
@@ -330,7 +330,7 @@ def static_ints(value: Any, what: str) -> tuple[int, ...]:
     return tuple(int(x) for x in array.reshape(-1))
 
 
-# ---------------------------------------------------------------- making and broadcasting
+# ---------------------------------------------------------------- for kernels
 
 
 def blank(out: np.ndarray | None, shape: Any, dtype: np.dtype) -> np.ndarray:
@@ -339,141 +339,3 @@ def blank(out: np.ndarray | None, shape: Any, dtype: np.dtype) -> np.ndarray:
         return np.zeros(tuple(shape), dtype)
     out.fill(0)
     return out
-
-
-def _fill(dims: Any, value: Any, out: np.ndarray | None = None) -> np.ndarray:
-    if out is None:
-        return np.full(tuple(dims), value, np.asarray(value).dtype)
-    out[...] = value
-    return out
-
-
-def _fill_spec(dims: Spec, value: Spec) -> Spec:
-    if value.shape.ndims:
-        raise ShapeError(f"the value must be a scalar, not of rank {value.shape.ndims},")
-    return Spec(_whole_shape(dims), value.dtype)
-
-
-def _whole_shape(dims: Spec) -> Shape:
-    """The shape that `dims` stands for, where -1 has no meaning."""
-    if dims.constant is not None and (dims.constant < 0).any():
-        raise ShapeError(f"a dimension is at least 0, unlike in {dims.constant}")
-    return shape_from(dims)
-
-
-fill = Op(
-    "Fill", _fill, _fill_spec,
-    (None, lambda g, y, dims, value: _sum_all(g)), ("dims", "value"), static=(0,),
-    rewrite=lambda dims, value: broadcast_to(value, dims),  # a view needs no memory
-    doc="""A tensor of shape `dims` with `value` everywhere.
-
-    >>> tg.fill([2, 2], 7).eval()
-    array([[7, 7],
-           [7, 7]], dtype=int32)
-    """,
-)
-
-
-def _sum_all(g: Node) -> Node:
-    return registry["Sum"](g, axis=None, keepdims=False)
-
-
-def _filled(shape: Any, number: int, dtype: Any, name: str) -> Node:
-    return fill(as_shape(shape), np.array(number, as_dtype(dtype).numpy), name=name)
-
-
-def _filled_like(tensor: Any, number: int, dtype: Any, name: str) -> Node:
-    with name_scope(name, values=[tensor]) as scope:
-        tensor = as_node(tensor, name="tensor")
-        return _filled(shape_of(tensor), number, tensor.dtype if dtype is None else dtype, scope)
-
-
-SMALL = 1000  # elements; as in TF, zeros and ones of fewer are plain constants
-
-
-def _constant_if_small(shape: Any, number: int, dtype: Any, name: str) -> Node:
-    dims = as_shape(shape)
-    if isinstance(dims, list | tuple):  # TF takes 784 / 2 here, which is a float
-        dims = [int(d) if isinstance(d, float) and d.is_integer() else d for d in dims]
-    if not isinstance(dims, Node) and all(isinstance(d, int | np.integer) for d in dims):
-        sizes: Any = Shape(dims).as_list()
-        if math.prod(sizes) < SMALL:
-            return const_node(np.full(sizes, number, as_dtype(dtype).numpy), name=name)
-    return _filled(dims, number, dtype, name)
-
-
-def zeros(shape: Any, dtype: Any = float32, name: str | None = None) -> Node:
-    """Zeros; `shape` may hold tensors.
-
-    >>> tg.zeros([2]).eval()
-    array([0., 0.], dtype=float32)
-    """
-    return _constant_if_small(shape, 0, dtype, named(name, "zeros"))
-
-
-def ones(shape: Any, dtype: Any = float32, name: str | None = None) -> Node:
-    """Ones; `shape` may hold tensors.
-
-    >>> tg.ones([2], tg.int32).eval()
-    array([1, 1], dtype=int32)
-    """
-    return _constant_if_small(shape, 1, dtype, named(name, "ones"))
-
-
-def zeros_like(
-    tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True
-) -> Node:
-    """Zeros in the shape of `tensor`.
-
-    >>> tg.zeros_like([1.0, 2.0]).eval()
-    array([0., 0.], dtype=float32)
-    """
-    return _filled_like(tensor, 0, dtype, named(name, "zeros_like"))
-
-
-def ones_like(
-    tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True
-) -> Node:
-    """Ones in the shape of `tensor`.
-
-    >>> tg.ones_like([1.0, 2.0]).eval()
-    array([1., 1.], dtype=float32)
-    """
-    return _filled_like(tensor, 1, dtype, named(name, "ones_like"))
-
-
-def _broadcast_to_spec(x: Spec, shape: Spec) -> Spec:
-    target = _whole_shape(shape)
-    if target.is_fully_defined() and broadcast(x.shape, target) != target:
-        if x.shape.is_fully_defined():
-            raise ShapeError(f"{x.shape} does not broadcast to {target}")
-    if x.shape.sizes and target.sizes and len(x.shape.sizes) <= len(target.sizes):
-        own = (None,) * (len(target.sizes) - len(x.shape.sizes)) + x.shape.sizes
-        dims = zip(target.sizes, own, strict=True)
-        target = Shape.of(tuple(n if d is None and n != 1 else d for d, n in dims))
-    return Spec(target, x.dtype)
-
-
-broadcast_to: Op = Op(
-    "BroadcastTo", lambda x, shape: np.broadcast_to(x, tuple(shape)), _broadcast_to_spec,
-    (lambda g, y, x, shape: _sum_like(g, x), None), ("input", "shape"), view="repeat",
-    static=(1,),
-    rewrite=lambda x, shape: x if _full(x) and x.spec.shape == shape_from(shape.spec) else None,
-    doc="""Repeat along dimensions of 1, as elementwise ops do by themselves.
-
-    >>> tg.broadcast_to([1, 2], [2, 2]).eval()
-    array([[1, 2],
-           [1, 2]], dtype=int32)
-    """,
-)
-
-
-def broadcast_like(x: Node, like: Node) -> Node:
-    """`x` in the shape of `like`."""
-    if _full(x) and x.spec.shape == like.spec.shape:
-        return x
-    return broadcast_to(x, shape_of(like))
-
-
-def _sum_like(g: Node, x: Node) -> Node:
-    return registry["SumLike"](g, x)

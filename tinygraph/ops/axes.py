@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygraph.errors import InvalidArgumentError, ShapeError
 from tinygraph.graph import Node
-from tinygraph.op import Op, as_node, check_dtypes, registry
+from tinygraph.op import Op, as_node, check_dtypes
 from tinygraph.ops.array import ensure_shape, rank
 from tinygraph.spec import UNKNOWN, Shape, Spec, int32
 
@@ -99,7 +99,53 @@ axes_kept = Op(
     doc="A shape with a dimension of 1 for each of `axes`.",
 )
 
-# ---------------------------------------------------------------- the transpose
+# ---------------------------------------------------------------- transposes
+
+
+def _transposed(x: Spec, perm: tuple[int, ...] | None) -> Spec:
+    dims = x.shape.sizes
+    if perm is None:
+        return Spec(Shape.of(None if dims is None else dims[::-1]), x.dtype)
+    if sorted(perm) != list(range(len(perm))) or dims is not None and len(dims) != len(perm):
+        raise ShapeError(f"perm {perm} does not permute the axes of a tensor of shape {x.shape}")
+    if dims is None:
+        return Spec(Shape.of((None,) * len(perm)), x.dtype)
+    return Spec(Shape.of(tuple(dims[i] for i in perm)), x.dtype)
+
+
+def _inverse(perm: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    return None if perm is None else tuple(int(i) for i in np.argsort(perm))
+
+
+transpose_op: Op = Op(
+    "Transpose", lambda a, perm=None: a.transpose(perm), _transposed,
+    (lambda g, y, a, perm: transpose_op(g, perm=_inverse(perm)),), ("a",), view="part",
+    rewrite=lambda a, perm: a if perm is not None and perm == tuple(range(len(perm))) else None,
+    doc="The axes in another order.",
+)
+
+
+def _inverted(x: np.ndarray, out: Any = None) -> np.ndarray:
+    out = np.empty_like(x) if out is None else out
+    numbers = np.arange(x.size, dtype=x.dtype)
+    if not np.array_equal(np.sort(x), numbers):
+        raise InvalidArgumentError(f"{x.tolist()} is not a permutation of 0 to {x.size - 1}")
+    out[x] = numbers
+    return out
+
+
+def _inverted_spec(x: Spec) -> Spec:
+    return Spec(x.shape.with_rank(1), check_dtypes((x,), "int"))
+
+
+invert_permutation = Op(
+    "InvertPermutation", _inverted, _inverted_spec, (None,), ("x",),
+    doc="""The permutation y with y[x[i]] = i.
+
+    >>> tg.invert_permutation([2, 0, 1]).eval()
+    array([1, 2, 0], dtype=int32)
+    """,
+)
 
 
 def _ordered_spec(x: Spec, order: Spec) -> Spec:
@@ -117,12 +163,12 @@ def _in_order(x: Node, order: Node) -> Node | None:
     known = order.spec.constant
     if known is None:
         return None
-    return registry["Transpose"](x, perm=tuple(int(i) for i in known))
+    return transpose_op(x, perm=tuple(int(i) for i in known))
 
 
 in_order: Op = Op(
     "TransposeBy", lambda x, order: x.transpose(tuple(int(i) for i in order)), _ordered_spec,
-    (lambda g, y, x, order: in_order(g, registry["InvertPermutation"](order)), None),
+    (lambda g, y, x, order: in_order(g, invert_permutation(order)), None),
     ("a", "perm"), view="part", rewrite=_in_order,
     doc="The axes in an order that only a run knows.",
 )
@@ -137,7 +183,7 @@ def in_front(x: Node, axes: Node) -> tuple[Node, Node]:
 def along_front(x: Node, axes: Node, function: Callable[[Node], Node]) -> Node:
     """`function`, which keeps the shape, of `x` with `axes` as its first ones, put back."""
     front, order = in_front(x, axes)
-    y = in_order(function(front), registry["InvertPermutation"](order))
+    y = in_order(function(front), invert_permutation(order))
     y.set_shape(x.shape)
     return y
 

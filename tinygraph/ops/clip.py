@@ -12,9 +12,10 @@ from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, Shape
 from tinygraph.graph import Node, name_scope
 from tinygraph.node import CompositeTensor
 from tinygraph.op import Op, as_node, check_dtypes
+from tinygraph.ops.arithmetic import multiply
 from tinygraph.ops.array import size
 from tinygraph.ops.compare import cast, exact, exact_dtype
-from tinygraph.ops.math import div_no_nan, maximum, minimum, multiply
+from tinygraph.ops.math import div_no_nan, maximum, minimum
 from tinygraph.ops.reduce import reduce_euclidean_norm
 from tinygraph.spec import SCALAR, Spec
 

@@ -11,7 +11,7 @@ from tinygraph.arguments import named
 from tinygraph.errors import DTypeError
 from tinygraph.graph import Node
 from tinygraph.node import CompositeTensor
-from tinygraph.op import Op, as_node, check_dtypes, elementwise, registry
+from tinygraph.op import Op, as_node, check_dtypes, elementwise
 from tinygraph.spec import (
     DType, Spec, as_dtype, bool_, float16, float32, float64, int32, int64, numpy_dtype,
 )
@@ -257,7 +257,7 @@ saturate_cast_op = Op(
 def _saturate_rule(g: Node, x: Node, dtype: DType) -> Node | None:
     if not _are_floats(x.dtype, dtype):
         return None
-    return keep_where(cast(g, x.dtype), less_equal(registry["Abs"](x), dtype.max))
+    return keep_where(cast(g, x.dtype), logical_and(x >= dtype.min, x <= dtype.max))
 
 
 def saturate_cast(value: Any, dtype: Any, name: str | None = None) -> Node:

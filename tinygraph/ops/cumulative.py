@@ -12,8 +12,9 @@ from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.kernels.summation import add_at
 from tinygraph.op import Op, arguments_of, as_node, check_dtypes
-from tinygraph.ops.array import broadcast_like, count_of, static_int
+from tinygraph.ops.array import count_of, static_int
 from tinygraph.ops.axes import along_front, late_axis
+from tinygraph.ops.broadcasting import broadcast_like
 from tinygraph.ops.compare import greater_equal, keep_where
 from tinygraph.ops.gathering import gather
 from tinygraph.ops.math import maximum

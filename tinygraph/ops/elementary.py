@@ -10,8 +10,9 @@ import numpy as np
 from tinygraph.graph import Node
 from tinygraph.kernels import special
 from tinygraph.kernels.logarithm import log1p_of
-from tinygraph.op import Op, as_node, check_dtypes, composite, elementwise, registry
-from tinygraph.ops.array import zeros_like
+from tinygraph.op import Op, as_node, check_dtypes, composite, elementwise
+from tinygraph.ops.arithmetic import multiply_no_nan
+from tinygraph.ops.broadcasting import zeros_like
 from tinygraph.spec import Spec, bool_
 
 # ---------------------------------------------------------------- signs, squares and roots
@@ -34,7 +35,7 @@ def reciprocal_root(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
 
 def unless_zero(g: Node, slope: Node) -> Node:
     """g * slope, and 0 where g is 0, even if the slope is infinite there: as in TF's kernels."""
-    return registry["MulNoNan"](slope, g)
+    return multiply_no_nan(slope, g)
 
 
 negative = elementwise(

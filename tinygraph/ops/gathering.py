@@ -16,7 +16,7 @@ from tinygraph.ops.array import blank, rank, shape_from, shape_of, size, static_
 from tinygraph.ops.axes import in_front, late_axis, put_back
 from tinygraph.ops.joining import concat
 from tinygraph.ops.reshaping import reshape
-from tinygraph.spec import UNKNOWN, Shape, Spec, bool_, normalize_axis
+from tinygraph.spec import normalize_axis, Shape, Spec, UNKNOWN
 
 # ---------------------------------------------------------------- gather
 
@@ -241,61 +241,3 @@ scatter_nd: Op = Op(
     array([0., 5., 0., 2., 0.], dtype=float32)
     """,
 )
-
-# ---------------------------------------------------------------- masks
-
-
-def _masked(x: Spec, mask: Spec, axis: int) -> Spec:
-    if not mask.dtype.is_bool:
-        raise DTypeError(f"the mask must be bools, not {mask.dtype.name}; tg.cast(mask, tg.bool)")
-    holes = mask.shape.sizes
-    if holes == ():
-        raise ShapeError("the mask must not be a scalar")
-    if holes is None or x.shape.sizes is None:
-        return Spec(UNKNOWN, x.dtype)
-    axis = normalize_axis(axis, len(x.shape.sizes))
-    end = axis + len(holes)
-    if not x.shape[axis:end].is_compatible_with(mask.shape):
-        raise ShapeError(f"a mask of shape {mask.shape} on dimensions {x.shape[axis:end]}")
-    dims = x.shape.sizes
-    return Spec(Shape.of((*dims[:axis], None, *dims[end:])), x.dtype)
-
-
-def _mask(x: np.ndarray, mask: np.ndarray, axis: int) -> np.ndarray:
-    return x[(slice(None),) * (axis % x.ndim) + (mask,)]
-
-
-def _mask_grad(g: np.ndarray, mask: Any, shape: Any, axis: int, out: Any = None) -> np.ndarray:
-    out = blank(out, shape, g.dtype)
-    out[(slice(None),) * (axis % out.ndim) + (mask,)] = g
-    return out
-
-
-mask_op = Op(
-    "BooleanMask", _mask, _masked,
-    (lambda g, y, x, mask, axis: mask_grad_op(g, mask, shape_of(x), axis=axis), None),
-    ("tensor", "mask"), dtypes=(None, bool_),
-    doc="The elements where the mask is True.",
-)
-mask_grad_op: Op = Op(
-    "BooleanMaskGrad", _mask_grad, lambda g, mask, shape, axis: Spec(shape_from(shape), g.dtype),
-    (lambda h, y, g, mask, shape, axis: mask_op(h, mask, axis=axis), None, None),
-    ("g", "mask", "shape"), static=(2,), doc="Zeros of a shape, with g where the mask is True.",
-)
-
-
-def boolean_mask(
-    tensor: Any, mask: Any, name: str | None = "boolean_mask", axis: Any = None
-) -> Node:
-    """The elements, or slices from `axis` on, where `mask` is True; their number a run decides.
-
-    The rank of the mask must be known: ShapeError else.
-
-    >>> tg.boolean_mask([1, 2, 3], [True, False, True]).eval()
-    array([1, 3], dtype=int32)
-    """
-    with arguments_of("BooleanMask", tensor, name=name):
-        at = static_int(0 if axis is None else axis, "axis")
-        if isinstance(mask, Node) and mask.shape.ndims is None:
-            raise ShapeError(f"the mask '{mask.name}' must have a known rank, as [None] tells one")
-    return mask_op(tensor, mask, axis=at, name=name)

@@ -12,9 +12,9 @@ import numpy as np
 from tinygraph.arguments import integer, named, sequence
 from tinygraph.errors import DTypeError, ShapeError
 from tinygraph.graph import Node
-from tinygraph.op import Op, arguments_of, as_node, registry
-from tinygraph.ops.array import blank, shape_from, shape_of
-from tinygraph.spec import MAX_RANK, UNKNOWN, Dimension, Shape, Spec
+from tinygraph.op import Op, arguments_of, as_node
+from tinygraph.ops.array import blank, shape_from, shape_of, static_int
+from tinygraph.spec import MAX_RANK, UNKNOWN, Dimension, Shape, Spec, bool_, normalize_axis
 
 newaxis = None
 
@@ -213,7 +213,66 @@ def add_slice(x: Node, y: Node) -> Node | None:
     return None
 
 
-# ---------------------------------------------------------------- what calls it
+# ---------------------------------------------------------------- masks
+
+
+def _masked(x: Spec, mask: Spec, axis: int) -> Spec:
+    if not mask.dtype.is_bool:
+        raise DTypeError(f"the mask must be bools, not {mask.dtype.name}; tg.cast(mask, tg.bool)")
+    holes = mask.shape.sizes
+    if holes == ():
+        raise ShapeError("the mask must not be a scalar")
+    if holes is None or x.shape.sizes is None:
+        return Spec(UNKNOWN, x.dtype)
+    axis = normalize_axis(axis, len(x.shape.sizes))
+    end = axis + len(holes)
+    if not x.shape[axis:end].is_compatible_with(mask.shape):
+        raise ShapeError(f"a mask of shape {mask.shape} on dimensions {x.shape[axis:end]}")
+    dims = x.shape.sizes
+    return Spec(Shape.of((*dims[:axis], None, *dims[end:])), x.dtype)
+
+
+def _mask(x: np.ndarray, mask: np.ndarray, axis: int) -> np.ndarray:
+    return x[(slice(None),) * (axis % x.ndim) + (mask,)]
+
+
+def _mask_grad(g: np.ndarray, mask: Any, shape: Any, axis: int, out: Any = None) -> np.ndarray:
+    out = blank(out, shape, g.dtype)
+    out[(slice(None),) * (axis % out.ndim) + (mask,)] = g
+    return out
+
+
+mask_op = Op(
+    "BooleanMask", _mask, _masked,
+    (lambda g, y, x, mask, axis: mask_grad_op(g, mask, shape_of(x), axis=axis), None),
+    ("tensor", "mask"), dtypes=(None, bool_),
+    doc="The elements where the mask is True.",
+)
+mask_grad_op: Op = Op(
+    "BooleanMaskGrad", _mask_grad, lambda g, mask, shape, axis: Spec(shape_from(shape), g.dtype),
+    (lambda h, y, g, mask, shape, axis: mask_op(h, mask, axis=axis), None, None),
+    ("g", "mask", "shape"), static=(2,), doc="Zeros of a shape, with g where the mask is True.",
+)
+
+
+def boolean_mask(
+    tensor: Any, mask: Any, name: str | None = "boolean_mask", axis: Any = None
+) -> Node:
+    """The elements, or slices from `axis` on, where `mask` is True; their number a run decides.
+
+    The rank of the mask must be known: ShapeError else.
+
+    >>> tg.boolean_mask([1, 2, 3], [True, False, True]).eval()
+    array([1, 3], dtype=int32)
+    """
+    with arguments_of("BooleanMask", tensor, name=name):
+        at = static_int(0 if axis is None else axis, "axis")
+        if isinstance(mask, Node) and mask.shape.ndims is None:
+            raise ShapeError(f"the mask '{mask.name}' must have a known rank, as [None] tells one")
+    return mask_op(tensor, mask, axis=at, name=name)
+
+
+# ---------------------------------------------------------------- what calls them
 
 
 def getitem(x: Node, key: Any, name: str = "strided_slice") -> Node:
@@ -226,7 +285,7 @@ def getitem(x: Node, key: Any, name: str = "strided_slice") -> Node:
     array([[6, 5, 4]], dtype=int32)
     """
     if isinstance(key, Node | np.ndarray) and key.dtype == np.bool_:
-        return registry["BooleanMask"](x, key, axis=0, name="boolean_mask")
+        return mask_op(x, key, axis=0, name="boolean_mask")
     with arguments_of(name, x):
         index, bounds = index_of(key)
     return slice_op(x, *bounds, index=index, name=name)

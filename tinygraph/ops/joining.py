@@ -11,12 +11,11 @@ import numpy as np
 from tinygraph.arguments import integer, sequence
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
-from tinygraph.op import (
-    Op, Parts, arguments_of, as_node, as_nodes, check_dtypes, first_node, registry,
-)
+from tinygraph.op import Op, Parts, arguments_of, as_node, as_nodes, check_dtypes, first_node
 from tinygraph.ops.array import dim_of, ensure_shape, identity, static_int, static_ints
 from tinygraph.ops.axes import in_front, late_axes, late_axis, put_back
 from tinygraph.ops.indexing import along, index_of, placed, slice_op
+from tinygraph.ops.math import add_n_op
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 
 # ---------------------------------------------------------------- concat
@@ -155,7 +154,7 @@ def _parts_rule(g: Any, x: Node, join: Op, axis: int, items: Sequence | None) ->
         return join(*g, axis=axis)
     pairs = zip(g.arrived, items, strict=True)
     found = [placed(part, x, along(axis, item)) for part, item in pairs if part is not None]
-    return found[0] if len(found) == 1 else registry["AddN"](*reversed(found))
+    return found[0] if len(found) == 1 else add_n_op(*reversed(found))
 
 
 def _parts_rewrite(x: Node, axis: int, items: Sequence) -> Parts:

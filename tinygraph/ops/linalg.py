@@ -12,9 +12,11 @@ from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite
 from tinygraph.ops.array import as_shape_node, ensure_shape, static_int, static_ints
+from tinygraph.ops.axes import transpose_op
+from tinygraph.ops.broadcasting import dot_op, sum_like
 from tinygraph.ops.diagonals import matrix_diag_part
-from tinygraph.ops.reduce import grouped, join, prod_op, reduce_sum, sum_like
-from tinygraph.ops.reshaping import reshape, transpose, transpose_op
+from tinygraph.ops.reduce import grouped, join, prod_op, reduce_sum
+from tinygraph.ops.reshaping import reshape, transpose
 from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast, normalize_axis
 
 Array = np.ndarray
@@ -79,12 +81,6 @@ def _is_matrix(x: Node) -> bool:
     return x.shape.ndims == 2
 
 
-dot_op = Op(
-    "Dot", np.dot, _matmul_spec,
-    (lambda g, y, a, b: matmul(g, b, transpose_b=True),
-     lambda g, y, a, b: matmul(a, g, transpose_a=True)), ("a", "b"),
-    doc="The product of two matrices; what MatMul is once its transposes are views.",
-)
 batch_dot_op = Op(
     "BatchDot", np.matmul, _matmul_spec,
     (lambda g, y, a, b: sum_like(matmul(g, b, transpose_b=True), a),

@@ -16,11 +16,12 @@ from tinygraph.arguments import named
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
+from tinygraph.ops.arithmetic import multiply_no_nan
 from tinygraph.ops.array import either, shape_of, static_int, stop_gradient
 from tinygraph.ops.axes import along_front, late_axis
 from tinygraph.ops.compare import cast, exact, in_float32
 from tinygraph.ops.elementary import exp, log, log1p, sigmoid_slope, tail
-from tinygraph.ops.math import maximum, multiply_no_nan
+from tinygraph.ops.math import maximum
 from tinygraph.ops.nn import sigmoid, softplus
 from tinygraph.ops.reduce import reduce_max, reduce_sum
 from tinygraph.ops.reshaping import expand_op, reshape, squeeze_op

@@ -10,9 +10,12 @@ import numpy as np
 from tinygraph.arguments import choice, named
 from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
-from tinygraph.op import Op, arguments_of, as_node, check_dtypes, registry
-from tinygraph.ops.array import as_shape, broadcast_to, count_of, dim_of, static_int
-from tinygraph.ops.padding import sum_all
+from tinygraph.op import Op, arguments_of, as_node, check_dtypes
+from tinygraph.ops.array import as_shape, count_of, dim_of, static_int
+from tinygraph.ops.broadcasting import broadcast_to, sum_like
+from tinygraph.ops.compare import cast_op, less
+from tinygraph.ops.math import maximum
+from tinygraph.ops.reduce import max_op
 from tinygraph.ops.reshaping import expand_op, reshape
 from tinygraph.spec import (
     UNKNOWN, DType, Shape, Spec, as_dtype, bool_, float32, float64, int32, int64, normalize_axis,
@@ -92,7 +95,7 @@ def _widest(values: Iterable) -> DType:
 
 def _cast(x: Any, dtype: DType, name: str | None = None) -> Node:
     if isinstance(x, Node) and x.dtype is not dtype:
-        return registry["Cast"](x, dtype=dtype)
+        return cast_op(x, dtype=dtype)
     return as_node(x, dtype, name=named(name, "Const"))
 
 
@@ -118,8 +121,8 @@ def _ramp(x: Node, first: int, last: int, num: Node) -> Node:
 linspace = Op(
     "LinSpace", _linspace, _linspace_spec,
     (
-        lambda g, y, start, stop, num: sum_all(g * _ramp(start, 1, 0, num)),
-        lambda g, y, start, stop, num: sum_all(g * _ramp(stop, 0, 1, num)),
+        lambda g, y, start, stop, num: sum_like(g * _ramp(start, 1, 0, num), start),
+        lambda g, y, start, stop, num: sum_like(g * _ramp(stop, 0, 1, num), stop),
         None,
     ),
     ("start", "stop", "num"), dtypes=("T", "T", None), static=(2,),
@@ -164,8 +167,8 @@ one_hot_op = Op(
     "OneHot", _one_hot, _hot_spec,
     (
         None, None,
-        lambda g, y, i, n, on, off, axis: sum_all(g * _hot(i, n, 1, 0, on.dtype, axis)),
-        lambda g, y, i, n, on, off, axis: sum_all(g * _hot(i, n, 0, 1, on.dtype, axis)),
+        lambda g, y, i, n, on, off, axis: sum_like(g * _hot(i, n, 1, 0, on.dtype, axis), on),
+        lambda g, y, i, n, on, off, axis: sum_like(g * _hot(i, n, 0, 1, on.dtype, axis), off),
     ),
     ("indices", "depth", "on_value", "off_value"), static=(1,),
     doc="`on_value` at [i, indices[i]], `off_value` elsewhere.",
@@ -220,11 +223,11 @@ def sequence_mask(
     with name_scope(name, "SequenceMask", [lengths, maxlen]):
         lengths = as_node(lengths, name="lengths")
         if maxlen is None:
-            longest = registry["Max"](lengths, axis=None, keepdims=False)
-            maxlen = registry["Maximum"](longest, 0)
+            longest = max_op(lengths, axis=None, keepdims=False)
+            maxlen = maximum(longest, 0)
         numbers = range_(0, maxlen)
         ends = expand_op(_cast(lengths, numbers.dtype), axis=(-1,))
-        return _cast(registry["Less"](numbers, ends), as_dtype(dtype))
+        return _cast(less(numbers, ends), as_dtype(dtype))
 
 
 # ---------------------------------------------------------------- grids

@@ -10,7 +10,8 @@ from tinygraph.arguments import flag, named
 from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, check_dtypes
-from tinygraph.ops.array import as_shape_node, broadcast_to, count_of
+from tinygraph.ops.array import as_shape_node, count_of
+from tinygraph.ops.broadcasting import broadcast_to
 from tinygraph.ops.diagonals import matrix_diag_part
 from tinygraph.ops.joining import concat
 from tinygraph.ops.linalg import matmul

@@ -9,8 +9,9 @@ from tinygraph.arguments import flag, sequence, text
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, as_node, check_dtypes, composite
-from tinygraph.ops.array import as_shape_node, broadcast_like, dim_of, shape_of, zeros_like
+from tinygraph.ops.array import as_shape_node, dim_of, either, shape_of
 from tinygraph.ops.axes import axes_kept, late_axes
+from tinygraph.ops.broadcasting import broadcast_like, zeros_like
 from tinygraph.ops.compare import (
     cast, equal, exact, in_float32, keep_where, logical_and, logical_not,
 )
@@ -21,7 +22,7 @@ from tinygraph.ops.linalg import matmul
 from tinygraph.ops.math import maximum, minimum, realdiv
 from tinygraph.ops.random import random_uniform
 from tinygraph.ops.reduce import (
-    axes_of, dropped, either, group_size, merged, reduce_euclidean_norm, reduce_mean, reduce_sum,
+    axes_of, dropped, group_size, merged, reduce_euclidean_norm, reduce_mean, reduce_sum,
 )
 from tinygraph.ops.reshaping import reshape
 from tinygraph.spec import SCALAR, Shape, Spec, float32

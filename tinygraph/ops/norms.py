@@ -10,16 +10,15 @@ from tinygraph.arguments import flag, named, number
 from tinygraph.errors import GraphError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import as_node, check_dtypes, composite, reduced_shape
-from tinygraph.ops.array import as_shape_node
+from tinygraph.ops.array import as_shape_node, either
 from tinygraph.ops.axes import in_front, put_back
+from tinygraph.ops.broadcasting import spread, sum_op
 from tinygraph.ops.compare import cast, in_float32, keep_where, logical_not, not_equal
 from tinygraph.ops.decompositions import self_adjoint_eig
 from tinygraph.ops.elementary import abs_, is_finite, sign
 from tinygraph.ops.linalg import matmul
 from tinygraph.ops.math import div_no_nan, pow_
-from tinygraph.ops.reduce import (
-    Axis, axes_of, dropped, either, euclidean_norm_op, max_op, spread, sum_op,
-)
+from tinygraph.ops.reduce import axes_of, Axis, dropped, euclidean_norm_op, max_op
 from tinygraph.ops.reshaping import expand_op, transpose
 from tinygraph.spec import Spec
 

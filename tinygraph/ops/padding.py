@@ -10,11 +10,10 @@ import numpy as np
 from tinygraph.arguments import text
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
-from tinygraph.op import Op, as_node, registry
-from tinygraph.ops.array import (
-    ones_like, shape, shape_from, shape_of, static_ints, zeros_like,
-)
+from tinygraph.op import Op, as_node
+from tinygraph.ops.array import shape, shape_from, shape_of, static_ints
 from tinygraph.ops.axes import along_front, late_axes
+from tinygraph.ops.broadcasting import ones_like, sum_like, sum_op, zeros_like
 from tinygraph.ops.joining import stack
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 
@@ -146,14 +145,10 @@ pad_with_op: Op = Op(
     "PadV2", _pad, lambda x, p, c: _resized(x, p),
     (
         lambda g, y, x, p, c: _unpad(g, x, p), None,
-        lambda g, y, x, p, c: sum_all(g * pad_with_op(zeros_like(x), p, ones_like(c))),
+        lambda g, y, x, p, c: sum_like(g * pad_with_op(zeros_like(x), p, ones_like(c)), c),
     ),
     ("tensor", "paddings", "constant_values"), static=(1,), doc="A constant around a tensor.",
 )
-
-
-def sum_all(g: Node) -> Node:
-    return registry["Sum"](g, axis=None, keepdims=False)
 
 
 def _edge(mode: str) -> int:
@@ -274,7 +269,7 @@ def _tiled(x: Spec, multiples: Spec) -> Spec:
 
 def _tile_grad(g: np.ndarray, multiples: Any, shape: Any, out: Any = None) -> np.ndarray:
     parts = g.reshape(_interleaved(multiples, shape))
-    add_up: Any = registry["Sum"].kernel
+    add_up: Any = sum_op.kernel
     return add_up(parts, axis=tuple(range(0, parts.ndim, 2)), out=out)
 
 

@@ -17,8 +17,8 @@ from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, Shape
 from tinygraph.graph import Node, get_default_graph, name_scope
 from tinygraph.kernels.philox import Philox, seeds
 from tinygraph.op import Op, as_node, elementwise
+from tinygraph.ops.arithmetic import add, multiply, subtract
 from tinygraph.ops.array import as_shape_node, count_of, identity, shape_from
-from tinygraph.ops.math import add, multiply, subtract
 from tinygraph.spec import (
     DType, Shape, Spec, as_dtype, float16, float32, float64, int32, int64, numpy_dtype,
 )

@@ -10,25 +10,22 @@ import numpy as np
 
 from tinygraph.arguments import flag, named
 from tinygraph.graph import Node, name_scope
-from tinygraph.kernels.summation import (
-    DIRECT, ONES, Array, Axis, int_mean_over, norm_over, sum_over,
-)
+from tinygraph.kernels.summation import Array, Axis, int_mean_over, norm_over
 from tinygraph.op import (
-    Op, arguments_of, as_node, check_dtypes, composite, constant, reduced_shape, reduction,
-    registry,
+    arguments_of, as_node, check_dtypes, composite, constant, Op, reduced_shape, reduction,
 )
-from tinygraph.ops.array import (
-    broadcast_like, either, ones_like, shape_of, size, static_ints, stop_gradient,
-)
+from tinygraph.ops.array import either, shape_of, size, static_ints, stop_gradient
 from tinygraph.ops.axes import axes_kept, in_front, late_axes
+from tinygraph.ops.broadcasting import ones_like, spread, sum_op
 from tinygraph.ops.compare import (
     cast, greater, in_float32, keep_where, less, logical_not, not_equal,
 )
 from tinygraph.ops.cumulative import cumprod_op
 from tinygraph.ops.elementary import exp, is_nan, log
+from tinygraph.ops.joining import concat_op
 from tinygraph.ops.math import div_no_nan, maximum
-from tinygraph.ops.reshaping import expand_op, reshape, squeeze_op
-from tinygraph.spec import DType, Shape, Spec, int64
+from tinygraph.ops.reshaping import reshape, squeeze_op
+from tinygraph.spec import DType, int64, Spec
 
 # ---------------------------------------------------------------- the arguments
 
@@ -72,7 +69,7 @@ def grouped(x: Node, axes: Node) -> tuple[Node, Node, Node]:
 
 def join(*vectors: Node) -> Node:
     """Vectors one after another."""
-    return registry["ConcatV2"](*vectors, axis=0)
+    return concat_op(*vectors, axis=0)
 
 
 def merged(x: Node, axes: Node) -> Node:
@@ -91,13 +88,6 @@ def _reduced_late(op: Op, x: Node, axes: Node, keepdims: bool, name: str | None)
         return reshape(y, axes_kept(shape_of(x), axes), name=scope)
 
 
-def spread(g: Node, x: Node, axis: Axis, keepdims: bool) -> Node:
-    """Undo a reduction's shape: `g`, one element for each reduced group of `x`, in x's shape."""
-    if not keepdims and axis is not None:
-        g = expand_op(g, axis=axis)
-    return broadcast_like(g, x)
-
-
 def group_size(x: Node, y: Node, axis: Axis, dtype: DType) -> Node:
     """How many elements of `x` make one of `y`, its reduction over `axis`, as a scalar."""
     dims = x.shape.sizes
@@ -108,43 +98,7 @@ def group_size(x: Node, y: Node, axis: Axis, dtype: DType) -> Node:
     return constant(np.array(count, dtype.numpy), name="size", graph=x.graph)
 
 
-# ---------------------------------------------------------------- sum and mean
-
-def _vector_spec(a: Spec, b: Spec) -> Spec:
-    """The spec of a product in which one factor is a vector, or both are."""
-    dims = [*a.shape.as_list()[:-1], *b.shape.as_list()[1:]]
-    return Spec(Shape(dims), check_dtypes((a, b), "float"))
-
-
-times_vector_op = Op(
-    "TimesVector", np.dot, _vector_spec, (None, None), ("a", "b"),
-    doc="A matrix or a vector times a vector, or a vector times a matrix: what sums become.",
-)
-
-
-def _sum_by_product(x: Node, axis: Axis, keepdims: bool) -> Node | None:
-    """The sum of a vector or of a matrix' rows or columns as a product with ones."""
-    dims = x.shape.sizes
-    rank = 0 if dims is None else len(dims)
-    axis = tuple(range(rank)) if axis is None else axis
-    if rank not in (1, 2) or len(axis) != 1 or None in dims or x.dtype.numpy not in ONES:  # type: ignore[operator]
-        return None
-    n = dims[axis[0]]  # type: ignore[index]
-    if not 0 < n <= DIRECT or keepdims and rank == 1:  # type: ignore[operator]
-        return None
-    of_rows = axis[0] in (rank - 1, -1)
-    if keepdims:
-        shape = (n, 1) if of_rows else (1, n)
-        ones = constant(np.ones(shape, x.dtype.numpy))  # type: ignore[arg-type]
-        return registry["Dot"](*(x, ones) if of_rows else (ones, x))
-    ones = constant(np.ones(n, x.dtype.numpy))  # type: ignore[arg-type]
-    return times_vector_op(*(x, ones) if of_rows else (ones, x))
-
-
-sum_op = reduction(
-    "Sum", sum_over, lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims),
-    rewrite=_sum_by_product, doc="The sum over axes; float16 adds in float32.",
-)
+# ---------------------------------------------------------------- mean
 
 
 @in_float32
@@ -443,34 +397,3 @@ def count_nonzero(
     counted = x if x.dtype.is_bool else not_equal(x, 0)
     arguments = (axis, keepdims, named(name, "count_nonzero"), reduction_indices, keep_dims)
     return cast(_reduced(sum_op, cast(counted, int64), *arguments), dtype)
-
-
-# ---------------------------------------------------------------- undoing broadcasting
-
-
-def _broadcast_axes(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes of `wide` along which `narrow` was repeated."""
-    lead = len(wide) - len(narrow)
-    repeated = (i + lead for i, d in enumerate(narrow) if d == 1 and wide[i + lead] != 1)
-    return (*range(lead), *repeated)
-
-
-def _sum_like_kernel(g: Array, x: Array) -> Array:
-    axes = _broadcast_axes(np.shape(g), np.shape(x))
-    return np.reshape(sum_over(g, axis=axes), np.shape(x))  # without axes a copy, not g itself
-
-
-def _sum_like_rewrite(g: Node, x: Node) -> Node | None:
-    if not (g.shape.is_fully_defined() and x.shape.is_fully_defined()):
-        return None
-    narrow = x.shape.sizes
-    axes = _broadcast_axes(g.shape.sizes, narrow)  # type: ignore[arg-type]
-    return reshape(sum_op(g, axis=axes, keepdims=False), narrow) if axes else reshape(g, narrow)
-
-
-sum_like = Op(
-    "SumLike", _sum_like_kernel, lambda g, x: Spec(x.shape, g.dtype),
-    (lambda h, y, g, x: broadcast_like(h, g), None), ("g", "x"),
-    rewrite=_sum_like_rewrite,
-    doc="Sum `g` over the axes along which `x` was broadcast, so that it has x's shape.",
-)

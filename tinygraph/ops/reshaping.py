@@ -12,7 +12,7 @@ from tinygraph.errors import GraphError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, arguments_of
 from tinygraph.ops.array import as_shape, either, shape_from, shape_of, static_ints
-from tinygraph.ops.axes import in_order, late_axes, late_axis, put_back
+from tinygraph.ops.axes import in_order, late_axes, late_axis, put_back, transpose_op
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 
 # ---------------------------------------------------------------- reshape
@@ -147,29 +147,6 @@ def squeeze(
 
 
 # ---------------------------------------------------------------- transpose
-
-
-def _transposed(x: Spec, perm: tuple[int, ...] | None) -> Spec:
-    dims = x.shape.sizes
-    if perm is None:
-        return Spec(Shape.of(None if dims is None else dims[::-1]), x.dtype)
-    if sorted(perm) != list(range(len(perm))) or dims is not None and len(dims) != len(perm):
-        raise ShapeError(f"perm {perm} does not permute the axes of a tensor of shape {x.shape}")
-    if dims is None:
-        return Spec(Shape.of((None,) * len(perm)), x.dtype)
-    return Spec(Shape.of(tuple(dims[i] for i in perm)), x.dtype)
-
-
-def _inverse(perm: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    return None if perm is None else tuple(int(i) for i in np.argsort(perm))
-
-
-transpose_op: Op = Op(
-    "Transpose", lambda a, perm=None: a.transpose(perm), _transposed,
-    (lambda g, y, a, perm: transpose_op(g, perm=_inverse(perm)),), ("a",), view="part",
-    rewrite=lambda a, perm: a if perm is not None and perm == tuple(range(len(perm))) else None,
-    doc="The axes in another order.",
-)
 
 
 def transpose(a: Any, perm: Any = None, name: str = "transpose", conjugate: bool = False) -> Node:

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygraph.arguments import flag
-from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import Op, arguments_of, as_node, as_nodes, check_dtypes, reduced_shape
-from tinygraph.ops.array import (
-    blank, count_of, either, shape_from, shape_of, static_int, zeros_like,
-)
+from tinygraph.ops.array import blank, count_of, either, shape_from, shape_of, static_int
 from tinygraph.ops.axes import in_front, late_axis
+from tinygraph.ops.broadcasting import zeros_like
 from tinygraph.spec import UNKNOWN, DType, Shape, Spec, as_dtype, bool_, int32, int64, numpy_dtype
 
 # ---------------------------------------------------------------- where
@@ -403,27 +402,3 @@ def setdiff1d(x: Any, y: Any, index_dtype: Any = int32, name: str | None = None)
     """
     dtype = _index_dtype(index_dtype, "index_dtype")
     return ListDiff(*difference_op(x, y, index_dtype=dtype, name=name))
-
-
-def _inverted(x: np.ndarray, out: Any = None) -> np.ndarray:
-    out = np.empty_like(x) if out is None else out
-    numbers = np.arange(x.size, dtype=x.dtype)
-    if not np.array_equal(np.sort(x), numbers):
-        raise InvalidArgumentError(f"{x.tolist()} is not a permutation of 0 to {x.size - 1}")
-    out[x] = numbers
-    return out
-
-
-def _inverted_spec(x: Spec) -> Spec:
-    _vector("x", x)
-    return Spec(x.shape.with_rank(1), check_dtypes((x,), "int"))
-
-
-invert_permutation = Op(
-    "InvertPermutation", _inverted, _inverted_spec, (None,), ("x",),
-    doc="""The permutation y with y[x[i]] = i.
-
-    >>> tg.invert_permutation([2, 0, 1]).eval()
-    array([1, 2, 0], dtype=int32)
-    """,
-)

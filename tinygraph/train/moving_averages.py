@@ -9,7 +9,7 @@ from tinygraph.arguments import expect, flag, sequence, text
 from tinygraph.errors import DTypeError
 from tinygraph.graph import GraphKeys, Node, Operation, get_default_graph, name_scope
 from tinygraph.op import as_node
-from tinygraph.ops.array import zeros
+from tinygraph.ops.broadcasting import zeros
 from tinygraph.ops.compare import cast, exact, exact_dtype
 from tinygraph.ops.groups import group
 from tinygraph.ops.math import minimum

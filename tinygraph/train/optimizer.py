@@ -12,12 +12,12 @@ from tinygraph.graph import (
     Graph, GraphKeys, Node, Operation, get_default_graph, graph_of, name_scope,
 )
 from tinygraph.op import arguments_of, as_node
+from tinygraph.ops.arithmetic import is_constant
 from tinygraph.ops.array import like, shape_of, size
 from tinygraph.ops.compare import cast
 from tinygraph.ops.cumulative import unsorted_segment_sum
 from tinygraph.ops.groups import group
 from tinygraph.ops.indexed_slices import IndexedSlices
-from tinygraph.ops.math import is_constant
 from tinygraph.ops.selecting import unique
 from tinygraph.spec import SCALAR, DType
 from tinygraph.train.slots import filled_slot, slot_variable

@@ -14,11 +14,12 @@ from tinygraph.arguments import flag, sequence
 from tinygraph.errors import GraphError
 from tinygraph.graph import Node, name_scope
 from tinygraph.op import as_node
+from tinygraph.ops.arithmetic import add, multiply
 from tinygraph.ops.compare import cast, exact, exact_dtype, greater
 from tinygraph.ops.elementary import ceil, cos, exp, floor
 from tinygraph.ops.gathering import gather
 from tinygraph.ops.joining import stack
-from tinygraph.ops.math import add, divide, maximum, minimum, multiply
+from tinygraph.ops.math import divide, maximum, minimum
 from tinygraph.ops.reduce import reduce_sum
 from tinygraph.spec import DType, float32, int32, int64
 

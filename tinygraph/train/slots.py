@@ -6,7 +6,8 @@ from typing import Any
 
 from tinygraph.graph import Node
 from tinygraph.op import as_node
-from tinygraph.ops.array import fill, shape_of
+from tinygraph.ops.array import shape_of
+from tinygraph.ops.broadcasting import fill
 from tinygraph.spec import DType
 from tinygraph.variables.scopes import get_variable_scope
 from tinygraph.variables.variable import Variable

@@ -15,8 +15,9 @@ from tinygraph.arguments import choice, flag, number, shown, text
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, check_dtypes
-from tinygraph.ops.array import constant, ones, zeros
-from tinygraph.ops.math import multiply
+from tinygraph.ops.arithmetic import multiply
+from tinygraph.ops.array import constant
+from tinygraph.ops.broadcasting import ones, zeros
 from tinygraph.ops.random import random_normal, random_uniform, truncated_normal
 from tinygraph.ops.reshaping import reshape, transpose
 from tinygraph.spec import DType, Shape, Spec, as_dtype, float32

@@ -11,7 +11,7 @@ from test_cond import after, c, runs
 import tinygraph as tg
 from tinygraph.compiler.functional import Functional
 from tinygraph.compiler.rewrite import lower
-from tinygraph.compiler.trace import PURE_PASSES
+from tinygraph.compiler.passes import PURE_PASSES
 from tinygraph.errors import FailedPreconditionError, InternalError, InvalidArgumentError
 
 

@@ -15,7 +15,7 @@ from test_ops import CASES, RTOL, known
 from test_session_state import branches
 
 import tinygraph as tg
-from tinygraph.compiler.trace import PURE_PASSES
+from tinygraph.compiler.passes import PURE_PASSES
 from tinygraph.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
 from tinygraph.node import CompositeTensor
 from tinygraph.ops.indexed_slices import IndexedSlicesValue

@@ -10,7 +10,7 @@ from test_ops import RTOL, by_case, close, known
 import tinygraph as tg
 from tinygraph.compiler.functional import Functional
 from tinygraph.compiler.rewrite import lower
-from tinygraph.compiler.trace import PURE_PASSES
+from tinygraph.compiler.passes import PURE_PASSES
 from tinygraph.interrupts import quietly
 from tinygraph.spec import Shape, Spec
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fuzz.graphs import KINDS, attack
 
-from tinygraph.compiler import memory, plan, trace
+from tinygraph.compiler import memory, merge, passes
 from tinygraph.op import const
 
 pytestmark = pytest.mark.default_passes
@@ -45,14 +45,14 @@ def test_a_buffer_taken_too_early_is_found(monkeypatch):
 
 
 def test_nodes_merged_that_differ_are_found(monkeypatch):
-    key = trace.Trace._key
-    monkeypatch.setattr(trace.Trace, "_key", lambda self, kind, inputs, attrs: key(
-        self, kind, inputs, attrs if kind is const else {}))
+    key = merge._key
+    monkeypatch.setattr(merge, "_key", lambda kind, inputs, attrs: key(
+        kind, inputs, attrs if kind is const else {}))
     assert first_fault(100, kinds=("exact", "smooth"), ways=2).faults
 
 
 def test_a_wrong_factor_is_found(monkeypatch):
-    fuse = plan.TRANSFORMS["fuse"]
+    fuse = passes.TRANSFORMS["fuse"]
 
     def off(program):
         fuse(program)
@@ -61,5 +61,5 @@ def test_a_wrong_factor_is_found(monkeypatch):
             if node.kind is const and value.dtype == np.float32 and value.size == 1:
                 node.attrs = {"value": value * np.float32(1 + 1e-4)}
 
-    monkeypatch.setitem(plan.TRANSFORMS, "fuse", off)
+    monkeypatch.setitem(passes.TRANSFORMS, "fuse", off)
     assert first_fault(100, kinds=("smooth",), ways=2).faults

@@ -17,7 +17,7 @@ from cases import every_case
 import tinygraph as tg
 from tinygraph.compiler.program import call_kernel
 from tinygraph.compiler.rewrite import lower
-from tinygraph.compiler.trace import PASSES
+from tinygraph.compiler.passes import PASSES
 from tinygraph.graph import Graph, Node, Operation
 from tinygraph.op import item
 from tinygraph.node import ancestors

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygraph.arguments import expect, flag, sequence
+from tinygraph.compiler.passes import OPTIONAL_PASSES, PASSES, PURE_PASSES
 from tinygraph.compiler.plan import Plan, compile_plan
 from tinygraph.compiler.program import Program
 from tinygraph.compiler.rewrite import lower
 from tinygraph.compiler.threads import Threads
-from tinygraph.compiler.trace import OPTIONAL_PASSES, PASSES, PURE_PASSES
 from tinygraph.errors import (
     DTypeError, FailedPreconditionError, GraphError, GraphGrowthWarning, InvalidArgumentError,
     NotFoundError, ShapeError, TinygraphError,

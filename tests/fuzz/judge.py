@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.body import all_nodes
-from tinygraph.compiler.trace import PASSES
+from tinygraph.compiler.passes import PASSES
 from tinygraph.errors import TinygraphError
 from tinygraph.graph import Node, Operation
 from tinygraph.node import ancestors

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 import tinygraph as tg
-from tinygraph.compiler.fuse import fuse
 from tinygraph.compiler.program import call_kernel
 from tinygraph.compiler.rewrite import lower
-from tinygraph.compiler.trace import PASSES
+from tinygraph.compiler.passes import PASSES, transform
 from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError, TinygraphError,
 )
@@ -116,8 +115,7 @@ class Interpreted:
         key = (*fetched.tensors, None, *fetched.targets), shapes, self.passes
         if key not in self.lowered:
             program = lower(fetched.tensors, fetched.targets, specs, self.passes)
-            if "fuse" in self.passes:
-                fuse(program)
+            transform(program, self.passes)
             self.lowered[key] = program
         return self.lowered[key]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinygraph.compiler.trace import Make, Trace
 from tinygraph.graph import Node
 from tinygraph.op import Op
+from tinygraph.ops.array import ensure_shape
 from tinygraph.spec import UNKNOWN, Shape, Spec, float32
 
 
@@ -23,6 +25,26 @@ def may_not_fit(op: Op, inputs: tuple[Node, ...]) -> bool:
         if dims is None or None in dims:
             return True
     return any(inputs[i].spec.constant is None for i in op.static)
+
+
+def check_fit(trace: Trace, make: Make) -> Make:
+    """Put a check before an op whose rule a run might break."""
+
+    def checked(kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:
+        if inputs and may_not_fit(kind, inputs):
+            rule = Rule(kind, inputs, attrs)
+            trace.add(check_sizes, rule.inputs, {"rule": rule}, spec, "")
+        return make(kind, inputs, attrs, spec)
+
+    return checked
+
+
+def of_static_shape(value: Node, node: Node) -> Node:
+    """`value` with what the user's node knows more of its shape, which the run then checks."""
+    if value.spec.items or value.spec.shape.is_fully_defined():
+        return value
+    shape = value.spec.shape.merge_with(node.spec.shape)
+    return value if shape == value.spec.shape else ensure_shape(value, shape)
 
 
 class Rule:

@@ -65,7 +65,7 @@ def fuse(program: Program) -> None:
     uses = program.uses()
     fused: dict[Node, Node] = {}
     order: list[Node] = []
-    trace.memo.clear()  # an equal node may stand further down
+    trace.restart()  # an equal node may stand further down
     with trace.as_default():
         for node in program.nodes:
             start = len(trace.nodes)

@@ -79,10 +79,15 @@ def computed(node: Node) -> bool:
     )
 
 
+def work_in_place(program: Program) -> None:
+    """The pass `inplace`: results may take over the arrays of inputs and of variables."""
+    program.in_place = True
+
+
 def plan_memory(program: Program) -> Memory:
     """Where a program and the bodies in it keep their values."""
     memory = _survey(program)
-    if "inplace" in program.trace.passes and program.updates:
+    if program.in_place and program.updates:
         ends = {*program.results, *program.updates.values()}
         kept = Counter(name for node in ends for name in _names(node, memory))
         changing = [
@@ -296,7 +301,7 @@ def _takes_over(node: Node, x: Node, memory: Memory) -> bool:
 
 
 def _taken_over(node: Node, program: Program, memory: Memory) -> Node | None:
-    if "inplace" in program.trace.passes:
+    if program.in_place:
         for position in node.kind.inplace:
             x = node.inputs[position]
             if x in memory.buffer and _takes_over(node, x, memory):
@@ -321,7 +326,7 @@ def _place_update(
             x = _before_bodies(node, memory, variable)
         else:
             break
-        if x is None or "inplace" not in program.trace.passes:
+        if x is None or not program.in_place:
             return None
         if computed(x):
             memory.inplace.add(node)

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from tinygraph.compiler.codegen import Code, Computed
-from tinygraph.compiler.fuse import fuse
-from tinygraph.compiler.loops import make_loops
 from tinygraph.compiler.memory import plan_memory
-from tinygraph.compiler.routine import Routine
+from tinygraph.compiler.passes import transform
 from tinygraph.compiler.program import Program, describe
 from tinygraph.compiler.rewrite import lower
+from tinygraph.compiler.routine import Routine
 from tinygraph.compiler.threads import Threads
 from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError,
@@ -29,8 +28,6 @@ from tinygraph.spec import Spec, no_memory
 
 if TYPE_CHECKING:
     from tinygraph.compiler.profile import Clocked, Recording
-
-TRANSFORMS = {"fuse": fuse, "loops": make_loops}
 
 _serial = itertools.count()
 
@@ -140,10 +137,7 @@ def compile_plan(
 
     def build() -> Plan:
         program = threads.fixed(lower)(fetches, targets, feeds, passes)  # it folds products too
-        for part in list(program.all()):
-            for name, transform in TRANSFORMS.items():
-                if name in passes:
-                    transform(part)
+        transform(program, passes)
         choice = threads.choose(program)
         code = Code(begin_stream)
         Routine(code, program, plan_memory(program)).emit(choice.remark)

@@ -79,6 +79,7 @@ class Program:
         self.updates: dict[Node, Node] = {}  # the user's variable -> its new value
         self.nodes: list[Node] = []
         self.written: dict[Op, Written] = {}
+        self.in_place = False  # whether results may take over arrays: the pass `inplace`
         self.specs: dict[Node, Spec] = {}  # what became of the specs of the user's nodes
 
     def evaluate(

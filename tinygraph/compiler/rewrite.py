@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 
 from tinygraph.body import Body, common, present, roles_of, taken_by_bodies, unchanged
-from tinygraph.compiler.fits import misfit
+from tinygraph.compiler.fits import misfit, of_static_shape
 from tinygraph.compiler.order import in_order
+from tinygraph.compiler.passes import PASSES, rules
 from tinygraph.compiler.program import Program, describe
-from tinygraph.compiler.trace import PASSES, Trace
+from tinygraph.compiler.trace import Trace
 from tinygraph.errors import InvalidArgumentError, OverwrittenUpdateWarning, TinygraphError
 from tinygraph.node import Node, ancestors
 from tinygraph.op import argument, const, item
-from tinygraph.ops.array import ensure_shape
 from tinygraph.origin import warn
 from tinygraph.spec import UNKNOWN, Spec, float32
 
@@ -33,7 +33,7 @@ def lower(
     passes: frozenset[str] = PASSES,
 ) -> Program:
     """Replay what `fetches` and `targets` need, given concrete specs for the fed nodes."""
-    trace = Trace(passes)
+    trace = Trace(rules(passes))
     program = Program(trace)
     fetches = list(fetches)
     targets = list(targets)
@@ -143,7 +143,7 @@ class _Replay:
             ]
         )
         try:
-            value = self._with_static_shape(self._applied(node, inputs), node)
+            value = of_static_shape(self._applied(node, inputs), node)
         except TinygraphError as error:  # of shapes that only the feeds brought to light
             value = self._misfit(node, inputs, error.__cause__ or error)
         self.value[node] = value
@@ -200,7 +200,7 @@ class _Replay:
         """The replay of a body, within this program or as one of its own."""
         ends = [body.outputs[i] for i in wanted]
         needed = ancestors([y for y in ends if y is not None])
-        trace = self.trace if inline else Trace(self.trace.passes, is_of_body=True)
+        trace = self.trace if inline else Trace(self.trace.rules, is_of_body=True)
         inner = _Inner(trace, _outputs_in(needed), body, ends)
         inner.absent = self.absent
         with trace.as_default():
@@ -266,13 +266,6 @@ class _Replay:
             return self.trace.add(misfit, (), {"message": str(error)}, Spec(*node.spec), "")
         specs = dict(zip(node.inputs, [x.spec for x in inputs], strict=True))
         raise InvalidArgumentError(f"{error}\n{describe(node, specs)}", node) from None
-
-    def _with_static_shape(self, value: Node, node: Node) -> Node:
-        """`value` with what the user's node knows more of its shape, which the run then checks."""
-        if value.spec.items or value.spec.shape.is_fully_defined():
-            return value
-        shape = value.spec.shape.merge_with(node.spec.shape)
-        return value if shape == value.spec.shape else ensure_shape(value, shape)
 
     def _inherit(self, node: Node) -> None:
         """A node comes after the updates that any of its inputs come after."""

@@ -6,16 +6,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tinygraph.compiler.trace import Make, Trace
 from tinygraph.graph import Node
 from tinygraph.op import Op, constant
 from tinygraph.ops.broadcasting import broadcast_to
 from tinygraph.spec import Shape, Spec, broadcast
 
 
-def simpler(
+def simplify(trace: Trace, make: Make) -> Make:
+    """Make what is cheaper in place of an op."""
+
+    def simplified(kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:
+        is_simple = kind.stateful or kind.kernel is None
+        found = None if is_simple else _simpler(kind, inputs, attrs, spec)
+        return make(kind, inputs, attrs, spec) if found is None else trace.bundled(found, spec)
+
+    return simplified
+
+
+def _simpler(
     kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec
 ) -> Node | Sequence[Node] | None:
-    """What may stand in place of the op on these inputs: by its own rule, else by a general one."""
+    """What may stand in place of an op: by its own rule, else by one for all ops like it."""
     found = None if kind.rewrite is None else kind.rewrite(*inputs, **attrs)
     if found is not None:
         return found

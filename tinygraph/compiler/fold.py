@@ -1,0 +1,56 @@
+"""The pass that folds: what is computed from constants alone is computed while compiling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinygraph.compiler.trace import Make, Trace
+from tinygraph.interrupts import quietly
+from tinygraph.node import Node
+from tinygraph.op import Op, const
+from tinygraph.spec import Spec
+from tinygraph.static import by_output
+
+LARGEST = 10 * 2**20  # bytes of a result, as TF's: a plan shall not hoard what is cheap to make
+
+
+def fold(trace: Trace, make: Make) -> Make:
+    """Make a constant in place of an op whose value is known."""
+
+    def folded(kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:
+        outputs = spec.items or (spec,)
+        values = None if kind is const or kind.stateful else _values(kind, inputs, attrs, spec)
+        if values is None or len(values) != len(outputs):
+            return make(kind, inputs, attrs, spec)
+        constants = list(map(trace.constant, values, outputs))
+        return trace.bundled(constants, spec) if spec.items else constants[0]
+
+    return folded
+
+
+def _values(
+    kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec
+) -> Sequence[np.ndarray] | None:
+    """The outputs of an op, if they follow from its spec or from constants and aren't too large."""
+    if spec.constant is not None:
+        return [spec.constant]
+    arrays = [x.spec.constant for x in inputs]
+    if not inputs or any(array is None for array in arrays):
+        return None
+    if kind.kernel is None or kind.role == "effect" or kind.view == "repeat":
+        return None
+    outputs = spec.items or (spec,)
+    if spec.bytes > LARGEST or not all(y.shape.is_fully_defined() for y in outputs):
+        return None
+    try:
+        made = quietly(kind.kernel, *arrays, **attrs)
+        values = list(map(np.array, by_output(made, bool(spec.items))))
+    except Exception:  # noqa: BLE001  (the run will raise it, and name the node)
+        return None
+    for value, output in zip(values, outputs, strict=False):
+        if value.dtype != output.dtype.numpy or value.shape != output.shape.sizes:
+            return None  # the run will complain
+        value.flags.writeable = False
+    return values

@@ -1,0 +1,43 @@
+"""The pass that merges: an op on the same inputs with the same attributes is computed once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinygraph.compiler.trace import Make, Trace
+from tinygraph.node import Node
+from tinygraph.op import Op, const
+from tinygraph.spec import Spec
+
+LARGEST = 1024  # elements of constants that are compared
+
+
+def merge(trace: Trace, make: Make) -> Make:
+    """Make a node only if none is equal to it."""
+    nodes: dict[tuple, Node] = {}
+
+    def merged(kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:
+        key = _key(kind, inputs, attrs)
+        if key is None:
+            return make(kind, inputs, attrs, spec)
+        if key not in nodes:
+            nodes[key] = make(kind, inputs, attrs, spec)
+        return nodes[key]
+
+    return merged
+
+
+def _key(kind: Op, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> tuple | None:
+    """What equal nodes have in common; None for a node that is like no other."""
+    if kind.stateful:
+        return None
+    if kind is const:
+        value = attrs["value"]
+        return (kind, value.dtype, value.shape, value.tobytes()) if value.size <= LARGEST else None
+    items = tuple(attrs.items())
+    try:
+        hash(items)
+        text = repr(attrs) if attrs else ""
+    except Exception:  # noqa: BLE001  (of a user's op, an attribute without a hash or a text)
+        return None
+    return kind, inputs, items, text

@@ -1,0 +1,58 @@
+"""The compiler's passes, in the order in which they act.
+
+A pass is one file and one line here: without them the compiler works as before. What a pass knows
+of ops by name stands in its file; the rest of the compiler knows none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+
+from tinygraph.compiler.fits import check_fit
+from tinygraph.compiler.fold import fold
+from tinygraph.compiler.fuse import fuse
+from tinygraph.compiler.loops import make_loops
+from tinygraph.compiler.merge import merge
+from tinygraph.compiler.memory import work_in_place
+from tinygraph.compiler.program import Program
+from tinygraph.compiler.simplify import simplify
+from tinygraph.compiler.trace import Make, Trace, expand
+
+RULES: dict[str, Callable[[Trace, Make], Make]] = {  # which act on each node as it is made
+    "merge": merge,
+    "check_fit": check_fit,
+    "expand": expand,
+    "simplify": simplify,
+    "fold": fold,
+}
+TRANSFORMS: dict[str, Callable[[Program], None]] = {  # which then act on the program and its bodies
+    "fuse": fuse,
+    "loops": make_loops,
+    "inplace": work_in_place,
+}
+
+NEEDED = frozenset({"check_fit", "expand"})
+"""Those that no session can leave out."""
+
+OPTIONAL_PASSES = frozenset({"loops"})
+"""Those that a session has only if told so: `loops` needs numba, and compiles for a second or two.
+"""
+
+PURE_PASSES = frozenset(RULES) - NEEDED
+"""Those that know of no memory: what they leave is a program for any library of arrays."""
+
+PASSES = PURE_PASSES | TRANSFORMS.keys() - OPTIONAL_PASSES
+"""Those of a session by default; `simplify` and `fuse` change rounding."""
+
+
+def rules(passes: Container[str]) -> list[Callable[[Trace, Make], Make]]:
+    """What `passes` do to each node as it is made."""
+    return [rule for name, rule in RULES.items() if name in passes or name in NEEDED]
+
+
+def transform(program: Program, passes: Container[str]) -> None:
+    """Have `passes` act on a program and on the bodies in it."""
+    for part in list(program.all()):
+        for name, change in TRANSFORMS.items():
+            if name in passes:
+                change(part)

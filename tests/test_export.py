@@ -74,7 +74,6 @@ REFUSED = {
     "PyFunc": "the attribute func of PyFunc is a Python function",
     "PyFuncStateless": "the attribute func of PyFuncStateless is a Python function",
     "SplitV": "only a run knows its sizes, and plain NumPy would not check them",
-    "TileGrad": "it needs registry of tinygraph.op, which is for graphs",
 }
 
 

@@ -26,7 +26,7 @@ from tinygraph.node import Node, Operation
 from tinygraph.op import Op, as_node, const, item
 from tinygraph.ops.array import constant, ensure_shape, shape_of
 from tinygraph.ops.broadcasting import zeros_like
-from tinygraph.ops.indexed_slices import as_slices, IndexedSlices, is_sparse, summands
+from tinygraph.ops.indexed_slices import IndexedSlices, as_slices, is_sparse, summands
 from tinygraph.origin import place
 from tinygraph.spec import UNKNOWN, DType, Spec, float32
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,14 @@ import numpy as np
 from tinygraph.arguments import text
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, name_scope
-from tinygraph.op import Op, as_node
-from tinygraph.ops.array import shape, shape_from, shape_of, static_ints
+from tinygraph.op import Op, as_node, composite
+from tinygraph.ops.array import shape, shape_from, shape_of, size, static_ints
 from tinygraph.ops.axes import along_front, late_axes
-from tinygraph.ops.broadcasting import ones_like, sum_like, sum_op, zeros_like
+from tinygraph.ops.broadcasting import broadcast_to, ones_like, sum_like, zeros_like
+from tinygraph.ops.gathering import gather, gather_grad_op
 from tinygraph.ops.joining import stack
-from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
+from tinygraph.ops.reshaping import reshape
+from tinygraph.spec import UNKNOWN, Shape, Spec, int64, normalize_axis
 
 # ---------------------------------------------------------------- slice
 
@@ -101,35 +103,22 @@ def _pads(paddings: Spec, rank: int | None) -> list[tuple[int | None, int | None
     return None if rank is None else [(None, None)] * rank
 
 
-def _resized(x: Spec, paddings: Spec, sign: int = 1) -> Spec:
-    """The spec after padding, or with sign -1 before it."""
+def _resized(x: Spec, paddings: Spec) -> Spec:
     pads = _pads(paddings, x.shape.ndims)
     if pads is None:
         return Spec(UNKNOWN, x.dtype)
     sizes = zip(x.shape.sizes or (None,) * len(pads), pads, strict=True)
-    dims = tuple(None if d is None or None in p else d + sign * sum(p) for d, p in sizes)  # type: ignore
+    dims = tuple(None if d is None or None in p else d + sum(p) for d, p in sizes)  # type: ignore
     return Spec(Shape.of(dims), x.dtype)
 
 
-def _inner(paddings: Any, dims: Any) -> tuple[slice, ...]:
-    """Where in the padded array the original is, which has shape `dims`."""
+def _pad(x: np.ndarray, paddings: Any, constant_values: Any = 0, out: Any = None) -> np.ndarray:
     if np.min(paddings, initial=0) < 0:
         raise InvalidArgumentError(f"Paddings must be non-negative, unlike in {paddings}")
-    return tuple(slice(a, a + d) for (a, _), d in zip(paddings, dims, strict=True))
-
-
-def _room(x: np.ndarray, paddings: Any, out: Any) -> tuple[np.ndarray, tuple[slice, ...]]:
-    """Where the padded array goes, and where in it x does."""
-    inner = _inner(paddings, x.shape)
     if out is None:
         out = np.empty([a + d + b for (a, b), d in zip(paddings, x.shape, strict=True)], x.dtype)
-    return out, inner
-
-
-def _pad(x: np.ndarray, paddings: Any, constant_values: Any = 0, out: Any = None) -> np.ndarray:
-    out, inner = _room(x, paddings, out)
     out[...] = constant_values
-    out[inner] = x
+    out[tuple([slice(a, a + d) for (a, _), d in zip(paddings, x.shape, strict=True)])] = x
     return out
 
 
@@ -151,65 +140,40 @@ pad_with_op: Op = Op(
 )
 
 
-def _edge(mode: str) -> int:
-    """How many elements at each border a mirrored copy leaves out."""
-    return 1 if mode == "REFLECT" else 0
+def _mirror_places(shape: Any, paddings: Any, mode: str) -> np.ndarray:
+    sizes = zip(shape, paddings, strict=True)
+    axes = [np.pad(np.arange(d), pair, mode.lower()) for d, pair in sizes]  # type: ignore
+    return np.arange(math.prod(shape)).reshape(shape)[np.ix_(*axes)]
 
 
 def _mirrored(x: Spec, paddings: Spec, mode: str) -> Spec:
-    spec = _resized(x, paddings)
+    spec, edge = _resized(x, paddings), mode == "REFLECT"  # which leaves the border itself out
     for dim, pair in zip(x.shape.sizes or (), _pads(paddings, x.shape.ndims) or (), strict=False):
-        if dim is not None and any(n is not None and n > dim - _edge(mode) for n in pair):
-            raise ShapeError(_too_wide(pair, dim, mode))
+        if dim is not None and any(n is not None and n > dim - edge for n in pair):
+            raise ShapeError(
+                f"paddings {tuple(pair)} are too wide to {mode.lower()} a dimension of {dim}"
+            )
     return spec
 
 
-def _too_wide(pair: Any, dim: int, mode: str) -> str:
-    return f"paddings {tuple(pair)} are too wide to {mode.lower()} a dimension of {dim}"
-
-
-def _mirrors(paddings: Any, inner: tuple[slice, ...], mode: str) -> Iterator[tuple[tuple, tuple]]:
-    """Pairs of a border and the part that it mirrors, in the order that fills the corners."""
-    edge = _edge(mode)
-    for axis, ((a, b), part) in enumerate(zip(paddings, inner, strict=True)):
-        if max(a, b) > part.stop - part.start - edge:
-            raise InvalidArgumentError(_too_wide((a, b), part.stop - part.start, mode))
-        last = part.stop - 1 - edge
-        for border, source in (
-            (slice(0, a), slice(2 * a + edge - 1, a + edge - 1, -1)),
-            (slice(part.stop, part.stop + b), slice(last, last - b if last >= b else None, -1)),
-        ):
-            if border.start != border.stop:
-                lead, rest = (slice(None),) * axis, inner[axis + 1 :]
-                yield (*lead, border, *rest), (*lead, source, *rest)
-
-
-def _mirror_pad(x: np.ndarray, paddings: Any, mode: str, out: Any = None) -> np.ndarray:
-    out, inner = _room(x, paddings, out)
-    out[inner] = x
-    for border, source in _mirrors(paddings, inner, mode):
-        out[border] = out[source]
-    return out
-
-
-def _mirror_pad_grad(g: np.ndarray, paddings: Any, mode: str) -> np.ndarray:
-    """Each border added, in the reverse order, to the part that it mirrors."""
-    inner = _inner(paddings, [d - a - b for (a, b), d in zip(paddings, g.shape, strict=True)])
-    folded = np.array(g)
-    for border, source in reversed(list(_mirrors(paddings, inner, mode))):
-        folded[source] += folded[border]
-    return folded[inner]
-
-
-mirror_pad_op = Op(
-    "MirrorPad", _mirror_pad, _mirrored,
-    (lambda g, y, x, p, mode: mirror_pad_grad_op(g, p, mode=mode), None), ("tensor", "paddings"),
-    static=(1,), doc="A tensor's own elements around it, mirrored at its borders.",
+mirror_places = Op(
+    "MirrorPlaces", _mirror_places,
+    lambda shape, p, mode: _mirrored(Spec(shape_from(shape), int64), p, mode), (None, None),
+    ("shape", "paddings"), static=(0, 1),
+    doc="Which element of a tensor of that shape, made flat, each one is after mirroring.",
 )
-mirror_pad_grad_op: Op = Op(
-    "MirrorPadGrad", _mirror_pad_grad, lambda g, p, mode: _resized(g, p, -1),
-    (lambda h, y, g, p, mode: mirror_pad_op(h, p, mode=mode), None), ("g", "paddings"),
-    static=(1,), doc="g, with its borders added to what they mirror.",
+
+
+def _mirror_rule(g: Node, y: Node, x: Node, p: Node, mode: str) -> Node:
+    places = mirror_places(shape_of(x), p, mode=mode)
+    return reshape(gather_grad_op(g, places, [size(x)], axis=0), shape_of(x))
+
+
+mirror_pad_op = composite(
+    "MirrorPad",
+    lambda x, p, mode: gather(reshape(x, [-1]), mirror_places(shape_of(x), p, mode=mode)),
+    _mirror_rule, None, params=("tensor", "paddings"), infer=_mirrored, static=(1,),
+    doc="A tensor's own elements around it, mirrored at its borders.",
 )
 
 
@@ -242,18 +206,6 @@ def pad(
 # ---------------------------------------------------------------- tile
 
 
-def _tile(x: np.ndarray, multiples: Any, out: Any = None) -> np.ndarray:
-    if out is None:
-        out = np.empty([d * m for d, m in zip(x.shape, multiples, strict=True)], x.dtype)
-    wide, narrow = _interleaved(multiples, x.shape), _interleaved([1] * x.ndim, x.shape)
-    out.reshape(wide)[...] = x.reshape(narrow)
-    return out
-
-
-def _interleaved(multiples: Any, dims: Any) -> list[int]:
-    return [int(n) for pair in zip(multiples, dims, strict=True) for n in pair]
-
-
 def _tiled(x: Spec, multiples: Spec) -> Spec:
     rank = x.shape.ndims
     counts = _items(multiples, rank, "multiples")
@@ -267,26 +219,31 @@ def _tiled(x: Spec, multiples: Spec) -> Spec:
     return Spec(Shape.of(tuple(dims)), x.dtype)
 
 
-def _tile_grad(g: np.ndarray, multiples: Any, shape: Any, out: Any = None) -> np.ndarray:
-    parts = g.reshape(_interleaved(multiples, shape))
-    add_up: Any = sum_op.kernel
-    return add_up(parts, axis=tuple(range(0, parts.ndim, 2)), out=out)
+def _interleaved(x: Node, multiples: Any) -> Node:
+    """The shape in which each dimension of x has one before it, for how often it is repeated."""
+    dims = shape(x, out_type=multiples.dtype)
+    return reshape(stack([multiples, dims], axis=1), [-1])
 
 
-tile = Op(
-    "Tile", _tile, _tiled,
-    (lambda g, y, x, m: tile_grad_op(g, m, shape_of(x)), None), ("input", "multiples"), static=(1,),
+def _tile_body(x: Node, multiples: Node) -> Node:
+    apart = reshape(x, _interleaved(x, ones_like(multiples)))
+    repeated = broadcast_to(apart, _interleaved(x, multiples))
+    return reshape(repeated, shape(x, out_type=multiples.dtype) * multiples)
+
+
+def _tile_rule(g: Node, y: Node, x: Node, multiples: Node) -> Node:
+    parts = reshape(g, _interleaved(x, multiples))
+    return reshape(sum_like(parts, reshape(x, _interleaved(x, ones_like(multiples)))), shape_of(x))
+
+
+tile = composite(
+    "Tile", _tile_body, _tile_rule, None, params=("input", "multiples"), infer=_tiled, static=(1,),
     doc="""Repeat a tensor multiples[i] times along each dimension i.
 
     >>> tg.tile([[1, 2]], [2, 2]).eval()
     array([[1, 2, 1, 2],
            [1, 2, 1, 2]], dtype=int32)
     """,
-)
-tile_grad_op: Op = Op(
-    "TileGrad", _tile_grad, lambda g, multiples, shape: Spec(shape_from(shape), g.dtype),
-    (lambda h, y, g, m, shape: tile(h, m), None, None), ("g", "multiples", "shape"),
-    static=(1, 2), doc="The sum of the repetitions.",
 )
 
 

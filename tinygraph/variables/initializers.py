@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import choice, flag, number, shown, text
-from tinygraph.errors import DTypeError, GraphError, ShapeError
+from tinygraph.errors import DTypeError, GraphError, ShapeError, TinygraphError
 from tinygraph.graph import Node
 from tinygraph.op import Op, check_dtypes
 from tinygraph.ops.arithmetic import multiply
@@ -42,16 +42,16 @@ class Initializer:
         self.dtype = as_dtype(dtype)
 
     def __repr__(self) -> str:
-        given = ", ".join(f"{key}={value!r}" for key, value in vars(self).items())
-        return f"{type(self).__name__}({given})"
+        arguments = ", ".join(f"{key}={value!r}" for key, value in vars(self).items())
+        return f"{type(self).__name__}({arguments})"
 
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Node:
-        found = as_dtype(self.dtype if dtype is None else dtype)
-        if partition_info is not None:
-            if not hasattr(partition_info, "full_shape"):
-                raise DTypeError(f"partition_info has no full_shape: {shown(partition_info)}")
-            return self.part(shape, found, partition_info)
-        return self.make(shape, found)
+        dtype = as_dtype(self.dtype if dtype is None else dtype)
+        if partition_info is None:
+            return self.make(shape, dtype)
+        if not hasattr(partition_info, "full_shape"):
+            raise DTypeError(f"partition_info has no full_shape: {shown(partition_info)}")
+        return self.part(shape, dtype, partition_info)
 
     def make(self, shape: Any, dtype: DType) -> Node:
         raise NotImplementedError
@@ -69,17 +69,12 @@ def _ints(shape: Any) -> list[int]:
     return dims  # type: ignore[return-value]
 
 
-def _float(dtype: DType) -> DType:
+def _float(dtype: Any, error: type[TinygraphError] = DTypeError) -> DType:
+    """A dtype of floats; as in TF1, a constructor raises a ValueError for any other."""
+    dtype = as_dtype(dtype)
     if not dtype.is_floating:
-        raise DTypeError(f"Expected floating point type, got {dtype.name}.")
+        raise error(f"Expected floating point type, got {dtype.name}.")
     return dtype
-
-
-def _own(dtype: Any) -> DType:
-    """The dtype of an initializer that makes floats; a ValueError for ints, as in TF1."""
-    if not as_dtype(dtype).is_floating:
-        raise GraphError(f"Expected floating point type, got {as_dtype(dtype).name}.")
-    return as_dtype(dtype)
 
 
 # ---------------------------------------------------------------- constants
@@ -108,7 +103,7 @@ class ones_initializer(Initializer):
 
 
 class constant_initializer(Initializer):
-    """A value everywhere, or given values in C order, of which the last one fills up the shape.
+    """`value` everywhere; of several values, taken in C order, the last one fills up the shape.
 
     With `verify_shape`, `value` must have the variable's shape: DTypeError (a TypeError) else.
 
@@ -142,7 +137,7 @@ class identity_initializer(Initializer):
     """
 
     def __init__(self, gain: float = 1.0, dtype: Any = float32):
-        self.gain, self.dtype = number(gain, "gain"), _own(dtype)
+        self.gain, self.dtype = number(gain, "gain"), _float(dtype, GraphError)
 
     def make(self, shape: Any, dtype: DType) -> Node:
         dims = _ints(shape)
@@ -174,33 +169,33 @@ class random_uniform_initializer(Initializer):
         return random_uniform(shape, self.minval, self.maxval, dtype, self.seed)
 
 
-class random_normal_initializer(Initializer):
+class NormalInitializer(Initializer):
+    """Base of the initializers by a normal distribution."""
+
+    def __init__(
+        self, mean: Any = 0.0, stddev: Any = 1.0, seed: int | None = None, dtype: Any = float32
+    ):
+        self.mean, self.stddev, self.seed = mean, stddev, seed
+        self.dtype = _float(dtype, GraphError)
+
+
+class random_normal_initializer(NormalInitializer):
     """Normally distributed numbers.
 
     >>> tg.random_normal_initializer(stddev=0.1, seed=1)([2]).eval().round(4)
     array([-0.0811,  0.1485], dtype=float32)
     """
 
-    def __init__(
-        self, mean: Any = 0.0, stddev: Any = 1.0, seed: int | None = None, dtype: Any = float32
-    ):
-        self.mean, self.stddev, self.seed, self.dtype = mean, stddev, seed, _own(dtype)
-
     def make(self, shape: Any, dtype: DType) -> Node:
         return random_normal(shape, self.mean, self.stddev, _float(dtype), self.seed)
 
 
-class truncated_normal_initializer(Initializer):
+class truncated_normal_initializer(NormalInitializer):
     """Normally distributed numbers, redrawn until less than two `stddev` from `mean`.
 
     >>> tg.truncated_normal_initializer(stddev=0.1, seed=1)([2]).eval().round(4)
     array([-0.0811,  0.1485], dtype=float32)
     """
-
-    def __init__(
-        self, mean: Any = 0.0, stddev: Any = 1.0, seed: int | None = None, dtype: Any = float32
-    ):
-        self.mean, self.stddev, self.seed, self.dtype = mean, stddev, seed, _own(dtype)
 
     def make(self, shape: Any, dtype: DType) -> Node:
         return truncated_normal(shape, self.mean, self.stddev, _float(dtype), self.seed)
@@ -228,25 +223,23 @@ class variance_scaling_initializer(Initializer):
     0.002
     """
 
-    def __init__(self, scale: float = 1.0, mode: str = "fan_in",
-                 distribution: str = "truncated_normal", seed: int | None = None,
-                 dtype: Any = float32):
+    def __init__(
+        self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal",
+        seed: int | None = None, dtype: Any = float32,
+    ):
         if number(scale, "scale") <= 0:
             raise GraphError(f"`scale` must be positive, not {scale}")
         self.scale, self.mode = scale, choice(mode, "mode", ("fan_in", "fan_out", "fan_avg"))
         distribution = text(distribution, "distribution").lower()
         self.distribution = choice(distribution, "distribution", DISTRIBUTIONS)
-        self.seed, self.dtype = seed, _own(dtype)
-
-    def make(self, shape: Any, dtype: DType) -> Node:
-        return self._scaled(shape, dtype, shape)
+        self.seed, self.dtype = seed, _float(dtype, GraphError)
 
     def part(self, shape: Any, dtype: DType, info: Any) -> Node:
-        return self._scaled(shape, dtype, info.full_shape)
+        return self.make(shape, dtype, info.full_shape)
 
-    def _scaled(self, shape: Any, dtype: DType, whole: Any) -> Node:
-        """Weights of `shape` with the variance of weights of shape `whole`."""
-        fan_in, fan_out = _fans(_ints(whole))
+    def make(self, shape: Any, dtype: DType, full_shape: Any = None) -> Node:
+        """Weights of `shape`; of `full_shape`, if there is one, they have the variance."""
+        fan_in, fan_out = _fans(_ints(shape if full_shape is None else full_shape))
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, n)
         if self.distribution == "uniform":
@@ -324,16 +317,15 @@ class uniform_unit_scaling_initializer(Initializer):
     """
 
     def __init__(self, factor: float = 1.0, seed: int | None = None, dtype: Any = float32):
-        self.factor, self.seed, self.dtype = number(factor, "factor"), seed, _own(dtype)
-
-    def make(self, shape: Any, dtype: DType) -> Node:
-        return self._scaled(shape, dtype, shape)
+        self.factor, self.seed = number(factor, "factor"), seed
+        self.dtype = _float(dtype, GraphError)
 
     def part(self, shape: Any, dtype: DType, info: Any) -> Node:
-        return self._scaled(shape, dtype, info.full_shape)
+        return self.make(shape, dtype, info.full_shape)
 
-    def _scaled(self, shape: Any, dtype: DType, whole: Any) -> Node:
-        limit = math.sqrt(3 / max(math.prod(_ints(whole)[:-1]), 1.0)) * self.factor
+    def make(self, shape: Any, dtype: DType, full_shape: Any = None) -> Node:
+        dims = _ints(shape if full_shape is None else full_shape)
+        limit = math.sqrt(3 / max(math.prod(dims[:-1]), 1.0)) * self.factor
         return random_uniform(shape, -limit, limit, _float(dtype), self.seed)
 
 
@@ -362,7 +354,7 @@ class orthogonal_initializer(Initializer):
     """
 
     def __init__(self, gain: float = 1.0, seed: int | None = None, dtype: Any = float32):
-        self.gain, self.seed, self.dtype = number(gain, "gain"), seed, _own(dtype)
+        self.gain, self.seed, self.dtype = number(gain, "gain"), seed, _float(dtype, GraphError)
 
     def make(self, shape: Any, dtype: DType) -> Node:
         dims = _ints(shape)

@@ -49,7 +49,11 @@ class VariableScope:
         self.name = name
         self.reuse = reuse
         self.original_name_scope = original_name_scope
-        self.defaults = {key: value for key, value in defaults.items() if value is not None}
+        self.defaults = defaults
+
+    def _default(self, key: str, value: Any = None) -> Any:
+        """`value`, or where it is None the scope's default for this argument of `get_variable`."""
+        return self.defaults.get(key) if value is None else value
 
     def reuse_variables(self) -> None:
         """From here on `get_variable` shares variables and makes none."""
@@ -137,15 +141,15 @@ def variable_scope(
         raise GraphError(f"reuse must be True, False, None or tg.AUTO_REUSE, not {shown(reuse)}")
     defaults = {"initializer": initializer, "regularizer": regularizer, "constraint": constraint,
                 "dtype": None if dtype is None else as_dtype(dtype)}
-    given = {key: value for key, value in defaults.items() if value is not None}
+    defaults = {key: value for key, value in defaults.items() if value is not None}
     has_names = flag(auxiliary_name_scope, "auxiliary_name_scope")
     graph = get_default_graph()
-    return block(partial(_begin, graph, name_or_scope, default_name, given, reuse, has_names))
+    return block(partial(_begin, graph, name_or_scope, default_name, defaults, reuse, has_names))
 
 
 def _begin(
-    graph: Graph, name_or_scope: Any, default_name: str | None, given: dict[str, Any], reuse: Any,
-    has_names: bool,
+    graph: Graph, name_or_scope: Any, default_name: str | None, defaults: dict[str, Any],
+    reuse: Any, has_names: bool,
 ) -> tuple[VariableScope, Places]:
     """A new variable scope, and what counts in its block."""
     store, outer = _store(graph), _scope(graph)
@@ -167,7 +171,7 @@ def _begin(
     original = f"{context.scope}/" if context.scope else ""
     scope = VariableScope(
         name.rstrip("/"), reuse, inherited.original_name_scope if is_scope else original,
-        **{**inherited.defaults, **given},
+        **inherited.defaults | defaults,
     )
     store.opened[name] = store.opened.get(name, 0) + 1
     if is_scope:  # its default names go on where the scope itself left off
@@ -202,28 +206,24 @@ def get_variable(
     full = f"{scope.name}/{text(name, 'name')}" if scope.name else text(name, "name")
     if initializer is not None and not callable(initializer):
         dtype = _same_dtype(initializer, dtype)
-    dtype = as_dtype(scope.defaults.get("dtype", float32) if dtype is None else dtype)
-    known = store.variables.get(full)
-    if known is not None:
-        return _shared(known, full, scope.reuse, Shape(shape), dtype)
+    dtype = as_dtype(scope._default("dtype", dtype) or float32)
+    existing = store.variables.get(full)
+    if existing is not None:
+        return _shared(existing, full, scope.reuse, Shape(shape), dtype)
     if scope.reuse is True:
         raise GraphError(
             f"Variable {full} does not exist, or was not created with tg.get_variable(). "
             "Did you mean to set reuse=tg.AUTO_REUSE in VarScope?"
         )
-    if initializer is None:
-        initializer = scope.defaults.get("initializer")
-    if constraint is None:
-        constraint = scope.defaults.get("constraint")
+    initializer = scope._default("initializer", initializer)
     value, dtype = _initial_value(full, initializer, shape, dtype)
     with graph.name_scope(None):
         variable = Variable(
-            value, trainable, collections, validate_shape, None, full, None, dtype,
-            constraint=constraint,
+            value, trainable, collections, validate_shape, name=full, dtype=dtype,
+            constraint=scope._default("constraint", constraint),
         )
         store.variables[full] = variable
-        if regularizer is None:
-            regularizer = scope.defaults.get("regularizer")
+        regularizer = scope._default("regularizer", regularizer)
         if regularizer is not None:
             with graph.name_scope(f"{full}/Regularizer/"):
                 loss = called(function(regularizer, "regularizer"), "regularizer", variable)
@@ -254,32 +254,33 @@ def get_local_variable(
 def _same_dtype(value: Any, dtype: Any) -> DType:
     """The dtype of a constant initializer, which must be the one that was asked for, if any."""
     node = first_node([value])
-    found = as_dtype(to_array(value).dtype) if node is None else node.dtype
-    if dtype is not None and as_dtype(dtype) is not found:
+    own = as_dtype(to_array(value).dtype) if node is None else node.dtype
+    if dtype is not None and as_dtype(dtype) is not own:
         raise GraphError(
-            f"Initializer type '{found.name}' and explicit dtype '{as_dtype(dtype).name}' don't "
+            f"Initializer type '{own.name}' and explicit dtype '{as_dtype(dtype).name}' don't "
             "match."
         )
-    return found
+    return own
 
 
-def _shared(known: Variable, full: str, reuse: Any, shape: Shape, dtype: Any) -> Variable:
+def _shared(existing: Variable, full: str, reuse: Any, shape: Shape, dtype: Any) -> Variable:
+    """The variable `existing` of the name `full`, if it may be reused and is what was asked for."""
     if not reuse:
         raise GraphError(
             f"Variable {full} already exists, disallowed. Did you mean to set reuse=True or "
-            f"reuse=tg.AUTO_REUSE in VarScope? Originally defined at {known.where}"
+            f"reuse=tg.AUTO_REUSE in VarScope? Originally defined at {existing.where}"
         )
-    if not shape.is_compatible_with(known.shape):
+    if not shape.is_compatible_with(existing.shape):
         raise ShapeError(
             f"Trying to share variable {full}, but specified shape {shape} and found shape "
-            f"{known.shape}."
+            f"{existing.shape}."
         )
-    if dtype is not known.dtype:
+    if dtype is not existing.dtype:
         raise GraphError(
             f"Trying to share variable {full}, but specified dtype {dtype.name} and found dtype "
-            f"{known.dtype.name}."
+            f"{existing.dtype.name}."
         )
-    return known
+    return existing
 
 
 def _initial_value(full: str, initializer: Any, shape: Any, dtype: Any) -> tuple[Any, Any]:

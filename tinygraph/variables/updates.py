@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tinygraph.arguments import shown
@@ -24,28 +25,29 @@ def _assign_spec(ref: Spec, value: Spec) -> Spec:
     return Spec(ref.shape.merge_with(value.shape), ref.dtype)
 
 
-assign_op = composite(
-    "Assign", lambda ref, value: value, None, None, params=("ref", "value"),
-    infer=_assign_spec, role="assign", doc="value, which becomes the variable's.",
+def _update(name: str, body: Callable[[Node, Node], Node], role: str, doc: str) -> Op:
+    """An op that gives the variable `ref` the value that `body` computes from it and `value`."""
+    return composite(
+        name, body, None, None, params=("ref", "value"), infer=_assign_spec, role=role, doc=doc
+    )
+
+
+assign_op = _update(
+    "Assign", lambda ref, value: value, "assign", "value, which becomes the variable's.",
 )
-replace_op = composite(
-    "Replace", lambda ref, value: value, None, None, params=("ref", "value"),
-    infer=_assign_spec, role="relative",
-    doc="""value, which becomes the variable's, and is known to follow the updates made before.
+replace_op = _update(
+    "Replace", lambda ref, value: value, "relative",
+    """value, which becomes the variable's, and is known to follow the updates made before.
 
     Unlike `assign` it comes after them where no dependency says so, and overwrites none by mistake:
     it is for the formulas of optimizers and averages, whose values come from other slots.
     """,
 )
-assign_add_op = composite(
-    "AssignAdd", lambda ref, value: add(ref, value), None, None,
-    params=("ref", "value"), infer=_assign_spec, role="relative",
-    doc="ref + value, which becomes the variable's value.",
+assign_add_op = _update(
+    "AssignAdd", add, "relative", "ref + value, which becomes the variable's value.",
 )
-assign_sub_op = composite(
-    "AssignSub", lambda ref, value: subtract(ref, value), None, None,
-    params=("ref", "value"), infer=_assign_spec, role="relative",
-    doc="ref - value, which becomes the variable's value.",
+assign_sub_op = _update(
+    "AssignSub", subtract, "relative", "ref - value, which becomes the variable's value.",
 )
 
 

@@ -115,22 +115,19 @@ class Variable(Node):
         self, value: Any, use_locking: Any = None, name: str | None = None, read_value: bool = True
     ) -> Node | Operation:
         """An update to `value`; see `tg.assign`."""
-        node = assign(self, value, name=name)
-        return node if flag(read_value, "read_value") else node.op
+        return _read(assign(self, value, name=name), read_value)
 
     def assign_add(
         self, delta: Any, use_locking: Any = None, name: str | None = None, read_value: bool = True
     ) -> Node | Operation:
         """An update by adding `delta`; see `tg.assign_add`."""
-        node = assign_add(self, delta, name=name)
-        return node if flag(read_value, "read_value") else node.op
+        return _read(assign_add(self, delta, name=name), read_value)
 
     def assign_sub(
         self, delta: Any, use_locking: Any = None, name: str | None = None, read_value: bool = True
     ) -> Node | Operation:
         """An update by subtracting `delta`; see `tg.assign_sub`."""
-        node = assign_sub(self, delta, name=name)
-        return node if flag(read_value, "read_value") else node.op
+        return _read(assign_sub(self, delta, name=name), read_value)
 
     def scatter_add(
         self, sparse_delta: IndexedSlices, use_locking: Any = False, name: str | None = None
@@ -156,6 +153,11 @@ class Variable(Node):
 
     def __repr__(self) -> str:
         return f"<tg.Variable '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
+
+
+def _read(update: Node, read_value: bool) -> Node | Operation:
+    """What a variable's method returns: the new value, or only the operation that `update` is."""
+    return update if flag(read_value, "read_value") else update.op
 
 
 variable_op = Op(

@@ -65,7 +65,7 @@ class Optimizer:
             raise GraphError("Must specify the optimizer name")
         self._use_locking = use_locking
         self._name = name
-        self._given: dict[str, Any] = {}
+        self._hyper_values: dict[str, Any] = {}
         self._tensors: dict[str, Node] = {}
         self._shared: dict[DType, list[Node]] = {}
         self._scope = ""
@@ -160,7 +160,7 @@ class Optimizer:
         self, grads_and_vars: Iterable[tuple[Any, Node]], global_step: Variable | None = None,
         name: str | None = None,
     ) -> Operation:
-        """An operation that updates variables by given gradients, the second half of `minimize`.
+        """An operation that updates variables by their gradients, the second half of `minimize`.
 
         Pairs whose gradient is None are left out. A gradient may be `tg.IndexedSlices`: then only
         its rows are updated, by the formula for them; rows of the same index are added up first. A
@@ -179,19 +179,19 @@ class Optimizer:
         pairs = [_checked(pair) for pair in sequence(grads_and_vars, "grads_and_vars")]
         if not pairs:
             raise GraphError("No variables provided.")
-        given = [(grad, var) for grad, var in pairs if grad is not None]
-        if not given:
+        updated = [(grad, var) for grad, var in pairs if grad is not None]
+        if not updated:
             raise GraphError(
                 f"No gradients provided for any variable: {_names(v for _, v in pairs)}."
             )
-        graph = given[0][1].graph
+        graph = updated[0][1].graph
         with graph.as_default():
             with graph.outside():
-                self._create_slots([var for _, var in given])
+                self._create_slots([var for _, var in updated])
             with graph.name_scope(named(name, self._name)) as scope:
                 self._scope = scope
                 self._prepare()
-                updates = [self._update(grad, var) for grad, var in given]
+                updates = [self._update(grad, var) for grad, var in updated]
                 if global_step is None:
                     train_op = self._finish(updates, scope)
                 else:
@@ -220,9 +220,7 @@ class Optimizer:
         """The update of `var`."""
         raise NotImplementedError
 
-    def _apply_sparse_duplicate_indices(
-        self, grad: IndexedSlices, var: Any
-    ) -> Node | Operation:
+    def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Node | Operation:
         """The update of `var` for a gradient that is IndexedSlices, whose indices may repeat.
 
         It is that of `_apply_sparse`, once the rows of the same index are added up.
@@ -249,11 +247,11 @@ class Optimizer:
 
         As in TF a Python float is a float32 constant, which is cast to each variable's dtype.
         """
-        self._given.update(hypers)
+        self._hyper_values.update(hypers)
 
     def _prepare(self) -> None:
         """Make tensors of the hyper-parameters."""
-        for name, value in self._given.items():
+        for name, value in self._hyper_values.items():
             with arguments_of(name):
                 tensor = as_node(called(value, name) if callable(value) else value, name=name)
             if not tensor.shape.is_compatible_with(SCALAR):
@@ -278,7 +276,7 @@ class Optimizer:
         A tensor may be fed another value.
         """
         tensor = self._tensors[name]
-        if isinstance(self._given[name], Node) or not is_constant(tensor, number):
+        if isinstance(self._hyper_values[name], Node) or not is_constant(tensor, number):
             return False
         tensor.graph.use_value(tensor, f"a formula of {self._name}")
         return True
@@ -314,10 +312,10 @@ class Optimizer:
         >>> [variable.op_name for variable in optimizer.variables()]
         ['beta1_power', 'beta2_power', 'w/Adam', 'w/Adam_1']
         """
-        made = [slot for slots in self._slots.values() for slot in slots.values()]
-        made += self._non_slots.values()
+        slots = [slot for slots in self._slots.values() for slot in slots.values()]
         graph = get_default_graph()
-        return sorted((v for v in made if v.graph is graph), key=lambda v: v.op_name)
+        own = [v for v in (*slots, *self._non_slots.values()) if v.graph is graph]
+        return sorted(own, key=lambda v: v.op_name)
 
     def _zeros_slot(self, var: Variable, slot_name: str, op_name: str) -> Variable:
         return self._filled_slot(var, 0.0, slot_name, op_name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tinygraph.arguments import flag, number
@@ -31,15 +32,33 @@ class ExactOptimizer(Optimizer):
     So are its slots, where in TF they are float16s, and the formula's gradient; a step is taken in
     the variable's own dtype.
 
-    A subclass gives `_formula(grad, var, of)`, which reads and updates the parts `of` variables for
-    which there is a gradient: the whole, or rows, if the gradient is sparse.
+    `slots` are the names of a subclass's slots, each with the number that fills the slot at first.
+    The subclass gives `_formula(g, w, of, *slots)`, which reads and updates the parts `of` the
+    variable w and its slots for which there is a gradient g: the whole, or rows, if the gradient is
+    sparse.
     """
+
+    _formula: Callable[..., Any]
+
+    def __init__(self, use_locking: bool, name: str, slots: dict[str, float], **hypers: Number):
+        super().__init__(use_locking, name)
+        self._starts = slots
+        self._slot_names: dict[str, str | None] = {}  # where they are not the optimizer's
+        self._define(**hypers)
+
+    def _create_slots(self, var_list: list[Variable]) -> None:
+        for var in var_list:
+            for slot, start in self._starts.items():
+                self._filled_slot(var, start, slot, self._slot_names.get(slot) or self._name)
+
+    def _slots_of(self, var: Any) -> list[Any]:
+        return [self.get_slot(var, slot) for slot in self._starts]
 
     def _update(self, grad: Any, var: Any) -> Node | Operation:
         return super()._update(exact(grad), var)
 
     def _apply_dense(self, grad: Node, var: Any) -> Node | Operation:
-        return self._formula(grad, var, Whole())
+        return self._formula(grad, var, Whole(), *self._slots_of(var))
 
     def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Node | Operation:
         if is_foreign(self._apply_sparse):  # a user's, which may count on each index coming once
@@ -49,10 +68,7 @@ class ExactOptimizer(Optimizer):
 
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Node | Operation:
         """The update for slices that have the total of their index in each of its rows."""
-        return self._formula(grad.values, var, Rows(grad.indices))
-
-    def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
-        raise NotImplementedError
+        return self._formula(grad.values, var, Rows(grad.indices), *self._slots_of(var))
 
     def _hypers(self, dtype: DType) -> list[Node]:
         return super()._hypers(exact_dtype(dtype))
@@ -76,12 +92,11 @@ class GradientDescentOptimizer(ExactOptimizer):
     def __init__(
         self, learning_rate: Number, use_locking: bool = False, name: str = "GradientDescent"
     ):
-        super().__init__(use_locking, name)
-        self._define(learning_rate=learning_rate)
+        super().__init__(use_locking, name, {}, learning_rate=learning_rate)
 
-    def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
-        (lr,) = self._hypers(var.dtype)
-        return of.descend(var, lr * grad, "ApplyGradientDescent")
+    def _formula(self, g: Node, w: Any, of: Whole) -> Any:
+        (lr,) = self._hypers(w.dtype)
+        return of.descend(w, lr * g, "ApplyGradientDescent")
 
     def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Node | Operation:
         (lr,) = self._hypers(var.dtype)
@@ -107,20 +122,15 @@ class MomentumOptimizer(ExactOptimizer):
         self, learning_rate: Number, momentum: Number, use_locking: bool = False,
         name: str = "Momentum", use_nesterov: bool = False,
     ):
-        super().__init__(use_locking, name)
-        self._define(learning_rate=learning_rate, momentum=momentum)
+        hypers = {"learning_rate": learning_rate, "momentum": momentum}
+        super().__init__(use_locking, name, {"momentum": 0.0}, **hypers)
         self._use_nesterov = flag(use_nesterov, "use_nesterov")
 
-    def _create_slots(self, var_list: list[Variable]) -> None:
-        for var in var_list:
-            self._zeros_slot(var, "momentum", self._name)
-
-    def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
-        lr, momentum = self._hypers(var.dtype)
-        m: Any = self.get_slot(var, "momentum")
-        m = of.assign(m, momentum * of.read(m) + grad, "momentum")
-        step = grad + momentum * m if self._use_nesterov else m
-        return of.descend(var, lr * step, "ApplyMomentum")
+    def _formula(self, g: Node, w: Any, of: Whole, m: Any) -> Any:
+        lr, momentum = self._hypers(w.dtype)
+        m = of.assign(m, momentum * of.read(m) + g, "momentum")
+        step = g + momentum * m if self._use_nesterov else m
+        return of.descend(w, lr * step, "ApplyMomentum")
 
 
 class AdagradOptimizer(ExactOptimizer):
@@ -140,23 +150,15 @@ class AdagradOptimizer(ExactOptimizer):
         self, learning_rate: Number, initial_accumulator_value: float = 0.1,
         use_locking: bool = False, name: str = "Adagrad",
     ):
-        if number(initial_accumulator_value, "initial_accumulator_value") <= 0.0:
-            raise GraphError(
-                f"initial_accumulator_value must be positive: {initial_accumulator_value}"
-            )
-        super().__init__(use_locking, name)
-        self._define(learning_rate=learning_rate)
-        self._initial_accumulator_value = initial_accumulator_value
+        start = number(initial_accumulator_value, "initial_accumulator_value")
+        if start <= 0.0:
+            raise GraphError(f"initial_accumulator_value must be positive: {start}")
+        super().__init__(use_locking, name, {"accumulator": start}, learning_rate=learning_rate)
 
-    def _create_slots(self, var_list: list[Variable]) -> None:
-        for var in var_list:
-            self._filled_slot(var, self._initial_accumulator_value, "accumulator", self._name)
-
-    def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
-        (lr,) = self._hypers(var.dtype)
-        a: Any = self.get_slot(var, "accumulator")
-        a = of.add(a, square(grad), "accumulator")
-        return of.descend(var, lr * grad / sqrt(a), "ApplyAdagrad")
+    def _formula(self, g: Node, w: Any, of: Whole, a: Any) -> Any:
+        (lr,) = self._hypers(w.dtype)
+        a = of.add(a, square(g), "accumulator")
+        return of.descend(w, lr * g / sqrt(a), "ApplyAdagrad")
 
 
 class AdadeltaOptimizer(ExactOptimizer):
@@ -177,27 +179,20 @@ class AdadeltaOptimizer(ExactOptimizer):
         self, learning_rate: Number = 0.001, rho: Number = 0.95, epsilon: Number = 1e-8,
         use_locking: bool = False, name: str = "Adadelta",
     ):
-        super().__init__(use_locking, name)
-        self._define(lr=learning_rate, rho=rho, epsilon=epsilon)
-
-    def _create_slots(self, var_list: list[Variable]) -> None:
-        for var in var_list:
-            self._zeros_slot(var, "accum", self._name)
-            self._zeros_slot(var, "accum_update", self._name)
+        slots = {"accum": 0.0, "accum_update": 0.0}
+        super().__init__(use_locking, name, slots, lr=learning_rate, rho=rho, epsilon=epsilon)
 
     def _scalars(self, dtype: DType) -> list[Node]:
         lr, rho, epsilon = super()._scalars(dtype)
         return [lr, 1.0 - rho, epsilon]
 
-    def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
-        lr, gain, epsilon = self._hypers(var.dtype)
-        a: Any = self.get_slot(var, "accum")
-        d: Any = self.get_slot(var, "accum_update")
-        a = of.add(a, (square(grad) - of.read(a)) * gain, "accum")
+    def _formula(self, g: Node, w: Any, of: Whole, a: Any, d: Any) -> Any:
+        lr, gain, epsilon = self._hypers(w.dtype)
+        a = of.add(a, (square(g) - of.read(a)) * gain, "accum")
         old = of.read(d)
-        step = sqrt((old + epsilon) / (a + epsilon)) * grad
-        d = of.add(d, (square(step) - old) * gain, "accum_update")
-        update = of.descend(var, lr * step, "ApplyAdadelta")
+        u = sqrt((old + epsilon) / (a + epsilon)) * g
+        d = of.add(d, (square(u) - old) * gain, "accum_update")
+        update = of.descend(w, lr * u, "ApplyAdadelta")
         return group(d, update, name="update")
 
 
@@ -221,39 +216,32 @@ class RMSPropOptimizer(ExactOptimizer):
         epsilon: Number = 1e-10, use_locking: bool = False, centered: bool = False,
         name: str = "RMSProp",
     ):
-        super().__init__(use_locking, name)
-        self._define(
-            learning_rate=learning_rate, decay=decay, momentum=momentum,
-            epsilon=epsilon,
-        )
         self._centered = flag(centered, "centered")
-
-    def _create_slots(self, var_list: list[Variable]) -> None:
-        for var in var_list:
-            self._filled_slot(var, 1.0, "rms", self._name)
-            if self._centered:
-                self._zeros_slot(var, "mg", self._name)
-            self._zeros_slot(var, "momentum", self._name)
+        mean = {"mg": 0.0} if self._centered else {}
+        super().__init__(
+            use_locking, name, {"rms": 1.0, **mean, "momentum": 0.0},
+            learning_rate=learning_rate, decay=decay, momentum=momentum, epsilon=epsilon,
+        )
 
     def _scalars(self, dtype: DType) -> list[Node]:
         lr, decay, momentum, epsilon = super()._scalars(dtype)
         return [lr, 1.0 - decay, momentum, epsilon]
 
-    def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
-        lr, gain, momentum, epsilon = self._hypers(var.dtype)
-        s: Any = self.get_slot(var, "rms")
-        m: Any = self.get_slot(var, "momentum")
-        s = of.add(s, (square(grad) - of.read(s)) * gain, "rms")
+    def _formula(self, g: Node, w: Any, of: Whole, s: Any, *slots: Any) -> Any:
+        lr, gain, momentum, epsilon = self._hypers(w.dtype)
+        a, m = slots if self._centered else (None, *slots)
+        s = of.add(s, (square(g) - of.read(s)) * gain, "rms")
         scale = s + epsilon
         if self._centered:
-            a: Any = self.get_slot(var, "mg")
-            a = of.add(a, (grad - of.read(a)) * gain, "mg")
+            a = of.add(a, (g - of.read(a)) * gain, "mg")
             scale = maximum(s - square(a) + epsilon, epsilon)
-        step = lr * grad / sqrt(scale)
+        step = lr * g / sqrt(scale)
         decayed = step if self._is("momentum", 0) else momentum * of.read(m) + step
-        m = of.replace(m, decayed, "momentum")
-        kind = "ApplyCenteredRMSProp" if self._centered else "ApplyRMSProp"
-        return of.descend(var, m, kind)
+        m = of.assign(m, decayed, "momentum")
+        return of.descend(w, m, "ApplyCenteredRMSProp" if self._centered else "ApplyRMSProp")
+
+
+BETAS = "beta1", "beta2"
 
 
 class AdamOptimizer(ExactOptimizer):
@@ -275,59 +263,55 @@ class AdamOptimizer(ExactOptimizer):
         self, learning_rate: Number = 0.001, beta1: Number = 0.9, beta2: Number = 0.999,
         epsilon: Number = 1e-8, use_locking: bool = False, name: str = "Adam",
     ):
-        super().__init__(use_locking, name)
-        self._define(learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon)
+        super().__init__(
+            use_locking, name, {"m": 0.0, "v": 0.0},
+            learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon,
+        )
 
     def _create_slots(self, var_list: list[Variable]) -> None:
-        for name in ("beta1", "beta2"):
-            graph = var_list[0].graph
-            self._create_non_slot_variable(self._given[name], f"{name}_power", graph)
-        for var in var_list:
-            self._zeros_slot(var, "m", self._name)
-            self._zeros_slot(var, "v", self._name)
+        for name in BETAS:
+            power = f"{name}_power"
+            self._create_non_slot_variable(self._hyper_values[name], power, var_list[0].graph)
+        super()._create_slots(var_list)
 
     def _powers(self, graph: Graph) -> list[Variable]:
         """The variables that hold beta1^t and beta2^t."""
-        return [self._get_non_slot_variable(f"{name}_power", graph) for name in ("beta1", "beta2")]
+        return [self._get_non_slot_variable(f"{name}_power", graph) for name in BETAS]
 
     def _scalars(self, dtype: DType) -> list[Node]:
         lr, beta1, beta2, epsilon = super()._scalars(dtype)
-        powers = [latest_value(power) for power in self._powers(lr.graph)]
-        power1, power2 = (cast(power, dtype) for power in powers)
+        power1, power2 = [cast(latest_value(p), dtype) for p in self._powers(lr.graph)]
         rate = divide(lr * sqrt(1.0 - power2), 1.0 - power1, name="rate")
         return [rate, beta1, 1.0 - beta1, beta2, 1.0 - beta2, epsilon]
 
-    def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
-        rate, beta1, gain1, beta2, gain2, epsilon = self._hypers(var.dtype)
-        m: Any = self.get_slot(var, "m")
-        v: Any = self.get_slot(var, "v")
+    def _formula(self, g: Node, w: Any, of: Whole, m: Any, v: Any) -> Any:
+        rate, beta1, gain1, beta2, gain2, epsilon = self._hypers(w.dtype)
         # first, so that m can take the gradient's place
-        new_v = beta2 * of.read(v) + gain2 * square(grad)
-        m = of.assign(m, beta1 * of.read(m) + gain1 * grad, "m")
+        new_v = beta2 * of.read(v) + gain2 * square(g)
+        m = of.assign(m, beta1 * of.read(m) + gain1 * g, "m")
         v = of.assign(v, new_v, "v")
-        return of.descend(var, rate * m / (sqrt(v) + epsilon), "ApplyAdam")
+        return of.descend(w, rate * m / (sqrt(v) + epsilon), "ApplyAdam")
 
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Node | Operation:
         """The formula for a gradient of zeros elsewhere, where m and v decay and move the rows too.
         """
         rate, beta1, gain1, beta2, gain2, epsilon = self._hypers(var.dtype)
-        m = self._decayed(var, "m", beta1, grad.indices, gain1 * grad.values)
-        v = self._decayed(var, "v", beta2, grad.indices, gain2 * square(grad.values))
+
+        def decayed(slot: Any, beta: Node, rows: Node, name: str) -> Node:
+            """A slot times `beta`, with rows added."""
+            old = gather(slot.assign(beta * latest_value(slot)), grad.indices)
+            return scatter_update(slot, grad.indices, old + rows, name=name)
+
+        m, v = self._slots_of(var)
+        m = decayed(m, beta1, gain1 * grad.values, "m")
+        v = decayed(v, beta2, gain2 * square(grad.values), "v")
         return Whole().descend(var, rate * m / (sqrt(v) + epsilon), "ApplyAdam")
 
-    def _decayed(self, var: Any, slot: str, beta: Node, indices: Node, rows: Node) -> Node:
-        """A slot that decays, with rows added."""
-        average: Any = self.get_slot(var, slot)
-        decayed = average.assign(beta * latest_value(average))
-        return scatter_update(average, indices, gather(decayed, indices) + rows, name=slot)
-
     def _finish(self, update_ops: list, name_scope: str) -> Operation:
-        power1, power2 = self._powers(update_ops[0].graph)
-        powers = [
-            power1.assign(latest_value(power1) * self._tensors["beta1"]),
-            power2.assign(latest_value(power2) * self._tensors["beta2"]),
-        ]
-        return group(*update_ops, *powers, name=name_scope)
+        powers: list[Any] = self._powers(update_ops[0].graph)
+        betas = [self._tensors[name] for name in BETAS]
+        steps = [p.assign(latest_value(p) * beta) for p, beta in zip(powers, betas, strict=True)]
+        return group(*update_ops, *steps, name=name_scope)
 
 
 class FtrlOptimizer(ExactOptimizer):
@@ -355,7 +339,12 @@ class FtrlOptimizer(ExactOptimizer):
         accum_name: str | None = None, linear_name: str | None = None,
         l2_shrinkage_regularization_strength: Number = 0.0,
     ):
-        super().__init__(use_locking, name)
+        super().__init__(
+            use_locking, name, {"accum": initial_accumulator_value, "linear": 0.0},
+            learning_rate=learning_rate, l1=l1_regularization_strength,
+            l2=l2_regularization_strength, l2_shrinkage=l2_shrinkage_regularization_strength,
+            learning_rate_power=learning_rate_power,
+        )
         not_negative = {
             "initial_accumulator_value": initial_accumulator_value,
             "l1_regularization_strength": l1_regularization_strength,
@@ -369,35 +358,20 @@ class FtrlOptimizer(ExactOptimizer):
             raise GraphError(
                 f"learning_rate_power {learning_rate_power} needs to be negative or zero"
             )
-        self._define(
-            learning_rate=learning_rate, l1=l1_regularization_strength,
-            l2=l2_regularization_strength, l2_shrinkage=l2_shrinkage_regularization_strength,
-            learning_rate_power=learning_rate_power,
-        )
-        self._initial_accumulator_value = initial_accumulator_value
-        self._accum_name = accum_name
-        self._linear_name = linear_name
+        self._slot_names = {"accum": accum_name, "linear": linear_name}
 
-    def _create_slots(self, var_list: list[Variable]) -> None:
-        for var in var_list:
-            start = self._initial_accumulator_value
-            self._filled_slot(var, start, "accum", self._accum_name or self._name)
-            self._zeros_slot(var, "linear", self._linear_name or self._name)
-
-    def _formula(self, grad: Node, var: Any, of: Whole) -> Any:
-        lr, l1, l2, shrinkage, lr_power = self._hypers(var.dtype)
+    def _formula(self, g: Node, w: Any, of: Whole, a: Any, z: Any) -> Any:
+        lr, l1, l2, shrinkage, lr_power = self._hypers(w.dtype)
 
         def root(x: Node) -> Node:
             return sqrt(x) if self._is("learning_rate_power", -0.5) else x**-lr_power
 
-        a: Any = self.get_slot(var, "accum")
-        z: Any = self.get_slot(var, "linear")
-        old, w = root(of.read(a)), exact(of.read(var))
-        new = root(of.add(a, square(grad), "accum"))
-        shrunk = grad if self._is("l2_shrinkage", 0) else grad + 2.0 * shrinkage * w
-        z = of.add(z, shrunk - (new - old) / lr * w, "linear")
+        old, old_w = root(of.read(a)), exact(of.read(w))
+        new = root(of.add(a, square(g), "accum"))
+        h = g if self._is("l2_shrinkage", 0) else g + 2.0 * shrinkage * old_w
+        z = of.add(z, h - (new - old) / lr * old_w, "linear")
         kept = -z if self._is("l1", 0) else clip_by_value(z, -l1, l1) - z
         curvature = new / lr if self._is("l2", 0) else new / lr + 2.0 * l2
-        may_be_zero = self._initial_accumulator_value == 0  # then w is 0 until a gradient comes
+        may_be_zero = self._starts["accum"] == 0  # then w is 0 until a gradient comes
         quotient = div_no_nan(kept, curvature) if may_be_zero else kept / curvature
-        return of.become(var, quotient, "ApplyFtrl")
+        return of.become(w, quotient, "ApplyFtrl")

@@ -23,11 +23,7 @@ class Whole:
         return latest_value(slot)
 
     def assign(self, slot: Any, value: Node, name: str) -> Any:
-        """Give the slot a value that comes from its latest one; return it."""
-        return slot.assign(value, name=name)
-
-    def replace(self, slot: Any, value: Node, name: str) -> Any:
-        """Give the slot any value; return it."""
+        """Give the slot a value; return it."""
         return replace_op(slot, value, name=name)
 
     def add(self, slot: Any, delta: Node, name: str) -> Any:
@@ -59,8 +55,6 @@ class Rows(Whole):
     def assign(self, slot: Any, value: Node, name: str) -> Any:
         self.updates.append(scatter_update(slot, self.indices, value, name=name))
         return value
-
-    replace = assign
 
     def add(self, slot: Any, delta: Node, name: str) -> Any:
         return self.assign(slot, self.read(slot) + delta, name)

@@ -24,16 +24,12 @@ def slot_variable(primary: Node, initial_value: Any, name: str) -> Variable:
     with graph.as_default(), graph.control_dependencies(None), graph.name_scope(None):
         prefix = get_variable_scope().name
         return Variable(
-            initial_value,
-            trainable=False,
-            validate_shape=primary.shape.is_fully_defined(),
-            name="/".join([*([prefix] if prefix else []), primary.op_name, name]),
+            initial_value, trainable=False, validate_shape=primary.shape.is_fully_defined(),
+            name=f"{prefix}/{primary.op_name}/{name}".lstrip("/"),
         )
 
 
-def filled_slot(
-    primary: Node, value: float, name: str, dtype: DType | None = None
-) -> Variable:
+def filled_slot(primary: Node, value: float, name: str, dtype: DType | None = None) -> Variable:
     """A slot of the shape of `primary`, and of its dtype by default, that starts with `value`."""
 
     def initial_value() -> Node:

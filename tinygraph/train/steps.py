@@ -53,11 +53,7 @@ def create_global_step(graph: Graph | None = None) -> Variable:
         raise GraphError('"global_step" already exists.')
     with graph.as_default():
         return get_variable(
-            GraphKeys.GLOBAL_STEP,
-            [],
-            int64,
-            initializer=zeros_initializer(),
-            trainable=False,
+            GraphKeys.GLOBAL_STEP, [], int64, initializer=zeros_initializer(), trainable=False,
             collections=[GraphKeys.GLOBAL_VARIABLES, GraphKeys.GLOBAL_STEP],
         )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import tinygraph as tg
+from tools.make_stubs import exported, gathers, public_modules, stubs
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "tinygraph"
@@ -19,6 +20,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # A file imports only from lines above its own. Files of one line form no cycle.
 LAYERS = """
+    typing
     errors
     console
     arguments
@@ -89,7 +91,10 @@ MODULES = {module_name(path) for path in SOURCES}
 
 
 def imports(path):
-    """(module, line, whether it waits: in a function or for a type checker) for each import."""
+    """(module, line, whether it waits: in a function or for a type checker) for each import.
+
+    What typing.py imports for a checker is what all files may name, and counts as nothing.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     late = set()
     for node in ast.walk(tree):
@@ -97,6 +102,8 @@ def imports(path):
         if typing or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             late.update(map(id, ast.walk(node)))
     for node in ast.walk(tree):
+        if path == PACKAGE / "typing.py" and id(node) in late:
+            continue
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -230,39 +237,12 @@ def test_no_file_names_a_path_of_one_machine():
 # ---------------------------------------------------------------- the public names
 
 
-# Modules that are there after an import, but not for users.
-INTERNAL = {
-    f"tinygraph.{name}"
-    for name in (
-        "arguments body compiler control_flow export fetches files gradients graph kernels known "
-        "nest node op ops origin session spec static values variables"
-    ).split()
-}
-
-
-def exported(module):
-    """What a module makes public: its `__all__`, else its names without underscore.
-
-    The files of a package without `__all__` are its own affair, those of tinygraph itself excepted.
-    """
-    if hasattr(module, "__all__"):
-        return [(name, getattr(module, name)) for name in module.__all__]
-    named = [(name, getattr(module, name)) for name in dir(module) if name[0] != "_"]
-    return [(n, value) for n, value in named if module is tg or not isinstance(value, type(tg))]
-
-
 def public_names():
     """(dotted name, object) for each public function, class and op."""
-    found = [tg]
-    for module in found:
-        for name, value in exported(module):
-            home = getattr(value, "__name__" if isinstance(value, type(tg)) else "__module__", "")
-            if not home.startswith("tinygraph."):
-                continue
-            if callable(value):
+    for module in public_modules():
+        for name, value in exported(module).items():
+            if callable(value) and value.__module__.startswith("tinygraph."):
                 yield f"{module.__name__}.{name}", value
-            elif isinstance(value, type(tg)) and home not in INTERNAL and value not in found:
-                found.append(value)
 
 
 def docs_of(value):
@@ -293,6 +273,42 @@ def test_every_public_name_shows_an_example():
         if not any(">>>" in doc for doc in docs_of(value)) and not does_nothing(value)
     ]
     assert not without, f"without a doctest: {', '.join(without)}"
+
+
+# ---------------------------------------------------------------- the stubs
+
+STUBS = stubs()
+GATHERING = [module for module in public_modules() if gathers(module)]
+
+
+def names_of_stub(text):
+    """What a stub gives to who imports it: definitions, and `import ... as` the same name."""
+    names = set()
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ImportFrom):
+            names.update(alias.name for alias in node.names if alias.asname == alias.name)
+        elif isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            names.add(target.id)
+    return names
+
+
+def test_stubs_are_as_the_tool_makes_them():
+    assert set(PACKAGE.rglob("*.pyi")) == STUBS.keys()
+    stale = [relative(p) for p, text in STUBS.items() if p.read_text(encoding="utf-8") != text]
+    assert not stale, f"run python tools/make_stubs.py: {', '.join(stale)} are not as it makes them"
+
+
+@pytest.mark.parametrize("module", GATHERING, ids=lambda module: module.__name__)
+def test_a_stub_has_the_names_of_its_module(module):
+    """All of `dir()` without underscore; of a package's own files only those in its `__all__`."""
+    names = {name for name in dir(module) if name[0] != "_"}
+    files = {name for name in names if isinstance(getattr(module, name), type(tg))}
+    hidden = set() if module is tg else files - {*getattr(module, "__all__", ())}
+    stub = names_of_stub(STUBS[Path(module.__file__).with_suffix(".pyi")])
+    assert stub - {"__version__"} == names - hidden
 
 
 # ---------------------------------------------------------------- README and the metadata

@@ -10,7 +10,7 @@ Build a graph of placeholders, variables and ops, ask for gradients as more grap
 """
 
 import gc as _gc
-import importlib
+import importlib as _importlib
 
 from tinygraph import pickling as _pickling
 
@@ -117,6 +117,7 @@ finally:
 
 newaxis = None
 
+_MODULES = {"errors", "initializers", "linalg", "math", "nn", "random"}
 _ON_FIRST_USE = {
     "datasets": "datasets", "test": "testing", "testing": "testing", "timeline": "timeline",
     "train": "train", "viz": "viz",
@@ -129,10 +130,12 @@ def __getattr__(name: str):
     """Load what not every program needs when it is first asked for."""
     if name not in _ON_FIRST_USE:
         raise AttributeError(f"module 'tinygraph' has no attribute {name!r}")
-    module = importlib.import_module(f"tinygraph.{_ON_FIRST_USE[name]}")
+    module = _importlib.import_module(f"tinygraph.{_ON_FIRST_USE[name]}")
     found = globals()[name] = getattr(module, name) if name[0].isupper() else module
     return found
 
 
 def __dir__():
-    return sorted({*globals(), *_ON_FIRST_USE})
+    """What is public: of the package's modules only those named above."""
+    modules = {name for name, value in globals().items() if type(value) is type(_gc)}
+    return sorted({*globals(), *_ON_FIRST_USE} - (modules - {*_MODULES, *_ON_FIRST_USE}))

@@ -16,7 +16,6 @@ import inspect
 import io
 import pkgutil
 import re
-import types
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +29,12 @@ from sphinx.util import logging
 
 import tinygraph as tg
 from tinygraph.op import Op, registry
+from tools.make_stubs import exported, public_modules
 
 log = logging.getLogger(__name__)
 
 # Pages define ops of their own; the catalogue is of those that come with the package.
 OPS = {name: op for name, op in registry.items() if not name.startswith("_")}
-# Modules that are there after an import, but not for users.
-INTERNAL = {
-    f"tinygraph.{name}"
-    for name in (
-        "arguments", "body", "compiler", "console", "control_flow", "export", "fetches",
-        "files", "gradients", "graph", "interrupts", "kernels", "known", "nest", "node", "op",
-        "ops", "origin", "pickling", "session", "spec", "static", "values", "variables",
-    )
-}
 TRAITS = ("broadcasts", "view", "stateful", "dynamic")
 
 
@@ -200,22 +191,11 @@ class Public(Generated):
         return self.parse([line for name, value in found for line in entry(prefix, name, value)])
 
 
-def exported(module: types.ModuleType) -> list[tuple[str, Any]]:
-    """What a module makes public: its `__all__`, else its names without underscore.
-
-    The files of a package without `__all__` are its own affair, those of tinygraph itself excepted.
-    """
-    if hasattr(module, "__all__"):
-        return [(name, getattr(module, name)) for name in module.__all__]
-    named = [(name, getattr(module, name)) for name in dir(module) if name[0] != "_"]
-    return [(n, v) for n, v in named if module is tg or not isinstance(v, types.ModuleType)]
-
-
 def public_names(prefix: str) -> list[tuple[str, Any]]:
     """The functions, classes and ops that a module makes public."""
     return [
         (name, value)
-        for name, value in exported(importlib.import_module(prefix))
+        for name, value in exported(importlib.import_module(prefix)).items()
         if callable(value) and (isinstance(value, Op) or home(value).startswith("tinygraph."))
     ]
 
@@ -285,24 +265,12 @@ def check_complete(app: Sphinx, env: Any) -> None:
         families = sorted({family(OPS[name]) for name in missing})
         log.warning("ops in no catalogue: %s; defined in %s", missing, families)
     names: dict[int, list[str]] = {}
-    for prefix in namespaces():
-        for name, value in public_names(prefix):
-            names.setdefault(id(value), []).append(f"{prefix}.{name}")
+    for module in public_modules():
+        for name, value in public_names(module.__name__):
+            names.setdefault(id(value), []).append(f"{module.__name__}.{name}")
     missing = sorted(same[0] for same in names.values() if not documented(env).intersection(same))
     if missing:
         log.warning("public names without a reference: %s", missing)
-
-
-def namespaces() -> list[str]:
-    """The public modules, as they are reached from the package."""
-    found = ["tinygraph"]
-    for prefix in found:
-        for _, value in exported(importlib.import_module(prefix)):
-            name = getattr(value, "__name__", "")
-            if isinstance(value, types.ModuleType) and name.startswith("tinygraph."):
-                if name not in INTERNAL and name not in found:
-                    found.append(name)
-    return found
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -1,0 +1,44 @@
+"""What arguments may be: the types that signatures name, for readers, editors and type checkers.
+
+They are strings while a program runs, so that nothing is imported for them; in a program of your
+own, write `from __future__ import annotations` above them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, SupportsIndex
+
+    import numpy as np
+
+    from tinygraph.node import CompositeTensor, Node, Operation
+    from tinygraph.spec import Dimension, DType, Shape
+
+ArrayLike: TypeAlias = "np.ndarray | np.generic | int | float | Sequence[ArrayLike]"
+"""Numbers or bools: an array, one of them, or lists of these."""
+
+TensorLike: TypeAlias = (
+    "Node | CompositeTensor | np.ndarray | np.generic | int | float | Shape | Dimension"
+    " | Sequence[TensorLike]"
+)
+"""What an op takes as an input: a tensor, or what `tg.convert_to_tensor` makes one of."""
+
+DTypeLike: TypeAlias = "DType | np.dtype | type | str"
+"""A dtype: `tg.float32`, `np.float32`, `"float32"` or `float`."""
+
+ShapeLike: TypeAlias = "Shape | Dimension | SupportsIndex | Sequence[SupportsIndex | None]"
+"""A shape that is known while building, with None for what is not: `[None, 784]`."""
+
+AxisLike: TypeAlias = "SupportsIndex | Sequence[SupportsIndex] | Node"
+"""One axis or several, counted from the end where negative."""
+
+FeedDict: TypeAlias = "Mapping[Any, Any]"
+"""Tensors, or their names, to the arrays that a run feeds in their place."""
+
+Fetches: TypeAlias = (
+    "Node | CompositeTensor | Operation | str | Sequence[Fetches] | Mapping[Any, Fetches]"
+)
+"""What a run computes: tensors and operations, or their names, in lists, tuples and dicts."""

@@ -16,10 +16,10 @@ from test_session_state import branches
 
 import tinygraph as tg
 from tinygraph.compiler.passes import PURE_PASSES
+from tinygraph.dtypes import NAMES
 from tinygraph.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
 from tinygraph.node import CompositeTensor
 from tinygraph.ops.indexed_slices import IndexedSlicesValue
-from tinygraph.spec import NAMES
 
 # Runs every module in a folder, where tinygraph cannot be imported, and keeps the results.
 RUNNER = """

@@ -10,7 +10,7 @@ import pytest
 from fuzz import signals
 
 import tinygraph as tg
-from tinygraph.node import graph_stack
+from tinygraph.node import stacks
 from tinygraph.interrupts import Stack, collector_paused, quietly
 
 # ---------------------------------------------------------------- interrupts
@@ -135,7 +135,7 @@ def test_entering_and_leaving_takes_no_memory():
     for _ in range(100):
         with graph.as_default(), graph.name_scope(None):
             pass
-    assert len(graph_stack().entries) <= 1 and len(graph._blocks.entries) <= 1
+    assert len(stacks.graphs.entries) <= 1 and len(graph._blocks.entries) <= 1
 
 
 def test_what_another_thread_sees_of_a_block():

@@ -27,13 +27,16 @@ LAYERS = """
     files
     interrupts
     kernels
+    dtypes
     spec
+    arrays
     static
     origin
     known
     node
     nest
     graph
+    defaults
     pickling
     op
     body

@@ -20,15 +20,16 @@ _collecting = _gc.isenabled()
 try:
     _gc.disable()  # all that the imports make stays
     from tinygraph import errors
-    from tinygraph.spec import (
-        DType, Dimension, Shape as TensorShape, as_dtype, bool_ as bool,
-        float16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64,
+    from tinygraph.defaults import (
+        add_to_collection, add_to_collections, control_dependencies, get_collection,
+        get_collection_ref, get_default_graph, name_scope, reset_default_graph, set_random_seed,
     )
-    from tinygraph.graph import (
-        Graph, GraphKeys, Node as Tensor, Operation, add_to_collection, add_to_collections,
-        control_dependencies, get_collection, get_collection_ref, get_default_graph, name_scope,
-        reset_default_graph, set_random_seed,
+    from tinygraph.dtypes import (
+        DType, as_dtype, bool_ as bool, float16, float32, float64, int8, int16, int32, int64, uint8,
+        uint16, uint32, uint64,
     )
+    from tinygraph.spec import Dimension, Shape as TensorShape
+    from tinygraph.graph import Graph, GraphKeys, Node as Tensor, Operation
     from tinygraph.node import get_default_session
     from tinygraph.op import Op, composite, elementwise, reduction, registry
     from tinygraph.ops.arithmetic import (

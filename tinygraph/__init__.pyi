@@ -23,14 +23,20 @@ from tinygraph.config import (
     OptimizerOptions as OptimizerOptions,
 )
 from tinygraph.control_flow import case as case, cond as cond, switch_case as switch_case
-from tinygraph.gradients import UnconnectedGradients as UnconnectedGradients, gradients as gradients
-from tinygraph.graph import (
-    Graph as Graph, GraphKeys as GraphKeys, add_to_collection as add_to_collection,
-    add_to_collections as add_to_collections, control_dependencies as control_dependencies,
-    get_collection as get_collection, get_collection_ref as get_collection_ref,
-    get_default_graph as get_default_graph, name_scope as name_scope,
-    reset_default_graph as reset_default_graph, set_random_seed as set_random_seed,
+from tinygraph.defaults import (
+    add_to_collection as add_to_collection, add_to_collections as add_to_collections,
+    control_dependencies as control_dependencies, get_collection as get_collection,
+    get_collection_ref as get_collection_ref, get_default_graph as get_default_graph,
+    name_scope as name_scope, reset_default_graph as reset_default_graph,
+    set_random_seed as set_random_seed,
 )
+from tinygraph.dtypes import (
+    DType as DType, as_dtype as as_dtype, bool_ as _bool, float16 as float16, float32 as float32,
+    float64 as float64, int16 as int16, int32 as int32, int64 as int64, int8 as int8,
+    uint16 as uint16, uint32 as uint32, uint64 as uint64, uint8 as uint8,
+)
+from tinygraph.gradients import UnconnectedGradients as UnconnectedGradients, gradients as gradients
+from tinygraph.graph import Graph as Graph, GraphKeys as GraphKeys
 from tinygraph.node import (
     Operation as Operation, Node as _Tensor, get_default_session as get_default_session,
 )
@@ -105,12 +111,7 @@ from tinygraph.ops.selecting import (
     unique_with_counts as unique_with_counts, where as where,
 )
 from tinygraph.session import InteractiveSession as InteractiveSession, Session as Session
-from tinygraph.spec import (
-    DType as DType, Dimension as Dimension, Shape as _TensorShape, as_dtype as as_dtype,
-    bool_ as _bool, float16 as float16, float32 as float32, float64 as float64, int16 as int16,
-    int32 as int32, int64 as int64, int8 as int8, uint16 as uint16, uint32 as uint32,
-    uint64 as uint64, uint8 as uint8,
-)
+from tinygraph.spec import Dimension as Dimension, Shape as _TensorShape
 from tinygraph.timeline import RunMetadata as RunMetadata, RunOptions as RunOptions
 from tinygraph.typing import TensorLike
 from tinygraph.values import SessionState as SessionState

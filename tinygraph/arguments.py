@@ -1,6 +1,7 @@
 """Checks of the arguments that are plain Python: each gives the value back, or a typed error.
 
-Tensors, dtypes, shapes and axes have converters of their own, in spec.py, op.py and ops/array.py.
+Tensors, dtypes, shapes and axes have converters of their own, in dtypes.py, spec.py, op.py and
+ops/array.py.
 """
 
 from __future__ import annotations

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+from tinygraph.dtypes import float32
 from tinygraph.errors import FailedPreconditionError
 from tinygraph.graph import Graph
 from tinygraph.node import Node, ancestors, new_node
 from tinygraph.op import Op, argument
-from tinygraph.spec import UNKNOWN, Spec, common_shape, float32
+from tinygraph.spec import UNKNOWN, Spec, common_shape
 
 ACTIONS = ("latest", "relative", "assign")  # roles of what acts on a variable, the weakest first
 

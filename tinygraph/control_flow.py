@@ -16,11 +16,13 @@ import numpy as np
 from tinygraph import nest
 from tinygraph.arguments import flag, shown
 from tinygraph.body import Body, captured, common, enclose, formal, taken_by_bodies
+from tinygraph.defaults import control_dependencies, name_scope
+from tinygraph.dtypes import DType, float32
 from tinygraph.errors import (
     DTypeError, GraphError, InvalidArgumentError, ShapeError, TinygraphError,
 )
 from tinygraph.gradients import OutputGradients, backward
-from tinygraph.graph import Graph, control_dependencies, name_scope
+from tinygraph.graph import Graph
 from tinygraph.interrupts import at_once
 from tinygraph.node import Node, Operation
 from tinygraph.op import Op, as_node, const, item
@@ -28,7 +30,7 @@ from tinygraph.ops.array import constant, ensure_shape, shape_of
 from tinygraph.ops.broadcasting import zeros_like
 from tinygraph.ops.indexed_slices import IndexedSlices, as_slices, is_sparse, summands
 from tinygraph.origin import place
-from tinygraph.spec import UNKNOWN, DType, Spec, float32
+from tinygraph.spec import UNKNOWN, Spec
 
 # ---------------------------------------------------------------- the ops
 

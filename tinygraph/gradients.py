@@ -6,8 +6,9 @@ from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 from tinygraph.arguments import choice, shown
+from tinygraph.defaults import graph_of
 from tinygraph.errors import DTypeError, GraphError, ShapeError, TinygraphError
-from tinygraph.graph import Graph, Node, Operation, graph_of
+from tinygraph.graph import Graph, Node, Operation
 from tinygraph.node import CompositeTensor, ancestors
 from tinygraph.interrupts import collector_paused
 from tinygraph.op import as_node, item

@@ -14,7 +14,7 @@ import numpy as np
 from tinygraph.errors import GraphError, TinygraphError
 from tinygraph.spec import Spec
 
-Node = Any  # a node of graph.py, which stands above this file
+Node = Any  # of node.py, which stands below this file
 
 
 class BuiltWith(dict):

@@ -8,10 +8,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from tinygraph.arguments import key as key_of, shown
+from tinygraph.dtypes import DType
 from tinygraph.errors import DTypeError, GraphError, SymbolicError
 from tinygraph.interrupts import Stack
 from tinygraph.origin import place
-from tinygraph.spec import DType, Shape, Spec
+from tinygraph.spec import Shape, Spec
 
 Graph = Any  # of graph.py, which imports this file
 
@@ -337,14 +338,6 @@ def get_default_session():
     True
     """
     return stacks.sessions.current()
-
-
-def graph_stack() -> Stack:
-    return stacks.graphs
-
-
-def session_stack() -> Stack:
-    return stacks.sessions
 
 
 def session_for(node: Node, session, verb: str):

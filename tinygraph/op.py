@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import choice, expect, flag, flat, function, named, sequence, text
+from tinygraph.arrays import no_memory, shape_array, to_array
+from tinygraph.defaults import get_default_graph, graph_of
+from tinygraph.dtypes import DType, as_dtype, bool_, float32
 from tinygraph.errors import (
     DTypeError, GraphError, NotFoundError, ResourceExhaustedError,
     TinygraphError,
 )
-from tinygraph.graph import Graph, Node, Operation, Output, get_default_graph, graph_of
+from tinygraph.graph import Graph, Node, Operation, Output
 from tinygraph.node import CompositeTensor
-from tinygraph.spec import (
-    SCALAR, UNKNOWN, Dimension, DType, Shape, Spec, as_dtype, bool_, broadcast, float32,
-    no_memory, normalize_axis, shape_array, to_array,
-)
+from tinygraph.spec import SCALAR, UNKNOWN, Dimension, Shape, Spec, broadcast, normalize_axis
 from tinygraph.static import values as static_values
 
 _registry: dict[str, Op] = {}

@@ -13,22 +13,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygraph.arguments import expect, flag, sequence
+from tinygraph.arrays import to_array
 from tinygraph.compiler.passes import OPTIONAL_PASSES, PASSES, PURE_PASSES
 from tinygraph.compiler.plan import Plan, compile_plan
 from tinygraph.compiler.program import Program
 from tinygraph.compiler.rewrite import lower
 from tinygraph.compiler.threads import Threads
+from tinygraph.defaults import get_default_graph
 from tinygraph.errors import (
     DTypeError, FailedPreconditionError, GraphError, GraphGrowthWarning, InvalidArgumentError,
     NotFoundError, ShapeError, TinygraphError,
 )
 from tinygraph.fetches import REBOUND, Fetched, bad_fetch, filled, nothing
-from tinygraph.graph import Graph, Node, Operation, get_default_graph
-from tinygraph.node import CompositeTensor, ancestors, graph_stack, session_stack
+from tinygraph.graph import Graph, Node, Operation
+from tinygraph.node import CompositeTensor, ancestors, stacks
 from tinygraph.interrupts import Block, block
 from tinygraph.compiler.loops import numba
 from tinygraph.origin import close_names, fetch_paths, warn
-from tinygraph.spec import Shape, Spec, to_array
+from tinygraph.spec import Shape, Spec
 from tinygraph.values import SessionState, Variables, set_state, state_of
 
 if TYPE_CHECKING:  # what only some programs use is imported when they do
@@ -106,11 +108,8 @@ class Session:
     # ---------------------------------------------------------------- running
 
     def run(
-        self,
-        fetches: Any,
-        feed_dict: Mapping | None = None,
-        options: RunOptions | None = None,
-        run_metadata: RunMetadata | None = None,
+        self, fetches: Any, feed_dict: Mapping | None = None,
+        options: RunOptions | None = None, run_metadata: RunMetadata | None = None,
     ):
         """Compute `fetches` and return them in the structure they were given in.
 
@@ -495,11 +494,11 @@ class Session:
 
     def as_default(self):
         """Make this the default session, for `eval` and `run`, within a `with` block."""
-        return session_stack().pushed(self)
+        return stacks.sessions.pushed(self)
 
     def __enter__(self) -> Session:
-        places = (graph_stack(), self.graph, None), (session_stack(), self, None)
-        graph_stack().current(), session_stack().current()
+        places = (stacks.graphs, self.graph, None), (stacks.sessions, self, None)
+        stacks.graphs.current(), stacks.sessions.current()
         self._blocks.append(block(lambda: (self, places)))
         try:
             return self._blocks[-1].__enter__()

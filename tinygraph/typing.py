@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from tinygraph.dtypes import DType
     from tinygraph.node import CompositeTensor, Node, Operation
-    from tinygraph.spec import Dimension, DType, Shape
+    from tinygraph.spec import Dimension, Shape
 
 ArrayLike: TypeAlias = "np.ndarray | np.generic | int | float | Sequence[ArrayLike]"
 """Numbers or bools: an array, one of them, or lists of these."""

@@ -32,9 +32,8 @@ import numpy as np
 from numpy._core import arrayprint
 
 import tinygraph as tg
-from tinygraph.graph import _global_graph
+from tinygraph.defaults import _global_graph
 from tinygraph.node import stacks
-from tinygraph.node import session_stack
 
 MOMENTS = ("CALL", "RESUME", "JUMP_BACKWARD", "JUMP_ABSOLUTE")
 CHECKS = {
@@ -53,7 +52,7 @@ def state(graph: tg.Graph) -> dict[str, Any]:
     context = graph.context
     return {
         "the default graphs": [*map(id, (*stacks.graphs.open_items(), *_global_graph))],
-        "the default sessions": [*map(id, session_stack().open_items())],
+        "the default sessions": [*map(id, stacks.sessions.open_items())],
         "the name scope": context.scope,
         "the variable scope": context.variable_scope,
         "the control dependencies": context.controls,
@@ -421,7 +420,7 @@ def _reset(before: dict[str, Any], graph: tg.Graph) -> None:
     for running in _being_printed():
         running.clear()
     stacks.graphs.clear()
-    session_stack().clear()
+    stacks.sessions.clear()
 
 
 def attack(name: str, moments: int, signals: int, seed: int, **options: Any) -> Attack:

@@ -11,10 +11,11 @@ import numpy as np
 from tinygraph.compiler.parts import GAP, Line, functions as in_functions, split
 from tinygraph.compiler.program import Written
 from tinygraph.compiler.writer import Writer, written_out
+from tinygraph.dtypes import as_dtype
 from tinygraph.node import Node
 from tinygraph.op import Op
 from tinygraph.origin import is_foreign
-from tinygraph.spec import Shape, Spec, as_dtype
+from tinygraph.spec import Shape, Spec
 
 
 class Computed(NamedTuple):

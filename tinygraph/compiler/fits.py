@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from tinygraph.compiler.trace import Make, Trace
+from tinygraph.dtypes import float32
 from tinygraph.graph import Node
 from tinygraph.op import Op
 from tinygraph.ops.array import ensure_shape
-from tinygraph.spec import UNKNOWN, Shape, Spec, float32
+from tinygraph.spec import UNKNOWN, Shape, Spec
 
 
 def may_not_fit(op: Op, inputs: tuple[Node, ...]) -> bool:

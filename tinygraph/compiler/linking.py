@@ -22,7 +22,7 @@ import numpy as np
 from tinygraph.compiler.text import literal
 
 FUTURE = "from __future__ import annotations\n"
-GRAPHS = {"tinygraph.graph", "tinygraph.node", "tinygraph.op"}
+GRAPHS = {"tinygraph.defaults", "tinygraph.graph", "tinygraph.node", "tinygraph.op"}
 ROOTS = {"np": np, "np.linalg": np.linalg, "np.ndarray": np.ndarray}
 
 

@@ -18,12 +18,13 @@ import numpy as np
 from tinygraph.compiler.fuse import add_scaled_op
 from tinygraph.compiler.program import Program, Written
 from tinygraph.compiler.text import literal
+from tinygraph.dtypes import DType
 from tinygraph.errors import MissingPackageError
 from tinygraph.graph import Node
 from tinygraph.op import Op, const
 from tinygraph.ops.compare import cast_op, keep_where
 from tinygraph.ops.math import within_op
-from tinygraph.spec import DType, Shape, Spec
+from tinygraph.spec import Shape, Spec
 
 Array = np.ndarray
 

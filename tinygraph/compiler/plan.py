@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from tinygraph.arrays import no_memory
 from tinygraph.compiler.codegen import Code, Computed
 from tinygraph.compiler.memory import plan_memory
 from tinygraph.compiler.passes import transform
@@ -24,7 +25,7 @@ from tinygraph.errors import (
 )
 from tinygraph.graph import Node
 from tinygraph.interrupts import ERROR_STATE, IGNORE, collector_paused, quietly
-from tinygraph.spec import Spec, no_memory
+from tinygraph.spec import Spec
 
 if TYPE_CHECKING:
     from tinygraph.compiler.profile import Clocked, Recording

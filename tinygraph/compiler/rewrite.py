@@ -19,11 +19,12 @@ from tinygraph.compiler.order import in_order
 from tinygraph.compiler.passes import PASSES, rules
 from tinygraph.compiler.program import Program, describe
 from tinygraph.compiler.trace import Trace
+from tinygraph.dtypes import float32
 from tinygraph.errors import InvalidArgumentError, OverwrittenUpdateWarning, TinygraphError
 from tinygraph.node import Node, ancestors
 from tinygraph.op import argument, const, item
 from tinygraph.origin import warn
-from tinygraph.spec import UNKNOWN, Spec, float32
+from tinygraph.spec import UNKNOWN, Spec
 
 
 def lower(

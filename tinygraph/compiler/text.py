@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.dtypes import DType
 from tinygraph.ops.indexing import Index
-from tinygraph.spec import DType
 
 RESERVED = {
     "np", "step", "compiled", "variables", "positions", "streams", "updates", "slice",

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.dtypes import float32
 from tinygraph.graph import Graph
 from tinygraph.node import Node, new_node
 from tinygraph.op import Op, bundle, const, item
-from tinygraph.spec import SCALAR, Shape, Spec, float32
+from tinygraph.spec import SCALAR, Shape, Spec
 
 Make = Callable[[Op, tuple[Node, ...], dict[str, Any], Spec], Node]
 """`make(kind, inputs, attrs, spec)` makes a node of a Trace, or finds what stands in its place."""

@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 
 from tinygraph import arguments
+from tinygraph.arrays import to_array
 from tinygraph.console import say
 from tinygraph.datasets.fetch import fetch, load_pooch, write_whole
 from tinygraph.datasets.idx import gunzip, read_idx
 from tinygraph.errors import (
     DataLossError, DTypeError, InvalidArgumentError, NotFoundError, about_file,
 )
-from tinygraph.spec import to_array
 
 __all__ = ["SAMPLE", "batches", "download", "load", "one_hot", "source"]
 

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import flag, named, sequence, shown
+from tinygraph.arrays import no_memory, shape_array, to_array
+from tinygraph.defaults import graph_of, name_scope
+from tinygraph.dtypes import DType, as_dtype, int32
 from tinygraph.errors import (
     DTypeError, GraphError, InvalidArgumentError, ResourceExhaustedError, ShapeError,
     TinygraphError,
 )
-from tinygraph.graph import Node, graph_of, name_scope
+from tinygraph.graph import Node
 from tinygraph.op import as_node, composite, Op
 from tinygraph.op import constant as const_node
-from tinygraph.spec import (
-    as_dtype, Dimension, DType, int32, no_memory, SCALAR, Shape, shape_array, Spec, to_array,
-    UNKNOWN,
-)
+from tinygraph.spec import Dimension, SCALAR, Shape, Spec, UNKNOWN
 
 
 def convert_to_tensor(

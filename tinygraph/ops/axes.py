@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.dtypes import int32
 from tinygraph.errors import InvalidArgumentError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, check_dtypes
 from tinygraph.ops.array import ensure_shape, rank
-from tinygraph.spec import UNKNOWN, Shape, Spec, int32
+from tinygraph.spec import UNKNOWN, Shape, Spec
 
 # ---------------------------------------------------------------- the arguments
 

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import named
+from tinygraph.defaults import name_scope
+from tinygraph.dtypes import as_dtype, float32
 from tinygraph.errors import ShapeError
-from tinygraph.graph import Node, name_scope
+from tinygraph.graph import Node
 from tinygraph.kernels.summation import DIRECT, ONES, Array, Axis, sum_over
 from tinygraph.op import Op, as_node, check_dtypes, constant, reduction
 from tinygraph.ops.array import as_shape, shape_from, shape_of
 from tinygraph.ops.axes import transpose_op
 from tinygraph.ops.reshaping import expand_op, reshape
-from tinygraph.spec import UNKNOWN, Shape, Spec, as_dtype, broadcast, float32
+from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast
 
 # ---------------------------------------------------------------- fill, zeros and ones
 

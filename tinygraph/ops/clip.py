@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import text
+from tinygraph.defaults import name_scope
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
-from tinygraph.graph import Node, name_scope
+from tinygraph.graph import Node
 from tinygraph.node import CompositeTensor
 from tinygraph.op import Op, as_node, check_dtypes
 from tinygraph.ops.arithmetic import multiply

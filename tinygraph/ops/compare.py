@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import named
+from tinygraph.dtypes import (
+    DType, as_dtype, bool_, float16, float32, float64, int32, int64, numpy_dtype,
+)
 from tinygraph.errors import DTypeError
 from tinygraph.graph import Node
 from tinygraph.node import CompositeTensor
 from tinygraph.op import Op, as_node, check_dtypes, elementwise
-from tinygraph.spec import (
-    DType, Spec, as_dtype, bool_, float16, float32, float64, int32, int64, numpy_dtype,
-)
+from tinygraph.spec import Spec
 
 Array = np.ndarray
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import flag
+from tinygraph.defaults import name_scope
 from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
-from tinygraph.graph import Node, name_scope
+from tinygraph.graph import Node
 from tinygraph.kernels.summation import add_at
 from tinygraph.op import Op, arguments_of, as_node, check_dtypes
 from tinygraph.ops.array import count_of, static_int

@@ -10,10 +10,12 @@ import numpy as np
 
 from tinygraph.arguments import expect, flag, function, integer, text
 from tinygraph.console import say
+from tinygraph.defaults import name_scope
+from tinygraph.dtypes import DType, as_dtype, bool_, float32
 from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
-from tinygraph.graph import Node, Operation, name_scope
+from tinygraph.graph import Node, Operation
 from tinygraph.op import Op, as_node
-from tinygraph.spec import SCALAR, UNKNOWN, DType, Spec, as_dtype, bool_, float32
+from tinygraph.spec import SCALAR, UNKNOWN, Spec
 
 # ---------------------------------------------------------------- values as text
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from tinygraph.arguments import flat, named, sequence
-from tinygraph.graph import Operation, control_dependencies as control_dependencies_of, name_scope
+from tinygraph.defaults import control_dependencies as control_dependencies_of, name_scope
+from tinygraph.dtypes import float32
+from tinygraph.graph import Operation
 from tinygraph.op import Op
 from tinygraph.ops.array import identity
 from tinygraph.ops.indexed_slices import IndexedSlices
-from tinygraph.spec import UNKNOWN, Spec, float32
+from tinygraph.spec import UNKNOWN, Spec
 
 no_op_op = Op(
     "NoOp", None, lambda: Spec(UNKNOWN, float32), stateful=True, role="effect",

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygraph.defaults import graph_of
+from tinygraph.dtypes import DType, int64
 from tinygraph.errors import DTypeError, GraphError, ShapeError
-from tinygraph.graph import Graph, Node, Operation, graph_of
+from tinygraph.graph import Graph, Node, Operation
 from tinygraph.node import CompositeTensor
 from tinygraph.op import arguments_of, as_node
 from tinygraph.ops.array import shape_from
@@ -16,7 +18,7 @@ from tinygraph.ops.compare import cast
 from tinygraph.ops.gathering import gather_grad_op
 from tinygraph.ops.joining import concat
 from tinygraph.ops.math import add_n_op
-from tinygraph.spec import UNKNOWN, DType, Shape, int64
+from tinygraph.spec import UNKNOWN, Shape
 
 
 class IndexedSlicesValue(NamedTuple):

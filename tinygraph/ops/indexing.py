@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import integer, named, sequence
+from tinygraph.dtypes import bool_
 from tinygraph.errors import DTypeError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, arguments_of, as_node
 from tinygraph.ops.array import blank, shape_from, shape_of, static_int
-from tinygraph.spec import MAX_RANK, UNKNOWN, Dimension, Shape, Spec, bool_, normalize_axis
+from tinygraph.spec import MAX_RANK, UNKNOWN, Dimension, Shape, Spec, normalize_axis
 
 newaxis = None
 

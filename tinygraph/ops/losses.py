@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import named
+from tinygraph.defaults import name_scope
+from tinygraph.dtypes import int32, int64
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
-from tinygraph.graph import Node, name_scope
+from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
 from tinygraph.ops.arithmetic import multiply_no_nan
 from tinygraph.ops.array import either, shape_of, static_int, stop_gradient
@@ -25,9 +27,7 @@ from tinygraph.ops.math import maximum
 from tinygraph.ops.nn import sigmoid, softplus
 from tinygraph.ops.reduce import reduce_max, reduce_sum
 from tinygraph.ops.reshaping import expand_op, reshape, squeeze_op
-from tinygraph.spec import (
-    UNKNOWN, Shape, Spec, broadcast, int32, int64, normalize_axis,
-)
+from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast, normalize_axis
 
 # ---------------------------------------------------------------- softmax
 

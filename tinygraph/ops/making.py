@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import choice, named
+from tinygraph.arrays import to_array
+from tinygraph.defaults import name_scope
+from tinygraph.dtypes import DType, as_dtype, bool_, float32, float64, int32, int64
 from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
-from tinygraph.graph import Node, name_scope
+from tinygraph.graph import Node
 from tinygraph.op import Op, arguments_of, as_node, check_dtypes
 from tinygraph.ops.array import as_shape, count_of, dim_of, static_int
 from tinygraph.ops.broadcasting import broadcast_to, sum_like
@@ -17,10 +20,7 @@ from tinygraph.ops.compare import cast_op, less
 from tinygraph.ops.math import maximum
 from tinygraph.ops.reduce import max_op
 from tinygraph.ops.reshaping import expand_op, reshape
-from tinygraph.spec import (
-    UNKNOWN, DType, Shape, Spec, as_dtype, bool_, float32, float64, int32, int64, normalize_axis,
-    to_array,
-)
+from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 
 # ---------------------------------------------------------------- range and linspace
 

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import named
+from tinygraph.defaults import name_scope
+from tinygraph.dtypes import as_dtype, float16, float32, float64
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
-from tinygraph.graph import Node, name_scope
+from tinygraph.graph import Node
 from tinygraph.node import CompositeTensor
 from tinygraph.op import Op, as_node, check_dtypes, constant, composite, elementwise
 from tinygraph.ops.arithmetic import (
@@ -22,7 +24,7 @@ from tinygraph.ops.compare import (
     logical_or, logical_xor,
 )
 from tinygraph.ops.elementary import abs_, hypot, log, negative, rint, square
-from tinygraph.spec import Spec, as_dtype, broadcast, float16, float32, float64
+from tinygraph.spec import Spec, broadcast
 
 Array = np.ndarray
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygraph.arguments import flag, named
+from tinygraph.dtypes import DType, as_dtype, float16, float32, numpy_dtype
 from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, check_dtypes
@@ -17,7 +18,7 @@ from tinygraph.ops.joining import concat
 from tinygraph.ops.linalg import matmul
 from tinygraph.ops.reduce import reduce_sum
 from tinygraph.ops.reshaping import expand_op
-from tinygraph.spec import UNKNOWN, DType, Shape, Spec, as_dtype, float16, float32, numpy_dtype
+from tinygraph.spec import UNKNOWN, Shape, Spec
 
 Array = np.ndarray
 

@@ -6,8 +6,10 @@ import numbers
 from typing import Any
 
 from tinygraph.arguments import flag, sequence, text
+from tinygraph.defaults import name_scope
+from tinygraph.dtypes import float32
 from tinygraph.errors import DTypeError, GraphError, ShapeError
-from tinygraph.graph import Node, name_scope
+from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, check_dtypes, composite
 from tinygraph.ops.array import as_shape_node, dim_of, either, shape_of
 from tinygraph.ops.axes import axes_kept, late_axes
@@ -25,7 +27,7 @@ from tinygraph.ops.reduce import (
     axes_of, dropped, group_size, merged, reduce_euclidean_norm, reduce_mean, reduce_sum,
 )
 from tinygraph.ops.reshaping import reshape
-from tinygraph.spec import SCALAR, Shape, Spec, float32
+from tinygraph.spec import SCALAR, Shape, Spec
 
 # ---------------------------------------------------------------- piecewise linear
 # Where a slope jumps, the rules make TF1's choice: 0 for relu at 0 and for relu6 at 6, alpha for

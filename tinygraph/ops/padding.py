@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import text
+from tinygraph.defaults import name_scope
+from tinygraph.dtypes import int64
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
-from tinygraph.graph import Node, name_scope
+from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, composite
 from tinygraph.ops.array import shape, shape_from, shape_of, size, static_ints
 from tinygraph.ops.axes import along_front, late_axes
@@ -17,7 +19,7 @@ from tinygraph.ops.broadcasting import broadcast_to, ones_like, sum_like, zeros_
 from tinygraph.ops.gathering import gather, gather_grad_op
 from tinygraph.ops.joining import stack
 from tinygraph.ops.reshaping import reshape
-from tinygraph.spec import UNKNOWN, Shape, Spec, int64, normalize_axis
+from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 
 # ---------------------------------------------------------------- slice
 

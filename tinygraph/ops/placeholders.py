@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tinygraph.arguments import flat
+from tinygraph.defaults import get_default_graph, graph_of
+from tinygraph.dtypes import as_dtype
 from tinygraph.errors import ShapeError
-from tinygraph.graph import Node, get_default_graph, graph_of
+from tinygraph.graph import Node
 from tinygraph.op import Op, composite, const
-from tinygraph.spec import Shape, Spec, as_dtype
+from tinygraph.spec import Shape, Spec
 
 placeholder_op = Op(
     "Placeholder", None, lambda dtype, shape: Spec(shape, dtype), stateful=True, role="feed",

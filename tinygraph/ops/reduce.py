@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import flag, named
-from tinygraph.graph import Node, name_scope
+from tinygraph.defaults import name_scope
+from tinygraph.dtypes import DType, int64
+from tinygraph.graph import Node
 from tinygraph.kernels.summation import Array, Axis, int_mean_over, norm_over
 from tinygraph.op import (
     arguments_of, as_node, check_dtypes, composite, constant, Op, reduced_shape, reduction,
@@ -25,7 +27,7 @@ from tinygraph.ops.elementary import exp, is_nan, log
 from tinygraph.ops.joining import concat_op
 from tinygraph.ops.math import div_no_nan, maximum
 from tinygraph.ops.reshaping import reshape, squeeze_op
-from tinygraph.spec import DType, int64, Spec
+from tinygraph.spec import Spec
 
 # ---------------------------------------------------------------- the arguments
 

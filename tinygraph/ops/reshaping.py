@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import shown
+from tinygraph.defaults import name_scope
 from tinygraph.errors import GraphError, ShapeError
-from tinygraph.graph import Node, name_scope
+from tinygraph.graph import Node
 from tinygraph.op import Op, arguments_of
 from tinygraph.ops.array import as_shape, either, shape_from, shape_of, static_ints
 from tinygraph.ops.axes import in_order, late_axes, late_axis, put_back, transpose_op

@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygraph.arguments import flag
+from tinygraph.defaults import name_scope
+from tinygraph.dtypes import DType, as_dtype, bool_, int32, int64, numpy_dtype
 from tinygraph.errors import DTypeError, GraphError, ShapeError
-from tinygraph.graph import Node, name_scope
+from tinygraph.graph import Node
 from tinygraph.op import Op, arguments_of, as_node, as_nodes, check_dtypes, reduced_shape
 from tinygraph.ops.array import blank, count_of, either, shape_from, shape_of, static_int
 from tinygraph.ops.axes import in_front, late_axis
 from tinygraph.ops.broadcasting import zeros_like
-from tinygraph.spec import UNKNOWN, DType, Shape, Spec, as_dtype, bool_, int32, int64, numpy_dtype
+from tinygraph.spec import UNKNOWN, Shape, Spec
 
 # ---------------------------------------------------------------- where
 

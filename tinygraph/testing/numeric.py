@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import positive
+from tinygraph.arrays import to_array
 from tinygraph.compiler.program import call_kernel
 from tinygraph.compiler.rewrite import lower
+from tinygraph.dtypes import float64
 from tinygraph.errors import ShapeError, TinygraphError
 from tinygraph.graph import Node
 from tinygraph.interrupts import quietly
 from tinygraph.session import Session
-from tinygraph.spec import Shape, Spec, float64, to_array
+from tinygraph.spec import Shape, Spec
 from tinygraph.testing.twin import Function, twin_of
 
 STEP = 1e-3  # four points then err by about 1e-14 from curvature, 1e-13 from rounding

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import expect, mapping, positive, sequence
+from tinygraph.arrays import to_array
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.gradients import gradients
 from tinygraph.graph import Node, Operation
 from tinygraph.node import get_default_session
 from tinygraph.ops.indexed_slices import as_tensors
 from tinygraph.ops.placeholders import placeholder
-from tinygraph.spec import Shape, to_array
+from tinygraph.spec import Shape
 
 
 def compute_gradient(

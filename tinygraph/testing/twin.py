@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import called
+from tinygraph.arrays import to_array
 from tinygraph.body import Body, formal
+from tinygraph.dtypes import DType, float64
 from tinygraph.errors import DTypeError
 from tinygraph.graph import Graph, Node
 from tinygraph.node import ancestors, get_default_session
@@ -16,7 +18,6 @@ from tinygraph.op import const, constant, item
 from tinygraph.ops.array import stop_gradient
 from tinygraph.ops.placeholders import placeholder
 from tinygraph.session import Session
-from tinygraph.spec import DType, float64, to_array
 
 
 class Twin:

@@ -6,14 +6,15 @@ import functools
 from typing import Any
 
 from tinygraph.arguments import expect, flag, sequence, text
+from tinygraph.defaults import get_default_graph, name_scope
+from tinygraph.dtypes import float32
 from tinygraph.errors import DTypeError
-from tinygraph.graph import GraphKeys, Node, Operation, get_default_graph, name_scope
+from tinygraph.graph import GraphKeys, Node, Operation
 from tinygraph.op import as_node
 from tinygraph.ops.broadcasting import zeros
 from tinygraph.ops.compare import cast, exact, exact_dtype
 from tinygraph.ops.groups import group
 from tinygraph.ops.math import minimum
-from tinygraph.spec import float32
 from tinygraph.train.slots import filled_slot, slot_variable
 from tinygraph.variables.updates import replace_op
 from tinygraph.variables.variable import Variable, initialized_value, latest_value

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tinygraph.arguments import called, flat, named, sequence, shown, text
+from tinygraph.defaults import get_default_graph, graph_of, name_scope
+from tinygraph.dtypes import DType
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.gradients import gradients
-from tinygraph.graph import (
-    Graph, GraphKeys, Node, Operation, get_default_graph, graph_of, name_scope,
-)
+from tinygraph.graph import Graph, GraphKeys, Node, Operation
 from tinygraph.op import arguments_of, as_node
 from tinygraph.ops.arithmetic import is_constant
 from tinygraph.ops.array import like, shape_of, size
@@ -19,7 +19,7 @@ from tinygraph.ops.cumulative import unsorted_segment_sum
 from tinygraph.ops.groups import group
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.selecting import unique
-from tinygraph.spec import SCALAR, DType
+from tinygraph.spec import SCALAR
 from tinygraph.train.slots import filled_slot, slot_variable
 from tinygraph.variables.updates import as_variable, assign_add
 from tinygraph.variables.variable import Variable

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinygraph.arguments import flag, number
+from tinygraph.dtypes import DType
 from tinygraph.errors import GraphError
 from tinygraph.graph import Graph, Node, Operation
 from tinygraph.ops.compare import cast, exact, exact_dtype
@@ -16,7 +17,6 @@ from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.math import clip_by_value, div_no_nan, divide, maximum
 from tinygraph.ops.scattering import row_totals
 from tinygraph.origin import is_foreign
-from tinygraph.spec import DType
 from tinygraph.train.optimizer import Optimizer
 from tinygraph.train.parts import Rows, Whole
 from tinygraph.train.slots import filled_slot

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tinygraph.arguments import flag, sequence
+from tinygraph.defaults import name_scope
+from tinygraph.dtypes import DType, float32, int32, int64
 from tinygraph.errors import GraphError
-from tinygraph.graph import Node, name_scope
+from tinygraph.graph import Node
 from tinygraph.op import as_node
 from tinygraph.ops.arithmetic import add, multiply
 from tinygraph.ops.compare import cast, exact, exact_dtype, greater
@@ -21,7 +23,6 @@ from tinygraph.ops.gathering import gather
 from tinygraph.ops.joining import stack
 from tinygraph.ops.math import divide, maximum, minimum
 from tinygraph.ops.reduce import reduce_sum
-from tinygraph.spec import DType, float32, int32, int64
 
 
 def exponential_decay(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinygraph.dtypes import DType
 from tinygraph.graph import Node
 from tinygraph.op import as_node
 from tinygraph.ops.array import shape_of
 from tinygraph.ops.broadcasting import fill
-from tinygraph.spec import DType
 from tinygraph.variables.scopes import get_variable_scope
 from tinygraph.variables.variable import Variable
 

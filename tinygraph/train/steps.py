@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tinygraph.arguments import expect
+from tinygraph.defaults import get_default_graph
+from tinygraph.dtypes import int64
 from tinygraph.errors import DTypeError, GraphError, NotFoundError, ShapeError
-from tinygraph.graph import Graph, GraphKeys, Node, get_default_graph
+from tinygraph.graph import Graph, GraphKeys, Node
 from tinygraph.session import Session
-from tinygraph.spec import SCALAR, int64
+from tinygraph.spec import SCALAR
 from tinygraph.variables.initializers import zeros_initializer
 from tinygraph.variables.scopes import get_variable
 from tinygraph.variables.variable import Variable

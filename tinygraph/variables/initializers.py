@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import choice, flag, number, shown, text
+from tinygraph.dtypes import DType, as_dtype, float32
 from tinygraph.errors import DTypeError, GraphError, ShapeError, TinygraphError
 from tinygraph.graph import Node
 from tinygraph.op import Op, check_dtypes
@@ -20,7 +21,7 @@ from tinygraph.ops.array import constant
 from tinygraph.ops.broadcasting import ones, zeros
 from tinygraph.ops.random import random_normal, random_uniform, truncated_normal
 from tinygraph.ops.reshaping import reshape, transpose
-from tinygraph.spec import DType, Shape, Spec, as_dtype, float32
+from tinygraph.spec import Shape, Spec
 
 # The standard deviation of a standard normal distribution cut off at -2 and 2.
 TRUNCATED_STDDEV = 0.87962566103423978

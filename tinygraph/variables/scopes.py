@@ -9,11 +9,14 @@ from functools import partial
 from typing import Any
 
 from tinygraph.arguments import called, expect, flag, function, sequence, shown, text
+from tinygraph.arrays import to_array
+from tinygraph.defaults import get_default_graph
+from tinygraph.dtypes import DType, as_dtype, float32
 from tinygraph.errors import DTypeError, GraphError, ShapeError
-from tinygraph.graph import Graph, GraphKeys, get_default_graph
+from tinygraph.graph import Graph, GraphKeys
 from tinygraph.interrupts import Block, Places, block
 from tinygraph.op import first_node
-from tinygraph.spec import DType, Shape, as_dtype, float32, to_array
+from tinygraph.spec import Shape
 from tinygraph.variables.initializers import (
     Initializer, glorot_uniform_initializer, zeros_initializer,
 )

@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tinygraph.arguments import called, flag, named, sequence
+from tinygraph.defaults import get_default_graph, graph_of
+from tinygraph.dtypes import as_dtype
 from tinygraph.errors import DTypeError, GraphError, ShapeError
-from tinygraph.graph import GraphKeys, Node, Operation, get_default_graph, graph_of
+from tinygraph.graph import GraphKeys, Node, Operation
 from tinygraph.node import Output, ancestors, session_for
 from tinygraph.op import Op, as_node
 from tinygraph.ops.array import identity
 from tinygraph.ops.groups import group
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.placeholders import made_inside
-from tinygraph.spec import UNKNOWN, Spec, as_dtype
+from tinygraph.spec import UNKNOWN, Spec
 from tinygraph.variables.updates import (
     as_variable, assign, assign_add, assign_sub, rows_of, scatter_add, scatter_sub, scatter_update,
 )

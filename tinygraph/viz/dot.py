@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from tinygraph.arguments import choice, expect, flag, flat, integer, sequence, shown, text
 from tinygraph.compiler.profile import Profile
+from tinygraph.defaults import get_default_graph
 from tinygraph.errors import DTypeError, GraphError
-from tinygraph.graph import Graph, Node, Operation, get_default_graph
+from tinygraph.graph import Graph, Node, Operation
 from tinygraph.node import CompositeTensor, ancestors
 from tinygraph.viz.heat import paint
 from tinygraph.viz.picture import Picture

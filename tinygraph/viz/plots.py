@@ -19,9 +19,9 @@ import numpy as np
 
 from tinygraph import arguments
 from tinygraph.arguments import expect, integer, mapping, number, text
+from tinygraph.arrays import to_array
 from tinygraph.console import say
 from tinygraph.errors import InvalidArgumentError, about_file
-from tinygraph.spec import to_array
 from tinygraph.viz.words import allowed, shortened
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ def after(first, make):
 seen = []  # by `note`, an op with an effect as a user may make it
 note = Op(
     "NoteOfCond", seen.append, lambda x: Spec(UNKNOWN, tg.float32), (None,), ("x",),
-    stateful=True, role="effect", doc="Keeps what it gets in a list.",
+    role="effect", doc="Keeps what it gets in a list.",
 )
 
 

@@ -246,7 +246,7 @@ def test_gradients(case):
 
 def of_one_branch(x: Node) -> bool:
     """Whether a run has the value only if it takes one branch, whose gradient needs it."""
-    bodies = x.kind is item and x.inputs[0].attrs.get(x.inputs[0].kind.bodies)
+    bodies = x.kind is item and x.inputs[0].bodies
     return bool(bodies) and any(body.outputs[x.attrs["index"]] is None for body in bodies)
 
 

@@ -582,7 +582,7 @@ def test_the_time_of_a_branch_is_in_its_boxes():
 def test_graphviz_accepts_branches(options, text):
     loss = dropout_by_cond()
     step = tg.cond(loss > 1.0, lambda: sgd().minimize(loss), tg.no_op)
-    for body in step.inputs[0].attrs["branches"]:
+    for body in step.inputs[0].bodies:
         for node in body.graph.nodes:  # which no graph lets through
             node.op_name = node.op_name.replace("cond", text)
     ElementTree.fromstring(tg.viz.to_dot(**options)._repr_svg_())

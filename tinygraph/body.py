@@ -16,13 +16,13 @@ from tinygraph.spec import UNKNOWN, Spec, common_shape
 ACTIONS = ("latest", "relative", "assign")  # roles of what acts on a variable, the weakest first
 
 variable_argument = Op(
-    "_VariableArg", None, lambda: Spec(UNKNOWN, float32), stateful=True, role="variable",
+    "_VariableArg", None, lambda: Spec(UNKNOWN, float32), role="variable",
     doc="A variable as an input of a body.",
 )
 
 
 unchanged = Op(
-    "_Unchanged", None, lambda: Spec(UNKNOWN, float32), stateful=True, role="variable",
+    "_Unchanged", None, lambda: Spec(UNKNOWN, float32), role="variable",
     doc="""The value that a variable has, None if it has none. A body returns it for a variable that
     another body of the same op updates: in `tg.cond(p, lambda: v.assign(1.0), lambda: x)` the
     second branch returns v unchanged.
@@ -106,7 +106,7 @@ def roles_of(node: Node) -> Iterable[tuple[Node, str]]:
     kind = node.kind
     if kind.role in ACTIONS:
         return ((node.inputs[0], kind.role),)
-    if not kind.bodies:
+    if not node.bodies:
         return ()
     positions = _strongest(pair for body in node.bodies for pair in body.roles.items())
     inputs = taken_by_bodies(node)

@@ -35,40 +35,40 @@ from tinygraph.spec import UNKNOWN, Spec
 # ---------------------------------------------------------------- the ops
 
 
-def _merged(index: Spec, *inputs: Spec, branches: tuple[Body, ...]) -> Spec:
+def _merged(index: Spec, *inputs: Spec, bodies: tuple[Body, ...]) -> Spec:
     """What is known of each output whatever branch is taken."""
-    outputs = zip(*[body.outputs for body in branches], strict=True)
+    outputs = zip(*[body.outputs for body in bodies], strict=True)
     return Spec.of_items([common([y.spec for y in ys if y is not None]) for ys in outputs])
 
 
-def _if(index: Any, *arrays: Any, branches: tuple[Callable, ...]) -> tuple:
-    return branches[0 if index else 1](*arrays)
+def _if(index: Any, *arrays: Any, bodies: tuple[Callable, ...]) -> tuple:
+    return bodies[0 if index else 1](*arrays)
 
 
-def _case(index: Any, *arrays: Any, branches: tuple[Callable, ...]) -> tuple:
-    last = len(branches) - 1
-    return branches[int(index) if 0 <= index < last else last](*arrays)
+def _case(index: Any, *arrays: Any, bodies: tuple[Callable, ...]) -> tuple:
+    last = len(bodies) - 1
+    return bodies[int(index) if 0 <= index < last else last](*arrays)
 
 
 def _gradient(
-    g: OutputGradients, y: list[Node], index: Node, *inputs: Node, branches: tuple[Body, ...]
+    g: OutputGradients, y: list[Node], index: Node, *inputs: Node, bodies: tuple[Body, ...]
 ) -> list[Node | None]:
     """The same op on the branches' gradients, which take what they need of the forward branches."""
     forward = y[0].inputs[0]
     home = forward.graph
     arriving = [i for i, part in enumerate(g.arrived) if part is not None]
-    parts = [_Backward(body, {i: g[i] for i in arriving}, home) for body in branches]
+    parts = [_Backward(body, {i: g[i] for i in arriving}, home) for body in bodies]
     found = [i for i in range(len(inputs)) if any(part.totals[i] is not None for part in parts)]
     if not found:
         return [None] * (1 + len(inputs))
     rows = {i: _index_dtype([part.totals[i] for part in parts]) for i in found}
     sources = [part.sources(rows, forward) for part in parts]
     taken = list(dict.fromkeys(outer for source in sources for outer in source.values()))
-    bodies = [
+    backward_bodies = [
         enclose(part.graph, part.nodes, source, part.outputs, taken)
         for part, source in zip(parts, sources, strict=True)
     ]
-    outputs = iter(_node(forward.kind, index, taken, bodies, forward.kind.name))
+    outputs = iter(_node(forward.kind, index, taken, backward_bodies, forward.kind.name))
     gradients: list[Any] = [None] * (1 + len(inputs))
     for i, dtype in rows.items():
         value = next(outputs)
@@ -86,11 +86,11 @@ def _index_dtype(totals: list[Node | None]) -> DType | None:
 
 
 if_op = Op(
-    "If", _if, _merged, _gradient, bodies="branches",
+    "If", _if, _merged, _gradient, role="bodies",
     doc="The outputs of the first branch if a bool is true, of the second if not; see `tg.cond`.",
 )
 case_op = Op(
-    "Case", _case, _merged, _gradient, bodies="branches",
+    "Case", _case, _merged, _gradient, role="bodies",
     doc="The outputs of the branch of a number, of the last one by default; see `tg.switch_case`.",
 )
 
@@ -115,7 +115,7 @@ def _node(
     kind: Op, index: Node, inputs: list[Node], bodies: list[Body], name: str
 ) -> list[Node]:
     """The op on `inputs`, which each of the bodies takes; its outputs."""
-    outputs = kind(index, *inputs, branches=tuple(bodies), name=name)
+    outputs = kind(index, *inputs, bodies=tuple(bodies), name=name)
     node = outputs[0].inputs[0]
     for body in bodies:
         body.graph.inside = f"a branch of '{node.op_name}' (made at {node.where})"

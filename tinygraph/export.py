@@ -207,7 +207,7 @@ class Exported(Functional):
         if kind is check_sizes:
             raise CannotLink("only a run knows its sizes, and plain NumPy would not check them")
         for key, value in node.attrs.items():
-            if literal(value) is None and key != kind.bodies:
+            if literal(value) is None and (key != "bodies" or not node.bodies):
                 what = "a Python function" if callable(value) else "an object"
                 raise CannotLink(f"the attribute {key} of {kind.name} is {what}")
         name = self.definitions.function(kind.kernel, identifier(kind.name.lower()))

@@ -17,6 +17,9 @@ from tinygraph.spec import Shape, Spec
 Graph = Any  # of graph.py, which imports this file
 
 
+_classes: dict[str, type[Node]] = {}  # by the name of an op, for nodes that are more than a Node
+
+
 class Node:
     """A symbolic value: an op applied to inputs. Public as `tg.Tensor`.
 
@@ -70,6 +73,10 @@ class Node:
     origin: tuple[Any, int] | None
     forward: Node | None
 
+    def __init_subclass__(cls, op: str) -> None:
+        """A subclass is for the nodes of one op."""
+        _classes[op] = cls
+
     @property
     def name(self) -> str:
         return self.op_name + ":0"
@@ -87,7 +94,7 @@ class Node:
     @property
     def bodies(self) -> tuple:
         """The bodies of its op: Bodies in a user's graph, programs while compiling."""
-        return self.attrs[self.kind.bodies] if self.kind.bodies else ()
+        return self.attrs["bodies"] if self.kind.role == "bodies" else ()
 
     @property
     def dtype(self) -> DType:
@@ -141,7 +148,7 @@ class Node:
         raise SymbolicError(f"Cannot convert a symbolic tensor ('{self.name}') to a numpy array.")
 
 
-class Output(Node):
+class Output(Node, op="_Item"):
     """One of several outputs of an operation, which `inputs[0]` computes: `split:0`, `split:1`.
 
     >>> first, second = tg.split([1, 2, 3, 4], 2)
@@ -169,7 +176,7 @@ class Output(Node):
     def needs(self) -> tuple[Node, ...]:
         """Of an op with bodies what this output needs, which may be less than others do."""
         choice = self.inputs[0]
-        return _needed(choice, self.places) if choice.kind.bodies else super().needs
+        return _needed(choice, self.places) if choice.bodies else super().needs
 
     @property
     def places(self) -> int:
@@ -280,8 +287,8 @@ class CompositeTensor:
 
 
 def new_node(kind, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:
-    """A node that is in no graph yet; an Op may ask for a subclass of Node."""
-    node = object.__new__(kind.node_class)
+    """A node that is in no graph yet, of the class for the nodes of its op."""
+    node = object.__new__(_classes.get(kind.name, Node))
     node.kind = kind
     node.inputs = inputs
     node.attrs = attrs
@@ -302,7 +309,7 @@ def ancestors(roots: Iterable[Node], stop: Any = (), whole: bool = False) -> lis
         node = stack.pop()
         if node in stop:
             continue
-        if type(node) is Output and node.inputs[0].kind.bodies and not whole:
+        if type(node) is Output and node.inputs[0].bodies and not whole:
             choice, places = node.inputs[0], node.places
             before = reached.get(choice, 0)
             reached[choice] = before | places

@@ -19,7 +19,7 @@ from tinygraph.errors import (
     DTypeError, GraphError, NotFoundError, ResourceExhaustedError,
     TinygraphError,
 )
-from tinygraph.graph import Graph, Node, Operation, Output
+from tinygraph.graph import Graph, Node, Operation
 from tinygraph.node import CompositeTensor
 from tinygraph.spec import SCALAR, UNKNOWN, Dimension, Shape, Spec, broadcast, normalize_axis
 from tinygraph.static import values as static_values
@@ -28,7 +28,9 @@ _registry: dict[str, Op] = {}
 registry = MappingProxyType(_registry)
 """Every op by its type name, read-only."""
 
-ROLES = ("", "feed", "variable", "initialized", "latest", "assign", "relative", "effect")
+UPDATES = ("assign", "relative")
+STATEFUL = ("feed", "variable", "effect", "impure")
+ROLES = ("", "initialized", "latest", "bodies", *UPDATES, *STATEFUL)
 INFER = "elementwise.<locals>.infer() "  # how Python calls the shape rule of that family
 
 
@@ -38,6 +40,11 @@ class Op:
 
     Calling it makes a node: `op(*inputs, name=None, **attrs)`. Inputs, then the attributes that
     `attrs` lists, then the name may be given by position, as TF's functions have it.
+
+    >>> double = tg.Op("Double", lambda x, out=None: np.add(x, x, out=out), lambda x: x,
+    ...                (lambda g, y, x: g + g,), params=("x",))
+    >>> double([1.0, 3.0]).eval()
+    array([2., 6.], dtype=float32)
 
     Parameters
     ----------
@@ -56,23 +63,19 @@ class Op:
         For one with several outputs g and y are sequences: g has zeros where no gradient arrives,
         which g.arrived shows as None, and None for an output of ints.
     params
-        The inputs' names, so that they can be given by keyword.
-    dtypes
-        For each input the dtype that what is no tensor converts to, or a letter that inputs of one
-        dtype share: that of the first tensor among them, or of the first. None leaves it open.
+        The inputs' names, so that they can be given by keyword. A mapping has for each name the
+        dtype that what is no tensor converts to, or a letter that inputs of one dtype share: that
+        of the first tensor among them, or of the first. None leaves it open.
     attrs
         What a user may give besides inputs: for each attribute a function `convert(value, what)`,
         which the value goes through, and the default, or `...` for none. An op without this takes
-        its kernel's attributes by keyword, as they are.
-    default_name
-        The name of nodes that are given none, where that is not the type.
+        its kernel's attributes by keyword, as they are. The key "name" has the place of the name,
+        which else comes last, and the name of nodes that are given none, which else is the type.
     broadcasts
         The inputs share a dtype and broadcast; `gradients` then sums each gradient to its input.
     view
         "part" if the kernel returns a view of its first input, "repeat" if that view is the first
         input, broadcast, and nothing else.
-    stateful
-        Never merged, folded or reordered.
     inplace
         The inputs whose buffer the output may take.
     static
@@ -95,12 +98,10 @@ class Op:
         "latest", it sees a variable's value after all updates made before it;
         "assign", its value becomes that of its first input, a variable, whose own it does not use;
         "relative", so it does, but it starts from what the run's updates so far have left;
-        "effect", it has no value: publicly it is an Operation and fetches as None.
-    bodies
-        The attribute that holds the op's Bodies, a tuple, of which each takes the op's last inputs;
-        the kernel gets functions of arrays in their place.
-    node_class
-        The class of its nodes.
+        "effect", it has no value: publicly it is an Operation and fetches as None;
+        "impure", it has another value in each run, or acts, and keeps no state in a Session;
+        "bodies", its attribute `bodies` is a tuple of Bodies, of which each takes the op's last
+        inputs; the kernel gets functions of arrays in their place, and calls those that it chooses.
     doc
         What it does, with its formula and a doctest.
 
@@ -110,29 +111,27 @@ class Op:
         The kernel takes no `out`, so that each run allocates the result.
     updates
         The op gives its first input, a variable, a new value: its role is "assign" or "relative".
+    stateful
+        The op is never merged, folded or reordered: it has a state, or its role says so.
     """
 
     name: str
     kernel: Callable | None
     infer: Callable[..., Spec]
     vjps: tuple[Callable | None, ...] | Callable[..., list] = ()
-    params: tuple[str, ...] = ()
-    dtypes: tuple[DType | str | None, ...] = ()
+    params: Mapping[str, DType | str | None] | tuple[str, ...] = ()
     attrs: Mapping[str, tuple[Callable[[Any, str], Any], Any]] = field(default_factory=dict)
-    default_name: str = ""
     broadcasts: bool = False
     view: str = ""
-    stateful: bool = False
     inplace: tuple[int, ...] = ()
     static: tuple[int, ...] = ()
     rewrite: Callable[..., Node | Sequence[Node] | None] | None = None
     state: Callable[..., Any] | None = None
     role: str = ""
-    bodies: str = ""
-    node_class: type[Node] = Node
     doc: str = ""
     dynamic: bool = field(init=False)
     updates: bool = field(init=False)
+    stateful: bool = field(init=False)
 
     def __post_init__(self):
         self._check_types()
@@ -140,16 +139,20 @@ class Op:
             raise GraphError(f"an op called {self.name!r} exists already")
         allocates = not (self.view or self.role == "effect" or _takes_out(self.kernel))
         object.__setattr__(self, "dynamic", allocates)
-        object.__setattr__(self, "updates", self.role in ("assign", "relative"))
-        if self.broadcasts and not self.dtypes:
-            object.__setattr__(self, "dtypes", ("T",) * len(self.params))
-        object.__setattr__(self, "default_name", self.default_name or self.name)
-        object.__setattr__(self, "__doc__", self.doc)
+        _, called = self.attrs.get("name", (named, self.name))
+        for key, value in {
+            "dynamic": allocates, "updates": self.role in UPDATES, "__doc__": self.doc,
+            "stateful": self.state is not None or self.role in STATEFUL, "_called": called,
+        }.items():
+            object.__setattr__(self, key, value)
+        if not isinstance(self.params, Mapping):
+            kind = "T" if self.broadcasts else None
+            object.__setattr__(self, "params", dict.fromkeys(self.params, kind))
         _registry[self.name] = self
 
     def _check_types(self) -> None:
         """What a user may get wrong who defines an op."""
-        for word in (self.name, *expect(self.params, tuple, "params", "a tuple of names")):
+        for word in (self.name, *expect(self.params, tuple | Mapping, "params", "names")):
             text(word, "the name of an op or of an input")
         rules = () if callable(self.vjps) else expect(self.vjps, tuple, "vjps", "a tuple")
         optional = (self.kernel, self.rewrite, self.state)
@@ -157,21 +160,20 @@ class Op:
             function(part, f"each kernel and rule of {self.name}")
         for trait in TRAITS:
             flag(getattr(self, trait), trait)
-        text(self.bodies, f"`bodies` of {self.name}")
         choice(self.view, f"`view` of {self.name}", ("", "part", "repeat"))
         choice(self.role, f"`role` of {self.name}", ROLES)
 
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
-        if self.params and (len(inputs) != len(self.params) or self.params[0] in attrs):
+        if self.params and len(inputs) != len(self.params):
             inputs, name = self._bound(inputs, name, attrs)
         if self.attrs:
             with arguments_of(self.name, *inputs, name=name):
                 attrs = self._converted(attrs)
         graph = graph_of(inputs)
         if name is None:
-            name = self.default_name
+            name = self._called
         elif type(name) is not str or not name:
-            name = named(name, self.default_name)
+            name = named(name, self._called)
         if all(type(x) is Node for x in inputs):
             nodes = inputs
         else:
@@ -188,7 +190,7 @@ class Op:
 
         Attributes that came by position are put into `attrs`.
         """
-        keys = (*self.params, *self.attrs, "name")
+        keys = tuple(dict.fromkeys((*self.params, *self.attrs, "name")))
         if name is not None:
             attrs["name"] = name
         for key, value in zip(keys, inputs, strict=False):
@@ -209,24 +211,29 @@ class Op:
         """The attributes as kernels and rules get them, defaults filled in."""
         complete = {}
         for key, (convert, default) in self.attrs.items():
+            if key == "name":
+                continue
             value = attrs.pop(key, default)
             if value is ...:
                 raise DTypeError(f"`{key}` is missing")
             complete[key] = convert(value, key)
         if attrs:
+            twice = next((key for key in attrs if key in self.params), None)
+            if twice is not None:
+                raise DTypeError(f"got two values for {twice!r}")
             raise DTypeError(f"there is no argument {', '.join(map(repr, attrs))}")
         return complete
 
     def _nodes(self, inputs: tuple, graph: Graph, name: str) -> tuple[Node, ...]:
         """The inputs as nodes of the dtypes that the op prescribes."""
-        kinds = self.dtypes or (None,) * len(inputs)
+        kinds: Any = self.params
+        params = list(kinds.items()) or [("values", None)] * len(inputs)
         shared: dict[str, DType] = {}
-        for x, kind in zip(inputs, kinds, strict=True):
+        for x, (_, kind) in zip(inputs, params, strict=True):
             if isinstance(kind, str) and isinstance(x, Node | CompositeTensor):
                 shared.setdefault(kind, x.dtype)
         nodes: list[Node] = []
-        keys = self.params or ("values",) * len(inputs)
-        for x, kind, key in zip(inputs, kinds, keys, strict=True):
+        for x, (key, kind) in zip(inputs, params, strict=True):
             if isinstance(kind, str):
                 dtype = shared.get(kind)
             else:
@@ -330,12 +337,12 @@ def _signature(op: Op) -> inspect.Signature:
     """`(x, axis=0, name=None)`, as TF's functions have it."""
     kind, none = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.empty
     inputs = [inspect.Parameter(param, kind) for param in op.params]
+    table = {**op.attrs, "name": op.attrs.get("name", (named, None))}
     attrs = [
         inspect.Parameter(key, kind, default=none if default is ... else default)
-        for key, (_, default) in op.attrs.items()
+        for key, (_, default) in table.items()
     ]
-    default = None if op.default_name == op.name else op.default_name
-    return inspect.Signature([*inputs, *attrs, inspect.Parameter("name", kind, default=default)])
+    return inspect.Signature([*inputs, *attrs])
 
 
 def op_named(name: str) -> Op:
@@ -416,7 +423,7 @@ bundle = Op(
     doc="Several values as one: what the compiler puts in place of an op with several outputs.",
 )
 item = Op(
-    "_Item", None, lambda values, index: values.items[index], view="part", node_class=Output,
+    "_Item", None, lambda values, index: values.items[index], view="part",
     rewrite=lambda made, index: made.attrs["values"][index] if made.kind is bundle else None,
     doc="One of the values that an op with several outputs has.",
 )
@@ -518,9 +525,10 @@ def elementwise(
         return specs[0] if same else Spec(shape, dtype or given)  # specs are many and alike
 
     inplace = flag(inplace, "inplace", default=isinstance(kernel, np.ufunc))
+    names = params or _inputs_of(vjps)
     return Op(
-        name, kernel, infer, vjps, params or _inputs_of(vjps), broadcasts=True,
-        dtypes=(bool_,) * len(vjps) if accepts == "bool" else (),
+        name, kernel, infer, vjps, dict.fromkeys(names, bool_ if accepts == "bool" else "T"),
+        broadcasts=True,
         inplace=tuple(range(len(vjps))) if inplace and dtype is None else (), **fields,
     )
 
@@ -568,8 +576,8 @@ def reduction(
         return Spec(reduced_shape(x.shape, axis, keepdims), dtype or given)
 
     return Op(
-        name, kernel, infer, (vjp,), ("input_tensor",),
-        dtypes=(bool_,) if accepts == "bool" else (), **fields,
+        name, kernel, infer, (vjp,),
+        {"input_tensor": bool_ if accepts == "bool" else None}, **fields,
     )
 
 
@@ -605,6 +613,6 @@ def composite(
 
 
 argument = Op(
-    "_Arg", None, lambda: Spec(UNKNOWN, float32), stateful=True,
+    "_Arg", None, lambda: Spec(UNKNOWN, float32), role="feed",
     doc="An input of a program being compiled: a feed, or a composite's input.",
 )

@@ -64,7 +64,7 @@ class Run:
         self.fed = checked(way.session, feeds)
         roots = [*self.fetched.tensors, *self.fetched.targets]
         self.needed = ancestors(roots, stop=self.fed)
-        if any(node.kind.bodies and [*roles_of(node)] for node in self.needed):
+        if any(node.bodies and [*roles_of(node)] for node in self.needed):
             raise Undecided  # what a branch does to it stands nowhere else yet
         self.after: dict[Node, set[Node]] = {}  # the updates and late reads before a node
         for node in self.needed:
@@ -139,9 +139,9 @@ class Run:
         kind = node.kind
         if kind.role == "effect":
             return None
-        if kind.bodies:
+        if node.bodies:
             return ()  # its outputs are computed one by one, each from what it needs
-        if kind is item and node.inputs[0].kind.bodies:
+        if kind is item and node.inputs[0].bodies:
             choice = node.inputs[0]
             needed = set(node.needs)
             given = {x: self._input(choice, i, x)

@@ -17,7 +17,7 @@ def may_not_fit(op: Op, inputs: tuple[Node, ...]) -> bool:
 
     An elementwise op with a kernel needs no check: NumPy's broadcasting is its rule.
     """
-    if op.role == "effect" or op.bodies or op.broadcasts and op.kernel is not None:
+    if op.role in ("effect", "bodies") or op.broadcasts and op.kernel is not None:
         return False
     for x in inputs:
         if x.spec.items:
@@ -86,7 +86,7 @@ def refuse(message: str) -> None:
 
 
 misfit = Op(
-    "_Misfit", refuse, lambda message: Spec(UNKNOWN, float32), stateful=True,
+    "_Misfit", refuse, lambda message: Spec(UNKNOWN, float32), role="impure",
     doc="""What stands in a body for an op that does not take what is fed: runs that get there fail,
     and others need not.
     """,

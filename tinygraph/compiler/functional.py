@@ -103,7 +103,7 @@ class Functional(Writer):
         """The call that computes a node."""
         kind = node.kind
         parts = []
-        if kind.bodies:
+        if node.bodies:
             return self._choice(node)
         if kind.state is not None:
             parts.append(f"positions.get({literal(node.op_name)})")
@@ -120,7 +120,7 @@ class Functional(Writer):
         inputs = [self[x] for x in node.inputs]
         count = len(inputs) - len(bodies[0].feeds)
         parts = [*inputs[:count], "variables", "positions", *inputs[count:]]
-        functions = f"{node.kind.bodies}={tuple_display(names)}"
+        functions = f"bodies={tuple_display(names)}"
         return f"{self.function(node)}({', '.join([*parts, functions])})"
 
     def function(self, node: Node) -> str:
@@ -169,7 +169,7 @@ class _Function:
         if kind.state is not None:
             self.positions[node.op_name] = f"{name}[1]"
             source[node] = f"{name}[0]"
-        elif kind.bodies:
+        elif node.bodies:
             self.moved.append(f"{name}[1]")
             source[node] = f"{name}[0]"
 

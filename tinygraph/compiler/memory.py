@@ -105,7 +105,7 @@ def plan_memory(program: Program) -> Memory:
 def _survey(program: Program) -> Memory:
     """What may share arrays with what in a program and its bodies, and for how long."""
     memory = Memory()
-    choices = [node for node in program.nodes if node.kind.bodies]
+    choices = [node for node in program.nodes if node.bodies]
     for node in choices:
         for body in node.bodies:
             memory.inner[body] = _survey(body)

@@ -109,7 +109,7 @@ class Program:
                 values[node] = _kept(variables, node, values)
             elif node.kind is item:
                 values[node] = values[node.inputs[0]][node.attrs["index"]]
-            elif node.kind.bodies:
+            elif node.bodies:
                 values[node] = self._chosen(node, arrays, variables, positions, compute, moved)
             elif node.kind.state is not None:
                 stream = stream_of(node, positions.get(node.op_name))
@@ -140,13 +140,13 @@ class Program:
             return call
 
         functions = tuple(map(function, node.bodies))
-        return node.kind.kernel(*arrays, **{**node.attrs, node.kind.bodies: functions})
+        return node.kind.kernel(*arrays, **{**node.attrs, "bodies": functions})
 
     def all(self) -> Iterator[Program]:
         """It and the programs of its nodes' bodies, at any depth."""
         yield self
         for node in self.nodes:
-            if node.kind.bodies:
+            if node.bodies:
                 for body in node.bodies:
                     yield from body.all()
 
@@ -191,10 +191,9 @@ def _kept(variables: Mapping[str, Any], node: Node, values: Mapping[Node, Any]) 
 def _acts(node: Node) -> bool:
     """Whether a node of a program does more than to give its value; so may one of a body."""
     kind = node.kind
-    if kind.bodies:
+    if node.bodies:
         return any(_acts(x) for body in node.bodies for x in body.nodes)
-    is_read = kind.role == "variable" or kind is argument
-    return kind.stateful and not is_read or kind.role == "effect"
+    return kind.stateful and kind.role not in ("feed", "variable")
 
 
 def describe(node: Node, specs: Mapping[Node, Spec]) -> str:

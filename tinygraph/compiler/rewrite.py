@@ -57,12 +57,12 @@ def _outputs_in(
 ) -> dict[Node, set[int]]:
     """Which outputs of each node with bodies are needed: others need not be computed."""
     found: dict[Node, set[int]] = {}
-    whole = [node for node in targets if node.kind.bodies]
+    whole = [node for node in targets if node.bodies]
     for node in nodes:
-        if node.kind is item and node.inputs[0].kind.bodies and node not in feeds:
+        if node.kind is item and node.inputs[0].bodies and node not in feeds:
             found.setdefault(node.inputs[0], set()).add(node.attrs["index"])
         if node.control_inputs:
-            whole += [x for x in node.control_inputs if x.kind.bodies]
+            whole += [x for x in node.control_inputs if x.bodies]
     for node in whole:
         found[node] = set(range(len(node.spec.items)))
     return found
@@ -134,7 +134,7 @@ class _Replay:
         if kind.role == "latest":
             self.value[node] = self._read(node, 0, node.inputs[0])
             return
-        if kind.bodies:
+        if node.bodies:
             self._choose(node)
             return
         inputs = tuple(
@@ -178,7 +178,7 @@ class _Replay:
         if constants and all(value is not None for value in constants):
             updated = _updated_by(bodies, wanted)  # so is a variable by a body that leaves it alone
             numbers = tuple([lambda *_, i=i: i for i in range(len(bodies))])
-            bodies = (bodies[node.kind.kernel(*constants, **{node.kind.bodies: numbers})],)
+            bodies = (bodies[node.kind.kernel(*constants, bodies=numbers)],)
         inner = [self._inner(body, plain, latest, wanted, len(bodies) == 1) for body in bodies]
         changed = [i for i in range(len(taken)) if any(part.changes_input(i) for part in inner)]
         outputs = self._joined(node, index, inner, changed)
@@ -237,7 +237,7 @@ class _Replay:
                     program.feeds.append(y)
         alike = zip(*results, strict=True)
         spec = Spec.of_items([common([y.spec for y in ys if y is not None]) for ys in alike])
-        attrs = {node.kind.bodies: tuple(programs)}
+        attrs = {"bodies": tuple(programs)}
         made = self.trace.add(node.kind, (*index, *arguments), attrs, spec, "")
         items = enumerate(spec.items)
         outputs = [self.trace.add(item, (made,), {"index": i}, own, "") for i, own in items]

@@ -145,7 +145,7 @@ class Routine:
             code[node] = self._outputs[node.inputs[0]][node.attrs["index"]]
         elif node.spec.items:
             target = self._target(node)
-            if kind.bodies:
+            if node.bodies:
                 self._choose(node, target)
             else:
                 self._line(f"{target}{self._call(node)}", node)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import named
 from tinygraph.errors import ShapeError
 from tinygraph.op import Op, check_dtypes
 from tinygraph.ops.array import blank, count_of
@@ -50,7 +51,7 @@ def _matrix_diag_part_spec(x: Spec) -> Spec:
 matrix_diag = Op(
     "MatrixDiag", _matrix_diag, _matrix_diag_spec,
     (lambda g, y, x: matrix_diag_part(g),), ("diagonal",),
-    default_name="diag",
+    attrs={"name": (named, "diag")},
     doc="""Square matrices with `diagonal`, which may be a batch, on their diagonals.
 
     >>> tg.matrix_diag([1, 2]).eval()
@@ -61,7 +62,7 @@ matrix_diag = Op(
 matrix_diag_part: Op = Op(
     "MatrixDiagPart", lambda x: np.diagonal(x, 0, -2, -1), _matrix_diag_part_spec,
     (lambda g, y, x: matrix_set_diag(zeros_like(x), g),), ("input",), view="part",
-    default_name="diag_part",
+    attrs={"name": (named, "diag_part")},
     doc="""The main diagonals of matrices, which may be a batch.
 
     >>> tg.matrix_diag_part([[1, 2, 3], [4, 5, 6]]).eval()
@@ -95,7 +96,7 @@ matrix_set_diag: Op = Op(
         lambda g, y, x, d: matrix_diag_part(g),
     ),
     ("input", "diagonal"), inplace=(0,),
-    default_name="set_diag",
+    attrs={"name": (named, "set_diag")},
     doc="""The matrices in `input` with their main diagonals replaced by `diagonal`.
 
     >>> tg.matrix_set_diag([[1, 2], [3, 4]], [7, 8]).eval()

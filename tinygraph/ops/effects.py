@@ -102,7 +102,7 @@ def _print_values(
 print_op = Op(
     "Print", _print_values, lambda input, *data, **attrs: Spec(input.shape, input.dtype),
     lambda g, y, input, *data, **attrs: [g, *[None] * len(data)],
-    stateful=True, inplace=(0,), state=lambda name, **attrs: Count(),
+    inplace=(0,), state=lambda name, **attrs: Count(),
     doc="Its first input, after it has printed the others; see `tg.Print`.",
 )
 
@@ -164,7 +164,7 @@ def _assert_spec(condition: Spec, *data: Spec, **attrs: Any) -> Spec:
 
 
 assert_op = Op(
-    "Assert", _assert_true, _assert_spec, stateful=True, role="effect",
+    "Assert", _assert_true, _assert_spec, role="effect",
     doc="An error unless a bool is true; see `tg.Assert`.",
 )
 
@@ -239,7 +239,7 @@ def _func_spec(*inputs: Spec, func: Callable, Tout: tuple[DType, ...]) -> Spec:
 
 
 py_func_op = Op(
-    "PyFunc", _call_func, _func_spec, stateful=True,
+    "PyFunc", _call_func, _func_spec, role="impure",
     doc="What a Python function returns; see `tg.py_func`.",
 )
 py_func_stateless_op = Op(

@@ -14,7 +14,7 @@ from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.spec import UNKNOWN, Spec
 
 no_op_op = Op(
-    "NoOp", None, lambda: Spec(UNKNOWN, float32), stateful=True, role="effect",
+    "NoOp", None, lambda: Spec(UNKNOWN, float32), role="effect",
     doc="Nothing; a place for control dependencies; made by `tg.no_op` and `tg.group`.",
 )
 

@@ -246,7 +246,7 @@ def _mask_grad(g: np.ndarray, mask: Any, shape: Any, axis: int, out: Any = None)
 mask_op = Op(
     "BooleanMask", _mask, _masked,
     (lambda g, y, x, mask, axis: mask_grad_op(g, mask, shape_of(x), axis=axis), None),
-    ("tensor", "mask"), dtypes=(None, bool_),
+    {"tensor": None, "mask": bool_},
     doc="The elements where the mask is True.",
 )
 mask_grad_op: Op = Op(

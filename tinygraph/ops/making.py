@@ -125,7 +125,7 @@ linspace = Op(
         lambda g, y, start, stop, num: sum_like(g * _ramp(stop, 0, 1, num), stop),
         None,
     ),
-    ("start", "stop", "num"), dtypes=("T", "T", None), static=(2,),
+    {"start": "T", "stop": "T", "num": None}, static=(2,),
     doc="""`num` numbers from `start` to `stop`, both included, at equal distances.
 
     >>> tg.linspace(0.0, 1.0, 5).eval()

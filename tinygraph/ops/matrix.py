@@ -146,8 +146,8 @@ def _solve_spec(matrix: Spec, rhs: Spec, adjoint: bool) -> Spec:
 matrix_solve: Op = Op(
     "MatrixSolve", _solve, _solve_spec,
     (lambda g, y, a, b, adjoint: _solve_rule(g, y, a, adjoint),
-     lambda g, y, a, b, adjoint: matrix_solve(a, g, adjoint=not adjoint)), ("matrix", "rhs"),
-    dtypes=("T", "T"),
+     lambda g, y, a, b, adjoint: matrix_solve(a, g, adjoint=not adjoint)),
+    {"matrix": "T", "rhs": "T"},
     attrs={"adjoint": (flag, False)},
     doc="""The x with matrix @ x = rhs, or with matrixᵀ @ x = rhs if `adjoint`, for each of a batch.
 
@@ -226,7 +226,7 @@ def _cross_spec(a: Spec, b: Spec) -> Spec:
 cross: Op = Op(
     "Cross", np.cross, _cross_spec,
     (lambda g, y, a, b: cross(b, g), lambda g, y, a, b: cross(g, a)),
-    ("a", "b"), dtypes=("T", "T"),
+    {"a": "T", "b": "T"},
     doc="""The cross product of vectors of length 3, the last dimension of tensors of one shape.
 
     >>> tg.cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]).eval()

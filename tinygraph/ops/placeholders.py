@@ -13,7 +13,7 @@ from tinygraph.op import Op, composite, const
 from tinygraph.spec import Shape, Spec
 
 placeholder_op = Op(
-    "Placeholder", None, lambda dtype, shape: Spec(shape, dtype), stateful=True, role="feed",
+    "Placeholder", None, lambda dtype, shape: Spec(shape, dtype), role="feed",
     doc="A value that a run is fed; made by `tg.placeholder`.",
 )
 

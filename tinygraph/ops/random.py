@@ -82,7 +82,7 @@ def _int_spec(shape: Spec, low: Spec, high: Spec, dtype: DType, seed: Any) -> Sp
 
 
 random_uniform_op = Op(
-    "RandomUniform", _draw_uniform, _float_spec, (None,), ("shape",), stateful=True, static=(0,),
+    "RandomUniform", _draw_uniform, _float_spec, (None,), ("shape",), static=(0,),
     state=_stream, doc="Floats from [0, 1).",
 )
 
@@ -102,14 +102,14 @@ add_below_op = elementwise(
 )
 random_uniform_int_op = Op(
     "RandomUniformInt", _draw_ints, _int_spec, (None, None, None), ("shape", "minval", "maxval"),
-    stateful=True, static=(0, 1, 2), state=_stream, doc="Ints from [minval, maxval).",
+    static=(0, 1, 2), state=_stream, doc="Ints from [minval, maxval).",
 )
 random_standard_normal_op = Op(
-    "RandomStandardNormal", _draw_normal, _float_spec, (None,), ("shape",), stateful=True,
+    "RandomStandardNormal", _draw_normal, _float_spec, (None,), ("shape",),
     static=(0,), state=_stream, doc="Normal numbers of mean 0 and standard deviation 1.",
 )
 truncated_normal_op = Op(
-    "TruncatedNormal", _draw_truncated, _float_spec, (None,), ("shape",), stateful=True,
+    "TruncatedNormal", _draw_truncated, _float_spec, (None,), ("shape",),
     static=(0,), state=_stream, doc="Standard normal numbers, redrawn until between -2 and 2.",
 )
 
@@ -120,7 +120,7 @@ def _shuffle(value: Any, *, state: Philox, seed: Any) -> Any:
 
 random_shuffle_op = Op(
     "RandomShuffle", _shuffle, lambda value, seed: Spec(value.shape, value.dtype), (None,),
-    ("value",), stateful=True, state=_stream, doc="The rows in a random order.",
+    ("value",), state=_stream, doc="The rows in a random order.",
 )
 
 
@@ -145,7 +145,7 @@ def _multinomial_spec(logits: Spec, num_samples: Spec, output_dtype: DType, seed
 
 multinomial_op = Op(
     "Multinomial", _multinomial, _multinomial_spec, (None, None), ("logits", "num_samples"),
-    stateful=True, static=(1,), state=_stream,
+    static=(1,), state=_stream,
     doc="Classes drawn with probability softmax(logits).",
 )
 

@@ -48,8 +48,8 @@ def _reduced(
     keep_dims: bool | None,
 ) -> Node:
     """`op` on TF's arguments, deprecated aliases included."""
-    fixed: Any = op.dtypes[0] if op.dtypes and not isinstance(x, Node) else None
-    x = as_node(x, fixed, name="input_tensor")
+    fixed: Any = op.params
+    x = as_node(x, None if isinstance(x, Node) else fixed["input_tensor"], name="input_tensor")
     with arguments_of(op.name, x, name=name):
         axis = either(axis, indices, "'reduction_indices' and 'axis'")
         keepdims = either(keepdims, keep_dims, "'keep_dims' and 'keepdims'")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygraph.arguments import flag
+from tinygraph.arguments import flag, named
 from tinygraph.defaults import name_scope
 from tinygraph.dtypes import DType, as_dtype, bool_, int32, int64, numpy_dtype
 from tinygraph.errors import DTypeError, GraphError, ShapeError
@@ -54,7 +54,7 @@ select_op: Op = Op(
         lambda g, z, c, x, y: select_op(c, g, zeros_like(g)),
         lambda g, z, c, x, y: select_op(c, zeros_like(g), g),
     ),
-    ("condition", "x", "y"), dtypes=(bool_, "T", "T"), inplace=(2,),
+    {"condition": bool_, "x": "T", "y": "T"}, inplace=(2,),
     doc="x where the condition is True, y elsewhere.",
 )
 
@@ -263,7 +263,7 @@ def _in_top_k_spec(predictions: Spec, targets: Spec, k: Spec) -> Spec:
 in_top_k = Op(
     "InTopKV2", _in_top_k, _in_top_k_spec, (None, None, None), ("predictions", "targets", "k"),
     static=(2,),
-    default_name="in_top_k",
+    attrs={"name": (named, "in_top_k")},
     doc="""Whether fewer than `k` predictions of a row are larger than that of its target.
 
     False for a target out of range and for a row with a prediction that is not finite.
@@ -383,7 +383,7 @@ def _difference(x: np.ndarray, y: np.ndarray, index_dtype: DType) -> tuple[np.nd
 
 
 difference_op = Op(
-    "ListDiff", _difference, _difference_spec, (None, None), ("x", "y"), dtypes=("T", "T"),
+    "ListDiff", _difference, _difference_spec, (None, None), {"x": "T", "y": "T"},
     doc="The elements of x that are not in y, and where in x they are.",
 )
 

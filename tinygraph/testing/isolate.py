@@ -56,7 +56,8 @@ class Isolated:
 
 def input_name(kind: Op, position: int) -> str:
     """What the op calls an input."""
-    return kind.params[position] if position < len(kind.params) else f"input {position}"
+    names = tuple(kind.params)
+    return names[position] if position < len(names) else f"input {position}"
 
 
 def between(

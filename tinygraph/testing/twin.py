@@ -83,10 +83,9 @@ class Twin:
 
 def attrs_of(node: Node, dtype: Callable[[DType], DType] = lambda same: same) -> dict[str, Any]:
     """The attributes for a copy of a node, which has bodies of its own; dtypes as `dtype` says."""
-    bodies = node.kind.bodies
     attrs = {k: dtype(v) if isinstance(v, DType) else v for k, v in node.attrs.items()}
-    if bodies:
-        attrs[bodies] = tuple([_body(body, dtype) for body in node.attrs[bodies]])
+    if node.bodies:
+        attrs["bodies"] = tuple([_body(body, dtype) for body in node.bodies])
     return attrs
 
 
@@ -126,9 +125,9 @@ def float_dtypes(node: Node) -> list[DType]:
 def _is_cut(node: Node) -> bool:
     choice = node.op.node
     kind = choice.kind
-    if kind.bodies:
-        bodies = choice.bodies
-        return any(_is_cut(x) for body in bodies for x in body.graph.nodes[len(body.inputs) :])
+    if choice.bodies:
+        parts = [body.graph.nodes[len(body.inputs) :] for body in choice.bodies]
+        return any(_is_cut(x) for part in parts for x in part)
     has_rules = callable(kind.vjps) or any(kind.vjps)
     ends = kind.stateful and not has_rules or choice.inputs and kind.vjps == ()
     return bool(ends) or kind.updates or kind is stop_gradient

@@ -22,7 +22,7 @@ from tinygraph.variables.updates import (
 )
 
 
-class Variable(Node):
+class Variable(Node, op="VariableV2"):
     """A tensor whose value a Session keeps between runs (TF: `tf.Variable`).
 
     As an input it stands for its value before the run's updates, unless a control dependency
@@ -163,8 +163,8 @@ def _read(update: Node, read_value: bool) -> Node | Operation:
 
 
 variable_op = Op(
-    "VariableV2", None, lambda dtype, shape: Spec(shape, dtype), stateful=True, role="variable",
-    node_class=Variable, doc="A value that a session keeps; made by `tg.Variable`.",
+    "VariableV2", None, lambda dtype, shape: Spec(shape, dtype), role="variable",
+    doc="A value that a session keeps; made by `tg.Variable`.",
 )
 
 initialized_op = Op(

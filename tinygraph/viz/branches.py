@@ -63,10 +63,10 @@ class Opened:
         nodes = list(nodes)
         used: dict[Node, list[Node]] = {}  # of the ops with bodies
         for y in nodes:
-            if type(y) is Output and y.inputs[0].kind.bodies:
+            if type(y) is Output and y.inputs[0].bodies:
                 used.setdefault(y.inputs[0], []).append(y)
         for node in nodes:
-            if node.kind.bodies:
+            if node.bodies:
                 self._open_bodies(node, used.get(node) or node.op.outputs)
             elif type(node) is not Output or node.inputs[0] not in used:
                 self._append(node, self._real(node.inputs))

@@ -32,7 +32,7 @@ def drawn_scope(node: Node, omitted: tuple[str, ...] = ()) -> str:
     if node.forward is None or is_seed(node):
         return _within(scope_of(node.op_name), omitted)
     outer, forward = gradient_scope(node)
-    if node.forward.kind.bodies:
+    if node.forward.bodies:
         forward = scope_of(forward) or forward
     path = [_within(outer, omitted), _within(scope_of(forward), omitted), GRADIENT + base(forward)]
     return "/".join(part for part in path if part)

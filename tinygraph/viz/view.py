@@ -208,7 +208,7 @@ class View:
     def _is_bookkeeping(self, node: Node) -> bool:
         kind = node.kind
         inputs = self._inputs(node)
-        acts = kind.stateful or kind.updates or kind.role == "effect" or kind.bodies
+        acts = kind.stateful or kind.updates or kind.role == "effect" or node.bodies
         if acts or not inputs or node in self.seeds:
             return False
         read = SHAPE_INPUTS.get(kind.name, ())
@@ -280,7 +280,7 @@ class View:
         box.training = node in self.training
         if role == "update":
             box.partner = self._inputs(node)[0]
-        elif box.training and not node.kind.bodies:  # it comes last, above the gradient's branches
+        elif box.training and not node.bodies:  # it comes last, above the gradient's branches
             box.partner = node.forward
         return box
 
@@ -298,7 +298,7 @@ class View:
             return "update"
         if node in self.losses:
             return "loss"
-        if kind.bodies:
+        if node.bodies:
             return "choice"
         if node in self.backward:
             return "gradient"
@@ -323,7 +323,7 @@ class View:
             y = self.seeds[node]
             start = base(y.op_name) if y.spec.shape.ndims else "loss"
             return f"∂{start}/∂{start} = 1", []
-        if node.kind.bodies:
+        if node.bodies:
             return node.kind.name, self._known_ends(node)
         named = not tells_nothing(name, node.kind.name)
         if role == "update":
@@ -334,7 +334,7 @@ class View:
     def _operands(self, node: Node) -> list[str]:
         """The folded inputs that have a value, as `y = 0.5`."""
         inputs = self._inputs(node)
-        names = node.kind.params if len(node.kind.params) == len(inputs) else ()
+        names = tuple(node.kind.params) if len(node.kind.params) == len(inputs) else ()
         found = []
         for i, x in enumerate(inputs):
             value = value_text(x.spec) if x in self.folded else None
@@ -428,7 +428,7 @@ def _tidy_scopes(boxes: list[Box]) -> None:
     for box in boxes:
         here, name = (box.training, box.scope), f"{box.scope}/{base(box.node.op_name)}".lstrip("/")
         outer, _, last = box.scope.rpartition("/")
-        if last.startswith(GRADIENT) and sizes[here] == 1 and not box.node.kind.bodies:
+        if last.startswith(GRADIENT) and sizes[here] == 1 and not box.node.bodies:
             box.scope = outer
             box.lines.insert(0, last)
         elif (box.training, name) in sizes and box.role in ("op", "random", "loss", "group"):
@@ -438,7 +438,7 @@ def _tidy_scopes(boxes: list[Box]) -> None:
 
 def _contents(members: list[Box], scope: str) -> list[str]:
     """What a collapsed scope holds."""
-    choices = [box.node for box in members if box.scope == scope and box.node.kind.bodies]
+    choices = [box.node for box in members if box.scope == scope and box.node.bodies]
     branches = [f"one of {len(node.bodies)} branches" for node in choices]
     size = parameters_of(box.node for box in members if is_trainable(box.node))
     ops = sum(box.role not in ("variable", "placeholder", "constant") for box in members)

@@ -30,11 +30,11 @@ TensorLike: TypeAlias = (
 DTypeLike: TypeAlias = "DType | np.dtype | type | str"
 """A dtype: `tg.float32`, `np.float32`, `"float32"` or `float`."""
 
-ShapeLike: TypeAlias = "Shape | Dimension | SupportsIndex | Sequence[SupportsIndex | None]"
-"""A shape that is known while building, with None for what is not: `[None, 784]`."""
+ShapeLike: TypeAlias = "Shape | Node | SupportsIndex | Sequence[SupportsIndex | Node | None] | None"
+"""A shape: None stands for what is not known, a tensor for what a run computes."""
 
-AxisLike: TypeAlias = "SupportsIndex | Sequence[SupportsIndex] | Node"
-"""One axis or several, counted from the end where negative."""
+AxisLike: TypeAlias = "SupportsIndex | Sequence[SupportsIndex] | Node | None"
+"""One axis or several, counted from the end where negative; None for all, or for the default."""
 
 FeedDict: TypeAlias = "Mapping[Any, Any]"
 """Tensors, or their names, to the arrays that a run feeds in their place."""

@@ -19,11 +19,12 @@ from tinygraph.graph import Node
 from tinygraph.op import as_node, composite, Op
 from tinygraph.op import constant as const_node
 from tinygraph.spec import Dimension, SCALAR, Shape, Spec, UNKNOWN
+from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 
 
 def convert_to_tensor(
-    value: Any, dtype: Any = None, name: str | None = None, preferred_dtype: Any = None,
-    dtype_hint: Any = None,
+    value: TensorLike, dtype: DTypeLike | None = None, name: str | None = None,
+    preferred_dtype: DTypeLike | None = None, dtype_hint: DTypeLike | None = None,
 ) -> Node:
     """`value` as a tensor: itself, or a constant; a list with tensors in it is stacked.
 
@@ -42,7 +43,7 @@ def convert_to_tensor(
 
 
 def constant(
-    value: Any, dtype: Any = None, shape: Any = None, name: str = "Const",
+    value: TensorLike, dtype: DTypeLike | None = None, shape: ShapeLike = None, name: str = "Const",
     verify_shape: bool = False,
 ) -> Node:
     """A constant; a single value, or the last one of a short list, fills up `shape`.
@@ -148,7 +149,7 @@ def _of_shape(op: Op, input: Any, name: str | None, **attrs: Any) -> Node:
         return op(x, name=scope, **attrs)
 
 
-def shape(input: Any, name: str | None = None, out_type: Any = int32) -> Node:
+def shape(input: TensorLike, name: str | None = None, out_type: DTypeLike = int32) -> Node:
     """The shape, as a vector of ints that a run knows even where the graph doesn't.
 
     >>> x = tg.placeholder(tg.float32, [None, 3])
@@ -158,7 +159,7 @@ def shape(input: Any, name: str | None = None, out_type: Any = int32) -> Node:
     return _of_shape(shape_op, input, name, out_type=as_dtype(out_type))
 
 
-def size(input: Any, name: str | None = None, out_type: Any = int32) -> Node:
+def size(input: TensorLike, name: str | None = None, out_type: DTypeLike = int32) -> Node:
     """The number of elements, as an int scalar.
 
     >>> print(tg.size([[1.0, 2.0, 3.0]]).eval())
@@ -167,7 +168,7 @@ def size(input: Any, name: str | None = None, out_type: Any = int32) -> Node:
     return _of_shape(size_op, input, name, out_type=as_dtype(out_type))
 
 
-def rank(input: Any, name: str | None = None) -> Node:
+def rank(input: TensorLike, name: str | None = None) -> Node:
     """The number of dimensions, as an int32 scalar.
 
     >>> print(tg.rank([[1.0, 2.0]]).eval())

@@ -18,6 +18,7 @@ from tinygraph.ops.array import as_shape, shape_from, shape_of
 from tinygraph.ops.axes import transpose_op
 from tinygraph.ops.reshaping import expand_op, reshape
 from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast
+from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 
 # ---------------------------------------------------------------- fill, zeros and ones
 
@@ -79,7 +80,7 @@ def _constant_if_small(shape: Any, number: int, dtype: Any, name: str) -> Node:
     return _filled(dims, number, dtype, name)
 
 
-def zeros(shape: Any, dtype: Any = float32, name: str | None = None) -> Node:
+def zeros(shape: ShapeLike, dtype: DTypeLike = float32, name: str | None = None) -> Node:
     """Zeros; `shape` may hold tensors.
 
     >>> tg.zeros([2]).eval()
@@ -88,7 +89,7 @@ def zeros(shape: Any, dtype: Any = float32, name: str | None = None) -> Node:
     return _constant_if_small(shape, 0, dtype, named(name, "zeros"))
 
 
-def ones(shape: Any, dtype: Any = float32, name: str | None = None) -> Node:
+def ones(shape: ShapeLike, dtype: DTypeLike = float32, name: str | None = None) -> Node:
     """Ones; `shape` may hold tensors.
 
     >>> tg.ones([2], tg.int32).eval()
@@ -98,7 +99,8 @@ def ones(shape: Any, dtype: Any = float32, name: str | None = None) -> Node:
 
 
 def zeros_like(
-    tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True
+    tensor: TensorLike, dtype: DTypeLike | None = None, name: str | None = None,
+    optimize: bool = True,
 ) -> Node:
     """Zeros in the shape of `tensor`.
 
@@ -109,7 +111,8 @@ def zeros_like(
 
 
 def ones_like(
-    tensor: Any, dtype: Any = None, name: str | None = None, optimize: bool = True
+    tensor: TensorLike, dtype: DTypeLike | None = None, name: str | None = None,
+    optimize: bool = True,
 ) -> Node:
     """Ones in the shape of `tensor`.
 

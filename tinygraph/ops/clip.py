@@ -19,6 +19,7 @@ from tinygraph.ops.compare import cast, exact, exact_dtype
 from tinygraph.ops.math import div_no_nan, maximum, minimum
 from tinygraph.ops.reduce import reduce_euclidean_norm
 from tinygraph.spec import SCALAR, Spec
+from tinygraph.typing import AxisLike, TensorLike
 
 # ---------------------------------------------------------------- the norm of several tensors
 
@@ -127,7 +128,8 @@ def _exact_norm(*tensors: Node) -> Node:
 
 
 def clip_by_global_norm(
-    t_list: Sequence, clip_norm: Any, use_norm: Any = None, name: str | None = None
+    t_list: Sequence, clip_norm: TensorLike, use_norm: TensorLike | None = None,
+    name: str | None = None,
 ) -> tuple[list[Node | None], Node]:
     """All tensors times clip_norm / max(norm, clip_norm), for a global norm of at most `clip_norm`.
 
@@ -154,7 +156,9 @@ def clip_by_global_norm(
     return [t.with_values(c) if isinstance(t, CompositeTensor) else c for t, c in pairs], norm
 
 
-def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Node:
+def clip_by_norm(
+    t: TensorLike, clip_norm: TensorLike, axes: AxisLike = None, name: str | None = None,
+) -> Node:
     """t * clip_norm / max(norm, clip_norm), which has a norm of at most `clip_norm`.
 
     The norm is that of all of `t`, or one over `axes`. Where it is 0, the result is 0; a clip_norm
@@ -175,7 +179,7 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
         return _scaled(t, _scale(norm, clip_norm, t), scope)
 
 
-def clip_by_average_norm(t: Any, clip_norm: Any, name: str | None = None) -> Node:
+def clip_by_average_norm(t: TensorLike, clip_norm: TensorLike, name: str | None = None) -> Node:
     """t * clip_norm / max(norm / size, clip_norm): its norm per element is at most `clip_norm`.
 
     A run raises InvalidArgumentError where the norm is not finite or clip_norm negative.

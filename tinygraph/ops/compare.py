@@ -16,6 +16,7 @@ from tinygraph.graph import Node
 from tinygraph.node import CompositeTensor
 from tinygraph.op import Op, as_node, check_dtypes, elementwise
 from tinygraph.spec import Spec
+from tinygraph.typing import DTypeLike, TensorLike
 
 Array = np.ndarray
 
@@ -166,7 +167,7 @@ cast_op = Op(
 )
 
 
-def cast(x: Any, dtype: Any, name: str | None = None) -> Node:
+def cast(x: TensorLike, dtype: DTypeLike, name: str | None = None) -> Node:
     """Convert to another dtype; floats to ints are cut off towards zero.
 
     IndexedSlices stay IndexedSlices.
@@ -201,7 +202,7 @@ def in_float32(function: Callable) -> Callable:
     return widened
 
 
-def to_float(x: Any, name: str = "ToFloat") -> Node:
+def to_float(x: TensorLike, name: str = "ToFloat") -> Node:
     """Convert to float32.
 
     >>> tg.to_float([1, 2]).eval()
@@ -210,7 +211,7 @@ def to_float(x: Any, name: str = "ToFloat") -> Node:
     return cast(x, float32, name=name)
 
 
-def to_double(x: Any, name: str = "ToDouble") -> Node:
+def to_double(x: TensorLike, name: str = "ToDouble") -> Node:
     """Convert to float64.
 
     >>> tg.to_double([1, 2]).eval()
@@ -219,7 +220,7 @@ def to_double(x: Any, name: str = "ToDouble") -> Node:
     return cast(x, float64, name=name)
 
 
-def to_int32(x: Any, name: str = "ToInt32") -> Node:
+def to_int32(x: TensorLike, name: str = "ToInt32") -> Node:
     """Convert to int32, cutting off towards zero.
 
     >>> tg.to_int32([1.7, -1.7]).eval()
@@ -228,7 +229,7 @@ def to_int32(x: Any, name: str = "ToInt32") -> Node:
     return cast(x, int32, name=name)
 
 
-def to_int64(x: Any, name: str = "ToInt64") -> Node:
+def to_int64(x: TensorLike, name: str = "ToInt64") -> Node:
     """Convert to int64, cutting off towards zero.
 
     >>> tg.to_int64([1.7, -1.7]).eval()
@@ -261,7 +262,7 @@ def _saturate_rule(g: Node, x: Node, dtype: DType) -> Node | None:
     return keep_where(cast(g, x.dtype), logical_and(x >= dtype.min, x <= dtype.max))
 
 
-def saturate_cast(value: Any, dtype: Any, name: str | None = None) -> Node:
+def saturate_cast(value: TensorLike, dtype: DTypeLike, name: str | None = None) -> Node:
     """Convert to another dtype; what is out of its range becomes its nearest value, NaN 0.
 
     >>> tg.saturate_cast([-5.0, 1.7, 300.0], tg.uint8).eval()

@@ -21,6 +21,7 @@ from tinygraph.ops.gathering import gather
 from tinygraph.ops.math import maximum
 from tinygraph.ops.reshaping import expand_op
 from tinygraph.spec import Shape, Spec, normalize_axis
+from tinygraph.typing import AxisLike, TensorLike
 
 Array = np.ndarray
 
@@ -140,7 +141,8 @@ def _along(op: Op, x: Any, axis: Any, exclusive: Any, reverse: Any, name: str | 
 
 
 def cumsum(
-    x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: str | None = None
+    x: TensorLike, axis: AxisLike = 0, exclusive: bool = False, reverse: bool = False,
+    name: str | None = None,
 ) -> Node:
     """The running sum along `axis`: from the end if `reverse`, without the element itself if
     `exclusive`. Floats add up in float64.
@@ -154,7 +156,8 @@ def cumsum(
 
 
 def cumprod(
-    x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: str | None = None
+    x: TensorLike, axis: AxisLike = 0, exclusive: bool = False, reverse: bool = False,
+    name: str | None = None,
 ) -> Node:
     """The running product along `axis`: from the end if `reverse`, without the element itself if
     `exclusive`. The gradient is right at zeros too.

@@ -17,6 +17,7 @@ from tinygraph.ops.math import div_no_nan
 from tinygraph.ops.matrix import matrices, matrix_solve, square
 from tinygraph.ops.reshaping import expand_op
 from tinygraph.spec import UNKNOWN, Shape, Spec
+from tinygraph.typing import TensorLike
 
 Array = np.ndarray
 
@@ -98,7 +99,7 @@ eigh_op = Op(
 )
 
 
-def self_adjoint_eig(tensor: Any, name: str | None = None) -> tuple[Node, Node]:
+def self_adjoint_eig(tensor: TensorLike, name: str | None = None) -> tuple[Node, Node]:
     """The eigenvalues e, in rising order, and the eigenvectors v of symmetric matrices.
 
     x @ v[..., i] = e[i] v[..., i]. Only the lower triangle is read. Where eigenvalues are equal,
@@ -111,7 +112,7 @@ def self_adjoint_eig(tensor: Any, name: str | None = None) -> tuple[Node, Node]:
     return tuple(eigh_op(tensor, name=name))
 
 
-def self_adjoint_eigvals(tensor: Any, name: str | None = None) -> Node:
+def self_adjoint_eigvals(tensor: TensorLike, name: str | None = None) -> Node:
     """The eigenvalues of symmetric matrices, in rising order; only the lower triangle is read.
 
     >>> tg.self_adjoint_eigvals([[2.0, 0.0], [0.0, 3.0]]).eval()
@@ -215,7 +216,7 @@ def _is_square(w: Node) -> bool:
 def _beyond(w: Node, gw: Node, w2: Node | None, gw2: Node | None, s: Node) -> Node:
     """((I - w wᵀ) gw - w2 gw2ᵀ w) / s: what is orthogonal to the columns of w."""
     rest = gw - matmul(w, matmul(w, gw, transpose_a=True))
-    if w2 is not None:
+    if w2 is not None and gw2 is not None:
         rest = rest - matmul(w2, matmul(gw2, w, transpose_a=True))
     return div_no_nan(rest, _row(s))
 
@@ -240,7 +241,8 @@ svd_op = Op(
 
 
 def svd(
-    tensor: Any, full_matrices: bool = False, compute_uv: bool = True, name: str | None = None
+    tensor: TensorLike, full_matrices: bool = False, compute_uv: bool = True,
+    name: str | None = None,
 ) -> Any:
     """Singular values and vectors, x = u diag(s) vᵀ, for each of a batch of m x n matrices x.
 
@@ -307,7 +309,7 @@ class Qr(NamedTuple):
     r: Node
 
 
-def qr(input: Any, full_matrices: bool = False, name: str | None = None) -> Qr:
+def qr(input: TensorLike, full_matrices: bool = False, name: str | None = None) -> Qr:
     """x = q r with orthonormal columns of q and an upper triangular r, for each of a batch of x.
 
     For m x n matrices q has min(m, n) columns, or m with `full_matrices`. The gradient is defined

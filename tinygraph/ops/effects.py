@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, Operation
 from tinygraph.op import Op, as_node
 from tinygraph.spec import SCALAR, UNKNOWN, Spec
+from tinygraph.typing import DTypeLike, TensorLike
 
 # ---------------------------------------------------------------- values as text
 
@@ -108,8 +109,8 @@ print_op = Op(
 
 
 def Print(
-    input_: Any, data: Any, message: str | None = None, first_n: int | None = None,
-    summarize: int | None = None, name: str | None = None,
+    input_: TensorLike, data: Iterable[TensorLike], message: str | None = None,
+    first_n: int | None = None, summarize: int | None = None, name: str | None = None,
 ) -> Node:
     """`input_`, and each run that computes it prints `data` to stderr (TF: `tf.Print`).
 
@@ -170,7 +171,8 @@ assert_op = Op(
 
 
 def Assert(
-    condition: Any, data: Any, summarize: int | None = None, name: str | None = None
+    condition: TensorLike, data: Iterable[TensorLike], summarize: int | None = None,
+    name: str | None = None,
 ) -> Operation:
     """An operation that fails unless `condition` is true (TF: `tf.Assert`).
 
@@ -249,7 +251,8 @@ py_func_stateless_op = Op(
 
 
 def py_func(
-    func: Callable, inp: Any, Tout: Any, stateful: bool = True, name: str | None = None
+    func: Callable, inp: Sequence[TensorLike], Tout: DTypeLike | Sequence[DTypeLike],
+    stateful: bool = True, name: str | None = None,
 ) -> Any:
     """What a Python function of NumPy arrays returns, as tensors (TF: `tf.py_func`).
 
@@ -282,12 +285,12 @@ def py_func(
     """
     function(func, "func")
     kind = py_func_op if flag(stateful, "stateful") else py_func_stateless_op
-    several = isinstance(Tout, list | tuple)
-    dtypes = tuple([as_dtype(x) for x in (Tout if several else [Tout])])
+    outputs = Tout if isinstance(Tout, list | tuple) else [Tout]
+    dtypes = tuple(map(as_dtype, outputs))
     inp = expect(inp, list | tuple, "inp", "a list")
     with name_scope(name, kind.name, inp) as scope:
         nodes = [as_node(x, name=f"input_{i}") for i, x in enumerate(inp)]
         made = kind(*nodes, name=scope, func=func, Tout=dtypes)
     if not dtypes:
         return Operation(made)
-    return made if several else made[0]
+    return made if outputs is Tout else made[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from tinygraph.op import Op, as_node, check_dtypes, composite, elementwise
 from tinygraph.ops.arithmetic import multiply_no_nan
 from tinygraph.ops.broadcasting import zeros_like
 from tinygraph.spec import Spec
+from tinygraph.typing import TensorLike
 
 # ---------------------------------------------------------------- signs, squares and roots
 
@@ -344,7 +344,7 @@ round_op = elementwise(
 )
 
 
-def round_(x: Any, name: str | None = None) -> Node:
+def round_(x: TensorLike, name: str | None = None) -> Node:
     """The nearest whole number, elementwise; halves go to the even one, and ints stay.
 
     >>> tg.round([0.5, 1.5, 2.4]).eval()

@@ -18,6 +18,7 @@ from tinygraph.ops.axes import in_front, late_axis, put_back
 from tinygraph.ops.joining import concat
 from tinygraph.ops.reshaping import reshape
 from tinygraph.spec import normalize_axis, Shape, Spec, UNKNOWN
+from tinygraph.typing import AxisLike, TensorLike
 
 # ---------------------------------------------------------------- gather
 
@@ -101,8 +102,8 @@ gather_grad_op: Op = Op(
 
 
 def gather(
-    params: Any, indices: Any, validate_indices: Any = None, name: str | None = None,
-    axis: Any = None, batch_dims: int = 0,
+    params: TensorLike, indices: TensorLike, validate_indices: bool | None = None,
+    name: str | None = None, axis: AxisLike = None, batch_dims: int = 0,
 ) -> Node:
     """The slices of `params` at `indices` along `axis` (0 by default).
 
@@ -127,8 +128,8 @@ def gather(
 
 
 def embedding_lookup(
-    params: Any, ids: Any, partition_strategy: str = "mod", name: str | None = None,
-    validate_indices: bool = True, max_norm: Any = None,
+    params: TensorLike, ids: TensorLike, partition_strategy: str = "mod", name: str | None = None,
+    validate_indices: bool = True, max_norm: TensorLike | None = None,
 ) -> Node:
     """The rows of `params` at `ids`; one table only. The gradient is sparse, as that of `gather`.
 
@@ -200,7 +201,9 @@ gather_nd_op = Op(
 )
 
 
-def gather_nd(params: Any, indices: Any, name: str | None = None, batch_dims: int = 0) -> Node:
+def gather_nd(
+    params: TensorLike, indices: TensorLike, name: str | None = None, batch_dims: int = 0,
+) -> Node:
     """params[indices[..., 0], indices[..., 1], ...]: elements, or slices where indices are short.
 
     >>> tg.gather_nd([[1, 2], [3, 4]], [[0, 1], [1, 0]]).eval()

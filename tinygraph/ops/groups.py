@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from tinygraph.arguments import flat, named, sequence
 from tinygraph.defaults import control_dependencies as control_dependencies_of, name_scope
 from tinygraph.dtypes import float32
-from tinygraph.graph import Operation
+from tinygraph.graph import Node, Operation
 from tinygraph.op import Op
 from tinygraph.ops.array import identity
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.spec import UNKNOWN, Spec
+from tinygraph.typing import Fetches, TensorLike
 
 no_op_op = Op(
     "NoOp", None, lambda: Spec(UNKNOWN, float32), role="effect",
@@ -27,7 +29,7 @@ def no_op(name: str | None = None) -> Operation:
     return no_op_op(name=name)
 
 
-def group(*inputs: Any, name: str | None = None) -> Operation:
+def group(*inputs: Fetches | None, name: str | None = None) -> Operation:
     """An operation that runs all of `inputs`, which are tensors or operations.
 
     >>> v, w = tg.Variable(1.0), tg.Variable(2.0)
@@ -38,7 +40,10 @@ def group(*inputs: Any, name: str | None = None) -> Operation:
         return no_op_op(name=named(name, "group_deps"))
 
 
-def tuple_(tensors: Any, name: str | None = None, control_inputs: Any = None) -> list:
+def tuple_(
+    tensors: Iterable[TensorLike | None], name: str | None = None,
+    control_inputs: Iterable[Node | Operation] | None = None,
+) -> list:
     """The same tensors or IndexedSlices, each available only once all are (TF: `tf.tuple`).
 
     >>> a, b = tg.tuple([tg.constant(1.0), tg.constant(2.0)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from tinygraph.ops.gathering import gather_grad_op
 from tinygraph.ops.joining import concat
 from tinygraph.ops.math import add_n_op
 from tinygraph.spec import UNKNOWN, Shape
+from tinygraph.typing import TensorLike
 
 
 class IndexedSlicesValue(NamedTuple):
@@ -72,7 +73,9 @@ class IndexedSlices(CompositeTensor):
     indices: Node
     dense_shape: Node | None
 
-    def __init__(self, values: Any, indices: Any, dense_shape: Any = None):
+    def __init__(
+        self, values: TensorLike, indices: TensorLike, dense_shape: TensorLike | None = None,
+    ):
         graph = graph_of((values, indices, dense_shape))
         with arguments_of("IndexedSlices"):
             self.values = as_node(values, name="values", graph=graph)

@@ -16,6 +16,7 @@ from tinygraph.graph import Node
 from tinygraph.op import Op, arguments_of, as_node
 from tinygraph.ops.array import blank, shape_from, shape_of, static_int
 from tinygraph.spec import MAX_RANK, UNKNOWN, Dimension, Shape, Spec, normalize_axis
+from tinygraph.typing import AxisLike, TensorLike
 
 newaxis = None
 
@@ -257,7 +258,7 @@ mask_grad_op: Op = Op(
 
 
 def boolean_mask(
-    tensor: Any, mask: Any, name: str | None = "boolean_mask", axis: Any = None
+    tensor: TensorLike, mask: TensorLike, name: str | None = "boolean_mask", axis: AxisLike = None,
 ) -> Node:
     """The elements, or slices from `axis` on, where `mask` is True; their number a run decides.
 
@@ -327,9 +328,9 @@ def elements_of(value: Any, what: str) -> list:
 
 
 def strided_slice(
-    input_: Any, begin: Any, end: Any, strides: Any = None, begin_mask: int = 0, end_mask: int = 0,
-    ellipsis_mask: int = 0, new_axis_mask: int = 0, shrink_axis_mask: int = 0, var: Any = None,
-    name: str | None = None,
+    input_: TensorLike, begin: TensorLike, end: TensorLike, strides: TensorLike | None = None,
+    begin_mask: int = 0, end_mask: int = 0, ellipsis_mask: int = 0, new_axis_mask: int = 0,
+    shrink_axis_mask: int = 0, var: Node | None = None, name: str | None = None,
 ) -> Node:
     """x[begin[0]:end[0]:strides[0], ...], where bit i of a mask changes what item i means.
 

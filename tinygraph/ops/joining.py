@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -18,6 +18,7 @@ from tinygraph.ops.axes import in_front, late_axes, late_axis, put_back
 from tinygraph.ops.indexing import along, index_of, placed, slice_op
 from tinygraph.ops.math import add_n_op
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
+from tinygraph.typing import AxisLike, TensorLike
 
 # ---------------------------------------------------------------- concat
 
@@ -59,7 +60,7 @@ concat_op = Op(
 )
 
 
-def concat(values: Any, axis: Any, name: str = "concat") -> Node:
+def concat(values: Iterable[TensorLike], axis: AxisLike, name: str = "concat") -> Node:
     """Join tensors one after another along an axis that they have.
 
     >>> tg.concat([[[1, 2]], [[3, 4], [5, 6]]], axis=0).eval()
@@ -110,7 +111,7 @@ pack_op = Op(
 )
 
 
-def stack(values: Any, axis: Any = 0, name: str = "stack") -> Node:
+def stack(values: Iterable[TensorLike], axis: AxisLike = 0, name: str = "stack") -> Node:
     """Join tensors of one shape along a new axis.
 
     >>> tg.stack([[1, 2], [3, 4]], axis=1).eval()
@@ -125,7 +126,7 @@ def stack(values: Any, axis: Any = 0, name: str = "stack") -> Node:
     return pack_op(*as_nodes(values), axis=at, name=name)
 
 
-def parallel_stack(values: Any, name: str = "parallel_stack") -> Node:
+def parallel_stack(values: Iterable[TensorLike], name: str = "parallel_stack") -> Node:
     """`stack` along axis 0; TF fills it from several threads.
 
     >>> tg.parallel_stack([[1, 2], [3, 4]]).eval().shape
@@ -190,7 +191,9 @@ unpack_op = Op(
 )
 
 
-def unstack(value: Any, num: int | None = None, axis: Any = 0, name: str = "unstack") -> list[Node]:
+def unstack(
+    value: TensorLike, num: int | None = None, axis: AxisLike = 0, name: str = "unstack",
+) -> list[Node]:
     """Take apart along an axis: a list of `num` tensors without that axis.
 
     `num` is needed where the size of the dimension is unknown, and checked.
@@ -282,7 +285,8 @@ split_late_op = Op(
 
 
 def split(
-    value: Any, num_or_size_splits: Any, axis: Any = 0, num: int | None = None, name: str = "split"
+    value: TensorLike, num_or_size_splits: TensorLike, axis: AxisLike = 0, num: int | None = None,
+    name: str = "split",
 ) -> list[Node]:
     """Take apart along an axis: a list of equal parts, or of parts of given sizes.
 

@@ -19,6 +19,7 @@ from tinygraph.ops.diagonals import matrix_diag_part
 from tinygraph.ops.reduce import grouped, join, prod_op, reduce_sum
 from tinygraph.ops.reshaping import reshape, transpose
 from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast, normalize_axis
+from tinygraph.typing import TensorLike
 
 Array = np.ndarray
 
@@ -42,7 +43,9 @@ swap_op: Op = Op(
 )
 
 
-def matrix_transpose(a: Any, name: str = "matrix_transpose", conjugate: bool = False) -> Node:
+def matrix_transpose(
+    a: TensorLike, name: str = "matrix_transpose", conjugate: bool = False,
+) -> Node:
     """Swap the last two axes: each matrix of a batch is transposed.
 
     >>> tg.matrix_transpose([[[1, 2], [3, 4]]]).eval()
@@ -123,9 +126,9 @@ batch_matmul_op = composite(
 
 
 def matmul(
-    a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, adjoint_a: bool = False,
-    adjoint_b: bool = False, a_is_sparse: bool = False, b_is_sparse: bool = False,
-    name: str | None = None,
+    a: TensorLike, b: TensorLike, transpose_a: bool = False, transpose_b: bool = False,
+    adjoint_a: bool = False, adjoint_b: bool = False, a_is_sparse: bool = False,
+    b_is_sparse: bool = False, name: str | None = None,
 ) -> Node:
     """The product of two matrices, or of batches of them, whose leading dimensions broadcast.
 
@@ -154,12 +157,12 @@ def matmul(
     return op(a, b, **flags, name=named(name, "MatMul"))
 
 
-def _matmul_operator(self: Node, other: Any) -> Node:
+def _matmul_operator(self: Node, other: TensorLike) -> Node:
     other = as_node(other, self.dtype, name="matmul/y", graph=self.graph)
     return matmul(self, other, name="matmul")
 
 
-def _matmul_reflected(self: Node, other: Any) -> Node:
+def _matmul_reflected(self: Node, other: TensorLike) -> Node:
     other = as_node(other, self.dtype, name="matmul/x", graph=self.graph)
     return matmul(other, self, name="matmul")
 
@@ -282,7 +285,7 @@ def _summed(x: Node, term: str, kept: set[str]) -> tuple[Node, str]:
     return reduce_sum(x, alone), "".join(letter for letter in term if letter in kept)
 
 
-def einsum(equation: str, *inputs: Any, name: str | None = None) -> Node:
+def einsum(equation: str, *inputs: TensorLike, name: str | None = None) -> Node:
     """Products summed over named axes: "ij,jk->ik" is a matrix product.
 
     Each letter names an axis; those that the result lacks are summed over. Without "->" the result
@@ -313,7 +316,7 @@ def einsum(equation: str, *inputs: Any, name: str | None = None) -> Node:
         return x if term == result else transpose(x, [term.index(s) for s in result])
 
 
-def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Node:
+def tensordot(a: TensorLike, b: TensorLike, axes: TensorLike, name: str | None = None) -> Node:
     """Products summed over pairs of axes.
 
     `axes` is n, for the last n axes of `a` with the first n of `b`, or two lists of axes (or two

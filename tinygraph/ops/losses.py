@@ -28,6 +28,7 @@ from tinygraph.ops.nn import sigmoid, softplus
 from tinygraph.ops.reduce import reduce_max, reduce_sum
 from tinygraph.ops.reshaping import expand_op, reshape, squeeze_op
 from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast, normalize_axis
+from tinygraph.typing import AxisLike, TensorLike
 
 # ---------------------------------------------------------------- softmax
 
@@ -77,7 +78,9 @@ def _along_one(op: Op, logits: Any, axis: Any, dim: Any, name: str | None) -> No
         return along_front(z, late, lambda front: op(front, axis=0))
 
 
-def softmax(logits: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Node:
+def softmax(
+    logits: TensorLike, axis: AxisLike = None, name: str | None = None, dim: AxisLike = None,
+) -> Node:
     """exp(logits) / sum(exp(logits)) along `axis`, the last one by default.
 
     >>> tg.nn.softmax([[0.0, 0.0], [1e4, 0.0]]).eval()
@@ -87,7 +90,9 @@ def softmax(logits: Any, axis: Any = None, name: str | None = None, dim: Any = N
     return _along_one(softmax_op, logits, axis, dim, name)
 
 
-def log_softmax(logits: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Node:
+def log_softmax(
+    logits: TensorLike, axis: AxisLike = None, name: str | None = None, dim: AxisLike = None,
+) -> Node:
     """logits - log(sum(exp(logits))) along `axis`, the last one by default.
 
     >>> tg.nn.log_softmax([0.0, 1e4]).eval()
@@ -144,7 +149,8 @@ softmax_cross_entropy = composite(
 
 
 def softmax_cross_entropy_with_logits_v2(
-    labels: Any, logits: Any, axis: Any = None, name: str | None = None, dim: Any = None
+    labels: TensorLike, logits: TensorLike, axis: AxisLike = None, name: str | None = None,
+    dim: AxisLike = None,
 ) -> Node:
     """-sum(labels * log(softmax(logits))) along `axis`, the last one by default.
 
@@ -172,8 +178,8 @@ def softmax_cross_entropy_with_logits_v2(
 
 
 def softmax_cross_entropy_with_logits(
-    _sentinel: Any = None, labels: Any = None, logits: Any = None, dim: Any = None,
-    name: str | None = None, axis: Any = None,
+    _sentinel: None = None, labels: TensorLike | None = None, logits: TensorLike | None = None,
+    dim: AxisLike = None, name: str | None = None, axis: AxisLike = None,
 ) -> Node:
     """`softmax_cross_entropy_with_logits_v2` without a gradient to the labels.
 
@@ -185,7 +191,7 @@ def softmax_cross_entropy_with_logits(
     _check_named("softmax_cross_entropy_with_logits", _sentinel, labels, logits)
     with name_scope(name, "softmax_cross_entropy_with_logits_sg", [logits, labels]) as scope:
         labels = stop_gradient(as_node(labels, name="labels"), name="labels_stop_gradient")
-    return softmax_cross_entropy_with_logits_v2(labels, logits, axis, scope, dim)
+    return softmax_cross_entropy_with_logits_v2(labels, logits, axis, scope, dim)  # type: ignore
 
 
 def _check_named(function: str, sentinel: Any, labels: Any, logits: Any) -> None:
@@ -278,7 +284,8 @@ sparse_softmax_cross_entropy = composite(
 
 
 def sparse_softmax_cross_entropy_with_logits(
-    _sentinel: Any = None, labels: Any = None, logits: Any = None, name: str | None = None
+    _sentinel: None = None, labels: TensorLike | None = None, logits: TensorLike | None = None,
+    name: str | None = None,
 ) -> Node:
     """-log(softmax(logits))[label] along the last axis, for labels given as numbers.
 
@@ -328,7 +335,8 @@ sigmoid_cross_entropy = composite(
 
 
 def sigmoid_cross_entropy_with_logits(
-    _sentinel: Any = None, labels: Any = None, logits: Any = None, name: str | None = None
+    _sentinel: None = None, labels: TensorLike | None = None, logits: TensorLike | None = None,
+    name: str | None = None,
 ) -> Node:
     """-labels * log(sigmoid(logits)) - (1 - labels) * log(1 - sigmoid(logits)), elementwise.
 
@@ -372,8 +380,9 @@ weighted_cross_entropy = composite(
 
 
 def weighted_cross_entropy_with_logits(
-    labels: Any = None, logits: Any = None, pos_weight: Any = None, name: str | None = None,
-    targets: Any = None,
+    labels: TensorLike | None = None, logits: TensorLike | None = None,
+    pos_weight: TensorLike | None = None, name: str | None = None,
+    targets: TensorLike | None = None,
 ) -> Node:
     """Sigmoid cross-entropy in which the positive labels count `pos_weight` times.
 

@@ -21,6 +21,7 @@ from tinygraph.ops.math import maximum
 from tinygraph.ops.reduce import max_op
 from tinygraph.ops.reshaping import expand_op, reshape
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
+from tinygraph.typing import AxisLike, DTypeLike, TensorLike
 
 # ---------------------------------------------------------------- range and linspace
 
@@ -62,7 +63,8 @@ range_op = Op(
 
 
 def range_(
-    start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str = "range"
+    start: TensorLike, limit: TensorLike | None = None, delta: TensorLike = 1,
+    dtype: DTypeLike | None = None, name: str = "range",
 ) -> Node:
     """The numbers from `start` up to but without `limit`; of `range(n)`, from 0 to n - 1.
 
@@ -182,8 +184,9 @@ def _hot(indices: Node, depth: Node, on: Any, off: Any, dtype: DType, axis: int)
 
 
 def one_hot(
-    indices: Any, depth: Any, on_value: Any = None, off_value: Any = None, axis: Any = None,
-    dtype: Any = None, name: str | None = None,
+    indices: TensorLike, depth: TensorLike, on_value: TensorLike | None = None,
+    off_value: TensorLike | None = None, axis: AxisLike = None, dtype: DTypeLike | None = None,
+    name: str | None = None,
 ) -> Node:
     """Vectors of length `depth` with `on_value` at `indices`, along a new last axis or `axis`.
 
@@ -212,7 +215,8 @@ def one_hot(
 
 
 def sequence_mask(
-    lengths: Any, maxlen: Any = None, dtype: Any = bool_, name: str | None = None
+    lengths: TensorLike, maxlen: TensorLike | None = None, dtype: DTypeLike = bool_,
+    name: str | None = None,
 ) -> Node:
     """True at [i, j] where j < lengths[i], for j below `maxlen` or the largest length.
 
@@ -233,7 +237,7 @@ def sequence_mask(
 # ---------------------------------------------------------------- grids
 
 
-def meshgrid(*args: Any, indexing: str = "xy", name: str = "meshgrid") -> list[Node]:
+def meshgrid(*args: TensorLike, indexing: str = "xy", name: str = "meshgrid") -> list[Node]:
     """The coordinates of a grid over vectors: one tensor for each, all of the grid's shape.
 
     With indexing "xy" the first vector runs along the second axis, with "ij" along the first.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from tinygraph.ops.compare import (
 )
 from tinygraph.ops.elementary import abs_, hypot, log, negative, rint, square
 from tinygraph.spec import Spec, broadcast
+from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 
 Array = np.ndarray
 
@@ -144,7 +145,7 @@ def _common_dtype(x: Any, y: Any):
     return (as_node(x) if node is None else node).dtype
 
 
-def truediv(x: Any, y: Any, name: str | None = None) -> Node:
+def truediv(x: TensorLike, y: TensorLike, name: str | None = None) -> Node:
     """x / y as floats: ints become float64 first (8 and 16 bit ones float32), as in Python 3.
 
     >>> tg.truediv([1, 2], 4).eval()
@@ -163,7 +164,7 @@ def truediv(x: Any, y: Any, name: str | None = None) -> Node:
 divide = truediv
 
 
-def div(x: Any, y: Any, name: str | None = None) -> Node:
+def div(x: TensorLike, y: TensorLike, name: str | None = None) -> Node:
     """x / y as in Python 2: rounded down for ints, true division for floats.
 
     >>> tg.div([7, -7], 2).eval()
@@ -172,7 +173,7 @@ def div(x: Any, y: Any, name: str | None = None) -> Node:
     return (floor_div if _common_dtype(x, y).is_integer else realdiv)(x, y, name=named(name, "div"))
 
 
-def floordiv(x: Any, y: Any, name: str | None = None) -> Node:
+def floordiv(x: TensorLike, y: TensorLike, name: str | None = None) -> Node:
     """floor(x / y), elementwise, for ints and floats; what `x // y` is.
 
     >>> tg.floordiv([7.0, -7.0], 2.0).eval()
@@ -296,7 +297,7 @@ clip_op = composite(
 
 
 def clip_by_value(
-    t: Any, clip_value_min: Any, clip_value_max: Any, name: str | None = None
+    t: TensorLike, clip_value_min: TensorLike, clip_value_max: TensorLike, name: str | None = None,
 ) -> Node:
     """Limit t to [clip_value_min, clip_value_max], elementwise; the bounds broadcast to t.
 
@@ -344,7 +345,7 @@ add_n_op = Op(
 )
 
 
-def add_n(inputs: Any, name: str | None = None) -> Node:
+def add_n(inputs: Iterable[TensorLike], name: str | None = None) -> Node:
     """The sum of a list of tensors of one shape and dtype.
 
     >>> tg.add_n([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]).eval()
@@ -358,7 +359,8 @@ def add_n(inputs: Any, name: str | None = None) -> Node:
 
 
 def accumulate_n(
-    inputs: Any, shape: Any = None, tensor_dtype: Any = None, name: str | None = None
+    inputs: Iterable[TensorLike], shape: ShapeLike = None, tensor_dtype: DTypeLike | None = None,
+    name: str | None = None,
 ) -> Node:
     """The sum of a list of tensors of one shape and dtype, as `add_n`.
 
@@ -372,7 +374,7 @@ def accumulate_n(
     return total
 
 
-def scalar_mul(scalar: Any, x: Any, name: str | None = None) -> Node:
+def scalar_mul(scalar: TensorLike, x: TensorLike, name: str | None = None) -> Node:
     """A scalar times a tensor, or times IndexedSlices, which it stays.
 
     >>> tg.scalar_mul(2.0, [1.0, 2.0]).eval()
@@ -393,10 +395,10 @@ def scalar_mul(scalar: Any, x: Any, name: str | None = None) -> Node:
 def _operator(method: str, function: Callable, name: str | None, reflects: bool = True) -> None:
     """Give Node the operator `method`, and its reflected form for `2 - x`."""
 
-    def operator(self: Node, other: Any) -> Node:
+    def operator(self: Node, other: TensorLike) -> Node:
         return function(self, other, name=name)
 
-    def reflected(self: Node, other: Any) -> Node:
+    def reflected(self: Node, other: TensorLike) -> Node:
         return function(other, self, name=name)
 
     setattr(Node, f"__{method}__", operator)

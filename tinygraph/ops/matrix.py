@@ -19,6 +19,7 @@ from tinygraph.ops.linalg import matmul
 from tinygraph.ops.reduce import reduce_sum
 from tinygraph.ops.reshaping import expand_op
 from tinygraph.spec import UNKNOWN, Shape, Spec
+from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 
 Array = np.ndarray
 
@@ -114,7 +115,7 @@ class LogMatrixDeterminant(NamedTuple):
     log_abs_determinant: Node
 
 
-def slogdet(input: Any, name: str | None = None) -> LogMatrixDeterminant:
+def slogdet(input: TensorLike, name: str | None = None) -> LogMatrixDeterminant:
     """The sign of each determinant in a batch, and the logarithm of its absolute value.
 
     The sign is -1, 0 or 1; of a singular matrix it is 0, and the logarithm -inf. The gradient,
@@ -169,7 +170,7 @@ def _solve_rule(g: Node, y: Node, a: Node, adjoint: bool) -> Node:
 # ---------------------------------------------------------------- trace, eye, cross
 
 
-def trace(x: Any, name: str | None = None) -> Node:
+def trace(x: TensorLike, name: str | None = None) -> Node:
     """The sum of the diagonal of each matrix in a batch.
 
     >>> print(tg.trace([[1.0, 2.0], [3.0, 4.0]]).eval())
@@ -197,8 +198,8 @@ eye_op = Op(
 
 
 def eye(
-    num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: Any = float32,
-    name: str | None = None,
+    num_rows: TensorLike, num_columns: TensorLike | None = None, batch_shape: ShapeLike = None,
+    dtype: DTypeLike = float32, name: str | None = None,
 ) -> Node:
     """The identity matrix, or a batch of them.
 

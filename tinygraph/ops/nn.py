@@ -28,6 +28,7 @@ from tinygraph.ops.reduce import (
 )
 from tinygraph.ops.reshaping import reshape
 from tinygraph.spec import SCALAR, Shape, Spec
+from tinygraph.typing import AxisLike, ShapeLike, TensorLike
 
 # ---------------------------------------------------------------- piecewise linear
 # Where a slope jumps, the rules make TF1's choice: 0 for relu at 0 and for relu6 at 6, alpha for
@@ -87,7 +88,7 @@ leaky_relu_op = composite(
 )
 
 
-def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Node:
+def leaky_relu(features: TensorLike, alpha: float = 0.2, name: str | None = None) -> Node:
     """x where x > 0, else alpha * x. Ints become float32. Maas et al., 2013.
 
     >>> tg.nn.leaky_relu([-1.0, 2.0]).eval()
@@ -211,7 +212,7 @@ bias_add_op = composite(
 
 
 def bias_add(
-    value: Any, bias: Any, data_format: str | None = None, name: str | None = None
+    value: TensorLike, bias: TensorLike, data_format: str | None = None, name: str | None = None,
 ) -> Node:
     """Add a vector along the last axis, or along the second one for a data_format "NC...".
 
@@ -230,7 +231,9 @@ def bias_add(
         return bias_add_op(value, bias, channels_first=form.startswith("NC"), name=scope)
 
 
-def xw_plus_b(x: Any, weights: Any, biases: Any, name: str | None = None) -> Node:
+def xw_plus_b(
+    x: TensorLike, weights: TensorLike, biases: TensorLike, name: str | None = None,
+) -> Node:
     """x @ weights + biases.
 
     >>> tg.nn.xw_plus_b([[1.0, 2.0]], [[1.0], [1.0]], [0.5]).eval()
@@ -240,7 +243,9 @@ def xw_plus_b(x: Any, weights: Any, biases: Any, name: str | None = None) -> Nod
         return bias_add(matmul(x, weights), biases, name=scope)
 
 
-def relu_layer(x: Any, weights: Any, biases: Any, name: str | None = None) -> Node:
+def relu_layer(
+    x: TensorLike, weights: TensorLike, biases: TensorLike, name: str | None = None,
+) -> Node:
     """relu(x @ weights + biases).
 
     >>> tg.nn.relu_layer([[1.0, -2.0]], [[1.0, 1.0], [1.0, 0.0]], [0.5, 0.0]).eval()
@@ -284,8 +289,8 @@ def _noise_shape(x: Node, noise_shape: Any) -> Node:
 
 
 def dropout(
-    x: Any, keep_prob: Any = None, noise_shape: Any = None, seed: int | None = None,
-    name: str | None = None, rate: Any = None,
+    x: TensorLike, keep_prob: TensorLike | None = None, noise_shape: ShapeLike = None,
+    seed: int | None = None, name: str | None = None, rate: TensorLike | None = None,
 ) -> Node:
     """Zero each element with probability `rate`, and divide the others by keep_prob = 1 - rate.
 
@@ -338,8 +343,8 @@ variance_op = composite(
 
 
 def moments(
-    x: Any, axes: Any, shift: Any = None, name: str | None = None, keep_dims: bool | None = None,
-    keepdims: bool | None = None,
+    x: TensorLike, axes: AxisLike, shift: TensorLike | None = None, name: str | None = None,
+    keep_dims: bool | None = None, keepdims: bool | None = None,
 ) -> tuple[Node, Node]:
     """The mean and the variance over `axes`; `shift` is for old programs and changes nothing.
 
@@ -371,8 +376,8 @@ def moments(
 
 
 def batch_normalization(
-    x: Any, mean: Any, variance: Any, offset: Any, scale: Any, variance_epsilon: Any,
-    name: str | None = None,
+    x: TensorLike, mean: TensorLike, variance: TensorLike, offset: TensorLike | None,
+    scale: TensorLike | None, variance_epsilon: TensorLike, name: str | None = None,
 ) -> Node:
     """scale * (x - mean) / sqrt(variance + variance_epsilon) + offset; Ioffe and Szegedy, 2015.
 
@@ -384,9 +389,9 @@ def batch_normalization(
     with name_scope(name, "batchnorm", [x, mean, variance, scale, offset]):
         x = as_node(x, name="x")
         variance = as_node(variance, None if isinstance(variance, Node) else x.dtype)
-        wide, variance, mean, offset, scale = (
-            exact(v) if isinstance(v, Node) else v for v in (x, variance, mean, offset, scale)
-        )
+        wide, variance = exact(x), exact(variance)
+        mean = exact(mean) if isinstance(mean, Node) else mean
+        offset, scale = (exact(v) if isinstance(v, Node) else v for v in (offset, scale))
         inverse = rsqrt(variance + variance_epsilon)
         if scale is not None:
             inverse = inverse * scale
@@ -409,7 +414,8 @@ l2_loss = composite(
 
 
 def l2_normalize(
-    x: Any, axis: Any = None, epsilon: float = 1e-12, name: str | None = None, dim: Any = None
+    x: TensorLike, axis: AxisLike = None, epsilon: float = 1e-12, name: str | None = None,
+    dim: AxisLike = None,
 ) -> Node:
     """x / sqrt(max(sum(x²), epsilon)), with the sum over `axis`; finite at 0, also its gradient.
 
@@ -429,7 +435,7 @@ def l2_normalize(
         return cast(wide / maximum(size, least), x.dtype, name=scope)
 
 
-def zero_fraction(value: Any, name: str | None = None) -> Node:
+def zero_fraction(value: TensorLike, name: str | None = None) -> Node:
     """The fraction of zeros, as a float32; NaN where there is nothing.
 
     >>> print(tg.nn.zero_fraction([0.0, 1.0, 0.0, 3.0]).eval())

@@ -22,6 +22,7 @@ from tinygraph.ops.math import div_no_nan, pow_
 from tinygraph.ops.reduce import axes_of, Axis, dropped, euclidean_norm_op, max_op
 from tinygraph.ops.reshaping import expand_op, transpose
 from tinygraph.spec import Spec
+from tinygraph.typing import AxisLike, TensorLike
 
 
 @in_float32
@@ -52,8 +53,8 @@ def _p_norm_rule(g: Node, y: Node, x: Node, p: float, axis: Axis, keepdims: bool
 
 
 def norm(
-    tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: bool | None = None,
-    name: str | None = None, keep_dims: bool | None = None,
+    tensor: TensorLike, ord: int | float | str = "euclidean", axis: AxisLike = None,
+    keepdims: bool | None = None, name: str | None = None, keep_dims: bool | None = None,
 ) -> Node:
     """The norm of the vectors along `axis`, of the matrices in two axes, or of all elements.
 

@@ -20,6 +20,7 @@ from tinygraph.ops.gathering import gather, gather_grad_op
 from tinygraph.ops.joining import stack
 from tinygraph.ops.reshaping import reshape
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
+from tinygraph.typing import AxisLike, TensorLike
 
 # ---------------------------------------------------------------- slice
 
@@ -180,8 +181,8 @@ mirror_pad_op = composite(
 
 
 def pad(
-    tensor: Any, paddings: Any, mode: str = "CONSTANT", name: str | None = None,
-    constant_values: Any = 0,
+    tensor: TensorLike, paddings: TensorLike, mode: str = "CONSTANT", name: str | None = None,
+    constant_values: TensorLike = 0,
 ) -> Node:
     """Add paddings[i, 0] elements before and paddings[i, 1] after along each dimension i.
 
@@ -265,7 +266,7 @@ reverse_op: Op = Op(
 )
 
 
-def reverse(tensor: Any, axis: Any, name: str | None = None) -> Node:
+def reverse(tensor: TensorLike, axis: AxisLike, name: str | None = None) -> Node:
     """Reverse the order along the axes in `axis`.
 
     >>> tg.reverse([[1, 2], [3, 4]], [1]).eval()

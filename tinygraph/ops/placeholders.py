@@ -11,6 +11,7 @@ from tinygraph.errors import ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, composite, const
 from tinygraph.spec import Shape, Spec
+from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 
 placeholder_op = Op(
     "Placeholder", None, lambda dtype, shape: Spec(shape, dtype), role="feed",
@@ -18,7 +19,7 @@ placeholder_op = Op(
 )
 
 
-def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Node:
+def placeholder(dtype: DTypeLike, shape: ShapeLike = None, name: str | None = None) -> Node:
     """A tensor whose value each run gets from its `feed_dict`.
 
     `shape` may leave dimensions unknown (None), or the rank too.
@@ -47,7 +48,7 @@ placeholder_with_default_op = composite(
 )
 
 
-def placeholder_with_default(input: Any, shape: Any, name: str | None = None) -> Node:
+def placeholder_with_default(input: TensorLike, shape: ShapeLike, name: str | None = None) -> Node:
     """A tensor that may be fed, and else has the value of `input`.
 
     A branch of a cond makes it outside, where runs can feed it, unless it computes `input` itself.

@@ -22,6 +22,7 @@ from tinygraph.op import Op, as_node, elementwise
 from tinygraph.ops.arithmetic import add, multiply, subtract
 from tinygraph.ops.array import as_shape_node, count_of, identity, shape_from
 from tinygraph.spec import Shape, Spec
+from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 
 FLOATS, INTS = (float16, float32, float64), (int32, int64)
 
@@ -153,8 +154,8 @@ multinomial_op = Op(
 
 
 def random_uniform(
-    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = float32, seed: int | None = None,
-    name: str | None = None,
+    shape: ShapeLike, minval: TensorLike = 0, maxval: TensorLike | None = None,
+    dtype: DTypeLike = float32, seed: int | None = None, name: str | None = None,
 ) -> Node:
     """Numbers drawn uniformly from [minval, maxval).
 
@@ -165,7 +166,7 @@ def random_uniform(
     array([0.38831127, 0.6636828 , 0.19191074], dtype=float32)
     """
     dtype = as_dtype(dtype)
-    attrs = {"dtype": dtype, "seed": _seeds(seed)}
+    attrs: dict[str, Any] = {"dtype": dtype, "seed": _seeds(seed)}
     if dtype not in FLOATS + INTS:
         raise GraphError(f"Invalid dtype {dtype!r}: random_uniform makes floats, int32 or int64")
     if maxval is None and dtype.is_integer:
@@ -186,8 +187,8 @@ def random_uniform(
 
 
 def random_normal(
-    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = float32, seed: int | None = None,
-    name: str | None = None,
+    shape: ShapeLike, mean: TensorLike = 0.0, stddev: TensorLike = 1.0, dtype: DTypeLike = float32,
+    seed: int | None = None, name: str | None = None,
 ) -> Node:
     """Normally distributed numbers: mean + stddev * z, through which gradients flow to both.
 
@@ -201,8 +202,8 @@ def random_normal(
 
 
 def truncated_normal(
-    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = float32, seed: int | None = None,
-    name: str | None = None,
+    shape: ShapeLike, mean: TensorLike = 0.0, stddev: TensorLike = 1.0, dtype: DTypeLike = float32,
+    seed: int | None = None, name: str | None = None,
 ) -> Node:
     """Normally distributed numbers, redrawn until less than two `stddev` from `mean`.
 
@@ -237,7 +238,7 @@ def _affine(x: Node, scale: Any, shift: Any, names: tuple[str, str], scope: str)
     return x if scaled else identity(x, name=scope)
 
 
-def random_shuffle(value: Any, seed: int | None = None, name: str | None = None) -> Node:
+def random_shuffle(value: TensorLike, seed: int | None = None, name: str | None = None) -> Node:
     """The rows of `value`, which is all along its first axis, in a random order.
 
     >>> sorted(tg.random_shuffle([1, 2, 3]).eval().tolist())
@@ -247,8 +248,8 @@ def random_shuffle(value: Any, seed: int | None = None, name: str | None = None)
 
 
 def multinomial(
-    logits: Any, num_samples: Any, seed: int | None = None, name: str | None = None,
-    output_dtype: Any = None,
+    logits: TensorLike, num_samples: TensorLike, seed: int | None = None, name: str | None = None,
+    output_dtype: DTypeLike | None = None,
 ) -> Node:
     """Classes drawn with probability softmax(logits), `num_samples` for each row of a matrix.
 
@@ -265,8 +266,8 @@ def multinomial(
 
 
 def categorical(
-    logits: Any, num_samples: Any, dtype: Any = None, seed: int | None = None,
-    name: str | None = None,
+    logits: TensorLike, num_samples: TensorLike, dtype: DTypeLike | None = None,
+    seed: int | None = None, name: str | None = None,
 ) -> Node:
     """`multinomial` under its newer name (TF: `tf.random.categorical`).
 

@@ -28,6 +28,7 @@ from tinygraph.ops.joining import concat_op
 from tinygraph.ops.math import div_no_nan, maximum
 from tinygraph.ops.reshaping import reshape, squeeze_op
 from tinygraph.spec import Spec
+from tinygraph.typing import AxisLike, DTypeLike, TensorLike
 
 # ---------------------------------------------------------------- the arguments
 
@@ -134,8 +135,8 @@ mean_op = composite(
 
 
 def reduce_sum(
-    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
-    reduction_indices: Any = None, keep_dims: bool | None = None,
+    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
+    name: str | None = None, reduction_indices: AxisLike = None, keep_dims: bool | None = None,
 ) -> Node:
     """The sum over `axis`, an int or ints, or over all axes.
 
@@ -146,8 +147,8 @@ def reduce_sum(
 
 
 def reduce_mean(
-    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
-    reduction_indices: Any = None, keep_dims: bool | None = None,
+    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
+    name: str | None = None, reduction_indices: AxisLike = None, keep_dims: bool | None = None,
 ) -> Node:
     """The mean over `axis`, an int or ints, or over all axes; of ints it is an int, as in TF1.
 
@@ -208,8 +209,8 @@ min_op = reduction(
 
 
 def reduce_max(
-    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
-    reduction_indices: Any = None, keep_dims: bool | None = None,
+    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
+    name: str | None = None, reduction_indices: AxisLike = None, keep_dims: bool | None = None,
 ) -> Node:
     """The largest element over `axis`, an int or ints, or over all axes; NaN if there is one.
 
@@ -222,8 +223,8 @@ def reduce_max(
 
 
 def reduce_min(
-    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
-    reduction_indices: Any = None, keep_dims: bool | None = None,
+    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
+    name: str | None = None, reduction_indices: AxisLike = None, keep_dims: bool | None = None,
 ) -> Node:
     """The smallest element over `axis`, an int or ints, or over all axes; NaN if there is one.
 
@@ -269,8 +270,8 @@ prod_op = reduction(
 
 
 def reduce_prod(
-    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
-    reduction_indices: Any = None, keep_dims: bool | None = None,
+    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
+    name: str | None = None, reduction_indices: AxisLike = None, keep_dims: bool | None = None,
 ) -> Node:
     """The product over `axis`, an int or ints, or over all axes; its gradient is right at zeros.
 
@@ -287,8 +288,8 @@ all_op = reduction("All", np.all, accepts="bool", doc="Whether all are true, ove
 
 
 def reduce_any(
-    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
-    reduction_indices: Any = None, keep_dims: bool | None = None,
+    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
+    name: str | None = None, reduction_indices: AxisLike = None, keep_dims: bool | None = None,
 ) -> Node:
     """Whether any of the bools is true, over `axis`, an int or ints, or over all axes.
 
@@ -299,8 +300,8 @@ def reduce_any(
 
 
 def reduce_all(
-    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
-    reduction_indices: Any = None, keep_dims: bool | None = None,
+    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
+    name: str | None = None, reduction_indices: AxisLike = None, keep_dims: bool | None = None,
 ) -> Node:
     """Whether all of the bools are true, over `axis`, an int or ints, or over all axes.
 
@@ -352,8 +353,8 @@ logsumexp_op = composite(
 
 
 def reduce_logsumexp(
-    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None,
-    reduction_indices: Any = None, keep_dims: bool | None = None,
+    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
+    name: str | None = None, reduction_indices: AxisLike = None, keep_dims: bool | None = None,
 ) -> Node:
     """log Σ exp(x) over `axis`, an int or ints, or over all axes, for any size of x.
 
@@ -375,7 +376,8 @@ euclidean_norm_op = reduction(
 
 
 def reduce_euclidean_norm(
-    input_tensor: Any, axis: Any = None, keepdims: bool | None = None, name: str | None = None
+    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
+    name: str | None = None,
 ) -> Node:
     """√(Σ x²) over `axis`, an int or ints, or over all axes; the gradient at 0 is 0.
 
@@ -386,9 +388,9 @@ def reduce_euclidean_norm(
 
 
 def count_nonzero(
-    input_tensor: Any = None, axis: Any = None, keepdims: bool | None = None, dtype: Any = int64,
-    name: str | None = None, reduction_indices: Any = None, keep_dims: bool | None = None,
-    input: Any = None,
+    input_tensor: TensorLike | None = None, axis: AxisLike = None, keepdims: bool | None = None,
+    dtype: DTypeLike = int64, name: str | None = None, reduction_indices: AxisLike = None,
+    keep_dims: bool | None = None, input: TensorLike | None = None,
 ) -> Node:
     """How many elements are not 0, or are True, over `axis`, or over all axes.
 

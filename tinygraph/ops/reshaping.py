@@ -15,6 +15,7 @@ from tinygraph.op import Op, arguments_of
 from tinygraph.ops.array import as_shape, either, shape_from, shape_of, static_ints
 from tinygraph.ops.axes import in_order, late_axes, late_axis, put_back, transpose_op
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
+from tinygraph.typing import AxisLike, ShapeLike, TensorLike
 
 # ---------------------------------------------------------------- reshape
 
@@ -63,7 +64,7 @@ reshape_op = Op(
 )
 
 
-def reshape(tensor: Any, shape: Any, name: str | None = None) -> Node:
+def reshape(tensor: TensorLike, shape: ShapeLike, name: str | None = None) -> Node:
     """The same elements in another shape; one dimension may be -1: what is left.
 
     >>> tg.reshape([1, 2, 3, 4], [2, -1]).eval()
@@ -113,7 +114,9 @@ squeeze_op: Op = Op(
 )
 
 
-def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any = None) -> Node:
+def expand_dims(
+    input: TensorLike, axis: AxisLike = None, name: str | None = None, dim: AxisLike = None,
+) -> Node:
     """Insert a dimension of 1 at `axis` of the result.
 
     >>> tg.expand_dims([1, 2], 1).eval().shape
@@ -134,7 +137,8 @@ def expand_dims(input: Any, axis: Any = None, name: str | None = None, dim: Any 
 
 
 def squeeze(
-    input: Any, axis: Any = None, name: str | None = None, squeeze_dims: Any = None
+    input: TensorLike, axis: AxisLike = None, name: str | None = None,
+    squeeze_dims: AxisLike = None,
 ) -> Node:
     """Drop dimensions of 1: those in `axis`, or all.
 
@@ -150,7 +154,9 @@ def squeeze(
 # ---------------------------------------------------------------- transpose
 
 
-def transpose(a: Any, perm: Any = None, name: str = "transpose", conjugate: bool = False) -> Node:
+def transpose(
+    a: TensorLike, perm: AxisLike = None, name: str = "transpose", conjugate: bool = False,
+) -> Node:
     """Permute the axes; without `perm`, reverse them. There are no complex numbers to conjugate.
 
     >>> tg.transpose([[1, 2], [3, 4]]).eval()

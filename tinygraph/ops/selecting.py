@@ -18,6 +18,7 @@ from tinygraph.ops.array import blank, count_of, either, shape_from, shape_of, s
 from tinygraph.ops.axes import in_front, late_axis
 from tinygraph.ops.broadcasting import zeros_like
 from tinygraph.spec import UNKNOWN, Shape, Spec
+from tinygraph.typing import AxisLike, DTypeLike, TensorLike
 
 # ---------------------------------------------------------------- where
 
@@ -72,7 +73,10 @@ where_op = Op(
 )
 
 
-def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Node:
+def where(
+    condition: TensorLike, x: TensorLike | None = None, y: TensorLike | None = None,
+    name: str | None = None,
+) -> Node:
     """x where `condition` is True, y elsewhere; without x and y, the coordinates of what is True.
 
     x and y have one shape; `condition` has it too, or is a vector that chooses rows, or a scalar.
@@ -144,8 +148,8 @@ def _arg_reduced(op: Op, x: Any, axis: Any, dimension: Any, output_type: Any, na
 
 
 def argmax(
-    input: Any, axis: Any = None, name: str | None = None, dimension: Any = None,
-    output_type: Any = int64,
+    input: TensorLike, axis: AxisLike = None, name: str | None = None, dimension: AxisLike = None,
+    output_type: DTypeLike = int64,
 ) -> Node:
     """The index of the largest element along `axis`, which is 0 by default; the first of a tie.
 
@@ -158,8 +162,8 @@ def argmax(
 
 
 def argmin(
-    input: Any, axis: Any = None, name: str | None = None, dimension: Any = None,
-    output_type: Any = int64,
+    input: TensorLike, axis: AxisLike = None, name: str | None = None, dimension: AxisLike = None,
+    output_type: DTypeLike = int64,
 ) -> Node:
     """The index of the smallest element along `axis`, which is 0 by default; the first of a tie.
 
@@ -231,7 +235,9 @@ class TopKV2(NamedTuple):
     indices: Node
 
 
-def top_k(input: Any, k: Any = 1, sorted: bool = True, name: str | None = None) -> TopKV2:
+def top_k(
+    input: TensorLike, k: TensorLike = 1, sorted: bool = True, name: str | None = None,
+) -> TopKV2:
     """The k largest elements of each row, in descending order, and where they are (int32).
 
     Of equal elements the one with the lower index comes first.
@@ -343,7 +349,7 @@ class Unique(NamedTuple):
     idx: Node
 
 
-def unique(x: Any, out_idx: Any = int32, name: str | None = None) -> Unique:
+def unique(x: TensorLike, out_idx: DTypeLike = int32, name: str | None = None) -> Unique:
     """The different elements of a vector in order of appearance, and which of them each is.
 
     >>> y, idx = tg.unique([7, 3, 7])
@@ -361,7 +367,9 @@ class UniqueWithCounts(NamedTuple):
     count: Node  # type: ignore[assignment]  # TF's name, which hides tuple.count
 
 
-def unique_with_counts(x: Any, out_idx: Any = int32, name: str | None = None) -> UniqueWithCounts:
+def unique_with_counts(
+    x: TensorLike, out_idx: DTypeLike = int32, name: str | None = None,
+) -> UniqueWithCounts:
     """What `unique` finds, and how often each of the different elements appears.
 
     >>> y, idx, count = tg.unique_with_counts([7, 3, 7])
@@ -395,7 +403,9 @@ class ListDiff(NamedTuple):
     idx: Node
 
 
-def setdiff1d(x: Any, y: Any, index_dtype: Any = int32, name: str | None = None) -> ListDiff:
+def setdiff1d(
+    x: TensorLike, y: TensorLike, index_dtype: DTypeLike = int32, name: str | None = None,
+) -> ListDiff:
     """The elements of the vector x that are not in y, in order and with repetitions, and where.
 
     >>> out, idx = tg.setdiff1d([1, 2, 3, 2], [1, 3])

@@ -118,7 +118,8 @@ class constant_initializer(Initializer):
                 f"Invalid type for initial value: {type(value)} (expected a Python number, a "
                 "list or tuple of them, or numpy.ndarray)."
             )
-        self.value, self.dtype = value, as_dtype(dtype)
+        self.value: Any = value
+        self.dtype = as_dtype(dtype)
         self.verify_shape = flag(verify_shape, "verify_shape")
 
     def make(self, shape: Any, dtype: DType) -> Node:

@@ -15,16 +15,13 @@ from tinygraph.errors import InvalidArgumentError
 
 __all__ = ["ConfigProto", "GPUOptions", "GraphOptions", "OptimizerOptions"]
 
-NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
-ACCEPTED: dict[type, tuple[type, ...]] = {
-    bool: (bool, int, np.bool_, np.integer),
-    int: (bool, int, np.bool_, np.integer),
-    float: NUMBERS,
-}
+INTS: tuple[type, ...] = (bool, int, np.bool_, np.integer)
+ACCEPTED = {bool: INTS, int: INTS, float: (*INTS, float, np.floating)}
 
 
 class Message:
-    """Fields with defaults, of which a value has to have the type, as in a protobuf message."""
+    """Fields with defaults, as a protobuf message has them: a value must have the default's type.
+    """
 
     FIELDS: ClassVar[dict[str, Any]] = {}
 

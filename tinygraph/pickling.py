@@ -18,11 +18,9 @@ def _slots(graph: Graph) -> dict[type[Node], list[str]]:
     """By class what there is to keep of a node; its place in the graph is that of its row."""
     left_out = ("graph", "id", "origin", "__weakref__")
     return {
-        node_class: [
-            slot for base in node_class.__mro__ for slot in getattr(base, "__slots__", ())
-            if slot not in left_out
-        ]
-        for node_class in set(map(type, graph.nodes))
+        kind: [slot for base in kind.__mro__ for slot in getattr(base, "__slots__", ())
+               if slot not in left_out]
+        for kind in set(map(type, graph.nodes))
     }
 
 

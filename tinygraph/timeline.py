@@ -92,16 +92,11 @@ def _node_stats(event: Event, epoch: int) -> SimpleNamespace:
         node_name=part.node,
         timeline_label=f"{part.node} = {part.op}({', '.join(part.inputs)})",
         thread_id=0,
-        scheduled_micros=start // 1000,
-        all_start_micros=start // 1000,
-        op_start_rel_micros=0,
-        op_end_rel_micros=time // 1000,
-        all_end_rel_micros=time // 1000,
-        scheduled_nanos=start,
-        all_start_nanos=start,
-        op_start_rel_nanos=0,
-        op_end_rel_nanos=time,
-        all_end_rel_nanos=time,
+        scheduled_micros=start // 1000, scheduled_nanos=start,
+        all_start_micros=start // 1000, all_start_nanos=start,
+        op_start_rel_micros=0, op_start_rel_nanos=0,
+        op_end_rel_micros=time // 1000, op_end_rel_nanos=time,
+        all_end_rel_micros=time // 1000, all_end_rel_nanos=time,
     )
 
 
@@ -137,10 +132,10 @@ class Timeline:
 def traced(
     plan: Plan, variables: Any, feeds: Iterable[np.ndarray], options: Any, metadata: Any
 ) -> tuple:
-    """Run `plan` as `options` say, and keep in `metadata` what they ask for."""
-    for given, kind in ((options, RunOptions), (metadata, RunMetadata)):
-        if given is not None and not isinstance(given, kind):
-            raise DTypeError(f"a tg.{kind.__name__} expected, not {given!r}")
+    """Run `plan`; where `options` ask for a trace, `metadata` keeps it."""
+    for value, kind in ((options, RunOptions), (metadata, RunMetadata)):
+        if value is not None and not isinstance(value, kind):
+            raise DTypeError(f"a tg.{kind.__name__} expected, not {value!r}")
     if metadata is None:
         return plan(variables, *feeds)
     metadata.recording = None

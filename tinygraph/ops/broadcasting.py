@@ -222,7 +222,7 @@ def spread(g: Node, x: Node, axis: Axis, keepdims: bool) -> Node:
 # ---------------------------------------------------------------- undoing broadcasting
 
 
-def _broadcast_axes(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[int, ...]:
+def broadcast_axes(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[int, ...]:
     """The axes of `wide` along which `narrow` was repeated."""
     lead = len(wide) - len(narrow)
     repeated = (i + lead for i, d in enumerate(narrow) if d == 1 and wide[i + lead] != 1)
@@ -230,7 +230,7 @@ def _broadcast_axes(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[int
 
 
 def _sum_like_kernel(g: Array, x: Array) -> Array:
-    axes = _broadcast_axes(np.shape(g), np.shape(x))
+    axes = broadcast_axes(np.shape(g), np.shape(x))
     return np.reshape(sum_over(g, axis=axes), np.shape(x))  # without axes a copy, not g itself
 
 
@@ -238,7 +238,7 @@ def _sum_like_rewrite(g: Node, x: Node) -> Node | None:
     if not (g.shape.is_fully_defined() and x.shape.is_fully_defined()):
         return None
     narrow = x.shape.sizes
-    axes = _broadcast_axes(g.shape.sizes, narrow)  # type: ignore[arg-type]
+    axes = broadcast_axes(g.shape.sizes, narrow)  # type: ignore[arg-type]
     return reshape(sum_op(g, axis=axes, keepdims=False), narrow) if axes else reshape(g, narrow)
 
 

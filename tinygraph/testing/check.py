@@ -281,8 +281,7 @@ class _Check:
         if not all(np.isfinite(value).all() for value in values):
             path = [x for x in between(outputs, self.xs, self.twin.feeds) if not x.spec.items]
             infinite = [
-                node
-                for node, value in zip(path, self._run(path, self.twin.feeds), strict=True)
+                node for node, value in zip(path, self._run(path, self.twin.feeds), strict=True)
                 if not np.isfinite(value).all()
             ]
             first = describe((infinite or outputs)[0], {})

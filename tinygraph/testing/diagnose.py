@@ -117,8 +117,7 @@ def check_node(
     """Check the rules of one node's op against numeric derivatives of its kernel or body."""
     alone = Isolated(node, values)
     positions = [
-        i
-        for i, (x, leaf) in enumerate(zip(node.inputs, alone.inputs, strict=True))
+        i for i, (x, leaf) in enumerate(zip(node.inputs, alone.inputs, strict=True))
         if x in on_path and leaf in alone.feeds and leaf.dtype.is_floating
     ]
     ys = _floats(alone)

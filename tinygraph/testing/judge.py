@@ -10,14 +10,7 @@ import numpy as np
 from tinygraph.graph import Node
 from tinygraph.session import Session
 from tinygraph.testing.numeric import (
-    EPS,
-    EXHAUSTIVE,
-    LADDER,
-    STEP,
-    Curve,
-    Estimate,
-    agree,
-    directions,
+    EPS, EXHAUSTIVE, LADDER, STEP, Curve, Estimate, agree, directions,
 )
 
 RTOL = 1e-9

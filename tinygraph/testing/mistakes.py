@@ -9,6 +9,8 @@ from contextlib import suppress
 
 import numpy as np
 
+from tinygraph.ops.broadcasting import broadcast_axes
+
 MATCH = 1e-8  # relative to the largest element; numeric derivatives are good to about 1e-10
 NICE = [n / d for n in (1, 2, 3, 4) for d in (1, 2, 3, 4)]
 
@@ -32,21 +34,17 @@ def likely_mistake(
     if not given.any():
         return "the rule gives zeros"
     return (
-        _constant(given, right, operands)
-        or _of_another_input(given, others)
-        or _transposed(given, right)
-        or _summed(given, right)
-        or _product(given, right, operands)
-        or _factor(given, right, operands)
-        or _term(given, right, operands)
+        _constant(given, right, operands) or _of_another_input(given, others)
+        or _transposed(given, right) or _summed(given, right) or _product(given, right, operands)
+        or _factor(given, right, operands) or _term(given, right, operands)
         or right_is(right, operands)
     )
 
 
 def right_is(right: np.ndarray, operands: Arrays) -> str:
     """What a rule should give, where that is a product of g and an operand; else ""."""
-    found = _as_product(right, operands)
-    return f"right is {found}" if found else ""
+    product = _as_product(right, operands)
+    return f"right is {product}" if product else ""
 
 
 def same(a: np.ndarray, b: np.ndarray, rtol: float = MATCH) -> bool:
@@ -66,28 +64,24 @@ def ratio(a: np.ndarray, b: np.ndarray) -> float:
 
 def _wrong_shape(given: np.ndarray, right: np.ndarray, operands: Arrays, others: Arrays) -> str:
     shapes = f"the rule gives shape {given.shape}, the input has {right.shape}"
-    axes = _broadcast_axes(given.shape, right.shape)
+    axes = _repeated_axes(given.shape, right.shape)
     if axes and same(given.sum(axis=axes).reshape(right.shape), right):
         return f"a missing sum over the broadcast axis {', '.join(map(str, axes))}: {shapes}"
-    for perm in _permutations(given):
-        if same(given.transpose(perm), right):
-            return f"a missing transpose, perm {perm}: {shapes}"
-    if given.size == right.size and same(given.reshape(right.shape), right):
-        return f"a missing reshape to the shape of the input: {shapes}"
-    found = _of_another_input(given, others)
-    if found:
-        return found
-    found = _product(given, right, operands) or right_is(right, operands)
-    return f"{found}: {shapes}" if found else shapes
+    likely = _transposed(given, right)
+    if not likely and given.size == right.size and same(given.reshape(right.shape), right):
+        likely = "a missing reshape to the shape of the input"
+    if not likely and _of_another_input(given, others):
+        return _of_another_input(given, others)
+    likely = likely or _product(given, right, operands) or right_is(right, operands)
+    return f"{likely}: {shapes}" if likely else shapes
 
 
-def _broadcast_axes(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes that broadcasting `narrow` to `wide` repeats; () if it does not broadcast."""
+def _repeated_axes(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The axes that broadcasting `narrow` to `wide` repeats; None if it does not broadcast."""
     lead = len(wide) - len(narrow)
     if lead < 0 or any(b not in (1, a) for a, b in zip(wide[lead:], narrow, strict=True)):
-        return ()
-    repeated = [i + lead for i, size in enumerate(narrow) if wide[i + lead] != size]
-    return (*range(lead), *repeated)
+        return None
+    return broadcast_axes(wide, narrow)
 
 
 def _permutations(x: np.ndarray) -> list[tuple[int, ...]]:
@@ -149,12 +143,12 @@ def _product(given: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
     amounts_to, is_right = _as_product(given, operands), _as_product(right, operands)
     if not amounts_to or not is_right:
         return ""
-    found = f"the rule amounts to {amounts_to}, right is {is_right}"
+    both = f"the rule amounts to {amounts_to}, right is {is_right}"
     if _untransposed(amounts_to) != _untransposed(is_right):
-        return found
+        return both
     missing = is_right.count(".T") - amounts_to.count(".T")
     kind = "a missing transpose: " if missing > 0 else "a transpose too many: " if missing else ""
-    return kind + found
+    return kind + both
 
 
 def _untransposed(product: str) -> str:
@@ -178,18 +172,17 @@ def _as_product(array: np.ndarray, operands: Arrays) -> str:
 
 def products(operands: Arrays, shape: tuple[int, ...]) -> Iterator[tuple[str, np.ndarray]]:
     """The products of g and an operand that have a shape, or have it once they are summed."""
-    yield from _products_of_elements(operands, shape)
-    for text, product in _products_of_matrices(operands):
-        axes = _broadcast_axes(product.shape, shape)
-        if axes or product.shape == shape:
-            yield text, product.sum(axis=axes).reshape(shape)
+    for family in (_products_of_elements, _products_of_matrices):
+        for text, product in family(operands):
+            axes = _repeated_axes(product.shape, shape)
+            if axes is not None:
+                yield text, product.sum(axis=axes).reshape(shape)
 
 
 def _products_of_matrices(operands: Arrays) -> Iterator[tuple[str, np.ndarray]]:
     """g @ x, x @ g and these with transposes, for operands that are (batches of) matrices."""
     matrices = {
-        k: x
-        for k, x in operands.items()
+        k: x for k, x in operands.items()
         if x.ndim >= 2 and x.dtype.kind == "f" and np.isfinite(x).all()
     }
     g = next(iter(operands))
@@ -205,26 +198,24 @@ def _products_of_matrices(operands: Arrays) -> Iterator[tuple[str, np.ndarray]]:
                 yield " @ ".join(text), np.matmul(a, b)
 
 
-def _products_of_elements(
-    operands: Arrays, shape: tuple[int, ...]
-) -> Iterator[tuple[str, np.ndarray]]:
+def _products_of_elements(operands: Arrays) -> Iterator[tuple[str, np.ndarray]]:
+    """g, g * x, g * x**2 and g / x."""
     g, arriving = next(iter(operands.items()))
     factors = {g: np.ones(())}
     for name, x in operands.items():
         if name != g and x.dtype.kind == "f":
             factors |= {f"{g} * {name}": x, f"{g} * {name}**2": x * x, f"{g} / {name}": _inverse(x)}
     for text, factor in factors.items():
-        if np.isfinite(factor).all() and _broadcasts(arriving, factor):
-            product = arriving * factor
-            axes = _broadcast_axes(product.shape, shape)
-            if axes or product.shape == shape:
-                yield text, product.sum(axis=axes).reshape(shape)
+        if np.isfinite(factor).all():
+            with suppress(ValueError):  # their shapes do not fit
+                yield text, arriving * factor
 
 
 def _factor(given: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
     """The two differ, element by element, by an operand."""
     for name, x in operands.items():
-        if given.size > 1 and x.dtype.kind == "f" and _broadcasts(given, x, given.shape):
+        fits = x.dtype.kind == "f" and _repeated_axes(given.shape, x.shape) is not None
+        if given.size > 1 and fits:
             for text, factor in {name: x, f"1 / {name}": _inverse(x)}.items():
                 number = ratio(right, given * factor) if np.isfinite(factor).all() else 0.0
                 if number and same(right, number * given * factor):
@@ -236,11 +227,3 @@ def _factor(given: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
 def _inverse(x: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         return 1 / x
-
-
-def _broadcasts(a: np.ndarray, b: np.ndarray, shape: tuple[int, ...] | None = None) -> bool:
-    try:
-        found = np.broadcast_shapes(a.shape, b.shape)
-    except ValueError:
-        return False
-    return shape is None or found == shape

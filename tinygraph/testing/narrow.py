@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from tinygraph.gradients import gradients
-from tinygraph.graph import Node
 from tinygraph.op import item
 from tinygraph.ops.indexed_slices import as_tensors
 from tinygraph.ops.placeholders import placeholder
@@ -71,11 +70,8 @@ def _values(twin: Twin, seed: int) -> tuple[list[np.ndarray], list[str]]:
         grads = as_tensors(gradients(ys, xs, arriving)) if xs else []
     for g, value in zip(arriving, outputs, strict=True):
         feeds[g] = random_weights(value.shape, rng).astype(value.dtype)
-    known: list[tuple[str, Node]] = [
-        (f"the gradient with respect to '{x.op_name}'", grad)
-        for x, grad in zip(xs, grads, strict=True)
-        if grad is not None
-    ]
-    slopes = twin.session.run([grad for _, grad in known], feeds)
-    names = [f"'{y.label}'" for y in ys] + [name for name, _ in known]
+    pairs = [(x, grad) for x, grad in zip(xs, grads, strict=True) if grad is not None]
+    slopes = twin.session.run([grad for _, grad in pairs], feeds)
+    names = [f"'{y.label}'" for y in ys]
+    names += [f"the gradient with respect to '{x.op_name}'" for x, _ in pairs]
     return [*outputs, *map(np.asarray, slopes)], names

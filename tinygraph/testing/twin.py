@@ -61,16 +61,8 @@ class Twin:
             dtype = self._dtype(node.dtype)
             copy = placeholder(dtype, node.shape, name=node.op_name)
             self.feeds[copy] = np.asarray(values[node], dtype.numpy)
-        elif node.kind is const:
-            value = node.attrs["value"].astype(self._dtype(node.dtype).numpy)
-            copy = constant(value, node.op_name, self.graph)
-        elif node.kind is item:
-            copy = self.graph.outputs[self._of[node.inputs[0]]][node.attrs["index"]]
-            copy.set_shape(node.shape)
         else:
-            attrs = attrs_of(node, self._dtype)
-            made = node.kind(*[self._of[x] for x in node.inputs], name=node.op_name, **attrs)
-            copy = node_of(made)
+            copy = _copied(node, self._of, self.graph, self._dtype)
             if not node.spec.items:
                 copy.set_shape(node.shape)
         copy.origin = node.origin
@@ -79,6 +71,19 @@ class Twin:
 
     def _dtype(self, dtype: DType) -> DType:
         return float64 if self._widen and dtype.is_floating else dtype
+
+
+def _copied(
+    node: Node, of: Mapping[Node, Node], graph: Graph, dtype: Callable[[DType], DType]
+) -> Node:
+    """A copy of a node in `graph`, where `of` has the copies of its inputs; dtypes as `dtype` says.
+    """
+    if node.kind is const:
+        return constant(node.attrs["value"].astype(dtype(node.dtype).numpy), node.op_name, graph)
+    if node.kind is item:
+        return graph.outputs[of[node.inputs[0]]][node.attrs["index"]]
+    inputs = [of[x] for x in node.inputs]
+    return node_of(node.kind(*inputs, name=node.op_name, **attrs_of(node, dtype)))
 
 
 def attrs_of(node: Node, dtype: Callable[[DType], DType] = lambda same: same) -> dict[str, Any]:
@@ -100,14 +105,8 @@ def _body(body: Body, dtype: Callable[[DType], DType]) -> Body:
     ends = [y for y in body.outputs if y is not None]
     with graph.as_default():
         for node in ancestors(ends, whole=True):
-            if node.kind is const:
-                value = node.attrs["value"].astype(dtype(node.dtype).numpy)
-                of[node] = constant(value, node.op_name, graph)
-            elif node.kind is item:
-                of[node] = graph.outputs[of[node.inputs[0]]][node.attrs["index"]]
-            elif node not in of:
-                inputs = [of[x] for x in node.inputs]
-                of[node] = node_of(node.kind(*inputs, name=node.op_name, **attrs_of(node, dtype)))
+            if node not in of:
+                of[node] = _copied(node, of, graph, dtype)
     outputs = [None if y is None else of[y] for y in body.outputs]
     return Body(graph, [of[x] for x in body.inputs], outputs)
 

@@ -12,17 +12,14 @@ import numpy as np
 from tinygraph.arguments import choice, flag, integer, positive
 from tinygraph.compiler.plan import describe
 from tinygraph.errors import DTypeError, GraphError, TinygraphError
-from tinygraph.gradients import gradients
 from tinygraph.graph import Node
-from tinygraph.ops.indexed_slices import as_tensors
-from tinygraph.ops.placeholders import placeholder
 from tinygraph.session import Session
 from tinygraph.testing.diagnose import BROKEN, Finding, find_culprits
 from tinygraph.testing.isolate import between
 from tinygraph.testing.judge import RTOL, Judge, Verdict
 from tinygraph.testing.narrow import lost_digits
 from tinygraph.testing.numeric import MOVES, STEP, flat, moved, random_weights
-from tinygraph.testing.twin import Function, Twin, twin_of
+from tinygraph.testing.twin import Function, Twin, floats, twin_of, weighted_gradients
 
 T = TypeVar("T")
 Feeds = dict[Node, np.ndarray]
@@ -168,8 +165,7 @@ class _Check:
 
     def __init__(self, twin: Twin, rtol: float, step: float, kinks: str, seed: int):
         self.twin = twin
-        self.xs = [x for x in twin.xs if x.dtype.is_floating]
-        self.ys = [y for y in twin.ys if y.dtype.is_floating]
+        self.xs, self.ys = floats(twin.xs), floats(twin.ys)
         if not self.xs or not self.ys:
             raise DTypeError("nothing to differentiate: no float among the inputs or the outputs")
         if not twin.depends:
@@ -265,10 +261,9 @@ class _Check:
     def _beside(self) -> Feeds | None:
         """The leaves' values at a point beside, with finite outputs of the same shapes; or None."""
         shapes = [np.shape(value) for value in self._run(self.ys, self.twin.feeds)]
-        floats = [x for x in self.twin.feeds if x.dtype.is_floating]
         for by in MOVES:
             rng = np.random.default_rng(self.seed)
-            point = {x: moved(self.twin.feeds[x], by, rng) for x in floats}
+            point = {x: moved(self.twin.feeds[x], by, rng) for x in floats(self.twin.feeds)}
             with suppress(TinygraphError):
                 values = self._run(self.ys, {**self.twin.feeds, **point})
                 alike = [np.shape(value) for value in values] == shapes
@@ -289,10 +284,9 @@ class _Check:
         return values
 
     def _gradients(self, outputs: list[Node], weights: list[np.ndarray]) -> list[Node | None]:
-        with self.twin.graph.as_default():
-            arriving = [placeholder(y.dtype, y.shape, name="g") for y in outputs]
-            self.twin.feeds.update(zip(arriving, weights, strict=True))
-            return as_tensors(gradients(outputs, self.xs, arriving))
+        arriving, grads = weighted_gradients(outputs, self.xs)
+        self.twin.feeds.update(zip(arriving, weights, strict=True))
+        return grads
 
     def _diagnosed(self, action: Callable[..., T], outputs: list[Node], *args: Any) -> T:
         """Do something with the gradients of `outputs`; if a rule breaks it, say which."""

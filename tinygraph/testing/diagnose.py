@@ -17,7 +17,7 @@ from tinygraph.testing.isolate import Isolated, between, input_name, values_alon
 from tinygraph.testing.judge import Difference, Judge
 from tinygraph.testing.mistakes import MATCH, likely_mistake, products, right_is
 from tinygraph.testing.numeric import flat, random_weights
-from tinygraph.testing.twin import needed
+from tinygraph.testing.twin import floats, needed
 
 BROKEN = Exception  # what a rule may raise: it is the user's code, typing errors included
 
@@ -99,7 +99,7 @@ def _held_back(node: Node, values: Mapping[Node, np.ndarray]) -> list[Finding]:
     """A stop_gradient does what it should; at fault is the rule of `node` that holds it."""
     alone = Isolated(node, values)
     with alone.graph.as_default():
-        arriving = {y: placeholder(y.dtype, y.shape, name="g") for y in _floats(alone)}
+        arriving = {y: placeholder(y.dtype, y.shape, name="g") for y in floats(alone.ys)}
     parts = alone.gradients(arriving)
     found = []
     for i, part in enumerate(parts):
@@ -120,16 +120,12 @@ def check_node(
         i for i, (x, leaf) in enumerate(zip(node.inputs, alone.inputs, strict=True))
         if x in on_path and leaf in alone.feeds and leaf.dtype.is_floating
     ]
-    ys = _floats(alone)
+    ys = floats(alone.ys)
     found = _check(alone, ys, positions, seed)
     if not found or len(alone.ys) == 1:
         return found
     of_one = [finding for y in ys for finding in _check(alone, [y], positions, seed)]
     return of_one or found
-
-
-def _floats(alone: Isolated) -> list[Node]:
-    return [y for y in alone.ys if y.dtype.is_floating]
 
 
 def _check(alone: Isolated, ys: list[Node], positions: list[int], seed: int) -> list[Finding]:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygraph.gradients import gradients
 from tinygraph.op import item
-from tinygraph.ops.indexed_slices import as_tensors
-from tinygraph.ops.placeholders import placeholder
 from tinygraph.testing.diagnose import Finding
 from tinygraph.testing.isolate import Isolated, between, values_along
 from tinygraph.testing.numeric import random_weights
-from tinygraph.testing.twin import Twin
+from tinygraph.testing.twin import Twin, floats, weighted_gradients
 
 # Relative to the largest element. The epsilons are 1.2e-7 and 9.8e-4; a chain of ops loses some
 # tens of them, a formula that cancels loses thousands.
@@ -23,8 +20,7 @@ def lost_digits(wide: Twin, narrow: Twin, seed: int = 0) -> tuple[str, list[Find
     text = _difference(wide, narrow, seed)
     if not text:
         return "", []
-    xs = [x for x in narrow.xs if x.dtype.is_floating]
-    path = between(narrow.ys, xs, narrow.feeds)
+    path = between(narrow.ys, floats(narrow.xs), narrow.feeds)
     values = values_along(narrow.session, path, narrow.feeds)
     findings = []
     for node in path:
@@ -61,15 +57,11 @@ def _difference(wide: Twin, narrow: Twin, seed: int) -> str:
 def _values(twin: Twin, seed: int) -> tuple[list[np.ndarray], list[str]]:
     """The outputs and their weighted gradients, and what to call them."""
     rng = np.random.default_rng(seed)
-    ys = [y for y in twin.ys if y.dtype.is_floating]
-    xs = [x for x in twin.xs if x.dtype.is_floating]
+    ys, xs = floats(twin.ys), floats(twin.xs)
     outputs = [np.asarray(value) for value in twin.session.run(ys, twin.feeds)]
-    feeds = dict(twin.feeds)
-    with twin.graph.as_default():
-        arriving = [placeholder(y.dtype, y.shape, name="g") for y in ys]
-        grads = as_tensors(gradients(ys, xs, arriving)) if xs else []
-    for g, value in zip(arriving, outputs, strict=True):
-        feeds[g] = random_weights(value.shape, rng).astype(value.dtype)
+    arriving, grads = weighted_gradients(ys, xs)
+    weights = [random_weights(value.shape, rng).astype(value.dtype) for value in outputs]
+    feeds = {**twin.feeds, **dict(zip(arriving, weights, strict=True))}
     pairs = [(x, grad) for x, grad in zip(xs, grads, strict=True) if grad is not None]
     slopes = twin.session.run([grad for _, grad in pairs], feeds)
     names = [f"'{y.label}'" for y in ys]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -111,11 +112,8 @@ class Curve:
         exact = self.exact_along(x, direction)
         if exact is not None and agree(exact, first, self.weights):
             return exact
-        for rung in range(len(LADDER)):
-            found = first if rung == 0 else self.along(x, direction, rung)
-            if found.smooth:
-                return found.slope
-        return first.slope
+        below = (self.along(x, direction, rung) for rung in range(1, len(LADDER)))
+        return next((e.slope for e in itertools.chain([first], below) if e.smooth), first.slope)
 
 
 def agree(exact: np.ndarray, estimate: Estimate, weights: np.ndarray) -> bool:

@@ -12,10 +12,12 @@ from tinygraph.arrays import to_array
 from tinygraph.body import Body, formal
 from tinygraph.dtypes import DType, float64
 from tinygraph.errors import DTypeError
+from tinygraph.gradients import gradients
 from tinygraph.graph import Graph, Node
 from tinygraph.node import ancestors, get_default_session
 from tinygraph.op import const, constant, item
 from tinygraph.ops.array import stop_gradient
+from tinygraph.ops.indexed_slices import as_tensors
 from tinygraph.ops.placeholders import placeholder
 from tinygraph.session import Session
 
@@ -114,6 +116,20 @@ def _body(body: Body, dtype: Callable[[DType], DType]) -> Body:
 def node_of(made: Any) -> Node:
     """The node that an op's call has made: of several outputs, the one that computes them."""
     return made[0].inputs[0] if isinstance(made, list) else made
+
+
+def floats(nodes: Iterable[Node]) -> list[Node]:
+    """The nodes that are floats, and so may have gradients."""
+    return [node for node in nodes if node.dtype.is_floating]
+
+
+def weighted_gradients(
+    ys: Sequence[Node], xs: Sequence[Node]
+) -> tuple[list[Node], list[Node | None]]:
+    """For each of ys a placeholder for the gradient that arrives there; the gradients of xs."""
+    with ys[0].graph.as_default():
+        arriving = [placeholder(y.dtype, y.shape, name="g") for y in ys]
+    return arriving, as_tensors(gradients(ys, xs, arriving))
 
 
 def float_dtypes(node: Node) -> list[DType]:

@@ -39,6 +39,7 @@ LAYERS = """
     defaults
     pickling
     op
+    families
     body
     ops
     variables

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import tinygraph as tg
+from tinygraph.families import composite, elementwise
 from tinygraph.graph import Node
-from tinygraph.op import Op, composite, elementwise, registry
+from tinygraph.op import Op, registry
 from tinygraph.ops.array import stop_gradient
 from tinygraph.spec import Shape, Spec
 from tinygraph.testing import (

@@ -35,15 +35,15 @@ from tinygraph.dtypes import (
     float64 as float64, int16 as int16, int32 as int32, int64 as int64, int8 as int8,
     uint16 as uint16, uint32 as uint32, uint64 as uint64, uint8 as uint8,
 )
+from tinygraph.families import (
+    composite as composite, elementwise as elementwise, reduction as reduction,
+)
 from tinygraph.gradients import UnconnectedGradients as UnconnectedGradients, gradients as gradients
 from tinygraph.graph import Graph as Graph, GraphKeys as GraphKeys
 from tinygraph.node import (
     Operation as Operation, Node as _Tensor, get_default_session as get_default_session,
 )
-from tinygraph.op import (
-    Op as Op, composite as composite, elementwise as elementwise, reduction as reduction,
-    registry as registry,
-)
+from tinygraph.op import Op as Op, registry as registry
 from tinygraph.ops.array import (
     constant as constant, convert_to_tensor as convert_to_tensor, rank as rank, shape as shape,
     size as size,

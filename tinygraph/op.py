@@ -1,4 +1,4 @@
-"""An op is one small record; elementwise, reduction and composite are the families of records."""
+"""An op is one small record, and the public function: its call makes a node."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import numpy as np
 from tinygraph.arguments import choice, expect, flag, flat, function, named, sequence, text
 from tinygraph.arrays import no_memory, shape_array, to_array
 from tinygraph.defaults import get_default_graph, graph_of
-from tinygraph.dtypes import DType, as_dtype, bool_, float32
+from tinygraph.dtypes import DType, as_dtype, float32
 from tinygraph.errors import (
     DTypeError, GraphError, NotFoundError, ResourceExhaustedError,
     TinygraphError,
 )
 from tinygraph.graph import Graph, Node, Operation
 from tinygraph.node import CompositeTensor
-from tinygraph.spec import SCALAR, UNKNOWN, Dimension, Shape, Spec, broadcast, normalize_axis
+from tinygraph.spec import UNKNOWN, Dimension, Shape, Spec
 from tinygraph.static import values as static_values
 
 _registry: dict[str, Op] = {}
@@ -451,165 +451,6 @@ def outputs_of(node: Node) -> list[Node]:
     """A tensor for each output of a node that has several."""
     specs = node.spec.items
     return [node.graph.add(item, (node,), {"index": i}, s, None) for i, s in enumerate(specs)]
-
-
-# ---------------------------------------------------------------- dtype rules of the families
-
-_ACCEPTED: dict[str, tuple[str, str]] = {
-    "float": ("f", "floats"),
-    "int": ("iu", "ints"),
-    "number": ("fiu", "numbers"),
-    "bool": ("b", "bools"),
-    "any": ("fiub", "anything"),
-}
-
-
-def check_dtypes(specs: tuple[Spec, ...], accepts: str) -> DType:
-    """The one dtype of all `specs`, of an accepted kind; DTypeError else."""
-    dtype = specs[0].dtype
-    for spec in specs[1:]:
-        if spec.dtype is not dtype:
-            wider = max(dtype, spec.dtype, key=lambda d: (d.is_floating, not d.is_bool, d.size))
-            raise DTypeError(
-                f"dtypes differ: {dtype.name} and {spec.dtype.name} do not mix; "
-                f"convert one, e.g. tg.cast(x, tg.{wider.name}),"
-            )
-    kinds, words = _ACCEPTED[accepts]
-    if dtype.numpy.kind not in kinds:
-        raise DTypeError(f"takes {words}, not {dtype.name},")
-    return dtype
-
-
-def _inputs_of(vjps: tuple[Callable | None, ...]) -> tuple[str, ...]:
-    """The inputs' names, which a rule spells out: `lambda g, y, x: ...`."""
-    for rule in vjps:
-        code = getattr(rule, "__code__", None)
-        if code is not None:
-            names = code.co_varnames[2 : code.co_argcount]
-            if len(names) >= len(vjps):
-                return names[: len(vjps)]
-    return ("x", "y", "z")[: len(vjps)]
-
-
-# ---------------------------------------------------------------- families
-
-
-def elementwise(
-    name: str,
-    kernel: Callable | None,
-    *vjps: Callable | None,
-    accepts: str = "number",
-    dtype: DType | None = None,
-    params: tuple[str, ...] = (),
-    inplace: bool | None = None,
-    **fields: Any,
-) -> Op:
-    """Define an op that works element by element, with broadcasting.
-
-    `vjps` has one rule per input, which never mentions broadcasting. `accepts` is the kind of
-    dtypes that it takes: "float", "int", "number", "bool" or "any". The result has the inputs'
-    dtype, unless `dtype` is given. A kernel that also works where `out` is the array of an input
-    may say `inplace=True`; a ufunc need not. Further `fields` are the record's.
-
-    >>> cube = tg.elementwise("Cube", lambda x, out=None: np.multiply(x * x, x, out=out),
-    ...                       lambda g, y, x: g * 3.0 * x * x)
-    >>> x = tg.constant([1.0, 2.0])
-    >>> tg.gradients(cube(x), x)[0].eval()
-    array([ 3., 12.], dtype=float32)
-    """
-
-    def infer(*specs: Spec) -> Spec:
-        given = check_dtypes(specs, accepts)
-        shape = broadcast(*[spec.shape for spec in specs])
-        same = shape is specs[0].shape and specs[0].value is None and dtype is None
-        return specs[0] if same else Spec(shape, dtype or given)  # specs are many and alike
-
-    inplace = flag(inplace, "inplace", default=isinstance(kernel, np.ufunc))
-    names = params or _inputs_of(vjps)
-    return Op(
-        name, kernel, infer, vjps, dict.fromkeys(names, bool_ if accepts == "bool" else "T"),
-        broadcasts=True,
-        inplace=tuple(range(len(vjps))) if inplace and dtype is None else (), **fields,
-    )
-
-
-def reduced_shape(shape: Shape, axis: tuple[int, ...] | None, keepdims: bool) -> Shape:
-    """The shape after reducing over `axis`, or over all axes for None."""
-    dims = shape.sizes
-    if axis is None:
-        if not keepdims:
-            return SCALAR
-        return UNKNOWN if dims is None else Shape.of((1,) * len(dims))
-    if dims is None:
-        return UNKNOWN
-    axes = {normalize_axis(a, len(dims)) for a in axis}
-    if len(axes) < len(axis):
-        raise GraphError(f"axis {axis} names an axis twice")
-    if keepdims:
-        return Shape.of(tuple(1 if i in axes else d for i, d in enumerate(dims)))
-    return Shape.of(tuple(d for i, d in enumerate(dims) if i not in axes))
-
-
-def reduction(
-    name: str,
-    kernel: Callable,
-    vjp: Callable | None = None,
-    *,
-    accepts: str = "number",
-    dtype: DType | None = None,
-    **fields: Any,
-) -> Op:
-    """Define an op that reduces over the attribute `axis`, a tuple or None for all axes.
-
-    The kernel is `kernel(x, axis=None, keepdims=False, out=None)` and the rule
-    `vjp(g, y, x, axis, keepdims)`. Further `fields` are the record's.
-
-    >>> def peak_to_peak(x, axis=None, keepdims=False, out=None):
-    ...     return np.ptp(x, axis=axis, keepdims=keepdims, out=out)
-    >>> ptp = tg.reduction("PeakToPeak", peak_to_peak)
-    >>> ptp(tg.constant([[1.0, 5.0], [2.0, 3.0]]), axis=(1,)).eval()
-    array([4., 1.], dtype=float32)
-    """
-
-    def infer(x: Spec, axis: tuple[int, ...] | None = None, keepdims: bool = False) -> Spec:
-        given = check_dtypes((x,), accepts)
-        return Spec(reduced_shape(x.shape, axis, keepdims), dtype or given)
-
-    return Op(
-        name, kernel, infer, (vjp,),
-        {"input_tensor": bool_ if accepts == "bool" else None}, **fields,
-    )
-
-
-def composite(
-    name: str,
-    body: Callable[..., Node | Sequence[Node]],
-    *vjps: Callable | None,
-    params: tuple[str, ...] = (),
-    infer: Callable[..., Spec] | None = None,
-    **fields: Any,
-) -> Op:
-    """Define an op whose body is written in other ops: one node, which the compiler expands.
-
-    The shape rule, unless given, is the body's own, found by building the body once aside. Further
-    `fields` are the record's.
-
-    >>> halve = tg.composite("Halve", lambda x: x * 0.5, lambda g, y, x: g * 0.5)
-    >>> halve(tg.constant([1.0, 3.0])).eval()
-    array([0.5, 1.5], dtype=float32)
-    """
-
-    def traced(*specs: Spec, **attrs: Any) -> Spec:
-        scratch = Graph()
-        with scratch.as_default():
-            inputs = [scratch.add(argument, (), {}, spec, "x") for spec in specs]
-            made = body(*inputs, **attrs)
-            return made.spec if isinstance(made, Node) else Spec.of_items([y.spec for y in made])
-
-    return Op(
-        name, None, traced if infer is None else infer, vjps, params or _inputs_of(vjps),
-        rewrite=body, **fields,
-    )
 
 
 argument = Op(

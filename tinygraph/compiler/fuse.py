@@ -14,9 +14,10 @@ import numpy as np
 
 from tinygraph.compiler.program import Program
 from tinygraph.errors import ShapeError
+from tinygraph.families import check_dtypes
 from tinygraph.graph import Node
 from tinygraph.kernels import blas
-from tinygraph.op import Op, check_dtypes, constant
+from tinygraph.op import Op, constant
 from tinygraph.ops.arithmetic import add, multiply, subtract
 from tinygraph.ops.broadcasting import dot_op
 from tinygraph.ops.math import realdiv

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tinygraph.families import elementwise
 from tinygraph.graph import Node
-from tinygraph.op import Op, elementwise
+from tinygraph.op import Op
 from tinygraph.ops.compare import cleared
 from tinygraph.ops.indexing import add_slice
 from tinygraph.spec import broadcast

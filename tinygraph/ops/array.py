@@ -15,8 +15,9 @@ from tinygraph.errors import (
     DTypeError, GraphError, InvalidArgumentError, ResourceExhaustedError, ShapeError,
     TinygraphError,
 )
+from tinygraph.families import composite
 from tinygraph.graph import Node
-from tinygraph.op import as_node, composite, Op
+from tinygraph.op import as_node, Op
 from tinygraph.op import constant as const_node
 from tinygraph.spec import Dimension, SCALAR, Shape, Spec, UNKNOWN
 from tinygraph.typing import DTypeLike, ShapeLike, TensorLike

@@ -13,8 +13,9 @@ import numpy as np
 
 from tinygraph.dtypes import int32
 from tinygraph.errors import InvalidArgumentError, ShapeError
+from tinygraph.families import check_dtypes
 from tinygraph.graph import Node
-from tinygraph.op import Op, as_node, check_dtypes
+from tinygraph.op import Op, as_node
 from tinygraph.ops.array import ensure_shape, rank
 from tinygraph.spec import UNKNOWN, Shape, Spec
 

@@ -11,9 +11,10 @@ from tinygraph.arguments import named
 from tinygraph.defaults import name_scope
 from tinygraph.dtypes import as_dtype, float32
 from tinygraph.errors import ShapeError
+from tinygraph.families import check_dtypes, reduction
 from tinygraph.graph import Node
 from tinygraph.kernels.summation import DIRECT, ONES, Array, Axis, sum_over
-from tinygraph.op import Op, as_node, check_dtypes, constant, reduction
+from tinygraph.op import Op, as_node, constant
 from tinygraph.ops.array import as_shape, shape_from, shape_of
 from tinygraph.ops.axes import transpose_op
 from tinygraph.ops.reshaping import expand_op, reshape

@@ -10,9 +10,10 @@ import numpy as np
 from tinygraph.arguments import text
 from tinygraph.defaults import name_scope
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.families import check_dtypes
 from tinygraph.graph import Node
 from tinygraph.node import CompositeTensor
-from tinygraph.op import Op, as_node, check_dtypes
+from tinygraph.op import Op, as_node
 from tinygraph.ops.arithmetic import multiply
 from tinygraph.ops.array import size
 from tinygraph.ops.compare import cast, exact, exact_dtype

@@ -12,9 +12,10 @@ from tinygraph.dtypes import (
     DType, as_dtype, bool_, float16, float32, float64, int32, int64, numpy_dtype,
 )
 from tinygraph.errors import DTypeError
+from tinygraph.families import check_dtypes, elementwise
 from tinygraph.graph import Node
 from tinygraph.node import CompositeTensor
-from tinygraph.op import Op, as_node, check_dtypes, elementwise
+from tinygraph.op import Op, as_node
 from tinygraph.spec import Spec
 from tinygraph.typing import DTypeLike, TensorLike
 

@@ -10,9 +10,10 @@ import numpy as np
 from tinygraph.arguments import flag
 from tinygraph.defaults import name_scope
 from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
+from tinygraph.families import check_dtypes
 from tinygraph.graph import Node
 from tinygraph.kernels.summation import add_at
-from tinygraph.op import Op, arguments_of, as_node, check_dtypes
+from tinygraph.op import Op, arguments_of, as_node
 from tinygraph.ops.array import count_of, static_int
 from tinygraph.ops.axes import along_front, late_axis
 from tinygraph.ops.broadcasting import broadcast_like

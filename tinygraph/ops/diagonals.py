@@ -8,7 +8,8 @@ import numpy as np
 
 from tinygraph.arguments import named
 from tinygraph.errors import ShapeError
-from tinygraph.op import Op, check_dtypes
+from tinygraph.families import check_dtypes
+from tinygraph.op import Op
 from tinygraph.ops.array import blank, count_of
 from tinygraph.ops.broadcasting import zeros_like
 from tinygraph.spec import UNKNOWN, Shape, Spec

@@ -7,10 +7,11 @@ import math
 import numpy as np
 
 from tinygraph.dtypes import bool_
+from tinygraph.families import check_dtypes, composite, elementwise
 from tinygraph.graph import Node
 from tinygraph.kernels import special
 from tinygraph.kernels.logarithm import log1p_of
-from tinygraph.op import Op, as_node, check_dtypes, composite, elementwise
+from tinygraph.op import Op, as_node
 from tinygraph.ops.arithmetic import multiply_no_nan
 from tinygraph.ops.broadcasting import zeros_like
 from tinygraph.spec import Spec

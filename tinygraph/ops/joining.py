@@ -11,8 +11,9 @@ import numpy as np
 from tinygraph.arguments import integer, sequence
 from tinygraph.defaults import name_scope
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.families import check_dtypes
 from tinygraph.graph import Node
-from tinygraph.op import Op, Parts, arguments_of, as_node, as_nodes, check_dtypes, first_node
+from tinygraph.op import Op, Parts, arguments_of, as_node, as_nodes, first_node
 from tinygraph.ops.array import dim_of, ensure_shape, identity, static_int, static_ints
 from tinygraph.ops.axes import in_front, late_axes, late_axis, put_back
 from tinygraph.ops.indexing import along, index_of, placed, slice_op

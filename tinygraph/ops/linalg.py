@@ -10,8 +10,9 @@ import numpy as np
 from tinygraph.arguments import flag, integer, named, sequence, text
 from tinygraph.defaults import name_scope
 from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
+from tinygraph.families import check_dtypes, composite
 from tinygraph.graph import Node
-from tinygraph.op import Op, as_node, check_dtypes, composite
+from tinygraph.op import Op, as_node
 from tinygraph.ops.array import as_shape_node, ensure_shape, static_int, static_ints
 from tinygraph.ops.axes import transpose_op
 from tinygraph.ops.broadcasting import dot_op, sum_like

@@ -16,8 +16,9 @@ from tinygraph.arguments import named
 from tinygraph.defaults import name_scope
 from tinygraph.dtypes import int32, int64
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.families import check_dtypes, composite, reduced_shape
 from tinygraph.graph import Node
-from tinygraph.op import Op, as_node, check_dtypes, composite, reduced_shape
+from tinygraph.op import Op, as_node
 from tinygraph.ops.arithmetic import multiply_no_nan
 from tinygraph.ops.array import either, shape_of, static_int, stop_gradient
 from tinygraph.ops.axes import along_front, late_axis

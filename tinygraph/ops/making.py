@@ -12,8 +12,9 @@ from tinygraph.arrays import to_array
 from tinygraph.defaults import name_scope
 from tinygraph.dtypes import DType, as_dtype, bool_, float32, float64, int32, int64
 from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
+from tinygraph.families import check_dtypes
 from tinygraph.graph import Node
-from tinygraph.op import Op, arguments_of, as_node, check_dtypes
+from tinygraph.op import Op, arguments_of, as_node
 from tinygraph.ops.array import as_shape, count_of, dim_of, static_int
 from tinygraph.ops.broadcasting import broadcast_to, sum_like
 from tinygraph.ops.compare import cast_op, less

@@ -13,9 +13,10 @@ from tinygraph.arguments import named
 from tinygraph.defaults import name_scope
 from tinygraph.dtypes import as_dtype, float16, float32, float64
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.families import check_dtypes, composite, elementwise
 from tinygraph.graph import Node
 from tinygraph.node import CompositeTensor
-from tinygraph.op import Op, as_node, check_dtypes, constant, composite, elementwise
+from tinygraph.op import Op, as_node, constant
 from tinygraph.ops.arithmetic import (
     add, is_constant, multiply, multiply_no_nan, same_shape, subtract, without,
 )

@@ -9,8 +9,9 @@ import numpy as np
 from tinygraph.arguments import flag, named
 from tinygraph.dtypes import DType, as_dtype, float16, float32, numpy_dtype
 from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
+from tinygraph.families import check_dtypes
 from tinygraph.graph import Node
-from tinygraph.op import Op, as_node, check_dtypes
+from tinygraph.op import Op, as_node
 from tinygraph.ops.array import as_shape_node, count_of
 from tinygraph.ops.broadcasting import broadcast_to
 from tinygraph.ops.diagonals import matrix_diag_part

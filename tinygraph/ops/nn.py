@@ -9,8 +9,9 @@ from tinygraph.arguments import flag, sequence, text
 from tinygraph.defaults import name_scope
 from tinygraph.dtypes import float32
 from tinygraph.errors import DTypeError, GraphError, ShapeError
+from tinygraph.families import check_dtypes, composite
 from tinygraph.graph import Node
-from tinygraph.op import Op, as_node, check_dtypes, composite
+from tinygraph.op import Op, as_node
 from tinygraph.ops.array import as_shape_node, dim_of, either, shape_of
 from tinygraph.ops.axes import axes_kept, late_axes
 from tinygraph.ops.broadcasting import broadcast_like, zeros_like

@@ -9,8 +9,9 @@ import numpy as np
 from tinygraph.arguments import flag, named, number
 from tinygraph.defaults import name_scope
 from tinygraph.errors import GraphError
+from tinygraph.families import check_dtypes, composite, reduced_shape
 from tinygraph.graph import Node
-from tinygraph.op import as_node, check_dtypes, composite, reduced_shape
+from tinygraph.op import as_node
 from tinygraph.ops.array import as_shape_node, either
 from tinygraph.ops.axes import in_front, put_back
 from tinygraph.ops.broadcasting import spread, sum_op

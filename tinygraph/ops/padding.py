@@ -11,8 +11,9 @@ from tinygraph.arguments import text
 from tinygraph.defaults import name_scope
 from tinygraph.dtypes import int64
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.families import composite
 from tinygraph.graph import Node
-from tinygraph.op import Op, as_node, composite
+from tinygraph.op import Op, as_node
 from tinygraph.ops.array import shape, shape_from, shape_of, size, static_ints
 from tinygraph.ops.axes import along_front, late_axes
 from tinygraph.ops.broadcasting import broadcast_to, ones_like, sum_like, zeros_like

@@ -8,8 +8,9 @@ from tinygraph.arguments import flat
 from tinygraph.defaults import get_default_graph, graph_of
 from tinygraph.dtypes import as_dtype
 from tinygraph.errors import ShapeError
+from tinygraph.families import composite
 from tinygraph.graph import Node
-from tinygraph.op import Op, composite, const
+from tinygraph.op import Op, const
 from tinygraph.spec import Shape, Spec
 from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 

@@ -16,9 +16,10 @@ from tinygraph.arguments import integer, named
 from tinygraph.defaults import get_default_graph, name_scope
 from tinygraph.dtypes import DType, as_dtype, float16, float32, float64, int32, int64, numpy_dtype
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.families import elementwise
 from tinygraph.graph import Node
 from tinygraph.kernels.philox import Philox, seeds
-from tinygraph.op import Op, as_node, elementwise
+from tinygraph.op import Op, as_node
 from tinygraph.ops.arithmetic import add, multiply, subtract
 from tinygraph.ops.array import as_shape_node, count_of, identity, shape_from
 from tinygraph.spec import Shape, Spec

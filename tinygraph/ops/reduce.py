@@ -11,11 +11,10 @@ import numpy as np
 from tinygraph.arguments import flag, named
 from tinygraph.defaults import name_scope
 from tinygraph.dtypes import DType, int64
+from tinygraph.families import check_dtypes, composite, reduced_shape, reduction
 from tinygraph.graph import Node
 from tinygraph.kernels.summation import Array, Axis, int_mean_over, norm_over
-from tinygraph.op import (
-    arguments_of, as_node, check_dtypes, composite, constant, Op, reduced_shape, reduction,
-)
+from tinygraph.op import arguments_of, as_node, constant, Op
 from tinygraph.ops.array import either, shape_of, size, static_ints, stop_gradient
 from tinygraph.ops.axes import axes_kept, in_front, late_axes
 from tinygraph.ops.broadcasting import ones_like, spread, sum_op

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from tinygraph.errors import DTypeError, ShapeError
+from tinygraph.families import check_dtypes
 from tinygraph.kernels.blas import copied
 from tinygraph.kernels.summation import BLOCK
-from tinygraph.op import Op, check_dtypes
+from tinygraph.op import Op
 from tinygraph.ops.gathering import check_range
 from tinygraph.spec import Spec
 

@@ -12,8 +12,9 @@ from tinygraph.arguments import flag, named
 from tinygraph.defaults import name_scope
 from tinygraph.dtypes import DType, as_dtype, bool_, int32, int64, numpy_dtype
 from tinygraph.errors import DTypeError, GraphError, ShapeError
+from tinygraph.families import check_dtypes, reduced_shape
 from tinygraph.graph import Node
-from tinygraph.op import Op, arguments_of, as_node, as_nodes, check_dtypes, reduced_shape
+from tinygraph.op import Op, arguments_of, as_node, as_nodes
 from tinygraph.ops.array import blank, count_of, either, shape_from, shape_of, static_int
 from tinygraph.ops.axes import in_front, late_axis
 from tinygraph.ops.broadcasting import zeros_like

@@ -14,8 +14,9 @@ import numpy as np
 from tinygraph.arguments import choice, flag, number, shown, text
 from tinygraph.dtypes import DType, as_dtype, float32
 from tinygraph.errors import DTypeError, GraphError, ShapeError, TinygraphError
+from tinygraph.families import check_dtypes
 from tinygraph.graph import Node
-from tinygraph.op import Op, check_dtypes
+from tinygraph.op import Op
 from tinygraph.ops.arithmetic import multiply
 from tinygraph.ops.array import constant
 from tinygraph.ops.broadcasting import ones, zeros

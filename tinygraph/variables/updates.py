@@ -7,8 +7,9 @@ from typing import Any
 
 from tinygraph.arguments import shown
 from tinygraph.errors import DTypeError, ShapeError
+from tinygraph.families import check_dtypes, composite
 from tinygraph.graph import Node
-from tinygraph.op import Op, as_node, check_dtypes, composite
+from tinygraph.op import Op, as_node
 from tinygraph.ops.arithmetic import add, subtract
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.scattering import scatter_add_op, scatter_sub_op, scatter_update_op

@@ -70,8 +70,13 @@ class Body:
     @cached_property
     def roles(self) -> dict[int, str]:
         """By the position of an input, a variable, what the body does to it."""
+        return self.roles_in(range(len(self.outputs)))
+
+    def roles_in(self, outputs: Iterable[int]) -> dict[int, str]:
+        """By the position of an input, a variable, what these outputs need to be done to it."""
         place = {x: i for i, x in enumerate(self.inputs)}
-        nodes = ancestors([y for y in self.outputs if y is not None])
+        ends = [self.outputs[i] for i in outputs]
+        nodes = ancestors([y for y in ends if y is not None])
         touched = [(place[x], role) for node in nodes for x, role in roles_of(node) if x in place]
         return _strongest(touched)
 

@@ -126,8 +126,8 @@ class Stack:
 
     def open_items(self) -> list[Any]:
         """What all the open blocks have put in place, the innermost last."""
-        found = [(reference(), i) for reference, i, _ in self.entries]
-        return [b.places[i][1] for b, i in found if b is not None and b.is_open()]
+        blocks = [(reference(), i) for reference, i, _ in self.entries]
+        return [b.places[i][1] for b, i in blocks if b is not None and b.is_open()]
 
 
 # ---------------------------------------------------------------- changes, and for a call's time

@@ -18,9 +18,10 @@ Node = Any  # of node.py, which stands below this file
 
 
 class BuiltWith(dict):
-    """By node what was made of its value beside the graph, such as an attribute: words, or None.
+    """The nodes whose values were used beside the graph, each with that use in words, or None.
 
-    What shape rules made of a value is found when somebody wants to feed it, which is rare.
+    An attribute, for example, may be made of a value. Uses by shape rules are not listed here:
+    they are looked for when somebody feeds the node, which is rare.
     """
 
     def check(self, node: Node) -> None:

@@ -57,7 +57,7 @@ def fetch_paths(fetches: Any, path: str = "fetches") -> list[tuple[str, Any]]:
     return [(path, fetches)]
 
 
-def is_foreign(made: Any) -> bool:
-    """Whether a kernel or a class is a user's own: nobody has tested it as this package's are."""
-    module = getattr(made, "__module__", None) or "numpy"
-    return not isinstance(made, np.ufunc) and module.partition(".")[0] not in OWN
+def is_foreign(code: Any) -> bool:
+    """Whether a function or a class is a user's own: nobody has tested it as this package's are."""
+    module = getattr(code, "__module__", None) or "numpy"
+    return not isinstance(code, np.ufunc) and module.partition(".")[0] not in OWN

@@ -48,8 +48,8 @@ def values(
     if any(s.constant is None for s in specs):
         arrays = [_replaced(array, None, UNKNOWN) for array in arrays]  # type: ignore[arg-type]
     try:
-        made = quietly(op.kernel, *arrays, **attrs)
-        results = list(map(np.asarray, by_output(made, several)))
+        result = quietly(op.kernel, *arrays, **attrs)
+        results = list(map(np.asarray, by_output(result, several)))
     except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, TinygraphError):
         return unknown
     except SystemError:  # of NumPy's argmax, where it cannot compare

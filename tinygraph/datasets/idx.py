@@ -77,10 +77,10 @@ def _read_array(file: BinaryIO, rank: int, path: str) -> np.ndarray:
         data = gunzip(file.read(size), expected, path)
     elif size == expected:
         data = file.read(size)
-    found = len(data) or size
-    if found != expected:
+    actual = len(data) or size
+    if actual != expected:
         raise DataLossError(
-            f"{path}: {found} bytes found, {expected} expected for a uint8 array of shape "
+            f"{path}: {actual} bytes found, {expected} expected for a uint8 array of shape "
             f"{list(shape)}"
         )
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
@@ -132,10 +132,10 @@ def _inflate(packed: bytes, limit: int, path: str | os.PathLike[str]) -> tuple[b
 def _read_shape(header: bytes, rank: int, path: str | os.PathLike[str]) -> tuple[int, ...]:
     magic, expected = header[:4], bytes([0, 0, 8, rank])  # 8 stands for unsigned bytes
     if magic != expected[: len(magic)]:
-        found = f"magic number {magic.hex()} found, {expected.hex()} expected"
+        wrong = f"magic number {magic.hex()} found, {expected.hex()} expected"
         if magic[:3] == expected[:3]:
-            found += f" (rank {magic[3]}, not {rank}: are image and label files swapped?)"
-        raise DataLossError(f"{path}: not the IDX file it should be: {found}")
+            wrong += f" (rank {magic[3]}, not {rank}: are image and label files swapped?)"
+        raise DataLossError(f"{path}: not the IDX file it should be: {wrong}")
     if len(header) < 4 + 4 * rank:
         raise DataLossError(
             f"{path}: ends after {len(header)} bytes, within the IDX header of {4 + 4 * rank}"

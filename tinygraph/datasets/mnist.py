@@ -269,14 +269,14 @@ def _find(directory: Path, names: Sequence[str]) -> list[Path]:
     """The path of each file, gzipped or else plain."""
     candidates = [(directory / name, directory / name.removesuffix(".gz")) for name in names]
     with about_file(directory):
-        found = [next(filter(Path.is_file, pair), None) for pair in candidates]
+        paths = [next(filter(Path.is_file, pair), None) for pair in candidates]
         there = "" if directory.is_dir() else " is no directory"
-    missing = [plain.name for path, (_, plain) in zip(found, candidates, strict=True) if not path]
+    missing = [plain.name for path, (_, plain) in zip(paths, candidates, strict=True) if not path]
     if missing:
         raise NotFoundError(
             f"{directory}{there}: expected the files {', '.join(missing)}, with .gz or without"
         )
-    return [path for path in found if path]
+    return [path for path in paths if path]
 
 
 def _is_sample(path: PathLike) -> bool:

@@ -176,7 +176,7 @@ class _Check:
         self.report = Report(beside=self.moved is not None)
 
     def levels(self, order: int) -> Iterator[_Level]:
-        """First y and its gradient, then that gradient, all of it, and the gradient of that, ..."""
+        """By order: y and its gradient, then all of that gradient and its gradient, and so on."""
         rng = np.random.default_rng(self.seed)
         outputs = self.ys
         for k in range(1, order + 1):
@@ -191,26 +191,26 @@ class _Check:
         """Compare one order at the given point; raise what is wrong."""
         judge = self._judge(level, self.twin.feeds)
         wrong = []
-        for x, name, given, missing in self._compared(level, self.twin.feeds):
-            if given.shape == self.twin.feeds[x].shape:
-                wrong += self._report(judge.compare(x, given), name, missing)
+        for x, name, gradient, missing in self._compared(level, self.twin.feeds):
+            if gradient.shape == self.twin.feeds[x].shape:
+                wrong += self._report(judge.compare(x, gradient), name, missing)
             else:
-                wrong.append(f"{name} has shape {given.shape}, not {self.twin.feeds[x].shape}")
+                wrong.append(f"{name} has shape {gradient.shape}, not {self.twin.feeds[x].shape}")
         if wrong:
             raise _error(wrong, self._culprits(level.outputs, self.twin.feeds))
 
     def judge_beside(self, level: _Level) -> None:
         """Compare one order beside the given point, where it may have been right by chance.
 
-        Kinks there are passed over: they are none of the point's.
+        Kinks beside the point are passed over: it has none of them.
         """
         if self.moved is None:
             return
         feeds = {**self.twin.feeds, **self.moved}
         judge = self._judge(level, feeds, exhaustive=0, count=BESIDE)
         wrong = []
-        for x, name, given, _ in self._compared(level, feeds):
-            verdict = judge.compare(x, given)
+        for x, name, gradient, _ in self._compared(level, feeds):
+            verdict = judge.compare(x, gradient)
             if verdict.wrong:
                 wrong += [f"{name} is wrong beside the given point, where it is right by chance"]
                 wrong += [f"  {verdict.worst()}"]
@@ -229,11 +229,11 @@ class _Check:
     ) -> Iterator[tuple[Node, str, np.ndarray, bool]]:
         """Each input, what to call its gradient, that gradient, and whether it is None."""
         grads = [g for g in level.grads if g is not None]
-        found = iter(self._diagnosed(lambda _: self._run(grads, feeds), level.outputs))
+        values = iter(self._diagnosed(lambda _: self._run(grads, feeds), level.outputs))
         for x, grad in zip(self.xs, level.grads, strict=True):
             name = f"the gradient of order {level.order} with respect to '{x.op_name}'"
-            given = np.zeros(feeds[x].shape) if grad is None else np.asarray(next(found))
-            yield x, name, given, grad is None
+            gradient = np.zeros(feeds[x].shape) if grad is None else np.asarray(next(values))
+            yield x, name, gradient, grad is None
 
     def _report(self, verdict: Verdict, name: str, missing: bool) -> list[str]:
         """Add a verdict to the report; what is wrong, in words."""
@@ -289,7 +289,7 @@ class _Check:
         return grads
 
     def _diagnosed(self, action: Callable[..., T], outputs: list[Node], *args: Any) -> T:
-        """Do something with the gradients of `outputs`; if a rule breaks it, say which."""
+        """`action(outputs, *args)`; where it fails, the GradientError names the rule at fault."""
         try:
             return action(outputs, *args)
         except BROKEN as error:
@@ -299,7 +299,5 @@ class _Check:
             raise _error([f"the gradient fails: {error}"], culprits) from error
 
     def _culprits(self, outputs: list[Node], feeds: Feeds) -> list[Finding]:
-        found = find_culprits(self.twin.session, outputs, self.xs, feeds, self.seed)
-        if self.kinks == "report":
-            return [finding for finding in found if finding.what != "kink"]
-        return found
+        findings = find_culprits(self.twin.session, outputs, self.xs, feeds, self.seed)
+        return [f for f in findings if f.what != "kink" or self.kinks == "error"]

@@ -36,7 +36,7 @@ class Finding:
     node: where it was found; its values are those of the run.
     what: "wrong", "broken" (a rule raised), "kink", or "rough" (in float32 or float16).
     position: the input whose rule it is, None for "rough".
-    output: of several outputs the one of whose gradient the rule makes a wrong one, if it is one.
+    output: of several outputs the one whose gradient goes wrong in the rule, if it is only one.
     difference: where the rule and the numeric derivative differ most.
     likely: the likely mistake in words, "" if none is known.
 
@@ -86,13 +86,13 @@ def find_culprits(
     holding = {node for node in made_by if node is not None}
     values = values_along(session, [*path, *holding], feeds)
     on_path = {*xs, *path}
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for node in sorted(holding.union(path), key=lambda node: node.id):
         if node in holding:
-            found += _held_back(node, values)
+            findings += _held_back(node, values)
         if node in on_path and node.kind not in (stop_gradient, item):
-            found += check_node(node, values, on_path, seed)
-    return found
+            findings += check_node(node, values, on_path, seed)
+    return findings
 
 
 def _held_back(node: Node, values: Mapping[Node, np.ndarray]) -> list[Finding]:
@@ -101,14 +101,14 @@ def _held_back(node: Node, values: Mapping[Node, np.ndarray]) -> list[Finding]:
     with alone.graph.as_default():
         arriving = {y: placeholder(y.dtype, y.shape, name="g") for y in floats(alone.ys)}
     parts = alone.gradients(arriving)
-    found = []
+    findings = []
     for i, part in enumerate(parts):
-        made = [] if part is None else needed([part], stop=alone.ends.__contains__)
-        held = next((step.inputs[0] for step in made if step.kind is stop_gradient), None)
+        steps = [] if part is None else needed([part], stop=alone.ends.__contains__)
+        held = next((step.inputs[0] for step in steps if step.kind is stop_gradient), None)
         if held is not None:
             likely = f"a stop_gradient in the rule: '{held.op_name}' counts as a constant there"
-            found.append(Finding(node, "wrong", i, likely))
-    return found
+            findings.append(Finding(node, "wrong", i, likely))
+    return findings
 
 
 def check_node(
@@ -121,11 +121,11 @@ def check_node(
         if x in on_path and leaf in alone.feeds and leaf.dtype.is_floating
     ]
     ys = floats(alone.ys)
-    found = _check(alone, ys, positions, seed)
-    if not found or len(alone.ys) == 1:
-        return found
-    of_one = [finding for y in ys for finding in _check(alone, [y], positions, seed)]
-    return of_one or found
+    together = _check(alone, ys, positions, seed)
+    if not together or len(alone.ys) == 1:
+        return together
+    one_by_one = [finding for y in ys for finding in _check(alone, [y], positions, seed)]
+    return one_by_one or together
 
 
 def _check(alone: Isolated, ys: list[Node], positions: list[int], seed: int) -> list[Finding]:
@@ -142,16 +142,16 @@ def _check(alone: Isolated, ys: list[Node], positions: list[int], seed: int) -> 
     judge = Judge(alone.session, ys, alone.feeds, weights, seed=seed)
     operands = _operands(alone, arriving, values)
     output = alone.ys.index(ys[0]) if len(ys) < len(alone.ys) and len(ys) == 1 else None
-    found: list[Finding | None] = []
+    findings: list[Finding | None] = []
     for i in positions:
         try:
-            given = _given(alone, arriving, i)
+            by_rule = _by_rule(alone, arriving, i)
         except BROKEN as error:
             why = _why(error, judge, alone.inputs[i], operands)
-            found.append(Finding(alone.node, "broken", i, why))
+            findings.append(Finding(alone.node, "broken", i, why))
         else:
-            found.append(_compare(judge, alone, i, given, operands))
-    return [replace(finding, output=output) for finding in found if finding is not None]
+            findings.append(_compare(judge, alone, i, by_rule, operands))
+    return [replace(finding, output=output) for finding in findings if finding is not None]
 
 
 def _operands(
@@ -171,14 +171,14 @@ def _operands(
     return operands
 
 
-def _given(alone: Isolated, arriving: Mapping[Node, Node], position: int) -> np.ndarray | None:
-    """What the rule for one input gives, None where no gradient goes."""
+def _by_rule(alone: Isolated, arriving: Mapping[Node, Node], position: int) -> np.ndarray | None:
+    """The gradient that the rule for one input gives; None where no gradient goes."""
     part = alone.gradients(arriving, [alone.inputs[position]])[position]
     return None if part is None else np.asarray(alone.session.run(part, alone.feeds))
 
 
 def _why(error: Exception, judge: Judge, x: Node, operands: Mapping[str, np.ndarray]) -> str:
-    """What a rule raised; and what it should give, if the shapes of its operands did not fit."""
+    """What a rule raised, in words; if shapes did not fit, also what the rule should give."""
     said = f"{type(error).__name__}: {error}"
     right = _right(judge, x, operands) if isinstance(error, ValueError) else None
     wanted = "" if right is None else right_is(right, operands)
@@ -188,13 +188,13 @@ def _why(error: Exception, judge: Judge, x: Node, operands: Mapping[str, np.ndar
 
 
 def _compare(
-    judge: Judge, alone: Isolated, position: int, given: np.ndarray | None,
+    judge: Judge, alone: Isolated, position: int, by_rule: np.ndarray | None,
     operands: Mapping[str, np.ndarray],
 ) -> Finding | None:
     node, x = alone.node, alone.inputs[position]
     shape = alone.feeds[x].shape
-    fits = given is None or given.shape == shape
-    comparable = given if given is not None and fits else np.zeros(shape)
+    fits = by_rule is None or by_rule.shape == shape
+    comparable = by_rule if by_rule is not None and fits else np.zeros(shape)
     verdict = judge.compare(x, comparable)
     if verdict.kinks and not verdict.wrong:
         return Finding(node, "kink", position)
@@ -209,8 +209,8 @@ def _compare(
             gradient = judge.gradient(leaf)
             if gradient is not None:
                 others[input_name(node.kind, i)] = gradient
-    likely = likely_mistake(given, right, operands, others)
-    difference = verdict.worst() if verdict.wrong and given is not None and fits else None
+    likely = likely_mistake(by_rule, right, operands, others)
+    difference = verdict.worst() if verdict.wrong and by_rule is not None and fits else None
     return Finding(node, "wrong", position, likely, difference)
 
 

@@ -15,7 +15,7 @@ from tinygraph.testing.twin import attrs_of, float_dtypes, needed, node_of
 
 
 class Isolated:
-    """The op of `node` applied to leaves of its own, so that x * x has two inputs, and no past.
+    """The op of `node` applied to a leaf for each input, so that x * x has two.
 
     The leaves keep the names and the lines of the inputs that they stand for. `ys` are the outputs,
     of which most ops have one.
@@ -47,7 +47,7 @@ class Isolated:
     def gradients(
         self, arriving: Mapping[Node, Node], wanted: Container[Node] | None = None
     ) -> list[Node | None]:
-        """What the rules give for the inputs, of the gradients that arrive at outputs."""
+        """The gradients at the inputs by the op's rules, from those `arriving` at its outputs."""
         with self.graph.as_default():
             if self.y.spec.items:
                 return vjp(self.y, [arriving.get(y) for y in self.ys], wanted)
@@ -65,12 +65,12 @@ def between(
 ) -> list[Node]:
     """The nodes with floats on paths from xs to outputs, without the xs."""
     reached = set(xs)
-    found = []
+    path = []
     for node in needed(outputs, stop=lambda node: node in leaves):
         if node not in leaves and float_dtypes(node) and not reached.isdisjoint(node.inputs):
             reached.add(node)
-            found.append(node)
-    return found
+            path.append(node)
+    return path
 
 
 def values_along(

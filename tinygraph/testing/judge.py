@@ -18,7 +18,7 @@ RTOL = 1e-9
 
 @dataclass
 class Difference:
-    """Where a gradient and the numeric derivative part.
+    """A place where a gradient and the numeric derivative differ.
 
     place: an element such as "[0, 2]", or "a random direction".
     given, numeric: the two derivatives, per unit of the element.
@@ -42,7 +42,7 @@ class Difference:
 
 @dataclass
 class Verdict:
-    """What the comparison of one gradient found.
+    """The result of comparing one gradient.
 
     wrong: where it is wrong; kinks: where there is none; tried: how many places there are.
     error: the largest difference where it is right, relative to the largest derivative.
@@ -71,14 +71,14 @@ class Judge:
         self.seed = seed
         self.exhaustive, self.count = exhaustive, count
 
-    def compare(self, x: Node, given: np.ndarray) -> Verdict:
-        """Whether `given` is the gradient with respect to x."""
+    def compare(self, x: Node, gradient: np.ndarray) -> Verdict:
+        """Whether `gradient` is the one with respect to x."""
         verdict = Verdict()
         off = largest = 0.0
         array = self.curve.feeds[x]
         for direction in self._directions(array):
             verdict.tried += 1
-            value = float(np.vdot(given, direction))
+            value = float(np.vdot(gradient, direction))
             slope, error, smooth = self._slope(x, direction, value)
             place, unit = self._place(direction, array)
             if not smooth:
@@ -95,10 +95,11 @@ class Judge:
         array = self.curve.feeds[x]
         if array.size > self.exhaustive:
             return None
-        found = np.zeros(array.size)
-        for i, direction in enumerate(self._directions(array)):
-            found[i] = self.curve.slope(x, direction) @ self.weights / np.max(direction)
-        return found.reshape(array.shape)
+        slopes = [
+            self.curve.slope(x, direction) @ self.weights / np.max(direction)
+            for direction in self._directions(array)
+        ]
+        return np.array(slopes).reshape(array.shape)
 
     def slopes(self, x: Node) -> list[tuple[np.ndarray, float]]:
         """The directions in which a gradient is compared, and the derivative along each."""
@@ -118,14 +119,17 @@ class Judge:
         index = np.unravel_index(int(np.argmax(direction)), array.shape) if array.shape else ()
         return f"[{', '.join(map(str, map(int, index)))}]", float(np.max(direction))
 
-    def _slope(self, x: Node, direction: np.ndarray, given: float) -> tuple[float, float, bool]:
-        """The derivative, how far it may be off, and whether there is one."""
+    def _slope(self, x: Node, direction: np.ndarray, value: float) -> tuple[float, float, bool]:
+        """The derivative, how far it may be off, and whether there is one.
+
+        Where the first estimate confirms `value`, the gradient's derivative, no other is made.
+        """
         first = self.curve.along(x, direction)
         slope = float(first.slope @ self.weights)
         exact = self.curve.exact_along(x, direction)
         if exact is not None and self._confirms(first, exact):
             return self._exact(exact, first)
-        if first.smooth and abs(given - slope) <= self.rtol * abs(slope) + first.error:
+        if first.smooth and abs(value - slope) <= self.rtol * abs(slope) + first.error:
             return slope, first.error, True
         return self._settled(x, direction, first, exact)
 

@@ -18,26 +18,26 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def likely_mistake(
-    given: np.ndarray | None, right: np.ndarray, operands: Arrays, others: Arrays
+    by_rule: np.ndarray | None, right: np.ndarray, operands: Arrays, others: Arrays
 ) -> str:
-    """The simplest change that turns `given`, what a rule gives, into `right`; "" if none is known.
+    """The likely mistake that makes a rule give `by_rule`, not `right`; "" where none explains it.
 
     operands: what a rule may mention, by name: the gradient g first, the output y, the inputs.
     others: the right gradients of the other inputs.
     """
-    if given is None:
+    if by_rule is None:
         return "missing entirely: the rule is None, but the output depends on this input"
-    if not np.isfinite(given).all():
+    if not np.isfinite(by_rule).all():
         return "the rule gives inf or NaN where the derivative is finite"
-    if given.shape != right.shape:
-        return _wrong_shape(given, right, operands, others)
-    if not given.any():
+    if by_rule.shape != right.shape:
+        return _wrong_shape(by_rule, right, operands, others)
+    if not by_rule.any():
         return "the rule gives zeros"
     return (
-        _constant(given, right, operands) or _of_another_input(given, others)
-        or _transposed(given, right) or _summed(given, right) or _product(given, right, operands)
-        or _factor(given, right, operands) or _term(given, right, operands)
-        or right_is(right, operands)
+        _constant(by_rule, right, operands) or _of_another_input(by_rule, others)
+        or _transposed(by_rule, right) or _summed(by_rule, right)
+        or _product(by_rule, right, operands) or _factor(by_rule, right, operands)
+        or _term(by_rule, right, operands) or right_is(right, operands)
     )
 
 
@@ -62,17 +62,17 @@ def ratio(a: np.ndarray, b: np.ndarray) -> float:
 # ---------------------------------------------------------------- the shape is wrong
 
 
-def _wrong_shape(given: np.ndarray, right: np.ndarray, operands: Arrays, others: Arrays) -> str:
-    shapes = f"the rule gives shape {given.shape}, the input has {right.shape}"
-    axes = _repeated_axes(given.shape, right.shape)
-    if axes and same(given.sum(axis=axes).reshape(right.shape), right):
+def _wrong_shape(by_rule: np.ndarray, right: np.ndarray, operands: Arrays, others: Arrays) -> str:
+    shapes = f"the rule gives shape {by_rule.shape}, the input has {right.shape}"
+    axes = _repeated_axes(by_rule.shape, right.shape)
+    if axes and same(by_rule.sum(axis=axes).reshape(right.shape), right):
         return f"a missing sum over the broadcast axis {', '.join(map(str, axes))}: {shapes}"
-    likely = _transposed(given, right)
-    if not likely and given.size == right.size and same(given.reshape(right.shape), right):
+    likely = _transposed(by_rule, right)
+    if not likely and by_rule.size == right.size and same(by_rule.reshape(right.shape), right):
         likely = "a missing reshape to the shape of the input"
-    if not likely and _of_another_input(given, others):
-        return _of_another_input(given, others)
-    likely = likely or _product(given, right, operands) or right_is(right, operands)
+    if not likely and _of_another_input(by_rule, others):
+        return _of_another_input(by_rule, others)
+    likely = likely or _product(by_rule, right, operands) or right_is(right, operands)
     return f"{likely}: {shapes}" if likely else shapes
 
 
@@ -91,10 +91,10 @@ def _permutations(x: np.ndarray) -> list[tuple[int, ...]]:
 # ---------------------------------------------------------------- the values are wrong
 
 
-def _constant(given: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
-    factor = ratio(given, right)
+def _constant(by_rule: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
+    factor = ratio(by_rule, right)
     match = min(MATCH, max(1e-2 * abs(factor - 1), 1e-11))  # so that 1 + 1e-6 stands out
-    if not factor or not same(given, factor * right, match):
+    if not factor or not same(by_rule, factor * right, match):
         return ""
     if right.size == 1 and not (_is_nice(factor) or abs(factor - 1) < 1e-3):
         return ""  # any two numbers are multiples of each other
@@ -114,33 +114,33 @@ def _is_nice(factor: float) -> bool:
     return any(math.isclose(abs(factor), nice, rel_tol=MATCH) for nice in NICE)
 
 
-def _of_another_input(given: np.ndarray, others: Arrays) -> str:
+def _of_another_input(by_rule: np.ndarray, others: Arrays) -> str:
     for name, gradient in others.items():
-        if same(given, gradient):
+        if same(by_rule, gradient):
             return f"it is the gradient of another input, {name}: are two rules swapped?"
     return ""
 
 
-def _transposed(given: np.ndarray, right: np.ndarray) -> str:
-    for perm in _permutations(given):
-        if same(given.transpose(perm), right):
+def _transposed(by_rule: np.ndarray, right: np.ndarray) -> str:
+    for perm in _permutations(by_rule):
+        if same(by_rule.transpose(perm), right):
             return f"a missing transpose, perm {perm}"
     return ""
 
 
-def _summed(given: np.ndarray, right: np.ndarray) -> str:
+def _summed(by_rule: np.ndarray, right: np.ndarray) -> str:
     if right.size > 1:
         for count in range(1, right.ndim + 1):
             for axes in itertools.combinations(range(right.ndim), count):
                 total = np.broadcast_to(right.sum(axis=axes, keepdims=True), right.shape)
-                if same(given, total):
+                if same(by_rule, total):
                     return f"one sum too many, over axis {', '.join(map(str, axes))}"
     return ""
 
 
-def _product(given: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
+def _product(by_rule: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
     """Both are products of g and operands: the wrong operand, a missing or a needless factor."""
-    amounts_to, is_right = _as_product(given, operands), _as_product(right, operands)
+    amounts_to, is_right = _as_product(by_rule, operands), _as_product(right, operands)
     if not amounts_to or not is_right:
         return ""
     both = f"the rule amounts to {amounts_to}, right is {is_right}"
@@ -156,8 +156,8 @@ def _untransposed(product: str) -> str:
     return product.replace(".T", "").rpartition(" * ")[2]
 
 
-def _term(given: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
-    missing = _as_product(right - given, operands)
+def _term(by_rule: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
+    missing = _as_product(right - by_rule, operands)
     return f"a missing term {missing}" if missing else ""
 
 
@@ -211,14 +211,14 @@ def _products_of_elements(operands: Arrays) -> Iterator[tuple[str, np.ndarray]]:
                 yield text, arriving * factor
 
 
-def _factor(given: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
+def _factor(by_rule: np.ndarray, right: np.ndarray, operands: Arrays) -> str:
     """The two differ, element by element, by an operand."""
     for name, x in operands.items():
-        fits = x.dtype.kind == "f" and _repeated_axes(given.shape, x.shape) is not None
-        if given.size > 1 and fits:
+        fits = x.dtype.kind == "f" and _repeated_axes(by_rule.shape, x.shape) is not None
+        if by_rule.size > 1 and fits:
             for text, factor in {name: x, f"1 / {name}": _inverse(x)}.items():
-                number = ratio(right, given * factor) if np.isfinite(factor).all() else 0.0
-                if number and same(right, number * given * factor):
+                number = ratio(right, by_rule * factor) if np.isfinite(factor).all() else 0.0
+                if number and same(right, number * by_rule * factor):
                     times = "" if abs(number - 1) < MATCH else f"{number:.9g} * "
                     return f"a missing factor {times}{text}"
     return ""

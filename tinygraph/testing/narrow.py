@@ -16,7 +16,7 @@ RTOL = {"float32": 1e-5, "float16": 5e-2}
 
 
 def lost_digits(wide: Twin, narrow: Twin, seed: int = 0) -> tuple[str, list[Finding]]:
-    """Where values or first gradients in float32 or float16 are off, and the ops that lose it."""
+    """The value or first gradient that loses digits in `narrow`, in words; and the ops at fault."""
     text = _difference(wide, narrow, seed)
     if not text:
         return "", []
@@ -28,9 +28,9 @@ def lost_digits(wide: Twin, narrow: Twin, seed: int = 0) -> tuple[str, list[Find
             continue
         alone = Isolated(node, values)
         widened = Twin(alone.ys, alone.feeds, alone.session)
-        found = _difference(widened, Twin(alone.ys, alone.feeds, alone.session, False), seed)
-        if found:
-            findings.append(Finding(node, "rough", likely=found))
+        lost = _difference(widened, Twin(alone.ys, alone.feeds, alone.session, False), seed)
+        if lost:
+            findings.append(Finding(node, "rough", likely=lost))
     return text, findings
 
 

@@ -107,7 +107,7 @@ class Curve:
         return value.imag / TINY
 
     def slope(self, x: Node, direction: np.ndarray) -> np.ndarray:
-        """The best that is to be had: complex step, else the first step that finds it smooth."""
+        """The derivative by the complex step, else by the first step where the curve is smooth."""
         first = self.along(x, direction)
         exact = self.exact_along(x, direction)
         if exact is not None and agree(exact, first, self.weights):

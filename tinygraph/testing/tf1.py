@@ -89,10 +89,10 @@ def compute_gradient_error(
     >>> tg.test.compute_gradient_error(x, [2], tg.tanh(x), [2]) < 1e-6
     True
     """
-    found = compute_gradient(
+    jacobians = compute_gradient(
         x, x_shape, y, y_shape, x_init_value, delta, init_targets, extra_feed_dict
     )
-    pairs = found if isinstance(found, list) else [found]
+    pairs = jacobians if isinstance(jacobians, list) else [jacobians]
     return max((float(np.abs(a - b).max(initial=0.0)) for a, b in pairs), default=0.0)
 
 

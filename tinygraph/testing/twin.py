@@ -166,7 +166,7 @@ Function = Callable[..., Any]
 def twin_of(
     y: Node | Sequence[Node] | Function, inputs: Any, session: Session | None
 ) -> tuple[Twin, Callable[[], Twin]]:
-    """The twin of a node or of what a function builds, and how to get a copy that is no wider.
+    """The twin of a node or of what a function builds; and a function that makes a copy no wider.
 
     For a node `inputs` is a feed_dict, for a function a list of arrays: one per argument.
     """
@@ -204,10 +204,10 @@ def _built(function: Function, inputs: Any) -> tuple[list[Node], dict[Node, np.n
     graph = Graph()
     with graph.as_default():
         xs = [placeholder(x.dtype, x.shape, name=f"x{i}") for i, x in enumerate(arrays)]
-        made = called(function, "the function", *xs)
-        ys = list(made) if isinstance(made, list | tuple) else [made]
+        result = called(function, "the function", *xs)
+        ys = list(result) if isinstance(result, list | tuple) else [result]
         if not ys or not all(isinstance(y, Node) for y in ys):
-            raise DTypeError(f"the function must give a tensor or a list of them, not {made!r}")
+            raise DTypeError(f"the function must give a tensor or a list of them, not {result!r}")
     session = Session(graph=graph)
     variables = graph.get_collection("variables")
     if variables:

@@ -260,7 +260,7 @@ class Optimizer:
         self._shared = {}
 
     def _hypers(self, dtype: DType) -> list[Node]:
-        """What the formulas for variables of a dtype take: made once, by `_scalars`."""
+        """The scalars in the formulas for variables of a dtype, which `_scalars` makes once."""
         if dtype not in self._shared:
             with name_scope(self._scope):
                 self._shared[dtype] = self._scalars(dtype)

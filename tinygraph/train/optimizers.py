@@ -27,10 +27,10 @@ Number = Any  # a Python number, a scalar tensor or a function that returns one
 
 
 class ExactOptimizer(Optimizer):
-    """One whose formula computes with float16s in float32, which holds 1e-8 and squares of 300.
+    """An optimizer whose formula computes in float32 for a variable of float16.
 
-    So are its slots, where in TF they are float16s, and the formula's gradient; a step is taken in
-    the variable's own dtype.
+    float32 holds 1e-8 and squares of 300. The slots are float32 too, where in TF they are float16,
+    and so is the formula's gradient; the step is taken in the variable's own dtype.
 
     `slots` are the names of a subclass's slots, each with the number that fills the slot at first.
     The subclass gives `_formula(g, w, of, *slots)`, which reads and updates the parts `of` the

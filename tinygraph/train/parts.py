@@ -19,7 +19,7 @@ class Whole:
     """Variables with all their elements. Each method but `read` makes an update."""
 
     def read(self, slot: Any) -> Node:
-        """What the updates made before have left."""
+        """The value that the updates made before have left."""
         return latest_value(slot)
 
     def assign(self, slot: Any, value: Node, name: str) -> Any:

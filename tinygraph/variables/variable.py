@@ -213,7 +213,7 @@ latest_value = Op(
 
 
 def _check_not_inside(initial_value: Any, name: str | None) -> None:
-    """A variable that a branch of a cond makes is made outside: so must its initial value be."""
+    """Raise GraphError for an initial value from a branch of a cond: variables are made outside."""
     value = made_inside(initial_value, "initial_value")
     if value is not None:
         raise GraphError(

@@ -7,7 +7,7 @@ its value are the outputs of the branch that is taken.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -31,6 +31,7 @@ from tinygraph.ops.broadcasting import zeros_like
 from tinygraph.ops.indexed_slices import IndexedSlices, as_slices, is_sparse, summands
 from tinygraph.origin import place
 from tinygraph.spec import UNKNOWN, Spec
+from tinygraph.typing import TensorLike
 
 # ---------------------------------------------------------------- the ops
 
@@ -324,7 +325,7 @@ def _check_alike(first: _Traced, other: _Traced) -> None:
 
 
 def cond(
-    pred: Any, true_fn: Callable | None = None, false_fn: Callable | None = None,
+    pred: TensorLike, true_fn: Callable | None = None, false_fn: Callable | None = None,
     strict: bool = False, name: str | None = None, fn1: Callable | None = None,
     fn2: Callable | None = None,
 ) -> Any:
@@ -407,8 +408,9 @@ def _scalar(index: Node, what: str, dtype: str) -> Node:
 
 
 def case(
-    pred_fn_pairs: Any, default: Callable | None = None, exclusive: bool = False,
-    strict: bool = False, name: str | None = "case",
+    pred_fn_pairs: Mapping[Node, Callable] | Sequence[tuple[TensorLike, Callable]],
+    default: Callable | None = None, exclusive: bool = False, strict: bool = False,
+    name: str | None = "case",
 ) -> Any:
     """The result of the function beside the first predicate that is true in a run (TF: same).
 
@@ -459,8 +461,9 @@ def case(
 
 
 def switch_case(
-    branch_index: Any, branch_fns: Any, default: Callable | None = None,
-    name: str | None = "switch_case",
+    branch_index: TensorLike,
+    branch_fns: Mapping[int, Callable] | Sequence[Callable | tuple[int, Callable]],
+    default: Callable | None = None, name: str | None = "switch_case",
 ) -> Any:
     """The result of the function of a number in a run (TF: `tf.switch_case`).
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 
 from tinygraph.arguments import integer, sequence
@@ -101,7 +100,7 @@ def control_dependencies(control_inputs: Iterable | None):
     return get_default_graph().control_dependencies(control_inputs)
 
 
-def add_to_collection(name: str, value: Any) -> None:
+def add_to_collection(name: str, value: object) -> None:
     """Append `value` to the default graph's collection `name` (TF: same name).
 
     >>> tg.add_to_collection("mine", 1)
@@ -111,7 +110,7 @@ def add_to_collection(name: str, value: Any) -> None:
     get_default_graph().add_to_collection(name, value)
 
 
-def add_to_collections(names: str | Iterable[str], value: Any) -> None:
+def add_to_collections(names: str | Iterable[str], value: object) -> None:
     """Append `value` to each of the collections `names` (TF: same name).
 
     >>> tg.add_to_collections(["these", "those"], 1)

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygraph.arguments import shown, text
 from tinygraph.errors import DTypeError
+from tinygraph.typing import DTypeLike
 
 
 def _limits(dtype: np.dtype) -> tuple[Any, Any]:
@@ -89,7 +90,7 @@ def numpy_dtype(dtype: Any) -> np.dtype:
     return np.dtype(getattr(dtype, "numpy", dtype))
 
 
-def as_dtype(value: Any) -> DType:
+def as_dtype(value: DTypeLike) -> DType:
     """The DType for a DType, a NumPy dtype, a Python type or a name (TF: `tf.as_dtype`).
 
     >>> tg.as_dtype("float32"), tg.as_dtype(np.int64), tg.as_dtype(float)

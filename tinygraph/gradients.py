@@ -17,6 +17,7 @@ from tinygraph.ops.broadcasting import ones_like, sum_like, zeros_like
 from tinygraph.ops.indexed_slices import IndexedSlices, as_slices, is_sparse
 from tinygraph.ops.math import add_n_op
 from tinygraph.origin import is_foreign
+from tinygraph.typing import TensorLike
 
 
 class UnconnectedGradients:
@@ -32,14 +33,10 @@ class UnconnectedGradients:
 
 
 def gradients(
-    ys: Any,
-    xs: Any,
-    grad_ys: Any = None,
-    name: str = "gradients",
-    colocate_gradients_with_ops: bool = False,
-    gate_gradients: Any = False,
-    aggregation_method: Any = None,
-    stop_gradients: Any = None,
+    ys: Node | Sequence[Node], xs: Node | Sequence[Node],
+    grad_ys: TensorLike | Sequence[TensorLike | None] | None = None, name: str = "gradients",
+    colocate_gradients_with_ops: bool = False, gate_gradients: bool = False,
+    aggregation_method: Any = None, stop_gradients: Node | Sequence[Node] | None = None,
     unconnected_gradients: str = UnconnectedGradients.NONE,
 ) -> list[Node | IndexedSlices | None]:
     """The derivatives of sum(ys) with respect to each of xs, as nodes (TF: `tf.gradients`).

@@ -343,10 +343,10 @@ class Graph:
 
     # ---------------------------------------------------------------- collections
 
-    def add_to_collection(self, name: str, value: Any) -> None:
+    def add_to_collection(self, name: str, value: object) -> None:
         self.get_collection_ref(name).append(value)
 
-    def add_to_collections(self, names: str | Iterable[str], value: Any) -> None:
+    def add_to_collections(self, names: str | Iterable[str], value: object) -> None:
         listed = [names] if isinstance(names, str) else sequence(names, "names")
         for name in dict.fromkeys(key_of(name, "name") for name in listed):
             self.add_to_collection(name, value)

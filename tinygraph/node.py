@@ -13,6 +13,7 @@ from tinygraph.errors import DTypeError, GraphError, SymbolicError
 from tinygraph.interrupts import Stack
 from tinygraph.origin import place
 from tinygraph.spec import Shape, Spec
+from tinygraph.typing import FeedDict, ShapeLike, TensorLike
 
 Graph = Any  # of graph.py, which imports this file
 
@@ -39,28 +40,14 @@ class Node:
     __array_ufunc__ = None  # `array * node` then asks the node
 
     if TYPE_CHECKING:  # the operators, which ops/ attaches
-        __add__: Any
-        __radd__: Any
-        __sub__: Any
-        __rsub__: Any
-        __mul__: Any
-        __rmul__: Any
-        __truediv__: Any
-        __rtruediv__: Any
-        __floordiv__: Any
-        __mod__: Any
-        __pow__: Any
-        __matmul__: Any
-        __neg__: Any
-        __abs__: Any
-        __lt__: Any
-        __le__: Any
-        __gt__: Any
-        __ge__: Any
-        __and__: Any
-        __or__: Any
-        __invert__: Any
-        __getitem__: Any
+        def _unary(self) -> Node: ...
+        def _binary(self, other: TensorLike) -> Node: ...
+        def __getitem__(self, key: Any) -> Node: ...
+        __neg__ = __abs__ = __invert__ = _unary
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __pow__ = __rpow__ = _binary
+        __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _binary
+        __matmul__ = __rmatmul__ = __lt__ = __le__ = __gt__ = __ge__ = _binary
+        __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _binary
 
     graph: Graph
     id: int
@@ -108,7 +95,7 @@ class Node:
         """The static shape; as in TF the same as `.shape`."""
         return self.spec.shape
 
-    def set_shape(self, shape: Any) -> None:
+    def set_shape(self, shape: ShapeLike) -> None:
         """Add what you know of the static shape; ShapeError when it contradicts it."""
         self.spec = self.spec._replace(shape=self.spec.shape.merge_with(shape))
 
@@ -116,7 +103,7 @@ class Node:
     def op(self) -> Operation:
         return Operation(self)
 
-    def eval(self, feed_dict: dict | None = None, session=None):
+    def eval(self, feed_dict: FeedDict | None = None, session=None):
         """The value, from `session` or the default one: `session.run(node, feed_dict)`."""
         return session_for(self, session, "eval").run(self, feed_dict)
 
@@ -248,7 +235,7 @@ class Operation:
             raise GraphError(f"operation '{self.name}' has no attribute {name!r}")
         return self.node.attrs[name]
 
-    def run(self, feed_dict: dict | None = None, session=None) -> None:
+    def run(self, feed_dict: FeedDict | None = None, session=None) -> None:
         """Run it for its effect, in `session` or the default one."""
         session_for(self.node, session, "run").run(self, feed_dict)
 

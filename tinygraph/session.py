@@ -31,10 +31,12 @@ from tinygraph.interrupts import Block, block
 from tinygraph.compiler.loops import numba
 from tinygraph.origin import close_names, fetch_paths, warn
 from tinygraph.spec import Shape, Spec
+from tinygraph.typing import FeedDict, Fetches, PathLike
 from tinygraph.values import SessionState, Variables, set_state, state_of
 
 if TYPE_CHECKING:  # what only some programs use is imported when they do
     from tinygraph.compiler.profile import Profile, Recording
+    from tinygraph.config import ConfigProto
     from tinygraph.timeline import RunMetadata, RunOptions
 
 PLANS_KEPT = 64  # at most, the latest used
@@ -80,8 +82,10 @@ class Session:
 
     PASSES = PASSES
 
-    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None, *,
-                 passes: frozenset[str] = PASSES, threads: int | None = None):
+    def __init__(
+        self, target: str = "", graph: Graph | None = None, config: ConfigProto | None = None, *,
+        passes: frozenset[str] = PASSES, threads: int | None = None,
+    ):
         if not isinstance(target, str):
             raise DTypeError(f"target must be a string, not {target!r}; did you mean graph=?")
         if graph is not None and not isinstance(graph, Graph):
@@ -108,9 +112,9 @@ class Session:
     # ---------------------------------------------------------------- running
 
     def run(
-        self, fetches: Any, feed_dict: Mapping | None = None,
+        self, fetches: Fetches, feed_dict: FeedDict | None = None,
         options: RunOptions | None = None, run_metadata: RunMetadata | None = None,
-    ):
+    ) -> Any:
         """Compute `fetches` and return them in the structure they were given in.
 
         Parameters
@@ -171,7 +175,7 @@ class Session:
             self._lock.release()
 
     def source(
-        self, fetches: Any, feed_dict: Mapping | None = None, functional: bool = False
+        self, fetches: Fetches, feed_dict: FeedDict | None = None, functional: bool = False,
     ) -> str:
         """The program that `run` executes for these fetches and feeds.
 
@@ -202,7 +206,7 @@ class Session:
             return Functional(self._pure(fetched, feeds, fetches)).source
         return self._plan(fetched, feeds, fetches).source
 
-    def export(self, fetches: Any, feeds: Iterable | Mapping, path: Any) -> None:
+    def export(self, fetches: Fetches, feeds: Iterable | Mapping, path: PathLike) -> None:
         """Write what computes `fetches` as a Python module that needs only NumPy.
 
         Beside it, in a file of the same name that ends with ".npz", are the values that variables
@@ -251,7 +255,9 @@ class Session:
             fed = examples(self._node(item, "feed") for item in sequence(feeds, "feeds"))
         export(self._pure(fetched, fed, fetches), path, self.state, structure)
 
-    def profile(self, fetches: Any, feed_dict: Mapping | None = None, *, runs: int = 10) -> Profile:
+    def profile(
+        self, fetches: Fetches, feed_dict: FeedDict | None = None, *, runs: int = 10,
+    ) -> Profile:
         """Run `fetches` with a clock around each line of the program: where does the time go?
 
         These are runs as `run` does them, but for their results: variables are updated, and a
@@ -275,7 +281,7 @@ class Session:
         recordings = (self._recorded(fetches, feed_dict) for _ in range(runs))
         return Profile(min(recordings, key=lambda found: found.stop - found.start), runs)
 
-    def _recorded(self, fetches: Any, feed_dict: Mapping | None) -> Recording:
+    def _recorded(self, fetches: Any, feed_dict: FeedDict | None) -> Recording:
         from tinygraph.timeline import RunMetadata, RunOptions
 
         options, metadata = RunOptions(trace_level=RunOptions.FULL_TRACE), RunMetadata()
@@ -287,7 +293,7 @@ class Session:
         assert metadata.recording is not None
         return metadata.recording._replace(start=start, stop=stop)
 
-    def make_callable(self, fetches: Any, feed_list: list | None = None) -> Callable:
+    def make_callable(self, fetches: Fetches, feed_list: list | None = None) -> Callable:
         """A function of the values of `feed_list` that runs `fetches` (TF: same name).
 
         >>> a, b = tg.placeholder(tg.float32), tg.placeholder(tg.float32)
@@ -506,7 +512,7 @@ class Session:
             del self._blocks[-1]
             raise
 
-    def __exit__(self, *exc_info: Any) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         entered = self._blocks[-1]
         try:
             self.close()
@@ -643,7 +649,10 @@ class InteractiveSession(Session):
     >>> sess.close()
     """
 
-    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None, **options):
+    def __init__(
+        self, target: str = "", graph: Graph | None = None, config: ConfigProto | None = None,
+        **options: Any,
+    ):
         super().__init__(target, graph, config, **options)
         self._blocks.append(self.as_default())
         self._blocks[-1].__enter__()

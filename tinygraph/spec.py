@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
 from tinygraph.arguments import integer, sequence, shown
 from tinygraph.dtypes import DType
 from tinygraph.errors import DTypeError, OutOfRangeError, ShapeError
+from tinygraph.typing import ShapeLike
 
 MAX_RANK = 64  # of NumPy's arrays
 LARGEST_DIM = 2**63 - 1  # of an array
@@ -74,16 +75,16 @@ class Dimension:
     __mod__ = _operator(operator.mod, lambda value: Dimension(value))
     __rmod__ = _operator(lambda a, b: b % a, lambda value: Dimension(value))
 
-    def is_compatible_with(self, other: Any) -> bool:
+    def is_compatible_with(self, other: SupportsIndex | None) -> bool:
         """Whether both may be the same size."""
         other = _dim(other)
         return self.value is None or other is None or self.value == other
 
-    def assert_is_compatible_with(self, other: Any) -> None:
+    def assert_is_compatible_with(self, other: SupportsIndex | None) -> None:
         if not self.is_compatible_with(other):
             raise ShapeError(f"Dimensions {self} and {other} are not compatible")
 
-    def merge_with(self, other: Any) -> Dimension:
+    def merge_with(self, other: SupportsIndex | None) -> Dimension:
         """What both know together; ShapeError when they contradict each other."""
         self.assert_is_compatible_with(other)
         return Dimension(other) if self.value is None else self
@@ -124,7 +125,7 @@ class Shape:
     __slots__ = ("sizes",)
     sizes: tuple[int | None, ...] | None
 
-    def __init__(self, dims: Any = None):
+    def __init__(self, dims: ShapeLike = None):
         if isinstance(dims, Shape):
             self.sizes = dims.sizes
         elif dims is None:
@@ -167,7 +168,7 @@ class Shape:
             raise ShapeError("as_list() needs a known rank")
         return list(self.sizes)
 
-    def is_compatible_with(self, other: Any) -> bool:
+    def is_compatible_with(self, other: ShapeLike) -> bool:
         """Whether one array could have both shapes."""
         other = Shape(other)
         if self.sizes is None or other.sizes is None:
@@ -176,11 +177,11 @@ class Shape:
             a is None or b is None or a == b for a, b in zip(self.sizes, other.sizes, strict=True)
         )
 
-    def assert_is_compatible_with(self, other: Any) -> None:
+    def assert_is_compatible_with(self, other: ShapeLike) -> None:
         if not self.is_compatible_with(other):
             raise ShapeError(f"Shapes {self} and {Shape(other)} are incompatible")
 
-    def merge_with(self, other: Any) -> Shape:
+    def merge_with(self, other: ShapeLike) -> Shape:
         """What both know together; ShapeError when they contradict each other."""
         other = Shape(other)
         self.assert_is_compatible_with(other)
@@ -190,7 +191,7 @@ class Shape:
             tuple(b if a is None else a for a, b in zip(self.sizes, other.sizes, strict=True))
         )
 
-    def concatenate(self, other: Any) -> Shape:
+    def concatenate(self, other: ShapeLike) -> Shape:
         other = Shape(other)
         unknown = self.sizes is None or other.sizes is None
         return Shape.of(None if unknown else self.sizes + other.sizes)  # type: ignore[operator]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
     from typing import Any, SupportsIndex
 
@@ -43,3 +44,6 @@ Fetches: TypeAlias = (
     "Node | CompositeTensor | Operation | str | Sequence[Fetches] | Mapping[Any, Fetches]"
 )
 """What a run computes: tensors and operations, or their names, in lists, tuples and dicts."""
+
+PathLike: TypeAlias = "str | os.PathLike[str]"
+"""Where a file is."""

@@ -133,7 +133,7 @@ class SessionState:
                 text(name, f"each name in {what}")
         self.variables, self.positions = variables, positions
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         if not isinstance(other, SessionState):
             return NotImplemented
         return self.positions == other.positions and self._bits() == other._bits()

@@ -16,7 +16,6 @@ import itertools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from tinygraph.datasets.idx import gunzip, read_idx
 from tinygraph.errors import (
     DataLossError, DTypeError, InvalidArgumentError, NotFoundError, about_file,
 )
+from tinygraph.typing import ArrayLike
 
 __all__ = ["SAMPLE", "batches", "download", "load", "one_hot", "source"]
 
@@ -172,7 +172,7 @@ def download(path: PathLike | None = None, mirrors: Sequence[str] = MIRRORS) -> 
     return directory
 
 
-def one_hot(labels: Any, depth: int = 10) -> np.ndarray:
+def one_hot(labels: ArrayLike, depth: int = 10) -> np.ndarray:
     """Turn labels into float32 rows with a one at the label and zeros elsewhere.
 
     Raises

@@ -420,6 +420,6 @@ for _method, _function in _ARITHMETIC.items():
 for _method, _function in _COMPARISONS.items():
     _operator(_method, _function, None, reflects=False)
 
-Node.__neg__ = lambda self: negative(self)  # type: ignore[attr-defined]
-Node.__abs__ = lambda self: abs_(self)  # type: ignore[attr-defined]
-Node.__invert__ = lambda self: logical_not(self)  # type: ignore[attr-defined]
+Node.__neg__ = lambda self: negative(self)  # type: ignore[method-assign]
+Node.__abs__ = lambda self: abs_(self)  # type: ignore[method-assign]
+Node.__invert__ = lambda self: logical_not(self)  # type: ignore[method-assign]

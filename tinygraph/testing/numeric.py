@@ -21,6 +21,7 @@ from tinygraph.interrupts import quietly
 from tinygraph.session import Session
 from tinygraph.spec import Shape, Spec
 from tinygraph.testing.twin import Function, twin_of
+from tinygraph.typing import ArrayLike
 
 STEP = 1e-3  # four points then err by about 1e-14 from curvature, 1e-13 from rounding
 LADDER = tuple(8.0**-i for i in range(6))  # of STEP, for where it reaches across a kink
@@ -223,8 +224,8 @@ def numeric_jacobian(
 
 
 def numeric_gradient(
-    y: Node | Function, inputs: Any, grad_y: Any = None, *, session: Session | None = None,
-    step: float = STEP,
+    y: Node | Function, inputs: Any, grad_y: ArrayLike | None = None, *,
+    session: Session | None = None, step: float = STEP,
 ) -> list[np.ndarray | None]:
     """The gradient of sum(y * grad_y) by differences, in float64: an array for each input.
 

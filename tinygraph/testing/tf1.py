@@ -15,12 +15,13 @@ from tinygraph.graph import Node, Operation
 from tinygraph.node import get_default_session
 from tinygraph.spec import Shape
 from tinygraph.testing.twin import weighted_gradients
+from tinygraph.typing import ArrayLike, ShapeLike
 
 
 def compute_gradient(
-    x: Node | list[Node], x_shape: Any, y: Node, y_shape: Any, x_init_value: Any = None,
-    delta: float = 1e-3, init_targets: Sequence[Operation] | None = None,
-    extra_feed_dict: Mapping | None = None,
+    x: Node | list[Node], x_shape: ShapeLike, y: Node, y_shape: ShapeLike,
+    x_init_value: ArrayLike | None = None, delta: float = 1e-3,
+    init_targets: Sequence[Operation] | None = None, extra_feed_dict: Mapping | None = None,
 ) -> Any:
     """The Jacobian dy/dx, by gradients and by two-point differences (TF: `tf.test`).
 
@@ -79,9 +80,9 @@ def compute_gradient(
 
 
 def compute_gradient_error(
-    x: Node | list[Node], x_shape: Any, y: Node, y_shape: Any, x_init_value: Any = None,
-    delta: float = 1e-3, init_targets: Sequence[Operation] | None = None,
-    extra_feed_dict: Mapping | None = None,
+    x: Node | list[Node], x_shape: ShapeLike, y: Node, y_shape: ShapeLike,
+    x_init_value: ArrayLike | None = None, delta: float = 1e-3,
+    init_targets: Sequence[Operation] | None = None, extra_feed_dict: Mapping | None = None,
 ) -> float:
     """The largest difference between the two Jacobians of `compute_gradient` (TF: `tf.test`).
 

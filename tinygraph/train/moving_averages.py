@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 import functools
 from typing import Any
 
@@ -16,6 +17,7 @@ from tinygraph.ops.compare import cast, exact, exact_dtype
 from tinygraph.ops.groups import group
 from tinygraph.ops.math import minimum
 from tinygraph.train.slots import filled_slot, slot_variable
+from tinygraph.typing import TensorLike
 from tinygraph.variables.updates import replace_op
 from tinygraph.variables.variable import Variable, initialized_value, latest_value
 
@@ -50,7 +52,7 @@ class ExponentialMovingAverage:
     """
 
     def __init__(
-        self, decay: Any, num_updates: Any = None, zero_debias: bool = False,
+        self, decay: TensorLike, num_updates: TensorLike | None = None, zero_debias: bool = False,
         name: str = "ExponentialMovingAverage",
     ):
         self._decay = decay
@@ -123,7 +125,9 @@ class ExponentialMovingAverage:
             return self._averages[var].op_name
         return var.graph.unique_name(f"{var.op_name}/{self.name}", mark_as_used=False)
 
-    def variables_to_restore(self, moving_avg_variables: Any = None) -> dict[str, Variable]:
+    def variables_to_restore(
+        self, moving_avg_variables: Iterable[Variable] | None = None,
+    ) -> dict[str, Variable]:
         """Names in a checkpoint and the variables to restore from them, averages where there are.
 
         >>> w = tg.Variable(0.0, name="w")

@@ -21,6 +21,7 @@ from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.selecting import unique
 from tinygraph.spec import SCALAR
 from tinygraph.train.slots import filled_slot, slot_variable
+from tinygraph.typing import TensorLike
 from tinygraph.variables.updates import as_variable, assign_add
 from tinygraph.variables.variable import Variable
 
@@ -78,9 +79,10 @@ class Optimizer:
     # ---------------------------------------------------------------- the train op
 
     def minimize(
-        self, loss: Node, global_step: Variable | None = None, var_list: Any = None,
-        gate_gradients: int = GATE_OP, aggregation_method: Any = None,
-        colocate_gradients_with_ops: bool = False, name: str | None = None, grad_loss: Any = None,
+        self, loss: Node, global_step: Variable | None = None,
+        var_list: Variable | Iterable[Variable] | None = None, gate_gradients: int = GATE_OP,
+        aggregation_method: Any = None, colocate_gradients_with_ops: bool = False,
+        name: str | None = None, grad_loss: TensorLike | None = None,
     ) -> Operation:
         """An operation that updates the variables for a smaller `loss`.
 
@@ -124,9 +126,9 @@ class Optimizer:
         return self.apply_gradients(grads_and_vars, global_step, name)
 
     def compute_gradients(
-        self, loss: Node, var_list: Any = None, gate_gradients: int = GATE_OP,
-        aggregation_method: Any = None, colocate_gradients_with_ops: bool = False,
-        grad_loss: Any = None,
+        self, loss: Node, var_list: Variable | Iterable[Variable] | None = None,
+        gate_gradients: int = GATE_OP, aggregation_method: Any = None,
+        colocate_gradients_with_ops: bool = False, grad_loss: TensorLike | None = None,
     ) -> GradsAndVars:
         """A list of (gradient, variable), with None where `loss` does not depend on a variable.
 

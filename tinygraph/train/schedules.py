@@ -23,11 +23,12 @@ from tinygraph.ops.gathering import gather
 from tinygraph.ops.joining import stack
 from tinygraph.ops.math import divide, maximum, minimum
 from tinygraph.ops.reduce import reduce_sum
+from tinygraph.typing import TensorLike
 
 
 def exponential_decay(
-    learning_rate: Any, global_step: Any, decay_steps: Any, decay_rate: Any,
-    staircase: bool = False, name: str | None = None,
+    learning_rate: TensorLike, global_step: TensorLike, decay_steps: TensorLike,
+    decay_rate: TensorLike, staircase: bool = False, name: str | None = None,
 ) -> Node:
     """learning_rate * decay_rate^(step / decay_steps) (TF: `tf.train.exponential_decay`).
 
@@ -42,8 +43,8 @@ def exponential_decay(
 
 
 def natural_exp_decay(
-    learning_rate: Any, global_step: Any, decay_steps: Any, decay_rate: Any,
-    staircase: bool = False, name: str | None = None,
+    learning_rate: TensorLike, global_step: TensorLike, decay_steps: TensorLike,
+    decay_rate: TensorLike, staircase: bool = False, name: str | None = None,
 ) -> Node:
     """learning_rate * exp(-decay_rate * step / decay_steps) (TF: `tf.train.natural_exp_decay`).
 
@@ -59,8 +60,8 @@ def natural_exp_decay(
 
 
 def inverse_time_decay(
-    learning_rate: Any, global_step: Any, decay_steps: Any, decay_rate: Any,
-    staircase: bool = False, name: str | None = None,
+    learning_rate: TensorLike, global_step: TensorLike, decay_steps: TensorLike,
+    decay_rate: TensorLike, staircase: bool = False, name: str | None = None,
 ) -> Node:
     """learning_rate / (1 + decay_rate * step / decay_steps) (TF: `tf.train.inverse_time_decay`).
 
@@ -75,8 +76,9 @@ def inverse_time_decay(
 
 
 def polynomial_decay(
-    learning_rate: Any, global_step: Any, decay_steps: Any, end_learning_rate: Any = 0.0001,
-    power: Any = 1.0, cycle: bool = False, name: str | None = None,
+    learning_rate: TensorLike, global_step: TensorLike, decay_steps: TensorLike,
+    end_learning_rate: TensorLike = 0.0001, power: TensorLike = 1.0, cycle: bool = False,
+    name: str | None = None,
 ) -> Node:
     """(learning_rate - end) * (1 - step / decay_steps)^power + end, with end after `decay_steps`.
 
@@ -98,8 +100,8 @@ def polynomial_decay(
 
 
 def cosine_decay(
-    learning_rate: Any, global_step: Any, decay_steps: Any, alpha: Any = 0.0,
-    name: str | None = None,
+    learning_rate: TensorLike, global_step: TensorLike, decay_steps: TensorLike,
+    alpha: TensorLike = 0.0, name: str | None = None,
 ) -> Node:
     """learning_rate * ((1 - alpha) * (1 + cos(pi * step / decay_steps)) / 2 + alpha).
 
@@ -117,7 +119,7 @@ def cosine_decay(
 
 
 def piecewise_constant(
-    x: Any, boundaries: Iterable, values: Iterable, name: str | None = None
+    x: TensorLike, boundaries: Iterable, values: Iterable, name: str | None = None,
 ) -> Node:
     """values[i] for the first i with x <= boundaries[i], else values[-1].
 

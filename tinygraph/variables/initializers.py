@@ -23,6 +23,7 @@ from tinygraph.ops.broadcasting import ones, zeros
 from tinygraph.ops.random import random_normal, random_uniform, truncated_normal
 from tinygraph.ops.reshaping import reshape, transpose
 from tinygraph.spec import Shape, Spec
+from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 
 # The standard deviation of a standard normal distribution cut off at -2 and 2.
 TRUNCATED_STDDEV = 0.87962566103423978
@@ -40,14 +41,16 @@ class Initializer:
 
     dtype: Any = float32
 
-    def __init__(self, dtype: Any = float32):
+    def __init__(self, dtype: DTypeLike = float32):
         self.dtype = as_dtype(dtype)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{key}={value!r}" for key, value in vars(self).items())
         return f"{type(self).__name__}({arguments})"
 
-    def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Node:
+    def __call__(
+        self, shape: ShapeLike, dtype: DTypeLike | None = None, partition_info: Any = None,
+    ) -> Node:
         dtype = as_dtype(self.dtype if dtype is None else dtype)
         if partition_info is None:
             return self.make(shape, dtype)
@@ -55,10 +58,10 @@ class Initializer:
             raise DTypeError(f"partition_info has no full_shape: {shown(partition_info)}")
         return self.part(shape, dtype, partition_info)
 
-    def make(self, shape: Any, dtype: DType) -> Node:
+    def make(self, shape: ShapeLike, dtype: DType) -> Node:
         raise NotImplementedError
 
-    def part(self, shape: Any, dtype: DType, info: Any) -> Node:
+    def part(self, shape: ShapeLike, dtype: DType, info: Any) -> Node:
         """A part of `shape` of a variable of shape `info.full_shape`, from `info.var_offset` on."""
         return self.make(shape, dtype)
 
@@ -89,7 +92,7 @@ class zeros_initializer(Initializer):
     array([0., 0.], dtype=float32)
     """
 
-    def make(self, shape: Any, dtype: DType) -> Node:
+    def make(self, shape: ShapeLike, dtype: DType) -> Node:
         return zeros(shape, dtype)
 
 
@@ -100,7 +103,7 @@ class ones_initializer(Initializer):
     array([1., 1.], dtype=float32)
     """
 
-    def make(self, shape: Any, dtype: DType) -> Node:
+    def make(self, shape: ShapeLike, dtype: DType) -> Node:
         return ones(shape, dtype)
 
 
@@ -113,7 +116,7 @@ class constant_initializer(Initializer):
     array([1., 2., 2.], dtype=float32)
     """
 
-    def __init__(self, value: Any = 0, dtype: Any = float32, verify_shape: bool = False):
+    def __init__(self, value: Any = 0, dtype: DTypeLike = float32, verify_shape: bool = False):
         if not np.isscalar(value) and not isinstance(value, list | tuple | np.ndarray):
             raise DTypeError(
                 f"Invalid type for initial value: {type(value)} (expected a Python number, a "
@@ -123,7 +126,7 @@ class constant_initializer(Initializer):
         self.dtype = as_dtype(dtype)
         self.verify_shape = flag(verify_shape, "verify_shape")
 
-    def make(self, shape: Any, dtype: DType) -> Node:
+    def make(self, shape: ShapeLike, dtype: DType) -> Node:
         if self.verify_shape and tuple(_ints(shape)) != np.shape(self.value):
             raise DTypeError(
                 f"Expected Tensor's shape: {tuple(_ints(shape))}, got {np.shape(self.value)}."
@@ -139,16 +142,16 @@ class identity_initializer(Initializer):
            [0., 2.]], dtype=float32)
     """
 
-    def __init__(self, gain: float = 1.0, dtype: Any = float32):
+    def __init__(self, gain: float = 1.0, dtype: DTypeLike = float32):
         self.gain, self.dtype = number(gain, "gain"), _float(dtype, GraphError)
 
-    def make(self, shape: Any, dtype: DType) -> Node:
+    def make(self, shape: ShapeLike, dtype: DType) -> Node:
         dims = _ints(shape)
         if len(dims) != 2:
             raise ShapeError("Identity matrix initializer can only be used for 2D matrices.")
         return constant(np.eye(*dims, dtype=_float(dtype).numpy) * dtype.numpy.type(self.gain))
 
-    def part(self, shape: Any, dtype: DType, info: Any) -> Node:
+    def part(self, shape: ShapeLike, dtype: DType, info: Any) -> Node:
         starts = zip(info.var_offset, _ints(shape), strict=True)
         return self.make(info.full_shape, dtype)[tuple(slice(at, at + n) for at, n in starts)]
 
@@ -164,11 +167,12 @@ class random_uniform_initializer(Initializer):
     """
 
     def __init__(
-        self, minval: Any = 0, maxval: Any = None, seed: int | None = None, dtype: Any = float32
+        self, minval: TensorLike = 0, maxval: TensorLike | None = None, seed: int | None = None,
+        dtype: DTypeLike = float32,
     ):
         self.minval, self.maxval, self.seed, self.dtype = minval, maxval, seed, as_dtype(dtype)
 
-    def make(self, shape: Any, dtype: DType) -> Node:
+    def make(self, shape: ShapeLike, dtype: DType) -> Node:
         return random_uniform(shape, self.minval, self.maxval, dtype, self.seed)
 
 
@@ -189,7 +193,7 @@ class random_normal_initializer(NormalInitializer):
     array([-0.0811,  0.1485], dtype=float32)
     """
 
-    def make(self, shape: Any, dtype: DType) -> Node:
+    def make(self, shape: ShapeLike, dtype: DType) -> Node:
         return random_normal(shape, self.mean, self.stddev, _float(dtype), self.seed)
 
 
@@ -200,7 +204,7 @@ class truncated_normal_initializer(NormalInitializer):
     array([-0.0811,  0.1485], dtype=float32)
     """
 
-    def make(self, shape: Any, dtype: DType) -> Node:
+    def make(self, shape: ShapeLike, dtype: DType) -> Node:
         return truncated_normal(shape, self.mean, self.stddev, _float(dtype), self.seed)
 
 
@@ -228,7 +232,7 @@ class variance_scaling_initializer(Initializer):
 
     def __init__(
         self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal",
-        seed: int | None = None, dtype: Any = float32,
+        seed: int | None = None, dtype: DTypeLike = float32,
     ):
         if number(scale, "scale") <= 0:
             raise GraphError(f"`scale` must be positive, not {scale}")
@@ -237,10 +241,10 @@ class variance_scaling_initializer(Initializer):
         self.distribution = choice(distribution, "distribution", DISTRIBUTIONS)
         self.seed, self.dtype = seed, _float(dtype, GraphError)
 
-    def part(self, shape: Any, dtype: DType, info: Any) -> Node:
+    def part(self, shape: ShapeLike, dtype: DType, info: Any) -> Node:
         return self.make(shape, dtype, info.full_shape)
 
-    def make(self, shape: Any, dtype: DType, full_shape: Any = None) -> Node:
+    def make(self, shape: ShapeLike, dtype: DType, full_shape: Any = None) -> Node:
         """Weights of `shape`; of `full_shape`, if there is one, they have the variance."""
         fan_in, fan_out = _fans(_ints(shape if full_shape is None else full_shape))
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
@@ -261,7 +265,7 @@ class glorot_uniform_initializer(variance_scaling_initializer):
     True
     """
 
-    def __init__(self, seed: int | None = None, dtype: Any = float32):
+    def __init__(self, seed: int | None = None, dtype: DTypeLike = float32):
         super().__init__(1.0, "fan_avg", "uniform", seed, dtype)
 
 
@@ -272,7 +276,7 @@ class glorot_normal_initializer(variance_scaling_initializer):
     0.1
     """
 
-    def __init__(self, seed: int | None = None, dtype: Any = float32):
+    def __init__(self, seed: int | None = None, dtype: DTypeLike = float32):
         super().__init__(1.0, "fan_avg", "truncated_normal", seed, dtype)
 
 
@@ -319,14 +323,14 @@ class uniform_unit_scaling_initializer(Initializer):
     True
     """
 
-    def __init__(self, factor: float = 1.0, seed: int | None = None, dtype: Any = float32):
+    def __init__(self, factor: float = 1.0, seed: int | None = None, dtype: DTypeLike = float32):
         self.factor, self.seed = number(factor, "factor"), seed
         self.dtype = _float(dtype, GraphError)
 
-    def part(self, shape: Any, dtype: DType, info: Any) -> Node:
+    def part(self, shape: ShapeLike, dtype: DType, info: Any) -> Node:
         return self.make(shape, dtype, info.full_shape)
 
-    def make(self, shape: Any, dtype: DType, full_shape: Any = None) -> Node:
+    def make(self, shape: ShapeLike, dtype: DType, full_shape: Any = None) -> Node:
         dims = _ints(shape if full_shape is None else full_shape)
         limit = math.sqrt(3 / max(math.prod(dims[:-1]), 1.0)) * self.factor
         return random_uniform(shape, -limit, limit, _float(dtype), self.seed)
@@ -356,10 +360,10 @@ class orthogonal_initializer(Initializer):
      [0. 1.]]
     """
 
-    def __init__(self, gain: float = 1.0, seed: int | None = None, dtype: Any = float32):
+    def __init__(self, gain: float = 1.0, seed: int | None = None, dtype: DTypeLike = float32):
         self.gain, self.seed, self.dtype = number(gain, "gain"), seed, _float(dtype, GraphError)
 
-    def make(self, shape: Any, dtype: DType) -> Node:
+    def make(self, shape: ShapeLike, dtype: DType) -> Node:
         dims = _ints(shape)
         if len(dims) < 2:
             raise ShapeError("The tensor to initialize must be at least two-dimensional")

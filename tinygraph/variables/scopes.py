@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from tinygraph.graph import Graph, GraphKeys
 from tinygraph.interrupts import Block, Places, block
 from tinygraph.op import first_node
 from tinygraph.spec import Shape
+from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 from tinygraph.variables.initializers import (
     Initializer, glorot_uniform_initializer, zeros_initializer,
 )
@@ -47,7 +48,8 @@ class VariableScope:
     """
 
     def __init__(
-        self, name: str, reuse: Any = None, original_name_scope: str = "", **defaults: Any
+        self, name: str, reuse: bool | Reuse | None = None, original_name_scope: str = "",
+        **defaults: Any
     ):
         self.name = name
         self.reuse = reuse
@@ -117,10 +119,11 @@ def get_variable_scope() -> VariableScope:
 
 
 def variable_scope(
-    name_or_scope: Any, default_name: str | None = None, values: Any = None,
-    initializer: Any = None, regularizer: Callable | None = None, caching_device: Any = None,
-    partitioner: Any = None, custom_getter: Any = None, reuse: Any = None, dtype: Any = None,
-    use_resource: Any = None, constraint: Callable | None = None,
+    name_or_scope: str | VariableScope | None, default_name: str | None = None,
+    values: Iterable | None = None, initializer: Callable | TensorLike | None = None,
+    regularizer: Callable | None = None, caching_device: Any = None, partitioner: Any = None,
+    custom_getter: Any = None, reuse: bool | Reuse | None = None, dtype: DTypeLike | None = None,
+    use_resource: bool | None = None, constraint: Callable | None = None,
     auxiliary_name_scope: bool = True,
 ) -> Block:
     """A `with` block that prefixes the names of variables and ops (TF: `tf.variable_scope`).
@@ -185,10 +188,11 @@ def _begin(
 
 
 def get_variable(
-    name: str, shape: Any = None, dtype: Any = None, initializer: Any = None,
-    regularizer: Callable | None = None, trainable: bool | None = None, collections: Any = None,
+    name: str, shape: ShapeLike = None, dtype: DTypeLike | None = None,
+    initializer: Callable | TensorLike | None = None, regularizer: Callable | None = None,
+    trainable: bool | None = None, collections: Iterable[str] | None = None,
     caching_device: Any = None, partitioner: Any = None, validate_shape: bool = True,
-    use_resource: Any = None, custom_getter: Any = None, constraint: Callable | None = None,
+    use_resource: bool | None = None, custom_getter: Any = None, constraint: Callable | None = None,
 ) -> Variable:
     """The variable `name` of the current variable scope, made or shared as its `reuse` says.
 
@@ -236,9 +240,9 @@ def get_variable(
 
 
 def get_local_variable(
-    name: str, shape: Any = None, dtype: Any = None, initializer: Any = None,
-    regularizer: Callable | None = None, trainable: bool = False, collections: Any = None,
-    **arguments: Any,
+    name: str, shape: ShapeLike = None, dtype: DTypeLike | None = None,
+    initializer: Callable | TensorLike | None = None, regularizer: Callable | None = None,
+    trainable: bool = False, collections: Iterable[str] | None = None, **arguments: Any
 ) -> Variable:
     """`get_variable` for a variable that is local and never trainable (TF: same name).
 

@@ -14,6 +14,7 @@ from tinygraph.ops.arithmetic import add, subtract
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.scattering import scatter_add_op, scatter_sub_op, scatter_update_op
 from tinygraph.spec import Spec, common_shape
+from tinygraph.typing import TensorLike
 
 
 def _assign_spec(ref: Spec, value: Spec) -> Spec:
@@ -60,8 +61,8 @@ def as_variable(ref: Any) -> Any:
 
 
 def assign(
-    ref: Node, value: Any, validate_shape: bool | None = None, use_locking: Any = None,
-    name: str | None = None,
+    ref: Node, value: TensorLike, validate_shape: bool | None = None,
+    use_locking: bool | None = None, name: str | None = None,
 ) -> Node:
     """Give the variable `ref` a new value, and be that value.
 
@@ -81,7 +82,9 @@ def assign(
     return assign_op(ref, value, name=name)
 
 
-def assign_add(ref: Node, value: Any, use_locking: Any = None, name: str | None = None) -> Node:
+def assign_add(
+    ref: Node, value: TensorLike, use_locking: bool | None = None, name: str | None = None,
+) -> Node:
     """Add `value` to the variable `ref`, and be the sum.
 
     >>> w = tg.Variable(1.0)
@@ -94,7 +97,9 @@ def assign_add(ref: Node, value: Any, use_locking: Any = None, name: str | None 
     return assign_add_op(ref, value, name=name)
 
 
-def assign_sub(ref: Node, value: Any, use_locking: Any = None, name: str | None = None) -> Node:
+def assign_sub(
+    ref: Node, value: TensorLike, use_locking: bool | None = None, name: str | None = None,
+) -> Node:
     """Subtract `value` from the variable `ref`, and be the difference.
 
     >>> w = tg.Variable(1.0)
@@ -124,7 +129,8 @@ def _scattered(op: Op, ref: Any, indices: Any, updates: Any, name: str | None) -
 
 
 def scatter_add(
-    ref: Node, indices: Any, updates: Any, use_locking: Any = False, name: str | None = None
+    ref: Node, indices: TensorLike, updates: TensorLike, use_locking: bool | None = False,
+    name: str | None = None,
 ) -> Node:
     """Add `updates` to the rows of the variable `ref` at `indices`, and be the variable's value.
 
@@ -154,7 +160,8 @@ def scatter_add(
 
 
 def scatter_sub(
-    ref: Node, indices: Any, updates: Any, use_locking: Any = False, name: str | None = None
+    ref: Node, indices: TensorLike, updates: TensorLike, use_locking: bool | None = False,
+    name: str | None = None,
 ) -> Node:
     """Subtract `updates` from the rows of the variable `ref` at `indices`; see `tg.scatter_add`.
 
@@ -168,7 +175,8 @@ def scatter_sub(
 
 
 def scatter_update(
-    ref: Node, indices: Any, updates: Any, use_locking: Any = True, name: str | None = None
+    ref: Node, indices: TensorLike, updates: TensorLike, use_locking: bool | None = True,
+    name: str | None = None,
 ) -> Node:
     """Make `updates` the rows of the variable `ref` at `indices`; see `tg.scatter_add`.
 

@@ -17,6 +17,7 @@ from tinygraph.ops.groups import group
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.placeholders import made_inside
 from tinygraph.spec import UNKNOWN, Spec
+from tinygraph.typing import ArrayLike, DTypeLike, ShapeLike, TensorLike
 from tinygraph.variables.updates import (
     as_variable, assign, assign_add, assign_sub, rows_of, scatter_add, scatter_sub, scatter_update,
 )
@@ -58,10 +59,11 @@ class Variable(Node, op="VariableV2"):
     constraint: Callable | None
 
     def __new__(
-        cls, initial_value: Any = None, trainable: bool | None = None, collections: Any = None,
-        validate_shape: bool = True, caching_device: Any = None, name: str | None = None,
-        variable_def: Any = None, dtype: Any = None, expected_shape: Any = None,
-        import_scope: Any = None, constraint: Callable | None = None, use_resource: Any = None,
+        cls, initial_value: TensorLike | Callable | None = None, trainable: bool | None = None,
+        collections: Iterable[str] | None = None, validate_shape: bool = True,
+        caching_device: Any = None, name: str | None = None, variable_def: Any = None,
+        dtype: DTypeLike | None = None, expected_shape: ShapeLike = None, import_scope: Any = None,
+        constraint: Callable | None = None, use_resource: bool | None = None,
     ) -> Variable:
         if initial_value is None:
             raise GraphError("initial_value must be specified.")
@@ -114,42 +116,48 @@ class Variable(Node, op="VariableV2"):
         return initialized_value(self)
 
     def assign(
-        self, value: Any, use_locking: Any = None, name: str | None = None, read_value: bool = True
+        self, value: TensorLike, use_locking: bool | None = None, name: str | None = None,
+        read_value: bool = True,
     ) -> Node | Operation:
         """An update to `value`; see `tg.assign`."""
         return _read(assign(self, value, name=name), read_value)
 
     def assign_add(
-        self, delta: Any, use_locking: Any = None, name: str | None = None, read_value: bool = True
+        self, delta: TensorLike, use_locking: bool | None = None, name: str | None = None,
+        read_value: bool = True,
     ) -> Node | Operation:
         """An update by adding `delta`; see `tg.assign_add`."""
         return _read(assign_add(self, delta, name=name), read_value)
 
     def assign_sub(
-        self, delta: Any, use_locking: Any = None, name: str | None = None, read_value: bool = True
+        self, delta: TensorLike, use_locking: bool | None = None, name: str | None = None,
+        read_value: bool = True,
     ) -> Node | Operation:
         """An update by subtracting `delta`; see `tg.assign_sub`."""
         return _read(assign_sub(self, delta, name=name), read_value)
 
     def scatter_add(
-        self, sparse_delta: IndexedSlices, use_locking: Any = False, name: str | None = None
+        self, sparse_delta: IndexedSlices, use_locking: bool | None = False,
+        name: str | None = None,
     ) -> Node:
         """An update that adds IndexedSlices; see `tg.scatter_add`."""
         return scatter_add(self, *rows_of(sparse_delta), name=name)
 
     def scatter_sub(
-        self, sparse_delta: IndexedSlices, use_locking: Any = False, name: str | None = None
+        self, sparse_delta: IndexedSlices, use_locking: bool | None = False,
+        name: str | None = None,
     ) -> Node:
         """An update that subtracts IndexedSlices; see `tg.scatter_sub`."""
         return scatter_sub(self, *rows_of(sparse_delta), name=name)
 
     def scatter_update(
-        self, sparse_delta: IndexedSlices, use_locking: Any = False, name: str | None = None
+        self, sparse_delta: IndexedSlices, use_locking: bool | None = False,
+        name: str | None = None,
     ) -> Node:
         """An update of the rows that IndexedSlices have; see `tg.scatter_update`."""
         return scatter_update(self, *rows_of(sparse_delta), name=name)
 
-    def load(self, value: Any, session=None) -> None:
+    def load(self, value: ArrayLike, session=None) -> None:
         """Set the value in `session`, or the default one, to an array."""
         session_for(self, session, "load")._load(self, value)
 
@@ -174,7 +182,7 @@ initialized_op = Op(
 )
 
 
-def initialized_value(ref: Any, name: str | None = None) -> Node:
+def initialized_value(ref: Node, name: str | None = None) -> Node:
     """The value of a variable, or its initial value where the run finds it without one.
 
     In a run that initialises the variable it is the value from then on.

@@ -8,7 +8,7 @@ Ito's palette, which the colour-blind tell apart; borders and shapes say the sam
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tinygraph.arguments import choice, expect, flag, flat, integer, sequence, shown, text
@@ -17,6 +17,7 @@ from tinygraph.defaults import get_default_graph
 from tinygraph.errors import DTypeError, GraphError
 from tinygraph.graph import Graph, Node, Operation
 from tinygraph.node import CompositeTensor, ancestors
+from tinygraph.typing import Fetches
 from tinygraph.viz.heat import paint
 from tinygraph.viz.picture import Picture
 from tinygraph.viz.view import Box, Edge, Options, View
@@ -77,16 +78,9 @@ SCOPES = {  # the frames of the forward pass and of the training
 
 
 def to_dot(
-    graph: Any = None,
-    *,
-    title: str | None = None,
-    backward: bool = True,
-    constants: bool = False,
-    initializers: bool = False,
-    updates: bool = False,
-    depth: int | None = None,
-    direction: str = "TB",
-    legend: bool = True,
+    graph: Graph | Fetches | None = None, *, title: str | None = None, backward: bool = True,
+    constants: bool = False, initializers: bool = False, updates: bool = False,
+    depth: int | None = None, direction: str = "TB", legend: bool = True,
     profile: Profile | None = None,
 ) -> Picture:
     """Draw a graph, or what some fetches need of it.
@@ -157,7 +151,7 @@ def to_dot(
     return Picture("\n".join([*lines, "}", ""]), len(view.boxes), parameters)
 
 
-def count_parameters(variables: Any = None) -> int:
+def count_parameters(variables: Graph | Node | Iterable[Node] | None = None) -> int:
     """The number of elements of `variables`, or of all trainable ones of a graph.
 
     `variables` is a variable or several, or a graph; the default graph if None.

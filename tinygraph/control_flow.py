@@ -7,7 +7,7 @@ its value are the outputs of the branch that is taken.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -408,7 +408,7 @@ def _scalar(index: Node, what: str, dtype: str) -> Node:
 
 
 def case(
-    pred_fn_pairs: Mapping[Node, Callable] | Sequence[tuple[TensorLike, Callable]],
+    pred_fn_pairs: Mapping[Node, Callable] | Iterable[tuple[TensorLike, Callable]],
     default: Callable | None = None, exclusive: bool = False, strict: bool = False,
     name: str | None = "case",
 ) -> Any:

@@ -38,7 +38,7 @@ def gradients(
     colocate_gradients_with_ops: bool = False, gate_gradients: bool = False,
     aggregation_method: Any = None, stop_gradients: Node | Sequence[Node] | None = None,
     unconnected_gradients: str = UnconnectedGradients.NONE,
-) -> list[Node | IndexedSlices | None]:
+) -> list[Any]:
     """The derivatives of sum(ys) with respect to each of xs, as nodes (TF: `tf.gradients`).
 
     Where the ys depend on an x only by gathers of its rows (`tg.gather`, `embedding_lookup`), also
@@ -60,7 +60,7 @@ def gradients(
 
     Returns
     -------
-    A list as long as xs, with None where no gradient flows.
+    A list as long as xs, of tensors or IndexedSlices, with None where no gradient flows.
 
     >>> x = tg.constant([1.0, 2.0])
     >>> tg.gradients(x * x, x)[0].eval()

@@ -103,7 +103,7 @@ class Node:
     def op(self) -> Operation:
         return Operation(self)
 
-    def eval(self, feed_dict: FeedDict | None = None, session=None):
+    def eval(self, feed_dict: FeedDict = None, session=None):
         """The value, from `session` or the default one: `session.run(node, feed_dict)`."""
         return session_for(self, session, "eval").run(self, feed_dict)
 
@@ -235,7 +235,7 @@ class Operation:
             raise GraphError(f"operation '{self.name}' has no attribute {name!r}")
         return self.node.attrs[name]
 
-    def run(self, feed_dict: FeedDict | None = None, session=None) -> None:
+    def run(self, feed_dict: FeedDict = None, session=None) -> None:
         """Run it for its effect, in `session` or the default one."""
         session_for(self.node, session, "run").run(self, feed_dict)
 

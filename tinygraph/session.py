@@ -82,10 +82,9 @@ class Session:
 
     PASSES = PASSES
 
-    def __init__(
-        self, target: str = "", graph: Graph | None = None, config: ConfigProto | None = None, *,
-        passes: frozenset[str] = PASSES, threads: int | None = None,
-    ):
+    def __init__(self, target: str = "", graph: Graph | None = None,
+                 config: ConfigProto | None = None, *, passes: Iterable[str] = PASSES,
+                 threads: int | None = None):
         if not isinstance(target, str):
             raise DTypeError(f"target must be a string, not {target!r}; did you mean graph=?")
         if graph is not None and not isinstance(graph, Graph):
@@ -111,10 +110,8 @@ class Session:
 
     # ---------------------------------------------------------------- running
 
-    def run(
-        self, fetches: Fetches, feed_dict: FeedDict | None = None,
-        options: RunOptions | None = None, run_metadata: RunMetadata | None = None,
-    ) -> Any:
+    def run(self, fetches: Fetches, feed_dict: FeedDict = None, options: RunOptions | None = None,
+            run_metadata: RunMetadata | None = None) -> Any:
         """Compute `fetches` and return them in the structure they were given in.
 
         Parameters
@@ -174,9 +171,8 @@ class Session:
         while self._is_held():
             self._lock.release()
 
-    def source(
-        self, fetches: Fetches, feed_dict: FeedDict | None = None, functional: bool = False,
-    ) -> str:
+    def source(self, fetches: Fetches, feed_dict: FeedDict = None,
+               functional: bool = False) -> str:
         """The program that `run` executes for these fetches and feeds.
 
         With `functional=True` it is the same as a pure function, in which nothing is overwritten:
@@ -255,9 +251,7 @@ class Session:
             fed = examples(self._node(item, "feed") for item in sequence(feeds, "feeds"))
         export(self._pure(fetched, fed, fetches), path, self.state, structure)
 
-    def profile(
-        self, fetches: Fetches, feed_dict: FeedDict | None = None, *, runs: int = 10,
-    ) -> Profile:
+    def profile(self, fetches: Fetches, feed_dict: FeedDict = None, *, runs: int = 10) -> Profile:
         """Run `fetches` with a clock around each line of the program: where does the time go?
 
         These are runs as `run` does them, but for their results: variables are updated, and a
@@ -281,7 +275,7 @@ class Session:
         recordings = (self._recorded(fetches, feed_dict) for _ in range(runs))
         return Profile(min(recordings, key=lambda found: found.stop - found.start), runs)
 
-    def _recorded(self, fetches: Any, feed_dict: FeedDict | None) -> Recording:
+    def _recorded(self, fetches: Any, feed_dict: FeedDict) -> Recording:
         from tinygraph.timeline import RunMetadata, RunOptions
 
         options, metadata = RunOptions(trace_level=RunOptions.FULL_TRACE), RunMetadata()
@@ -649,10 +643,8 @@ class InteractiveSession(Session):
     >>> sess.close()
     """
 
-    def __init__(
-        self, target: str = "", graph: Graph | None = None, config: ConfigProto | None = None,
-        **options: Any,
-    ):
+    def __init__(self, target: str = "", graph: Graph | None = None,
+                 config: ConfigProto | None = None, **options: Any):
         super().__init__(target, graph, config, **options)
         self._blocks.append(self.as_default())
         self._blocks[-1].__enter__()

@@ -37,8 +37,8 @@ ShapeLike: TypeAlias = "Shape | Node | SupportsIndex | Sequence[SupportsIndex | 
 AxisLike: TypeAlias = "SupportsIndex | Sequence[SupportsIndex] | Node | None"
 """One axis or several, counted from the end where negative; None for all, or for the default."""
 
-FeedDict: TypeAlias = "Mapping[Any, Any]"
-"""Tensors, or their names, to the arrays that a run feeds in their place."""
+FeedDict: TypeAlias = "Mapping[Any, Any] | None"
+"""From tensors, or their names, to the arrays that a run shall take for them."""
 
 Fetches: TypeAlias = (
     "Node | CompositeTensor | Operation | str | Sequence[Fetches] | Mapping[Any, Fetches]"

@@ -79,7 +79,7 @@ class Optimizer:
     # ---------------------------------------------------------------- the train op
 
     def minimize(
-        self, loss: Node, global_step: Variable | None = None,
+        self, loss: Node, global_step: Node | None = None,
         var_list: Variable | Iterable[Variable] | None = None, gate_gradients: int = GATE_OP,
         aggregation_method: Any = None, colocate_gradients_with_ops: bool = False,
         name: str | None = None, grad_loss: TensorLike | None = None,
@@ -159,7 +159,7 @@ class Optimizer:
         return list(zip(gradients(loss, variables, [grad_loss]), variables, strict=True))
 
     def apply_gradients(
-        self, grads_and_vars: Iterable[tuple[Any, Node]], global_step: Variable | None = None,
+        self, grads_and_vars: Iterable[tuple[Any, Node]], global_step: Node | None = None,
         name: str | None = None,
     ) -> Operation:
         """An operation that updates variables by their gradients, the second half of `minimize`.

@@ -9,6 +9,7 @@ from test_ops import RTOL, by_case, close, known
 
 import tinygraph as tg
 from tinygraph.compiler.functional import Functional
+from tinygraph.compiler.program import Kernels
 from tinygraph.compiler.rewrite import lower
 from tinygraph.compiler.passes import PURE_PASSES
 from tinygraph.interrupts import quietly
@@ -110,8 +111,8 @@ def test_a_variable_without_a_value_is_not_among_the_new_ones(takes):
     found = Functional(program).step({"w": np.float32(1.0)}, {}, np.bool_(takes))
     expected = {"w": 3.0, "v": 7.0} if takes else {"w": 3.0}
     assert found == ((7.0 if takes else 1.0, 3.0), expected, {})
-    results, new, moved = program.evaluate({"w": np.float32(1.0)}, {}, [np.bool_(takes)])
-    assert (tuple(results), new, moved) == found
+    results, new = program.evaluate([np.bool_(takes)], Kernels({"w": np.float32(1.0)}, {}))
+    assert (tuple(results), new, {}) == found
     with tg.Session() as sess:
         sess.run(w.initializer)
         sess.run(fetches, {p: takes})

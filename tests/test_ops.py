@@ -15,7 +15,7 @@ import pytest
 from cases import every_case
 
 import tinygraph as tg
-from tinygraph.compiler.program import call_kernel
+from tinygraph.compiler.program import Kernels, call_kernel
 from tinygraph.compiler.rewrite import lower
 from tinygraph.compiler.passes import PASSES
 from tinygraph.graph import Graph, Node, Operation
@@ -354,7 +354,7 @@ def test_kernels(case):
     program = lower([y for y in made.fetches if y.kind.role != "effect"], (), fed, frozenset())
     needed = [v for v in ancestors(made.fetches) if v.kind.role == "variable"]
     variables = {v.op_name: made.run(v) for v in needed}
-    program.evaluate(variables, {}, made.feeds.values(), check_kernel)
+    program.evaluate(made.feeds.values(), Kernels(variables, {}, check_kernel))
 
 
 def check_kernel(node: Node, inputs: list[np.ndarray], **state):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tinygraph as tg
+from tinygraph.compiler.program import Kernels
 from tinygraph.compiler.rewrite import lower
 from tinygraph.spec import Spec
 
@@ -509,9 +510,10 @@ def test_an_evaluation_leaves_its_inputs_untouched():
     with tg.Session() as sess:
         sess.run(w.initializer)
         for count in range(3):
-            results, new, moved = program.evaluate(variables, positions, [np.int32(value)])
-            again = program.evaluate(variables, positions, [np.int32(value)])
-            assert same(results, again[0]) == [True, True] and moved == again[2]
+            rules = [Kernels(variables, positions) for _ in range(2)]
+            (results, new), again = (program.evaluate([np.int32(value)], rule) for rule in rules)
+            moved = rules[0].moved
+            assert same(results, again[0]) == [True, True] and moved == rules[1].moved
             assert same(results, sess.run([step, w], feeds)) == [True, True]
             assert not count or variables["w"].any() and (variables["w"] != new["w"]).all()
             variables, positions = new, moved

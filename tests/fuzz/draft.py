@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.compiler.program import Kernels
 from tinygraph.compiler.rewrite import lower
 from tinygraph.errors import TinygraphError
 from tinygraph.graph import Node
@@ -283,9 +284,10 @@ class Draft:
         specs = {x: Spec(Shape.of(known[x].shape), x.dtype) for x in needed}
         program = lower([node], (), specs, frozenset())
         fed = [known[x] for x in needed]
-        results, new, moved = program.evaluate(self._variables, self._positions, fed)
+        rule = Kernels(self._variables, self._positions)
+        results, new = program.evaluate(fed, rule)
         self._variables.update(new)
-        self._positions.update(moved)
+        self._positions.update(rule.moved)
         return np.array(results[0])
 
 

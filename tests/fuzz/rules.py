@@ -16,6 +16,7 @@ import numpy as np
 
 import tinygraph as tg
 from tinygraph.body import roles_of
+from tinygraph.compiler.program import Kernels
 from tinygraph.compiler.rewrite import lower
 from tinygraph.errors import InvalidArgumentError, ShapeError
 from tinygraph.graph import Node, Operation
@@ -171,8 +172,9 @@ class Run:
             program = lower(outputs, (), specs, frozenset())
         finally:
             node.control_inputs = controls
-        results, _, moved = program.evaluate({}, self.way.positions, given.values())
-        self.moved.update(moved)
+        rule = Kernels({}, self.way.positions)
+        results, _ = program.evaluate(given.values(), rule)
+        self.moved.update(rule.moved)
         return results
 
     def _input(self, node: Node, position: int, x: Node) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import tinygraph as tg
-from tinygraph.compiler.program import call_kernel
+from tinygraph.compiler.program import Kernels, call_kernel
 from tinygraph.compiler.rewrite import lower
 from tinygraph.compiler.passes import PASSES, transform
 from tinygraph.errors import (
@@ -98,15 +98,14 @@ class Interpreted:
             return self.adjust(node, call_kernel(node, arrays, **state))
 
         try:
-            results, new, moved = program.evaluate(
-                self.variables, self.positions, fed.values(), compute
-            )
+            rule = Kernels(self.variables, self.positions, compute)
+            results, new = program.evaluate(fed.values(), rule)
         except OpError:
             raise
         except ValueError as error:  # of a kernel
             raise InvalidArgumentError(str(error)) from error
         self.variables.update({name: np.array(value) for name, value in new.items()})
-        self.positions.update(moved)
+        self.positions.update(rule.moved)
         return structure(iter([np.array(value) for value in results]))
 
     def _lowered(self, fetched: Fetched, specs: dict[Node, Spec]) -> Any:

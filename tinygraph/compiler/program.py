@@ -15,10 +15,8 @@ from tinygraph.compiler.trace import Trace
 from tinygraph.errors import DTypeError, InvalidArgumentError
 from tinygraph.interrupts import quietly
 from tinygraph.node import Node, ancestors
-from tinygraph.op import Op, argument, const, item
+from tinygraph.op import Op, const, item
 from tinygraph.spec import Spec
-
-Compute = Callable[..., Any]
 
 
 def call_kernel(node: Node, arrays: list[Any], **options: Any) -> Any:
@@ -67,7 +65,7 @@ class Program:
     """A lowered subgraph: its nodes in order, what it returns and what it makes of variables.
 
     It is a pure function (variables, positions, feeds) -> (results, new variables, new positions),
-    which `evaluate` defines.
+    which `evaluate` defines, the one interpreter.
     """
 
     def __init__(self, trace: Trace):
@@ -83,64 +81,20 @@ class Program:
         self.specs: dict[Node, Spec] = {}  # what became of the specs of the user's nodes
 
     def evaluate(
-        self,
-        variables: Mapping[str, Any],
-        positions: Mapping[str, Any],
-        feeds: Iterable[Any],
-        compute: Compute | None = None,
-    ) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
-        """The results, and the new values of variables and new positions of random streams.
+        self, feeds: Iterable[Any], rule: Callable[[Node, list[Any]], Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """The results for these feeds, and the new values of variables by name.
 
-        Node by node, without any buffers, and nothing that it is given changes. Variables and
-        positions go by the names of the user's nodes; a stream without a position is at its start,
-        which is anywhere if nothing is seeded. A variable without a value that no branch gives one
-        is not among the new ones.
-        `compute(node, arrays)` is the value of a node, by default its kernel's; for an op with a
-        state it is called with `state=`, the stream to draw from.
+        `rule(node, values)` is the value of a node, from those of its inputs. A variable without a
+        value that no branch gives one, None, is not among the new ones.
         """
-        compute = compute or call_kernel
         values = dict(zip(self.feeds, feeds, strict=True))
-        moved: dict[str, Any] = {}
         for node in self.nodes:
-            arrays = [values[x] for x in node.inputs]
-            if node.kind is const:
-                values[node] = node.attrs["value"]
-            elif node.kind.role == "variable":
-                values[node] = _kept(variables, node, values)
-            elif node.kind is item:
-                values[node] = values[node.inputs[0]][node.attrs["index"]]
-            elif node.bodies:
-                values[node] = self._chosen(node, arrays, variables, positions, compute, moved)
-            elif node.kind.state is not None:
-                stream = stream_of(node, positions.get(node.op_name))
-                values[node] = compute(node, arrays, state=stream)
-                moved[node.op_name] = stream.position
-            elif node.kind is not argument:
-                values[node] = compute(node, arrays)
-        new = {
-            variable.op_name: values[node] for variable, node in self.updates.items()
-            if values[node] is not None
-        }
-        return [values[node] for node in self.results], new, moved
-
-    @staticmethod
-    def _chosen(
-        node: Node, arrays: list[Any], variables: Mapping[str, Any], positions: Mapping[str, Any],
-        compute: Compute, moved: dict[str, Any],
-    ) -> tuple:
-        """The value of an op with bodies: its kernel calls those that it chooses."""
-
-        def function(body: Program) -> Callable[..., tuple]:
-            def call(*feeds: Any) -> tuple:
-                now = {**positions, **moved}
-                results, _, drawn = body.evaluate(variables, now, feeds, compute)
-                moved.update(drawn)
-                return tuple(results)
-
-            return call
-
-        functions = tuple(map(function, node.bodies))
-        return node.kind.kernel(*arrays, **{**node.attrs, "bodies": functions})
+            if node not in values:
+                values[node] = rule(node, [values[x] for x in node.inputs])
+        new = {variable.op_name: values[node] for variable, node in self.updates.items()}
+        present = {name: value for name, value in new.items() if value is not None}
+        return [values[node] for node in self.results], present
 
     def all(self) -> Iterator[Program]:
         """It and the programs of its nodes' bodies, at any depth."""
@@ -179,13 +133,57 @@ class Program:
         self.prune()
 
 
-def _kept(variables: Mapping[str, Any], node: Node, values: Mapping[Node, Any]) -> Any:
-    """What the session keeps for a variable, or the value of its input, if it has one."""
-    if node.kind is unchanged:
-        return variables.get(node.op_name)
-    if node.inputs:
-        return variables.get(node.op_name, values[node.inputs[0]])
-    return variables[node.op_name]
+class Kernels:
+    """The rule of NumPy: a node's value is what its kernel makes of arrays; nothing is overwritten.
+
+    Parameters
+    ----------
+    variables, positions
+        The values of variables and the positions of random streams, by the names of the user's
+        nodes. A stream without a position is at its start, which is anywhere if nothing is seeded.
+    compute
+        `compute(node, arrays)` calls a kernel; that of an op with a state gets `state=` too, the
+        stream to draw from.
+
+    Attributes
+    ----------
+    moved
+        The new positions of the streams that have been drawn from.
+    """
+
+    def __init__(
+        self, variables: Mapping[str, Any], positions: Mapping[str, Any],
+        compute: Callable[..., Any] = call_kernel,
+    ):
+        self.variables, self.positions, self.compute = variables, positions, compute
+        self.moved: dict[str, Any] = {}
+
+    def __call__(self, node: Node, arrays: list[Any]) -> Any:
+        kind, name = node.kind, node.op_name
+        if kind is const:
+            return node.attrs["value"]
+        if kind is item:
+            return arrays[0][node.attrs["index"]]
+        if kind.role == "variable":
+            return self._kept(node, *arrays)
+        if node.bodies:
+            functions = tuple(map(self._function, node.bodies))
+            return kind.kernel(*arrays, **{**node.attrs, "bodies": functions})
+        if kind.state is None:
+            return self.compute(node, arrays)
+        stream = stream_of(node, self.moved.get(name, self.positions.get(name)))
+        value = self.compute(node, arrays, state=stream)
+        self.moved[name] = stream.position
+        return value
+
+    def _kept(self, node: Node, initial: Any = None) -> Any:
+        """What the session keeps for a variable, or what it would be given first, if anything."""
+        if node.inputs or node.kind is unchanged:
+            return self.variables.get(node.op_name, initial)
+        return self.variables[node.op_name]
+
+    def _function(self, body: Program) -> Callable[..., tuple]:
+        return lambda *feeds: tuple(body.evaluate(feeds, self)[0])
 
 
 def _acts(node: Node) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygraph.arguments import positive
 from tinygraph.arrays import to_array
-from tinygraph.compiler.program import call_kernel
+from tinygraph.compiler.program import Kernels, call_kernel
 from tinygraph.compiler.rewrite import lower
 from tinygraph.dtypes import float64
 from tinygraph.errors import ShapeError, TinygraphError
@@ -139,7 +139,8 @@ def complex_function(
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # NumPy warns when it drops an imaginary part
-                results, *_ = program.evaluate({}, {}, [arrays[x] for x in feeds], _analytic)
+                feeding = [arrays[x] for x in feeds]
+                results, _ = program.evaluate(feeding, Kernels({}, {}, _analytic))
         except (TypeError, ValueError, Warning, ArithmeticError, AttributeError, TinygraphError):
             return None
         return flat(results).astype(complex)

@@ -31,6 +31,7 @@ NAMES = {
 }
 # The type of an argument whose converter gives this.
 TAKES = {"DType": "DTypeLike", "Shape": "ShapeLike", "Node": "TensorLike"}
+NONE_TOO = ("Any", "AxisLike", "ShapeLike")
 
 
 # ---------------------------------------------------------------- what is public
@@ -59,7 +60,7 @@ def public_modules() -> list[ModuleType]:
 
 def gathers(module: ModuleType) -> bool:
     """Whether a module defines nothing itself, so that its names are not to be read in its file."""
-    values = [x for x in exported(module).values() if not isinstance(x, ModuleType)]
+    values = [x for x in exported(module).values() if not isinstance(x, ModuleType | Op)]
     return all(home(value)[0] != module.__name__ for value in values)
 
 
@@ -111,7 +112,8 @@ def stub(module: ModuleType, ops: dict[Op, tuple[str, str]]) -> str:
         if name in used and name not in names:
             imports.setdefault(source, []).append(name)
     lines = [f'"""{module.__doc__}"""', "", "# Made by tools/make_stubs.py; do not edit.", ""]
-    lines += ["import builtins"] * ("builtins" in used)
+    for line in ("import builtins", "import tinygraph as tg"):
+        lines += [line] * (line.split()[-1] in used)
     lines += [imported(source, found) for source, found in sorted(imports.items())]
     return "\n".join([*lines, *functions, *[""] * bool(others), *others, ""])
 
@@ -141,23 +143,24 @@ def function(name: str, op: Op, shadowed: bool) -> str:
 
 
 def parameter(op: Op, given: inspect.Parameter) -> str:
-    if given.name in op.params:
-        kind = "TensorLike"
-    elif given.name == "name":
-        kind = "str | None"
-    else:
-        kind = type_of(op.attrs[given.name][0], given.default)
     default = "" if given.default is given.empty else f" = {given.default!r}"
-    return f"{given.name}: {kind}{default}"
+    return f"{given.name}: {type_of(op, given)}{default}"
 
 
-def type_of(convert: Any, default: Any) -> str:
-    """What an attribute may be: what its converter takes or gives, or the type of its default."""
-    kinds = list(getattr(convert, "__annotations__", {}).values()) or ["Any"]
-    kind = TAKES.get(kinds[-1], kinds[-1]) if kinds[0] == "Any" else kinds[0]
-    if kind == "Any" and default not in (None, inspect.Parameter.empty):
-        kind = type(default).__name__
-    return kind + " | None" * (default is None and "None" not in kind)
+def type_of(op: Op, given: inspect.Parameter) -> str:
+    """What an argument may be: what its converter takes, or gives; or the type of its default."""
+    name = given.name
+    while isinstance(op.attrs.get(name), str):  # a deprecated spelling
+        name = op.attrs[name]
+    if name in ("name", *op.params):
+        kind = "str" if name == "name" else "TensorLike"
+    else:
+        kinds = list(getattr(op.attrs[name][0], "__annotations__", {}).values()) or ["Any"]
+        kind = TAKES.get(kinds[-1], kinds[-1]) if kinds[0] == "Any" else kinds[0]
+    if kind == "Any" and given.default not in (None, given.empty):
+        kind = type(given.default).__name__
+    optional = given.default is None and kind not in NONE_TOO and "None" not in kind
+    return kind + " | None" * (optional or name == "name")
 
 
 if __name__ == "__main__":

@@ -283,8 +283,10 @@ def new_node(kind, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:
     return node
 
 
-def ancestors(roots: Iterable[Node], stop: Any = (), whole: bool = False) -> list[Node]:
-    """The nodes that `roots` need, control inputs included, in topological order.
+def ancestors(
+    roots: Iterable[Node], stop: Any = (), whole: bool = False, controls: bool = True
+) -> list[Node]:
+    """The nodes that `roots` need, with or without control inputs, in topological order.
 
     Nodes in `stop` are listed but not looked behind. Of an op with bodies only some outputs may be
     needed, and what only others need is left out, unless all such ops are taken as a `whole`.
@@ -302,7 +304,7 @@ def ancestors(roots: Iterable[Node], stop: Any = (), whole: bool = False) -> lis
             reached[choice] = before | places
             inputs = _needed(choice, places & ~before)
         else:
-            inputs = node.inputs + node.control_inputs
+            inputs = node.inputs + node.control_inputs if controls else node.inputs
         for needed in inputs:
             if needed not in seen:
                 seen.add(needed)

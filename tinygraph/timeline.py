@@ -76,9 +76,9 @@ class RunMetadata:
 
     @property
     def step_stats(self) -> SimpleNamespace:
-        profile = self.profile
-        if profile is None or self.recording is None:
+        if self.recording is None:
             return SimpleNamespace(dev_stats=[], profile=None)
+        profile = Profile(self.recording)
         epoch = time_ns() - perf_counter_ns() + self.recording.start
         stats = [_node_stats(event, epoch) for event in profile.events if event.part.node]
         device = SimpleNamespace(device=DEVICE, node_stats=stats)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygraph.compiler.plan import describe
 from tinygraph.graph import Node
+from tinygraph.node import ancestors
 from tinygraph.op import Op, item
 from tinygraph.ops.array import stop_gradient
 from tinygraph.ops.placeholders import placeholder
@@ -17,7 +18,7 @@ from tinygraph.testing.isolate import Isolated, between, input_name, values_alon
 from tinygraph.testing.judge import Difference, Judge
 from tinygraph.testing.mistakes import MATCH, likely_mistake, products, right_is
 from tinygraph.testing.numeric import flat, random_weights
-from tinygraph.testing.twin import floats, needed
+from tinygraph.testing.twin import floats
 
 BROKEN = Exception  # what a rule may raise: it is the user's code, typing errors included
 
@@ -103,7 +104,7 @@ def _held_back(node: Node, values: Mapping[Node, np.ndarray]) -> list[Finding]:
     parts = alone.gradients(arriving)
     findings = []
     for i, part in enumerate(parts):
-        steps = [] if part is None else needed([part], stop=alone.ends.__contains__)
+        steps = [] if part is None else ancestors([part], alone.ends, whole=True)
         held = next((step.inputs[0] for step in steps if step.kind is stop_gradient), None)
         if held is not None:
             likely = f"a stop_gradient in the rule: '{held.op_name}' counts as a constant there"

@@ -8,10 +8,11 @@ import numpy as np
 
 from tinygraph.gradients import vjp
 from tinygraph.graph import Graph, Node
+from tinygraph.node import ancestors
 from tinygraph.op import Op, constant, item
 from tinygraph.ops.placeholders import placeholder
 from tinygraph.session import Session
-from tinygraph.testing.twin import attrs_of, float_dtypes, needed, node_of
+from tinygraph.testing.twin import attrs_of, float_dtypes, node_of
 
 
 class Isolated:
@@ -66,7 +67,7 @@ def between(
     """The nodes with floats on paths from xs to outputs, without the xs."""
     reached = set(xs)
     path = []
-    for node in needed(outputs, stop=lambda node: node in leaves):
+    for node in ancestors(outputs, leaves, whole=True):
         if node not in leaves and float_dtypes(node) and not reached.isdisjoint(node.inputs):
             reached.add(node)
             path.append(node)

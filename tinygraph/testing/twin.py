@@ -46,10 +46,11 @@ class Twin:
         self.feeds: dict[Node, np.ndarray] = {}
         self._of: dict[Node, Node] = {}
         self._widen = widen
-        order = needed(ys, stop=lambda node: node in feeds or _is_cut(node))
-        whole = needed(ys, stop=feeds.__contains__)
-        self.depends = any(node in feeds and node.dtype.is_floating for node in whole)
-        cut = [node for node in order if node not in feeds and _is_cut(node)]
+        uncut = ancestors(ys, feeds, whole=True, controls=False)
+        self.depends = any(node in feeds and node.dtype.is_floating for node in uncut)
+        ends = {*feeds, *filter(_is_cut, uncut)}
+        order = ancestors(ys, ends, whole=True, controls=False)
+        cut = [node for node in order if node in ends and node not in feeds]
         values = {**feeds, **dict(zip(cut, session.run(cut, dict(feeds)), strict=True))}
         self.narrow = any(dtype != float64 for node in order for dtype in float_dtypes(node))
         with self.graph.as_default():
@@ -146,18 +147,6 @@ def _is_cut(node: Node) -> bool:
     has_rules = callable(kind.vjps) or any(kind.vjps)
     ends = kind.stateful and not has_rules or choice.inputs and kind.vjps == ()
     return bool(ends) or kind.updates or kind is stop_gradient
-
-
-def needed(ys: Iterable[Node], stop: Callable[[Node], bool]) -> list[Node]:
-    """What the values of `ys` are computed from, inputs first, not looking behind `stop`."""
-    seen = set(ys)
-    stack = list(seen)
-    while stack:
-        node = stack.pop()
-        if not stop(node):
-            stack += [x for x in node.inputs if x not in seen]
-            seen.update(node.inputs)
-    return sorted(seen, key=lambda node: node.id)
 
 
 Function = Callable[..., Any]

@@ -58,13 +58,9 @@ class ExponentialMovingAverage:
         self._decay = decay
         self._num_updates = num_updates
         self._zero_debias = flag(zero_debias, "zero_debias")
-        self._name = text(name, "name")
+        self.name = text(name, "name")
         self._averages: dict[Node, Variable] = {}
         self._debiased: dict[Node, tuple[Variable, Variable]] = {}
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     def apply(self, var_list: list[Node] | None = None) -> Operation:
         """An operation that updates the averages of `var_list`, or of the trainable variables.

@@ -49,6 +49,7 @@ LAYERS = """
     math
     linalg
     gradients
+    branches
     control_flow
     config
     compiler

@@ -15,85 +15,20 @@ import numpy as np
 
 from tinygraph import nest
 from tinygraph.arguments import flag, shown
-from tinygraph.body import Body, captured, common, enclose, formal, taken_by_bodies
+from tinygraph.branches import branching, case_op, if_op
+from tinygraph.body import captured, enclose
 from tinygraph.defaults import control_dependencies, name_scope
-from tinygraph.dtypes import DType, float32
+from tinygraph.dtypes import float32
 from tinygraph.errors import (
     DTypeError, GraphError, InvalidArgumentError, ShapeError, TinygraphError,
 )
-from tinygraph.gradients import OutputGradients, backward
 from tinygraph.graph import Graph
-from tinygraph.interrupts import at_once
 from tinygraph.node import Node, Operation
-from tinygraph.op import Op, as_node, const, item
-from tinygraph.ops.array import constant, ensure_shape, shape_of
-from tinygraph.ops.broadcasting import zeros_like
-from tinygraph.ops.indexed_slices import IndexedSlices, as_slices, is_sparse, summands
+from tinygraph.op import Op, as_node
+from tinygraph.ops.array import constant, ensure_shape
 from tinygraph.origin import place
 from tinygraph.spec import UNKNOWN, Spec
 from tinygraph.typing import TensorLike
-
-# ---------------------------------------------------------------- the ops
-
-
-def _merged(index: Spec, *inputs: Spec, bodies: tuple[Body, ...]) -> Spec:
-    """What is known of each output whatever branch is taken."""
-    outputs = zip(*[body.outputs for body in bodies], strict=True)
-    return Spec.of_items([common([y.spec for y in ys if y is not None]) for ys in outputs])
-
-
-def _if(index: Any, *arrays: Any, bodies: tuple[Callable, ...]) -> tuple:
-    return bodies[0 if index else 1](*arrays)
-
-
-def _case(index: Any, *arrays: Any, bodies: tuple[Callable, ...]) -> tuple:
-    last = len(bodies) - 1
-    return bodies[int(index) if 0 <= index < last else last](*arrays)
-
-
-def _gradient(
-    g: OutputGradients, y: list[Node], index: Node, *inputs: Node, bodies: tuple[Body, ...]
-) -> list[Node | None]:
-    """The same op on the branches' gradients, which take what they need of the forward branches."""
-    forward = y[0].inputs[0]
-    home = forward.graph
-    arriving = [i for i, part in enumerate(g.arrived) if part is not None]
-    parts = [_Backward(body, {i: g[i] for i in arriving}, home) for body in bodies]
-    found = [i for i in range(len(inputs)) if any(part.totals[i] is not None for part in parts)]
-    if not found:
-        return [None] * (1 + len(inputs))
-    rows = {i: _index_dtype([part.totals[i] for part in parts]) for i in found}
-    sources = [part.sources(rows, forward) for part in parts]
-    taken = list(dict.fromkeys(outer for source in sources for outer in source.values()))
-    backward_bodies = [
-        enclose(part.graph, part.nodes, source, part.outputs, taken)
-        for part, source in zip(parts, sources, strict=True)
-    ]
-    outputs = iter(_node(forward.kind, index, taken, backward_bodies, forward.kind.name))
-    gradients: list[Any] = [None] * (1 + len(inputs))
-    for i, dtype in rows.items():
-        value = next(outputs)
-        if dtype is not None:
-            value = IndexedSlices(value, next(outputs), shape_of(inputs[i])).as_tensor()
-        gradients[1 + i] = value
-    return gradients
-
-
-def _index_dtype(totals: list[Node | None]) -> DType | None:
-    """The dtype of the indices where all gradients are rows at indices of one dtype."""
-    parts = [part for total in totals if total is not None for part in summands(total)]
-    dtypes = {part.inputs[1].dtype if is_sparse(part) else None for part in parts}
-    return dtypes.pop() if len(dtypes) == 1 else None
-
-
-if_op = Op(
-    "If", _if, _merged, _gradient, role="bodies",
-    doc="The outputs of the first branch if a bool is true, of the second if not; see `tg.cond`.",
-)
-case_op = Op(
-    "Case", _case, _merged, _gradient, role="bodies",
-    doc="The outputs of the branch of a number, of the last one by default; see `tg.switch_case`.",
-)
 
 
 def _check_preds(preds: Any, *, exclusive: bool, some: bool) -> None:
@@ -110,120 +45,6 @@ one_true = Op(
     "OneTrue", _check_preds, lambda preds, exclusive, some: Spec(UNKNOWN, float32),
     params=("preds",), role="effect", doc="A check of the predicates of `tg.case`.",
 )
-
-
-def _node(
-    kind: Op, index: Node, inputs: list[Node], bodies: list[Body], name: str
-) -> list[Node]:
-    """The op on `inputs`, which each of the bodies takes; its outputs."""
-    outputs = kind(index, *inputs, bodies=tuple(bodies), name=name)
-    node = outputs[0].inputs[0]
-    for body in bodies:
-        body.graph.inside = f"a branch of '{node.op_name}' (made at {node.where})"
-    return outputs
-
-
-# ---------------------------------------------------------------- the gradient of a branch
-
-
-class _Backward:
-    """The gradient of one branch, built behind it in its own graph and then taken out of there.
-
-    `totals` has it for each input of the branch, or None.
-    """
-
-    def __init__(self, body: Body, g: dict[int, Node], home: Graph):
-        self.forward, self.graph = body, body.graph
-        scope = home.get_name_scope()
-        self.scope = scope and f"{scope}/"
-        self.zeros: dict[Any, Node] = {}
-        self.arriving: dict[Node, Node] = {}  # what stands in the branch for a gradient -> it
-        arriving: dict[Node, list[Node]] = {}
-        for i, node in g.items():
-            y = body.outputs[i]
-            if y is not None and y.dtype.is_floating:
-                stand_in = formal(y)
-                stand_in.graph, stand_in.id = body.graph, -1
-                self.arriving[stand_in] = node
-                arriving.setdefault(y, []).append(stand_in)
-        floats = [x for x in body.inputs if x.dtype.is_floating]
-        graph = body.graph
-        with graph.as_default(), graph.name_scope(self.scope), graph.branch() as made:
-            totals = backward(graph, arriving, floats, set())
-        self.nodes = made.nodes
-        self.totals = [totals.get(x) for x in body.inputs]
-
-    def sources(self, rows: dict[int, DType | None], forward: Node) -> dict[Node, Node]:
-        """For each node that the gradients use and do not compute, where it is found outside.
-
-        The keys are nodes of the branch. Each has as its value a node outside: an input of the
-        forward op, a gradient that arrives at one of its outputs, or a new output, which the op
-        gets for this. `rows` has the inputs that have gradients, with the dtype of indices where
-        these are rows.
-        """
-        graph, inputs = self.graph, self.forward.inputs
-        with graph.as_default(), graph.name_scope(self.scope), graph.branch() as zeros:
-            self.outputs = [y for i, dtype in rows.items() for y in self._outputs(i, dtype)]
-            made = self.nodes | zeros.nodes
-            needed = captured(made, self.outputs)
-            copies = {
-                x: graph.add(const, (), x.attrs, x.spec, "Const")
-                for x in needed if x.kind is const
-            }
-        for node in made:
-            node.inputs = tuple([copies.get(x, x) for x in node.inputs])
-        self.outputs = [copies.get(y, y) for y in self.outputs]
-        self.nodes = dict.fromkeys(copies.values()) | made
-        outside = dict(zip(inputs, taken_by_bodies(forward), strict=True)) | self.arriving
-        used = [x for x in needed if x not in copies]
-        inner = _exported([x for x in used if x not in outside], self.forward, forward)
-        return {x: outside[x] if x in outside else inner[x] for x in used}
-
-    def _outputs(self, i: int, dtype: DType | None) -> tuple[Node, ...]:
-        """The gradient at an input, zeros if there is none; or of its rows those which are not."""
-        total, x = self.totals[i], self.forward.inputs[i]
-        if dtype is None:
-            return (self._zeros(x) if total is None else total,)
-        if total is None:
-            return zeros_like(x[:0]), constant([], dtype)
-        slices: Any = as_slices(total)
-        return slices.values, slices.indices
-
-    def _zeros(self, x: Node) -> Node:
-        """Zeros like x, for all inputs of one shape the same: branches may use few of many."""
-        key: Any = (x.shape.sizes, x.dtype) if x.shape.is_fully_defined() else x
-        if key not in self.zeros:
-            self.zeros[key] = zeros_like(x)
-        return self.zeros[key]
-
-
-def _exported(values: list[Node], body: Body, forward: Node) -> dict[Node, Node]:
-    """Make values within a branch outputs of the forward op, for the op of the gradient to use.
-
-    In a run that takes another branch such an output holds a blank, and nothing reads it.
-    """
-    branches = forward.bodies
-    outputs, start = forward.graph.outputs[forward], len(forward.spec.items)
-    found: dict[Node, Node] = {}
-    for i, y in enumerate(body.outputs[:start]):
-        if y is not None and all(b is body or b.outputs[i] is None for b in branches):
-            found.setdefault(y, outputs[i])
-    new = [x for x in values if x not in found]
-    places = [slice(start, None)]  # an interrupt may have left more outputs than the spec has
-    # All lists change in one call into C, so that an interrupt cannot leave one branch with more
-    # outputs than another. Such a call takes maps of methods: `del outputs[start:]` is the first.
-    at_once(
-        map(outputs.__delitem__, places),
-        *[
-            map(b.outputs.__setitem__, places, [new if b is body else [None] * len(new)])
-            for b in branches
-        ],
-    )
-    specs = [x.spec._replace(value=None) for x in new]
-    for i, (x, spec) in enumerate(zip(new, specs, strict=True), start):
-        found[x] = forward.graph.add(item, (forward,), {"index": i}, spec, None)
-    forward.spec = Spec.of_items([*forward.spec.items, *specs])
-    return found
 
 
 # ---------------------------------------------------------------- tracing
@@ -280,7 +101,7 @@ def _unpacked(result: Any) -> Any:
     return result[0] if isinstance(result, list | tuple) and len(result) == 1 else result
 
 
-def _branching(kind: Op, index: Node, traced: list[_Traced], name: str) -> Any:
+def _with_branches(kind: Op, index: Node, traced: list[_Traced], name: str) -> Any:
     """The op on the traced branches, and its outputs in the structure of the first one's result."""
     graph, first = index.graph, traced[0]
     for other in traced[1:]:
@@ -302,7 +123,7 @@ def _branching(kind: Op, index: Node, traced: list[_Traced], name: str) -> Any:
     same = dict(zip(taken, taken, strict=True))
     bodies = [enclose(graph, part.nodes, same, part.outputs, taken) for part in traced]
     with graph.control_dependencies(list(dict.fromkeys(controls))):
-        outputs = _node(kind, index, taken, bodies, name)
+        outputs = branching(kind, index, taken, bodies, name)
     return nest.pack(first.structure, iter(outputs))
 
 
@@ -384,7 +205,7 @@ def _cond(
             _Traced(index.graph, function, function is on_true, strict)
             for function in (on_true, on_false)
         ]
-        result = _branching(if_op, index, traced, "Merge")
+        result = _with_branches(if_op, index, traced, "Merge")
     return result if strict else _unpacked(result)
 
 
@@ -494,7 +315,7 @@ def switch_case(
     with name_scope(name, "switch_case", [branch_index]):
         index = _scalar(branch_index, "branch_index", "int32")
         traced = [_Traced(index.graph, function, True, True) for function in functions]
-        return _branching(case_op, index, traced, "indexed_case")
+        return _with_branches(case_op, index, traced, "indexed_case")
 
 
 def _numbered(branch_fns: Any) -> list[_Function]:

@@ -59,7 +59,7 @@ class Optimizer:
     array([ 2.5, -1.5], dtype=float32)
     """
 
-    GATE_NONE, GATE_OP, GATE_GRAPH = 0, 1, 2
+    GATE_NONE, GATE_OP, GATE_GRAPH = range(3)
 
     def __init__(self, use_locking: bool, name: str):
         if name is None or not text(name, "name"):
@@ -141,8 +141,7 @@ class Optimizer:
         >>> print(dv.eval(), dw)
         6.0 None
         """
-        gates = (self.GATE_NONE, self.GATE_OP, self.GATE_GRAPH)
-        if not isinstance(gate_gradients, int) or gate_gradients not in gates:
+        if not isinstance(gate_gradients, int) or gate_gradients not in range(3):
             raise GraphError(
                 "gate_gradients must be one of: Optimizer.GATE_NONE, Optimizer.GATE_OP, "
                 f"Optimizer.GATE_GRAPH.  Not {gate_gradients!r}"

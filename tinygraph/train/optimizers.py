@@ -18,8 +18,7 @@ from tinygraph.ops.math import clip_by_value, div_no_nan, divide, maximum
 from tinygraph.ops.scattering import row_totals
 from tinygraph.origin import is_foreign
 from tinygraph.train.optimizer import Optimizer
-from tinygraph.train.parts import Rows, Whole
-from tinygraph.train.slots import filled_slot
+from tinygraph.train.slots import Rows, Whole, filled_slot
 from tinygraph.variables.updates import scatter_update
 from tinygraph.variables.variable import Variable, latest_value
 

@@ -1,4 +1,8 @@
-"""Variables that belong to another variable, such as its momentum, `w/Momentum`."""
+"""Slots, variables that belong to another variable, such as `w/Momentum`; and their updates.
+
+The formula of an optimizer is written once. It reads and updates a variable and its slots through
+`Whole`, all elements, or `Rows`, some of their rows.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,12 @@ from tinygraph.graph import Node
 from tinygraph.op import as_node
 from tinygraph.ops.array import shape_of
 from tinygraph.ops.broadcasting import fill
+from tinygraph.ops.compare import cast
+from tinygraph.ops.gathering import gather
+from tinygraph.ops.groups import group
 from tinygraph.variables.scopes import get_variable_scope
-from tinygraph.variables.variable import Variable
+from tinygraph.variables.updates import replace_op, scatter_update
+from tinygraph.variables.variable import Variable, latest_value
 
 _NAMES = {0.0: "zeros", 1.0: "ones"}
 
@@ -37,3 +45,58 @@ def filled_slot(primary: Node, value: float, name: str, dtype: DType | None = No
         return fill(shape_of(primary), start, name=_NAMES.get(value, "Const"))
 
     return slot_variable(primary, initial_value, name)
+
+
+# ---------------------------------------------------------------- what a formula updates
+
+
+class Whole:
+    """Variables with all their elements. Each method but `read` makes an update."""
+
+    def read(self, slot: Any) -> Node:
+        """The value that the updates made before have left."""
+        return latest_value(slot)
+
+    def assign(self, slot: Any, value: Node, name: str) -> Any:
+        """Give the slot a value; return it."""
+        return replace_op(slot, value, name=name)
+
+    def add(self, slot: Any, delta: Node, name: str) -> Any:
+        """Add to the slot; return the sum."""
+        return slot.assign_add(delta, name=name)
+
+    def descend(self, variable: Any, step: Node, name: str) -> Any:
+        """Subtract the step from the variable, in its dtype: the last update, which is returned."""
+        return variable.assign_sub(cast(step, variable.dtype), name=name)
+
+    def become(self, variable: Any, value: Node, name: str) -> Any:
+        """Give the variable a value, in its dtype: the last update, which is returned."""
+        return replace_op(variable, cast(value, variable.dtype), name=name)
+
+
+class Rows(Whole):
+    """The rows of variables at some indices. The other rows are neither read nor written.
+
+    Where indices repeat, the formula must have the same values for each.
+    """
+
+    def __init__(self, indices: Node):
+        self.indices = indices
+        self.updates: list[Node] = []
+
+    def read(self, slot: Any) -> Node:
+        return gather(latest_value(slot), self.indices)
+
+    def assign(self, slot: Any, value: Node, name: str) -> Any:
+        self.updates.append(scatter_update(slot, self.indices, value, name=name))
+        return value
+
+    def add(self, slot: Any, delta: Node, name: str) -> Any:
+        return self.assign(slot, self.read(slot) + delta, name)
+
+    def descend(self, variable: Any, step: Node, name: str) -> Any:
+        return self.become(variable, self.read(variable) - cast(step, variable.dtype), name)
+
+    def become(self, variable: Any, value: Node, name: str) -> Any:
+        self.assign(variable, cast(value, variable.dtype), f"Sparse{name}")
+        return group(*self.updates, name="rows")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from tinygraph.arguments import integer, sequence
 from tinygraph.errors import GraphError
 from tinygraph.graph import Graph, belonging
-from tinygraph.interrupts import Places, block
+from tinygraph.interrupts import Block, Places, block
 from tinygraph.node import CompositeTensor, Node, stacks
 
 _global_graph = [Graph()]
@@ -61,7 +61,7 @@ def reset_default_graph() -> None:
     _global_graph[0] = Graph()
 
 
-def name_scope(name: str | None, default_name: str | None = None, values: Iterable = ()):
+def name_scope(name: str | None, default_name: str | None = None, values: Iterable = ()) -> Block:
     """Prefix the names made inside a `with` block (TF: `tf.name_scope`).
 
     Within the block, the graph of the tensors among `values` is the default one.
@@ -86,7 +86,7 @@ def name_scope(name: str | None, default_name: str | None = None, values: Iterab
     return block(begin)
 
 
-def control_dependencies(control_inputs: Iterable | None):
+def control_dependencies(control_inputs: Iterable | None) -> Block:
     """Make what is built inside run after `control_inputs` (TF: `tf.control_dependencies`).
 
     >>> w = tg.Variable(1.0)

@@ -88,7 +88,7 @@ class Graph:
     ('layer/a:0', True)
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.seed: int | None = None
         self.variable_store: Any = None  # variables/scopes.py keeps get_variable's variables here

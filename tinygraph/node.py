@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tinygraph.arguments import key as key_of, shown
 from tinygraph.dtypes import DType
@@ -13,7 +13,7 @@ from tinygraph.errors import DTypeError, GraphError, SymbolicError
 from tinygraph.interrupts import Stack
 from tinygraph.origin import place
 from tinygraph.spec import Shape, Spec
-from tinygraph.typing import FeedDict, ShapeLike, TensorLike
+from tinygraph.typing import FeedDict, SessionLike, ShapeLike, TensorLike
 
 Graph = Any  # of graph.py, which imports this file
 
@@ -103,7 +103,7 @@ class Node:
     def op(self) -> Operation:
         return Operation(self)
 
-    def eval(self, feed_dict: FeedDict = None, session=None):
+    def eval(self, feed_dict: FeedDict = None, session: SessionLike = None) -> Any:
         """The value, from `session` or the default one: `session.run(node, feed_dict)`."""
         return session_for(self, session, "eval").run(self, feed_dict)
 
@@ -117,18 +117,18 @@ class Node:
             return repr(self.op)
         return f"<tg.Tensor '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
 
-    def __bool__(self):
+    def __bool__(self) -> NoReturn:
         raise DTypeError(
             f"'{self.name}' has no value while the graph is built, so it is neither true nor "
             "false; use tg.where, or fetch it with sess.run"
         )
 
-    def __iter__(self):
+    def __iter__(self) -> NoReturn:
         raise DTypeError(
             f"'{self.name}' cannot be iterated over while the graph is built; use tg.unstack"
         )
 
-    def __len__(self):
+    def __len__(self) -> NoReturn:
         raise DTypeError(f"'{self.name}' has no len() while the graph is built; use its .shape")
 
     def __array__(self, *args: Any, **kwargs: Any):
@@ -235,7 +235,7 @@ class Operation:
             raise GraphError(f"operation '{self.name}' has no attribute {name!r}")
         return self.node.attrs[name]
 
-    def run(self, feed_dict: FeedDict = None, session=None) -> None:
+    def run(self, feed_dict: FeedDict = None, session: SessionLike = None) -> None:
         """Run it for its effect, in `session` or the default one."""
         session_for(self.node, session, "run").run(self, feed_dict)
 
@@ -326,7 +326,7 @@ class _Stacks(threading.local):
 stacks = _Stacks()
 
 
-def get_default_session():
+def get_default_session() -> SessionLike:
     """The session of the innermost `with sess:` or `as_default()`, or None.
 
     >>> with tg.Session() as sess:
@@ -336,7 +336,7 @@ def get_default_session():
     return stacks.sessions.current()
 
 
-def session_for(node: Node, session, verb: str):
+def session_for(node: Node, session: SessionLike, verb: str) -> Any:
     if session is None:
         session = get_default_session()
     elif not (hasattr(session, "run") and hasattr(session, "as_default")):

@@ -492,7 +492,7 @@ class Session:
 
     # ---------------------------------------------------------------- life
 
-    def as_default(self):
+    def as_default(self) -> Block:
         """Make this the default session, for `eval` and `run`, within a `with` block."""
         return stacks.sessions.pushed(self)
 

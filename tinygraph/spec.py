@@ -27,7 +27,7 @@ class Dimension:
 
     __slots__ = ("value",)
 
-    def __init__(self, value: Any):
+    def __init__(self, value: float | SupportsIndex | None):
         self.value = _dim(value)
 
     def __int__(self) -> int:
@@ -211,11 +211,11 @@ class Shape:
     def __iter__(self) -> Iterator[Dimension]:
         return iter([Dimension(size) for size in self.as_list()])
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: SupportsIndex | slice) -> Any:
         if self.sizes is None:
             return Shape.of(None) if isinstance(key, slice) else Dimension(None)
         try:
-            found = self.sizes[key]
+            found: Any = self.sizes[key]
         except TypeError:
             raise DTypeError(f"a shape's index is an int or a slice, not {shown(key)}") from None
         except IndexError:

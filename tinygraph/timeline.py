@@ -67,7 +67,7 @@ class RunMetadata:
     'Exp'
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.recording: Recording | None = None
 
     @property

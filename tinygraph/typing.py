@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tinygraph.dtypes import DType
     from tinygraph.node import CompositeTensor, Node, Operation
+    from tinygraph.session import Session
     from tinygraph.spec import Dimension, Shape
 
 ArrayLike: TypeAlias = "np.ndarray | np.generic | int | float | Sequence[ArrayLike]"
@@ -47,3 +48,6 @@ Fetches: TypeAlias = (
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 """Where a file is."""
+
+SessionLike: TypeAlias = "Session | None"
+"""The session to run in; None for the default one."""

@@ -12,7 +12,7 @@ from tinygraph.arguments import expect, mapping, positive, sequence
 from tinygraph.arrays import to_array
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import Node, Operation
-from tinygraph.node import get_default_session
+from tinygraph.node import get_default_session, session_for
 from tinygraph.spec import Shape
 from tinygraph.testing.twin import weighted_gradients
 from tinygraph.typing import ArrayLike, ShapeLike
@@ -120,7 +120,7 @@ def _by_gradients(x: Node, y: Node, y_dims: list[int], feeds: Mapping) -> np.nda
     (arriving,), (dx,) = weighted_gradients([y], [x])
     if dx is None:
         raise GraphError(f"'{y.name}' has no gradient with respect to '{x.name}'")
-    run = get_default_session().make_callable(dx, [*feeds, arriving])
+    run = session_for(y, None, "differentiate").make_callable(dx, [*feeds, arriving])
     g = np.zeros(y_dims, y.dtype.numpy)
     columns = np.zeros((feeds[x].size, g.size), x.dtype.numpy)
     for i in range(g.size):
@@ -133,7 +133,7 @@ def _by_gradients(x: Node, y: Node, y_dims: list[int], feeds: Mapping) -> np.nda
 def _by_differences(
     x: Node, y: Node, y_dims: list[int], feeds: Mapping, delta: float
 ) -> np.ndarray:
-    run = get_default_session().make_callable(y, list(feeds))
+    run = session_for(y, None, "differentiate").make_callable(y, list(feeds))
     rows = np.zeros((feeds[x].size, math.prod(y_dims)), x.dtype.numpy)
     for i in range(len(rows)):
         above, below = feeds[x].copy(), feeds[x].copy()

@@ -17,7 +17,7 @@ from tinygraph.ops.groups import group
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.placeholders import made_inside
 from tinygraph.spec import UNKNOWN, Spec
-from tinygraph.typing import ArrayLike, DTypeLike, ShapeLike, TensorLike
+from tinygraph.typing import ArrayLike, DTypeLike, SessionLike, ShapeLike, TensorLike
 from tinygraph.variables.updates import (
     as_variable, assign, assign_add, assign_sub, rows_of, scatter_add, scatter_sub, scatter_update,
 )
@@ -157,7 +157,7 @@ class Variable(Node, op="VariableV2"):
         """An update of the rows that IndexedSlices have; see `tg.scatter_update`."""
         return scatter_update(self, *rows_of(sparse_delta), name=name)
 
-    def load(self, value: ArrayLike, session=None) -> None:
+    def load(self, value: ArrayLike, session: SessionLike = None) -> None:
         """Set the value in `session`, or the default one, to an array."""
         session_for(self, session, "load")._load(self, value)
 

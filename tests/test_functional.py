@@ -87,10 +87,10 @@ def test_the_source_of_a_training_step():
     source = sess.source(fetches, feeds, functional=True)
     lines = source.splitlines()
     assert "def step(variables, positions, x):" in lines
-    assert "out=" not in source and "empty" not in source
+    assert source.count("out=") == source.count("out=np.empty(")  # no line writes into another's
     assert "    w = variables['w']" in source and "'global_step': t" in lines[-1]
-    drawn = "positions.get('random_uniform/RandomUniform'), (8, 3), dtype=np.float32"
-    assert re.search(rf"= draw_uniform\w*\({re.escape(drawn)}", source)
+    drawn = "'random_uniform/RandomUniform'), (8, 3), out=np.empty((8, 3), np.float32)"
+    assert re.search(rf"= draw_uniform\w*\(positions.get\({re.escape(drawn)}", source)
     assigned = [line for line in lines if "#" in line and line.startswith("    ")]
     names = [line.split(" = ")[0] for line in assigned]
     assert len(set(names)) == len(names) > 20

@@ -28,6 +28,33 @@ def test_a_kernel_that_ignores_out_still_counts():
     assert run_kernel(lambda x, out=None: x + 1, "IgnoresOutForTest").tolist() == [1.0, 2.0, 3.0]
 
 
+@pytest.mark.parametrize("family", ["elementwise", "record"])
+def test_a_kernel_with_a_parameter_out_always_gets_an_array(family):
+    """Of the result's shape and dtype: for constants, feeds, and sizes that only a run knows."""
+    seen = []
+
+    def kernel(x, out):
+        seen.append(out)
+        return np.add(x, 1, out=out)
+
+    name = f"AlwaysOutFor{family}Test"
+    op = (tg.elementwise(name, kernel, lambda g, y, x: g) if family == "elementwise" else
+          Op(name, kernel, lambda x: Spec(x.shape, x.dtype), (lambda g, y, x: g,), ("x",)))
+    assert op(tg.constant([1, 2])).spec.value.tolist() == [2, 3]  # while building
+    x = tg.placeholder(tg.float32, [None])
+    of_a_size = op(tg.boolean_mask(x, x > 1.0))
+    fetches, feeds = [op(tg.constant([1.0])), op(x), of_a_size], {x: [1.0, 2.0, 3.0]}
+    for passes in (PASSES, set()):
+        values = tg.Session(passes=passes).run(fetches, feeds)
+        assert [v.tolist() for v in values] == [[2.0], [2.0, 3.0, 4.0], [3.0, 4.0]]
+    with tg.Session() as sess:
+        source = sess.source(fetches, feeds, functional=True)
+    assert source.count("out=") == 2
+    assert tg.testing.check_grads(op, [np.array([0.5, 2.0])]).derivatives == 4
+    assert {out.shape for out in seen} == {(1,), (2,), (3,)}
+    assert all(out.dtype.kind in "fic" and out.flags.c_contiguous for out in seen)
+
+
 def test_a_kernel_without_out_allocates_its_result():
     def plus(number, x):
         return x + number

@@ -72,7 +72,7 @@ def elementwise(
     dtype, unless `dtype` is given. A kernel that also works where `out` is the array of an input
     may say `inplace=True`; a ufunc need not. Further `fields` are the record's.
 
-    >>> cube = tg.elementwise("Cube", lambda x, out=None: np.multiply(x * x, x, out=out),
+    >>> cube = tg.elementwise("Cube", lambda x, out: np.multiply(x * x, x, out=out),
     ...                       lambda g, y, x: g * 3.0 * x * x)
     >>> x = tg.constant([1.0, 2.0])
     >>> tg.gradients(cube(x), x)[0].eval()
@@ -122,10 +122,10 @@ def reduction(
 ) -> Op:
     """Define an op that reduces over the attribute `axis`, a tuple or None for all axes.
 
-    The kernel is `kernel(x, axis=None, keepdims=False, out=None)` and the rule
+    The kernel is `kernel(x, out, axis=None, keepdims=False)` and the rule
     `vjp(g, y, x, axis, keepdims)`. Further `fields` are the record's.
 
-    >>> def peak_to_peak(x, axis=None, keepdims=False, out=None):
+    >>> def peak_to_peak(x, out, axis=None, keepdims=False):
     ...     return np.ptp(x, axis=axis, keepdims=keepdims, out=out)
     >>> ptp = tg.reduction("PeakToPeak", peak_to_peak)
     >>> ptp(tg.constant([[1.0, 5.0], [2.0, 3.0]]), axis=(1,)).eval()

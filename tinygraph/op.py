@@ -51,8 +51,9 @@ class Op:
     name
         The type, such as "MatMul"; also the default name of its nodes.
     kernel
-        `kernel(*arrays, out=None, **attrs)`. One that returns a view, or a result whose size
-        depends on values, takes no `out`; one of several outputs returns a tuple of arrays. An
+        `kernel(*arrays, out, **attrs)` writes its result into `out` and returns it. A kernel that
+        has a parameter `out` is always given an array for it. One that returns a view, or a result
+        whose size depends on values, has none; one of several outputs returns a tuple of arrays. An
         op that has no kernel must always be rewritten.
     infer
         `infer(*specs, **attrs) -> Spec`; runs while building and again while compiling. That of an

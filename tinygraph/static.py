@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MethodDescriptorType
 from typing import Any
 
 import numpy as np
@@ -45,10 +46,13 @@ def values(
     arrays = [_elements(s) for s in specs]
     if any(array is None for array in arrays):
         return unknown
+    dtype = None
     if any(s.constant is None for s in specs):
         arrays = [_replaced(array, None, UNKNOWN) for array in arrays]  # type: ignore[arg-type]
+        dtype = object
     try:
-        result = quietly(op.kernel, *arrays, **attrs)
+        out = {} if several else new_output(op, outputs[0], dtype)
+        result = quietly(op.kernel, *arrays, **out, **attrs)
         results = list(map(np.asarray, by_output(result, several)))
     except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, TinygraphError):
         return unknown
@@ -57,6 +61,24 @@ def values(
     if len(results) != len(outputs):  # which a run complains of
         return unknown
     return [_fitting(value, spec) for value, spec in zip(results, outputs, strict=True)]
+
+
+def takes_out(op: Op, spec: Spec) -> bool:
+    """Whether the op's kernel is given `out`, an array of that spec, which it writes into."""
+    return not (op.view or op.dynamic or op.role == "effect" or spec.items)
+
+
+def new_output(op: Op, spec: Spec, dtype: Any = None) -> dict[str, np.ndarray]:
+    """The argument `out` of the op's kernel, if that takes one: a new array for its result."""
+    if not takes_out(op, spec):
+        return {}
+    return {"out": np.empty(spec.shape.sizes, dtype or spec.dtype.numpy)}  # type: ignore[arg-type]
+
+
+def is_numpys(kernel: Any) -> bool:
+    """Whether a kernel is a function of NumPy's, which makes the array that it is not given."""
+    is_ufunc = isinstance(kernel, np.ufunc | MethodDescriptorType)
+    return is_ufunc or str(getattr(kernel, "__module__", "")).startswith("numpy")
 
 
 def by_output(made: Any, several: bool) -> Sequence:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from tinygraph.compiler.trace import Make, Trace
@@ -10,6 +13,7 @@ from tinygraph.graph import Node
 from tinygraph.op import Op
 from tinygraph.ops.array import ensure_shape
 from tinygraph.spec import UNKNOWN, Shape, Spec
+from tinygraph.static import new_output, takes_out
 
 
 def may_not_fit(op: Op, inputs: tuple[Node, ...]) -> bool:
@@ -64,12 +68,32 @@ class Rule:
         sizes += [np.asarray(arrays[i]).tolist() for i in self.op.static]
         if sizes == self.fitting:
             return
+        self.spec(*arrays)
+        self.fitting = sizes
+
+    def spec(self, *arrays: np.ndarray) -> Spec:
+        """What the op makes of these arrays."""
         specs = [
             Spec(Shape.of(np.shape(x)), dtype, np.asarray(x) if dtype.is_integer else None)
             for x, dtype in zip(arrays, self.dtypes, strict=True)
         ]
-        self.op.infer(*self.first, *specs, **self.attrs)
-        self.fitting = sizes
+        return self.op.infer(*self.first, *specs, **self.attrs)
+
+    def new(self, *arrays: np.ndarray) -> np.ndarray:
+        """An array for what the op makes of these."""
+        return new_output(self.op, self.spec(*arrays))["out"]
+
+
+def fresh(node: Node, arrays: Sequence, dtype: Any = None) -> dict[str, np.ndarray]:
+    """The argument `out` of the node's kernel, if that takes one: a new array for its value.
+
+    Where only a run knows the size, the op's shape rule tells it of `arrays`.
+    """
+    spec = node.spec
+    if takes_out(node.kind, spec) and not spec.shape.is_fully_defined():
+        rule = Rule(node.kind, node.inputs, node.attrs)
+        spec = rule.spec(*arrays[len(rule.first) :])
+    return new_output(node.kind, spec, dtype)
 
 
 check_sizes = Op(

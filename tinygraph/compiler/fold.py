@@ -11,7 +11,7 @@ from tinygraph.interrupts import quietly
 from tinygraph.node import Node
 from tinygraph.op import Op, const
 from tinygraph.spec import Spec
-from tinygraph.static import by_output
+from tinygraph.static import by_output, new_output
 
 LARGEST = 10 * 2**20  # bytes of a result, as TF's: a plan shall not hoard what is cheap to make
 
@@ -45,7 +45,7 @@ def _values(
     if spec.bytes > LARGEST or not all(y.shape.is_fully_defined() for y in outputs):
         return None
     try:
-        made = quietly(kind.kernel, *arrays, **attrs)
+        made = quietly(kind.kernel, *arrays, **new_output(kind, spec), **attrs)
         values = list(map(np.array, by_output(made, bool(spec.items))))
     except Exception:  # noqa: BLE001  (the run will raise it, and name the node)
         return None

@@ -5,7 +5,8 @@
         t0 = np.dot(x, w)    # MatMul    float32[100,10]
         return (t0,), {}, {}
 
-Nothing in it allocates, overwrites or keeps: a library whose arrays never change can run it too.
+No line writes into an array that another one sees: a library whose arrays never change can run it
+too. Kernels of this package's get their `out` as a new array in the same line.
 """
 
 from __future__ import annotations
@@ -108,6 +109,8 @@ class Functional(Writer):
         if kind.state is not None:
             parts.append(f"positions.get({literal(node.op_name)})")
         parts += self.operands(node)
+        if self.function_of is numpys and (out := self.new_output(node)):
+            parts.append(f"out={out}")
         parts += [self.attribute(key, value) for key, value in node.attrs.items()]
         return f"{self.function(node)}({', '.join(parts)})"
 

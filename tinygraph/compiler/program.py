@@ -11,6 +11,7 @@ import numpy as np
 
 from tinygraph.arguments import shown
 from tinygraph.body import unchanged
+from tinygraph.compiler.fits import fresh
 from tinygraph.compiler.trace import Trace
 from tinygraph.errors import DTypeError, InvalidArgumentError
 from tinygraph.interrupts import quietly
@@ -20,7 +21,12 @@ from tinygraph.spec import Spec
 
 
 def call_kernel(node: Node, arrays: list[Any], **options: Any) -> Any:
-    """What the node's kernel makes of `arrays`; `options` are its `out` and `state`."""
+    """What the node's kernel makes of `arrays`; `options` are its `out` and `state`.
+
+    A kernel that takes an `out` is always given one: a new array, if it is not among the options.
+    """
+    if "out" not in options:
+        options |= fresh(node, arrays)
     static = node.kind.static
     operands = [as_static(x) if i in static else x for i, x in enumerate(arrays)]
     result = quietly(node.kind.kernel, *operands, **options, **node.attrs)

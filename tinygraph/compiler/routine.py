@@ -200,7 +200,7 @@ class Routine:
                 self.code.head.append((f"{name} = {self._call(node)}", node))
                 return
         name = self.code[node] = self._local("v#" if kind.view else "d#")
-        self._line(f"{name} = {self._call(node)}", node)
+        self._line(f"{name} = {self._call(node, out=self.code.new_output(node))}", node)
 
     def _view_once(self, node: Node) -> np.ndarray | None:
         base = node.inputs[0]

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.compiler.fits import Rule
 from tinygraph.compiler.parts import Line
 from tinygraph.compiler.text import (
     RESERVED, array_literal, comment, identifier, literal, numpy_name,
 )
 from tinygraph.graph import Node
 from tinygraph.op import const
+from tinygraph.static import is_numpys, takes_out
 
 COMMENT_COLUMN = 68  # at most; beside short lines the comments stand closer
 SPELLED_OUT = 8  # elements of a constant
@@ -111,6 +113,19 @@ class Writer:
             value = x.spec.constant if i in node.kind.static else None
             parts.append(self[x] if value is None else array_literal(value))
         return parts
+
+    def new_output(self, node: Node) -> str | None:
+        """An expression for a new array that the node's kernel has to be given for its result."""
+        kind, spec, dtype = node.kind, node.spec, node.spec.dtype
+        if not takes_out(kind, spec) or is_numpys(kind.kernel):
+            return None
+        if not spec.shape.is_fully_defined() and not kind.broadcasts:  # as only its rule can tell
+            rule = Rule(kind, node.inputs, node.attrs)
+            return f"{self.bind('new#', rule.new)}({', '.join([self[x] for x in rule.inputs])})"
+        shapes = ", ".join([f"np.shape({self[x]})" for x in dict.fromkeys(node.inputs)])
+        shape = f"np.broadcast_shapes({shapes})" if len(node.inputs) > 1 else shapes
+        known = spec.shape.is_fully_defined()
+        return f"np.empty({spec.shape.sizes if known else shape}, {numpy_name(dtype)})"
 
     def attribute(self, key: str, value: Any) -> str:
         """`key=value`, the value spelled out or under a name of its own."""

@@ -196,16 +196,15 @@ def pool() -> Pool | None:
 # ---------------------------------------------------------------- kernels
 
 
-def add_product(c: Array, a: Array, b: Array, alpha: Array, out: Array | None = None) -> Array:
+def add_product(c: Array, a: Array, b: Array, alpha: Array, out: Array) -> Array:
     """c + alpha * a @ b."""
     if c.dtype.char not in routines():
         return np.add(c, alpha * np.dot(a, b), out=out)
-    out = copied(c, out)
-    adding_product(out, a, b, alpha)()  # type: ignore[arg-type]
+    adding_product(copied(c, out), a, b, alpha)()  # type: ignore[arg-type]
     return out
 
 
-def add_scaled(y: Array, x: Array, alpha: Any, beta: Any, out: Array | None = None) -> Array:
+def add_scaled(y: Array, x: Array, alpha: Any, beta: Any, out: Array) -> Array:
     """beta * y + alpha * x."""
     own = routines().get(y.dtype.char)
     if own is None:
@@ -220,10 +219,8 @@ def add_scaled(y: Array, x: Array, alpha: Any, beta: Any, out: Array | None = No
     return out
 
 
-def copied(x: Array, out: Array | None) -> Array:
+def copied(x: Array, out: Array) -> Array:
     """x in `out`, where it is already if the op is computed in place."""
-    if out is None:
-        return np.array(x, order="C")
     if out is not x:
         np.copyto(out, x)
     return out

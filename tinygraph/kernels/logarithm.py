@@ -24,7 +24,7 @@ def _is_slow() -> bool:
     return is_plain("log1p") and not is_plain("log")
 
 
-def log1p_of(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+def log1p_of(x: np.ndarray, out: np.ndarray) -> np.ndarray:
     """x times log(u) / (u - 1) for u = 1 + x as it is rounded, which is exact to 3 units in the
     last place (Kahan; see N. Higham, "Accuracy and Stability of Numerical Algorithms", 1.14.1).
     """

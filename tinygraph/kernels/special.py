@@ -115,28 +115,24 @@ def _erf_single(x: np.ndarray) -> np.ndarray:
     return np.clip(x, -1.0, 1.0, out=x)
 
 
-def erf_of(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+def erf_of(x: np.ndarray, out: np.ndarray) -> np.ndarray:
     """The error function, 2/sqrt(pi) times the integral of exp(-t²) from 0 to x, within 6 ulp.
 
     >>> from tinygraph.kernels.special import erf_of
-    >>> erf_of(np.array([0.5, 1.0]))
+    >>> erf_of(np.array([0.5, 1.0]), np.empty(2))
     array([0.52049988, 0.84270079])
     """
     flat = np.reshape(x, -1)
     if flat.dtype == np.float64:
-        return _stored(_erf_double(flat), x, out)
-    return _stored(_erf_single(flat.astype(np.float32, casting="safe", copy=False)), x, out)
+        return _stored(_erf_double(flat), out)
+    return _stored(_erf_single(flat.astype(np.float32, casting="safe", copy=False)), out)
 
 
-def erfc_of(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+def erfc_of(x: np.ndarray, out: np.ndarray) -> np.ndarray:
     """1 - erf(x), without cancellation for large x."""
-    flat = np.reshape(x, -1).astype(np.float64, casting="safe", copy=False)
-    return _stored(_erfc_double(flat), x, out)
+    return _stored(_erfc_double(np.reshape(x, -1).astype(np.float64, casting="safe")), out)
 
 
-def _stored(flat: np.ndarray, like: np.ndarray, out: np.ndarray | None) -> np.ndarray:
-    result = flat.reshape(np.shape(like))
-    if out is None:
-        return result.astype(like.dtype, copy=False)
-    out[...] = result
+def _stored(flat: np.ndarray, out: np.ndarray) -> np.ndarray:
+    np.copyto(out, flat.reshape(out.shape), "same_kind")
     return out

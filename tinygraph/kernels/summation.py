@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -22,18 +22,19 @@ LARGE = 1 << 13  # elements from which a sum of all takes the sums of the rows f
 ONES = {np.dtype(t): np.broadcast_to(np.ones(DIRECT, t), DIRECT) for t in (np.float32, np.float64)}
 
 
-def sum_over(x: Array, axis: Axis = None, keepdims: bool = False, out: Any = None) -> Array:
+def sum_over(x: Array, axis: Axis, keepdims: bool, out: Array) -> Array:
     """The sum over `axis`, accurate whatever the axes and the layout."""
     ones = ONES.get(x.dtype)
-    if ones is not None and axis is not None and out is not None and x.ndim == 2 == len(axis) + 1:
+    if ones is not None and axis is not None and x.ndim == 2 == len(axis) + 1:
         n = x.shape[axis[0]]
         if n <= DIRECT:  # a sum over rows or columns, at once: training steps have several
             left, right = (x, ones[:n]) if axis[0] in (1, -1) else (ones[:n], x)
             np.dot(left, right, out=out.reshape(-1))
             return out
     if x.dtype == np.float16:
-        total = sum_over(x.astype(np.float32), axis, keepdims)
-        return np.positive(total, out=out, dtype=np.float16, casting="same_kind")
+        wide = np.empty(out.shape, np.float32)
+        np.copyto(out, sum_over(x.astype(np.float32), axis, keepdims, wide), "same_kind")
+        return out
     if ones is None:
         return np.add.reduce(x, axis=axis, dtype=x.dtype, out=out, keepdims=keepdims)
     rank = x.ndim
@@ -50,44 +51,41 @@ def sum_over(x: Array, axis: Axis = None, keepdims: bool = False, out: Any = Non
     while first - 1 in axes:
         first -= 1
     if end - first < len(axes):  # the last axes first, then the others
-        x = sum_over(x, tuple(range(first, end)), True)
-        return sum_over(x, tuple(axes[: first - end]), keepdims, out).reshape(
-            _dims_left(shape, axes, keepdims)
-        )
+        part = np.empty(_dims_kept(shape, range(first, end)), x.dtype)
+        sum_over(x, tuple(range(first, end)), True, part)
+        return sum_over(part, tuple(axes[: first - end]), keepdims, out)
     x = x.reshape(math.prod(shape[:first]), math.prod(shape[first:end]), math.prod(shape[end:]))
-    total = _sum_middle(x, None if out is None else out.reshape(x.shape[0], x.shape[2]))
-    return total.reshape(_dims_left(shape, axes, keepdims)) if out is None else out
-
-
-def _dims_left(shape: tuple[int, ...], axes: list[int], keepdims: bool) -> tuple[int, ...]:
-    if keepdims:
-        return tuple(1 if i in axes else d for i, d in enumerate(shape))
-    return tuple(d for i, d in enumerate(shape) if i not in axes)
-
-
-def _sum_middle(x: Array, out: Array | None) -> Array:
-    """The sum of x[before, n, after] over n, by products with ones."""
-    before, n, after = x.shape
-    if out is None:
-        out = np.empty((before, after), x.dtype)
-    ones = ONES[x.dtype]
-    if after == 1:
-        x, flat = x.reshape(before, n), out.reshape(before)
-        return np.add.reduce(x, axis=1, out=flat) if n > DIRECT else np.dot(x, ones[:n], out=flat)
-    if n <= DIRECT:
-        if before == 1:
-            np.dot(ones[:n], x[0], out=out[0])
-            return out
-        return np.matmul(ones[:n], x, out=out)
-    whole = n - n % BLOCK
-    sums = np.matmul(ones[:BLOCK], x[:, :whole].reshape(before, -1, BLOCK, after))
-    total = np.add.reduce(sums, axis=1, dtype=np.float64)
-    total += np.matmul(ones[: n - whole], x[:, whole:])
-    out[...] = total
+    _sum_middle(x, out.reshape(x.shape[0], x.shape[2]))
     return out
 
 
-def int_mean_over(x: Array, axis: Axis = None, keepdims: bool = False, out: Any = None) -> Array:
+def _dims_kept(shape: tuple[int, ...], axes: Iterable[int] | None) -> list[int]:
+    """The shape of a reduction over `axes`, which stay as 1."""
+    axes = range(len(shape)) if axes is None else [a % len(shape) for a in axes]
+    return [1 if i in axes else d for i, d in enumerate(shape)]
+
+
+def _sum_middle(x: Array, out: Array) -> None:
+    """The sum of x[before, n, after] over n, by products with ones."""
+    before, n, after = x.shape
+    ones = ONES[x.dtype]
+    whole = n - n % BLOCK
+    if after == 1 and n > DIRECT:
+        np.add.reduce(x.reshape(before, n), axis=1, out=out.reshape(before))
+    elif after == 1:
+        np.dot(x.reshape(before, n), ones[:n], out=out.reshape(before))
+    elif n <= DIRECT and before == 1:
+        np.dot(ones[:n], x[0], out=out[0])
+    elif n <= DIRECT:
+        np.matmul(ones[:n], x, out=out)
+    else:
+        sums = np.matmul(ones[:BLOCK], x[:, :whole].reshape(before, -1, BLOCK, after))
+        total = np.add.reduce(sums, axis=1, dtype=np.float64)
+        total += np.matmul(ones[: n - whole], x[:, whole:])
+        out[...] = total
+
+
+def int_mean_over(x: Array, axis: Axis, keepdims: bool, out: Array) -> Array:
     """The mean of ints, cut off towards 0: of their quotients and rests, which don't overflow."""
     wide = x.astype(np.uint64 if x.dtype == np.uint64 else np.int64)
     count = wide.dtype.type(max(x.size // max(np.any(x, axis).size, 1), 1))
@@ -96,26 +94,24 @@ def int_mean_over(x: Array, axis: Axis = None, keepdims: bool = False, out: Any 
         for part in np.divmod(wide, count)
     )
     mean = quotient + rest // count
-    mean = (mean + ((mean < 0) & (rest % count != 0))).astype(x.dtype)
-    mean = mean if keepdims else np.squeeze(mean, axis)
-    return mean if out is None else np.positive(mean, out=out)
+    mean = mean + ((mean < 0) & (rest % count != 0))
+    np.copyto(out, mean.reshape(out.shape), "unsafe")
+    return out
 
 
-def norm_over(x: Array, axis: Axis = None, keepdims: bool = False, out: Any = None) -> Array:
+def norm_over(x: Array, axis: Axis, keepdims: bool, out: Array) -> Array:
     """√(Σ x²) over `axis`; where the squares leave the dtype's range, those of x / max |x|."""
-    if x.dtype == np.float16:
-        norm = norm_over(x.astype(np.float32), axis, keepdims)
-        return np.positive(norm, out=out, dtype=np.float16, casting="same_kind")
-    limits = np.finfo(x.dtype)
+    x = x.astype(np.float32) if x.dtype == np.float16 else x
+    limits, kept = np.finfo(x.dtype), _dims_kept(x.shape, axis)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        norm = np.asarray(np.sqrt(sum_over(np.square(x), axis, True)))
+        norm = np.sqrt(sum_over(np.square(x), axis, True, np.empty(kept, x.dtype)))
         inexact = ~((norm > np.sqrt(limits.tiny / limits.eps)) & (norm < np.inf))
         if inexact.any():
             top = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
             scale = np.where(inexact & (top > 0) & (top < np.inf), top, np.ones((), x.dtype))
-            norm = scale * np.sqrt(sum_over(np.square(x / scale), axis, True))
-    norm = norm if keepdims else np.squeeze(norm, axis)
-    return norm if out is None else np.positive(norm, out=out)
+            norm = scale * np.sqrt(sum_over(np.square(x / scale), axis, True, np.empty_like(norm)))
+    np.copyto(out, norm.reshape(out.shape), "same_kind")
+    return out
 
 
 def add_at(out: Array, places: Array, values: Array) -> None:

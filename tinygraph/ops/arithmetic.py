@@ -70,9 +70,8 @@ multiply = elementwise(
 )
 
 
-def _squared_difference(x: Array, y: Array, out: Array | None = None) -> Array:
-    difference = np.subtract(x, y, out=out)
-    return np.square(difference, out=out)
+def _squared_difference(x: Array, y: Array, out: Array) -> Array:
+    return np.square(np.subtract(x, y, out=out), out=out)
 
 
 squared_difference = elementwise(
@@ -86,7 +85,7 @@ squared_difference = elementwise(
 )
 
 
-def _times_unless_zero(x: Array, y: Array, out: Array | None = None) -> Array:
+def _times_unless_zero(x: Array, y: Array, out: Array) -> Array:
     """The product as it is, unless infinity times 0, or a NaN, has made a NaN in it."""
     nonzero = np.not_equal(y, 0) if out is y else None
     product = np.multiply(x, y, out=out)

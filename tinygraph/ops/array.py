@@ -330,14 +330,3 @@ def static_ints(value: Any, what: str) -> tuple[int, ...]:
     if array.ndim > 1:
         raise ShapeError(f"{what} must be an int or a list of ints, not {shown(value)}")
     return tuple(int(x) for x in array.reshape(-1))
-
-
-# ---------------------------------------------------------------- for kernels
-
-
-def blank(out: np.ndarray | None, shape: Any, dtype: np.dtype) -> np.ndarray:
-    """Zeros to put something into: `out`, or a new array."""
-    if out is None:
-        return np.zeros(tuple(shape), dtype)
-    out.fill(0)
-    return out

@@ -127,8 +127,7 @@ transpose_op: Op = Op(
 )
 
 
-def _inverted(x: np.ndarray, out: Any = None) -> np.ndarray:
-    out = np.empty_like(x) if out is None else out
+def _inverted(x: np.ndarray, out: Any) -> np.ndarray:
     numbers = np.arange(x.size, dtype=x.dtype)
     if not np.array_equal(np.sort(x), numbers):
         raise InvalidArgumentError(f"{x.tolist()} is not a permutation of 0 to {x.size - 1}")

@@ -24,10 +24,8 @@ from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 # ---------------------------------------------------------------- fill, zeros and ones
 
 
-def _fill(dims: Any, value: Any, out: np.ndarray | None = None) -> np.ndarray:
-    if out is None:
-        return np.full(tuple(dims), value, np.asarray(value).dtype)
-    out[...] = value
+def _fill(dims: Any, value: Any, out: np.ndarray) -> np.ndarray:
+    np.copyto(out, value)
     return out
 
 
@@ -230,9 +228,11 @@ def broadcast_axes(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[int,
     return (*range(lead), *repeated)
 
 
-def _sum_like_kernel(g: Array, x: Array) -> Array:
-    axes = broadcast_axes(np.shape(g), np.shape(x))
-    return np.reshape(sum_over(g, axis=axes), np.shape(x))  # without axes a copy, not g itself
+def _sum_like_kernel(g: Array, x: Array, out: Array) -> Array:
+    axes = broadcast_axes(g.shape, x.shape)
+    left = [d for i, d in enumerate(g.shape) if i not in axes]
+    sum_over(g, axes, False, out.reshape(left))
+    return out
 
 
 def _sum_like_rewrite(g: Node, x: Node) -> Node | None:

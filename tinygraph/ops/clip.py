@@ -37,7 +37,7 @@ def _sum_squares(x: np.ndarray) -> float:
     return total + float(np.vecdot(blocks, blocks).sum(dtype=np.float64)) if whole else total
 
 
-def _global_norm(*arrays: np.ndarray, out: np.ndarray | None = None) -> Any:
+def _global_norm(*arrays: np.ndarray, out: np.ndarray) -> Any:
     dtype = np.result_type(*arrays)
     least = np.sqrt(np.finfo(dtype).tiny / np.finfo(dtype).eps)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
@@ -47,8 +47,6 @@ def _global_norm(*arrays: np.ndarray, out: np.ndarray | None = None) -> Any:
             if 0.0 < scale < np.inf:
                 scaled = (np.divide(x, scale, dtype=np.float64) for x in arrays)
                 norm = scale * np.sqrt(sum(_sum_squares(x) for x in scaled))
-        if out is None:
-            return dtype.type(norm)
         out[...] = norm
         return out
 
@@ -66,15 +64,12 @@ global_norm_op = Op(
 # ---------------------------------------------------------------- checks
 
 
-def _check_numerics(tensor: np.ndarray, message: str, out: np.ndarray | None = None) -> np.ndarray:
+def _check_numerics(tensor: np.ndarray, message: str, out: np.ndarray) -> np.ndarray:
     if not np.isfinite(tensor).all():
         has = {"Inf": np.isinf(tensor).any(), "NaN": np.isnan(tensor).any()}
         found = " and ".join(name for name, is_there in has.items() if is_there)
         raise InvalidArgumentError(f"{message}: Tensor had {found} values")
-    if out is None:
-        return np.array(tensor)
-    np.copyto(out, tensor)
-    return out
+    return np.positive(tensor, out=out)
 
 
 def _checked_spec(tensor: Spec, message: str) -> Spec:
@@ -93,7 +88,7 @@ check_numerics = Op(
 )
 
 
-def _check_limit(clip_norm: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+def _check_limit(clip_norm: np.ndarray, out: np.ndarray) -> np.ndarray:
     if not np.all(clip_norm >= 0):
         raise InvalidArgumentError(f"clip_norm must not be negative, but it is {clip_norm}")
     return np.positive(clip_norm, out=out)

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import named
-from tinygraph.dtypes import (
-    DType, as_dtype, bool_, float16, float32, float64, int32, int64, numpy_dtype,
-)
+from tinygraph.dtypes import DType, as_dtype, bool_, float16, float32, float64, int32, int64
 from tinygraph.errors import DTypeError
 from tinygraph.families import check_dtypes, elementwise
 from tinygraph.graph import Node
@@ -114,17 +112,16 @@ logical_not = elementwise(
 _BITS = {1: np.int8, 2: np.int16, 4: np.int32, 8: np.int64}
 
 
-def cleared(x: Array, keep: Array, out: Array | None = None) -> Array:
+def cleared(x: Array, keep: Array, out: Array) -> Array:
     """x where `keep`, else 0: the bits times 1 or 0.
 
     Unlike `x * keep` that turns inf and NaN to 0 too; `np.where` branches, five times slower.
     """
     bits = _BITS.get(x.itemsize)
     if bits is None:  # the complex numbers of a gradient check
-        return np.where(keep, x, np.zeros((), x.dtype))
-    if out is None:
-        return np.multiply(x.view(bits), keep.view(np.int8)).view(x.dtype)
-    np.multiply(x.view(bits), keep.view(np.int8), out=out.view(bits))
+        np.copyto(out, np.where(keep, x, 0))
+    else:
+        np.multiply(x.view(bits), keep.view(np.int8), out=out.view(bits))
     return out
 
 
@@ -150,12 +147,7 @@ def _are_floats(*dtypes: DType) -> bool:
     return all(dtype.is_floating for dtype in dtypes)
 
 
-def _cast(x: Array, dtype: Any, out: Array | None = None) -> Array:
-    x = np.asarray(x)
-    if x.dtype == object:  # the elements of a shape, of which some are unknown
-        return x
-    if out is None:
-        return x.astype(numpy_dtype(dtype))
+def _cast(x: Array, dtype: Any, out: Array) -> Array:
     np.copyto(out, x, casting="unsafe")
     return out
 
@@ -239,9 +231,9 @@ def to_int64(x: TensorLike, name: str = "ToInt64") -> Node:
     return cast(x, int64, name=name)
 
 
-def _saturate(x: Array, dtype: Any, out: Array | None = None) -> Array:
+def _saturate(x: Array, dtype: Any, out: Array) -> Array:
     low, high = as_dtype(dtype).min, as_dtype(dtype).max
-    out = _cast(x, dtype, out)
+    _cast(x, dtype, out)
     if x.dtype.kind == "f" and out.dtype.kind != "f":
         np.copyto(out, 0, where=np.isnan(x))
     np.copyto(out, low, where=np.less(x, low))

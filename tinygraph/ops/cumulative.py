@@ -32,19 +32,16 @@ Array = np.ndarray
 def _running(accumulate: Callable, start: float, name: str) -> Callable:
     """The kernel of a running sum or product that begins with `start`."""
 
-    def kernel(
-        x: Array, axis: int, exclusive: bool, reverse: bool, out: Array | None = None
-    ) -> Array:
-        total = np.empty(x.shape, x.dtype) if out is None else out
+    def kernel(x: Array, axis: int, exclusive: bool, reverse: bool, out: Array) -> Array:
         if x.dtype in (np.float16, np.float32):
-            total[...] = kernel(x.astype(np.float64), axis, exclusive, reverse)
-            return total
-        source, target = _from_start(x, axis, reverse), _from_start(total, axis, reverse)
+            out[...] = kernel(x.astype(np.float64), axis, exclusive, reverse, np.empty(x.shape))
+            return out
+        source, target = _from_start(x, axis, reverse), _from_start(out, axis, reverse)
         if exclusive:
             target[:1] = start
             source, target = source[:-1], target[1:]
         accumulate(source, axis=0, dtype=x.dtype, out=target)
-        return total
+        return out
 
     kernel.__name__ = name
     return kernel
@@ -88,15 +85,14 @@ def _cumprod_rule(g: Node, x: Node, axis: int, exclusive: bool, reverse: bool) -
     return before * recurrence_op(following, g, axis=axis, reverse=not reverse)
 
 
-def _recurrence(a: Array, b: Array, axis: int, reverse: bool, out: Array | None = None) -> Array:
-    result = np.empty(b.shape, b.dtype) if out is None else out
-    a, b, s = (_from_start(array, axis, reverse) for array in (a, b, result))
+def _recurrence(a: Array, b: Array, axis: int, reverse: bool, out: Array) -> Array:
+    a, b, s = (_from_start(array, axis, reverse) for array in (a, b, out))
     last = b[:1].astype(np.result_type(b, np.float64))
     s[:1] = last
     for i in range(1, len(s)):
         last = b[i] + a[i] * last
         s[i] = last[0]
-    return result
+    return out
 
 
 def _recurrence_back(g: Node, a: Node, axis: int, reverse: bool) -> Node:
@@ -113,12 +109,11 @@ recurrence_op = Op(
 )
 
 
-def _shift(x: Array, axis: int, reverse: bool, out: Array | None = None) -> Array:
-    result = np.empty(x.shape, x.dtype) if out is None else out
-    source, target = _from_start(x, axis, reverse), _from_start(result, axis, reverse)
+def _shift(x: Array, axis: int, reverse: bool, out: Array) -> Array:
+    source, target = _from_start(x, axis, reverse), _from_start(out, axis, reverse)
     target[:1] = 0
     target[1:] = source[:-1]
-    return result
+    return out
 
 
 shift_op: Op = Op(
@@ -180,16 +175,14 @@ def _add_segments(data: Array, ids: Array, total: Array) -> Array:
     return total
 
 
-def _unsorted_segment_sum(data: Array, ids: Array, count: Any, out: Array | None = None) -> Array:
-    count = int(count)
+def _unsorted_segment_sum(data: Array, ids: Array, count: Any, out: Array) -> Array:
     outside = np.argwhere(ids >= count)
     if outside.size:
         place = ", ".join(map(str, outside[0]))
         raise InvalidArgumentError(
             f"segment_ids[{place}] = {ids[tuple(outside[0])]} is out of range [0, {count})"
         )
-    shape = (count, *data.shape[ids.ndim :])
-    return _add_segments(data, ids, np.empty(shape, data.dtype) if out is None else out)
+    return _add_segments(data, ids, out)
 
 
 def _segments(data: Spec, ids: Spec, count: int | None) -> Spec:

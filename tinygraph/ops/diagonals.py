@@ -10,7 +10,7 @@ from tinygraph.arguments import named
 from tinygraph.errors import ShapeError
 from tinygraph.families import check_dtypes
 from tinygraph.op import Op
-from tinygraph.ops.array import blank, count_of
+from tinygraph.ops.array import count_of
 from tinygraph.ops.broadcasting import zeros_like
 from tinygraph.spec import UNKNOWN, Shape, Spec
 
@@ -22,8 +22,8 @@ def _diagonal(matrices: np.ndarray) -> np.ndarray:
     return flat[..., : min(rows, columns) * (columns + 1) : columns + 1]
 
 
-def _matrix_diag(diagonal: np.ndarray, out: Any = None) -> np.ndarray:
-    out = blank(out, (*diagonal.shape, *diagonal.shape[-1:]), diagonal.dtype)
+def _matrix_diag(diagonal: np.ndarray, out: Any) -> np.ndarray:
+    out.fill(0)
     _diagonal(out)[...] = diagonal
     return out
 
@@ -72,8 +72,7 @@ matrix_diag_part: Op = Op(
 )
 
 
-def _set_diag(input: np.ndarray, diagonal: np.ndarray, out: Any = None) -> np.ndarray:
-    out = np.empty(input.shape, input.dtype) if out is None else out
+def _set_diag(input: np.ndarray, diagonal: np.ndarray, out: Any) -> np.ndarray:
     np.copyto(out, input)
     _diagonal(out)[...] = diagonal
     return out
@@ -107,11 +106,11 @@ matrix_set_diag: Op = Op(
 )
 
 
-def _band(x: np.ndarray, lower: Any, upper: Any, out: Any = None) -> np.ndarray:
+def _band(x: np.ndarray, lower: Any, upper: Any, out: Any) -> np.ndarray:
     rows, columns = x.shape[-2:]
     offset = np.arange(columns) - np.arange(rows)[:, None]
     inside = ((lower < 0) | (-offset <= lower)) & ((upper < 0) | (offset <= upper))
-    out = blank(out, x.shape, x.dtype)
+    out.fill(0)
     np.copyto(out, x, where=inside)
     return out
 
@@ -137,8 +136,8 @@ matrix_band_part: Op = Op(
 )
 
 
-def _diag(diagonal: np.ndarray, out: Any = None) -> np.ndarray:
-    out = blank(out, diagonal.shape * 2, diagonal.dtype)
+def _diag(diagonal: np.ndarray, out: Any) -> np.ndarray:
+    out.fill(0)
     _diagonal(out.reshape(diagonal.size, diagonal.size))[...] = diagonal.reshape(-1)
     return out
 

@@ -88,14 +88,12 @@ class Count:
 
 
 def _print_values(
-    input: Any, *data: Any, out: Any = None, state: Count, message: str, first_n: int,
+    input: Any, *data: Any, out: Any, state: Count, message: str, first_n: int,
     summarize: int, texts: tuple[str | None, ...],
 ) -> Any:
     if first_n < 0 or state.position < first_n:
         say(message + "".join(_summaries(data, texts, summarize)), sys.stderr)
         state.position += first_n >= 0
-    if out is None:
-        return np.array(input)
     np.copyto(out, input)
     return out
 

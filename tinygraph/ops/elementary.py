@@ -20,19 +20,18 @@ from tinygraph.typing import TensorLike
 # ---------------------------------------------------------------- signs, squares and roots
 
 
-def sign_or_zero(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+def sign_or_zero(x: np.ndarray, out: np.ndarray) -> np.ndarray:
     """-1, 0 or 1; as in TF, 0 for NaN."""
     if x.dtype.kind != "f":
         return np.sign(x, out=out)
     nan = np.isnan(x)
-    out = np.sign(x, out=np.empty_like(x) if out is None else out)
+    np.sign(x, out=out)
     np.copyto(out, 0, where=nan)
     return out
 
 
-def reciprocal_root(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    root = np.sqrt(x, out=out)
-    return np.reciprocal(root, out=out)
+def reciprocal_root(x: np.ndarray, out: np.ndarray) -> np.ndarray:
+    return np.reciprocal(np.sqrt(x, out=out), out=out)
 
 
 def unless_zero(g: Node, slope: Node) -> Node:
@@ -230,9 +229,9 @@ cosh: Op = elementwise(
 )
 
 
-def _sech_squared(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+def _sech_squared(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> np.ndarray:
     """1 - y², or where that has few digits left 4 e^-2|x| / (1 + e^-2|x|)²."""
-    out = np.asarray(np.subtract(1, np.multiply(y, y, out=out), out=out))
+    np.subtract(1, np.multiply(y, y, out=out), out=out)
     few = out < 2.0**-6
     count = np.count_nonzero(few)
     if count > x.size // 8:  # then picking them takes longer than computing all

@@ -13,11 +13,11 @@ from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, Shape
 from tinygraph.graph import Node
 from tinygraph.kernels.summation import add_at
 from tinygraph.op import Op, arguments_of, as_node
-from tinygraph.ops.array import blank, rank, shape_from, shape_of, size, static_int
+from tinygraph.ops.array import rank, shape_from, shape_of, size, static_int
 from tinygraph.ops.axes import in_front, late_axis, put_back
 from tinygraph.ops.joining import concat
 from tinygraph.ops.reshaping import reshape
-from tinygraph.spec import normalize_axis, Shape, Spec, UNKNOWN
+from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 from tinygraph.typing import AxisLike, TensorLike
 
 # ---------------------------------------------------------------- gather
@@ -36,7 +36,7 @@ def check_range(indices: np.ndarray, size: int) -> None:
         raise InvalidArgumentError(f"indices{place} = {indices[tuple(at)]} is not in [0, {size})")
 
 
-def _gather(params: np.ndarray, indices: Any, axis: int, out: Any = None) -> np.ndarray:
+def _gather(params: np.ndarray, indices: Any, axis: int, out: Any) -> np.ndarray:
     indices = np.asarray(indices).astype(np.intp, copy=False)
     check_range(indices, params.shape[axis])
     return params.take(indices, axis, out, "clip")  # "raise" would buffer out
@@ -72,8 +72,8 @@ def _size(dims: Any) -> int:
     return int(np.prod(dims, dtype=np.int64))
 
 
-def _gather_grad(g: np.ndarray, indices: Any, shape: Any, axis: int, out: Any = None) -> np.ndarray:
-    out = blank(out, shape, g.dtype)
+def _gather_grad(g: np.ndarray, indices: Any, shape: Any, axis: int, out: Any) -> np.ndarray:
+    out.fill(0)
     axis %= out.ndim
     places = np.asarray(indices).astype(np.intp, copy=False)
     check_range(places, out.shape[axis])
@@ -161,7 +161,7 @@ def _flat_places(indices: np.ndarray, dims: Sequence[int]) -> np.ndarray:
     return indices.astype(np.intp) @ np.array(steps, np.intp)
 
 
-def _gather_nd(params: np.ndarray, indices: Any, out: Any = None) -> np.ndarray:
+def _gather_nd(params: np.ndarray, indices: Any, out: Any) -> np.ndarray:
     indices = np.asarray(indices)
     depth = indices.shape[-1]
     places = _flat_places(indices, params.shape[:depth])
@@ -214,9 +214,9 @@ def gather_nd(
     return gather_nd_op(params, indices, name=name)
 
 
-def _scatter_nd(indices: Any, updates: np.ndarray, shape: Any, out: Any = None) -> np.ndarray:
+def _scatter_nd(indices: Any, updates: np.ndarray, shape: Any, out: Any) -> np.ndarray:
     indices = np.asarray(indices)
-    out = blank(out, shape, updates.dtype)
+    out.fill(0)
     depth = indices.shape[-1]
     places = _flat_places(indices, out.shape[:depth])
     add_at(out.reshape(1, _size(out.shape[:depth]), _size(out.shape[depth:])), places, updates)

@@ -13,8 +13,9 @@ from tinygraph.arguments import integer, named, sequence
 from tinygraph.dtypes import bool_
 from tinygraph.errors import DTypeError, ShapeError
 from tinygraph.graph import Node
+from tinygraph.kernels.blas import copied
 from tinygraph.op import Op, arguments_of, as_node
-from tinygraph.ops.array import blank, shape_from, shape_of, static_int
+from tinygraph.ops.array import shape_from, shape_of, static_int
 from tinygraph.spec import MAX_RANK, UNKNOWN, Dimension, Shape, Spec, normalize_axis
 from tinygraph.typing import AxisLike, TensorLike
 
@@ -168,8 +169,8 @@ slice_op = Op(
 )
 
 
-def _slice_grad(g: np.ndarray, shape: Any, *bounds: np.ndarray, index: Any, out: Any = None):
-    out = blank(out, shape, g.dtype)
+def _slice_grad(g: np.ndarray, shape: Any, *bounds: np.ndarray, index: Any, out: Any):
+    out.fill(0)
     out[tuple(_known(index, bounds)) if bounds else index] = g
     return out
 
@@ -184,12 +185,8 @@ slice_grad_op: Op = Op(
 )
 
 
-def _add_slice(x: np.ndarray, g: np.ndarray, *bounds: np.ndarray, index: Any, out: Any = None):
-    if out is None:
-        out = np.array(x)
-    elif out is not x:
-        np.copyto(out, x)
-    part = _getitem(out, *bounds, index=index)
+def _add_slice(x: np.ndarray, g: np.ndarray, *bounds: np.ndarray, index: Any, out: Any):
+    part = _getitem(copied(x, out), *bounds, index=index)
     np.add(part, g, out=part)
     return out
 
@@ -238,8 +235,8 @@ def _mask(x: np.ndarray, mask: np.ndarray, axis: int) -> np.ndarray:
     return x[(slice(None),) * (axis % x.ndim) + (mask,)]
 
 
-def _mask_grad(g: np.ndarray, mask: Any, shape: Any, axis: int, out: Any = None) -> np.ndarray:
-    out = blank(out, shape, g.dtype)
+def _mask_grad(g: np.ndarray, mask: Any, shape: Any, axis: int, out: Any) -> np.ndarray:
+    out.fill(0)
     out[(slice(None),) * (axis % out.ndim) + (mask,)] = g
     return out
 

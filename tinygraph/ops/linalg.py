@@ -196,7 +196,7 @@ def _einsum_spec(a: Spec, b: Spec, equation: str) -> Spec:
     return Spec(Shape.of(tuple(size[letter] for letter in result)), dtype)
 
 
-def _einsum(a: Array, b: Array, equation: str, out: Array | None = None) -> Array:
+def _einsum(a: Array, b: Array, equation: str, out: Array) -> Array:
     """Transposes, one (batch of) matrix product, a transpose: BLAS where np.einsum loops."""
     left, right, result = _terms_of(equation)
     size = dict(zip(left + right, a.shape + b.shape, strict=True))
@@ -208,14 +208,11 @@ def _einsum(a: Array, b: Array, equation: str, out: Array | None = None) -> Arra
     x = a.transpose([left.index(s) for s in (*batch, *rows, *inner)]).reshape(n[0], n[1], n[2])
     y = b.transpose([right.index(s) for s in (*batch, *inner, *columns)]).reshape(n[0], n[2], n[3])
     order = [*batch, *rows, *columns]
-    if out is not None and order == list(result):
+    if order == list(result):
         np.matmul(x, y, out=out.reshape(n[0], n[1], n[3]))
         return out
     product = np.matmul(x, y).reshape([size[s] for s in order])
-    product = product.transpose([order.index(s) for s in result])
-    if out is None:
-        return product
-    out[...] = product
+    out[...] = product.transpose([order.index(s) for s in result])
     return out
 
 

@@ -223,10 +223,9 @@ def _pick(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.take_along_axis(x, labels[..., None], axis=-1)
 
 
-def _one_hot_like(x: np.ndarray, labels: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+def _one_hot_like(x: np.ndarray, labels: np.ndarray, out: np.ndarray) -> np.ndarray:
     _check_labels(labels, x.shape[-1])
-    out = np.empty(x.shape, x.dtype) if out is None else out
-    out[...] = 0
+    out.fill(0)
     np.put_along_axis(out, labels[..., None], 1, axis=-1)
     return out
 

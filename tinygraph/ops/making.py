@@ -153,12 +153,8 @@ def _hot_spec(indices: Spec, depth: Spec, on: Spec, off: Spec, axis: int) -> Spe
     return Spec(Shape.of((*dims[:at], count, *dims[at:])), dtype)
 
 
-def _one_hot(indices: Any, depth: Any, on: Any, off: Any, axis: int, out: Any = None) -> np.ndarray:
+def _one_hot(indices: Any, depth: Any, on: Any, off: Any, axis: int, out: Any) -> np.ndarray:
     indices = np.asarray(indices)
-    if out is None:
-        dims = list(indices.shape)
-        dims.insert(axis if axis >= 0 else len(dims) + 1 + axis, int(depth))
-        out = np.empty(dims, np.asarray(on).dtype)
     out[...] = off
     rows = np.moveaxis(out, axis, -1)[None]  # [None]: np.nonzero wants at least one dimension
     at = np.nonzero(((indices >= 0) & (indices < depth))[None])

@@ -39,20 +39,20 @@ def _nonzero(y: Array) -> None:
         raise InvalidArgumentError("Integer division by zero")
 
 
-def _floor_divide(x: Array, y: Array, out: Array | None = None) -> Array:
+def _floor_divide(x: Array, y: Array, out: Array) -> Array:
     if np.asarray(y).dtype.kind == "f":  # TF's floor(x / y): 10, not Python's 9, for 1 // 0.1
         return np.floor(np.divide(x, y, out=out), out=out)
     _nonzero(y)
     return np.floor_divide(x, y, out=out)
 
 
-def _remainder(x: Array, y: Array, out: Array | None = None) -> Array:
+def _remainder(x: Array, y: Array, out: Array) -> Array:
     if np.asarray(y).dtype.kind != "f":
         _nonzero(y)
     return np.remainder(x, y, out=out)
 
 
-def _truncate_divide(x: Array, y: Array, out: Array | None = None) -> Array:
+def _truncate_divide(x: Array, y: Array, out: Array) -> Array:
     if np.asarray(y).dtype.kind == "f":
         return np.trunc(np.divide(x, y, out=out), out=out)
     _nonzero(y)
@@ -61,13 +61,13 @@ def _truncate_divide(x: Array, y: Array, out: Array | None = None) -> Array:
     return np.add(quotient, inexact_negative, out=out, dtype=np.asarray(y).dtype)
 
 
-def _truncate_mod(x: Array, y: Array, out: Array | None = None) -> Array:
+def _truncate_mod(x: Array, y: Array, out: Array) -> Array:
     if np.asarray(y).dtype.kind != "f":
         _nonzero(y)
     return np.fmod(x, y, out=out)
 
 
-def _divide_unless_zero(x: Array, y: Array, out: Array | None = None) -> Array:
+def _divide_unless_zero(x: Array, y: Array, out: Array) -> Array:
     nonzero = np.not_equal(y, 0)
     quotient = np.divide(x, y, out=out)
     return cleared(quotient, nonzero, out)
@@ -188,7 +188,7 @@ mod = floormod
 # ---------------------------------------------------------------- powers
 
 
-def _power(x: Array, y: Array, out: Array | None = None) -> Array:
+def _power(x: Array, y: Array, out: Array) -> Array:
     if np.size(y) == 1 and np.ndim(y) <= np.ndim(x) and np.all(np.equal(y, 2)):
         return np.square(x, out=out)
     return np.power(x, y, out=out)
@@ -315,13 +315,14 @@ def clip_by_value(
 # ---------------------------------------------------------------- sums of many
 
 
-def _add_n(*inputs: Array, out: Array | None = None) -> Array:
+def _add_n(*inputs: Array, out: Array) -> Array:
     if len(inputs) == 1:
         return np.positive(inputs[0], out=out)
     if inputs[0].dtype == np.float16:
-        total = _add_n(inputs[0].astype(np.float32), *inputs[1:])
-        return np.positive(total, out=out, dtype=np.float16, casting="same_kind")
-    out = np.asarray(np.add(inputs[0], inputs[1], out=out))
+        wide = np.empty(out.shape, np.float32)
+        np.copyto(out, _add_n(inputs[0].astype(np.float32), *inputs[1:], out=wide), "same_kind")
+        return out
+    np.add(inputs[0], inputs[1], out=out)
     for x in inputs[2:]:
         np.add(out, x, out=out)
     return out

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygraph.arguments import flag, named
-from tinygraph.dtypes import DType, as_dtype, float16, float32, numpy_dtype
+from tinygraph.dtypes import DType, as_dtype, float16, float32
 from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
 from tinygraph.families import check_dtypes
 from tinygraph.graph import Node
@@ -180,10 +180,8 @@ def trace(x: TensorLike, name: str | None = None) -> Node:
     return reduce_sum(matrix_diag_part(x), [-1], name=named(name, "Trace"))
 
 
-def _eye(rows: Any, columns: Any, dtype: DType, out: Array | None = None) -> Array:
-    if out is None:
-        return np.eye(int(rows), int(columns), dtype=numpy_dtype(dtype))
-    out[...] = 0
+def _eye(rows: Any, columns: Any, dtype: DType, out: Array) -> Array:
+    out.fill(0)
     np.fill_diagonal(out, 1)
     return out
 

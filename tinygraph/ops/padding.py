@@ -116,11 +116,9 @@ def _resized(x: Spec, paddings: Spec) -> Spec:
     return Spec(Shape.of(dims), x.dtype)
 
 
-def _pad(x: np.ndarray, paddings: Any, constant_values: Any = 0, out: Any = None) -> np.ndarray:
+def _pad(x: np.ndarray, paddings: Any, constant_values: Any = 0, *, out: Any) -> np.ndarray:
     if np.min(paddings, initial=0) < 0:
         raise InvalidArgumentError(f"Paddings must be non-negative, unlike in {paddings}")
-    if out is None:
-        out = np.empty([a + d + b for (a, b), d in zip(paddings, x.shape, strict=True)], x.dtype)
     out[...] = constant_values
     out[tuple([slice(a, a + d) for (a, _), d in zip(paddings, x.shape, strict=True)])] = x
     return out

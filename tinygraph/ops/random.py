@@ -8,13 +8,14 @@ numbers in each session, whatever else is added to the graph. Without any seed n
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tinygraph.arguments import integer, named
 from tinygraph.defaults import get_default_graph, name_scope
-from tinygraph.dtypes import DType, as_dtype, float16, float32, float64, int32, int64, numpy_dtype
+from tinygraph.dtypes import DType, as_dtype, float16, float32, float64, int32, int64
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.families import elementwise
 from tinygraph.graph import Node
@@ -34,10 +35,6 @@ def _stream(name: str, seed: Seeds, **attrs: Any) -> Philox:
     return Philox(*seeds(*seed, default=zlib.crc32(name.encode())))
 
 
-def _dims(shape: Any) -> tuple[int, ...]:
-    return tuple(int(d) for d in shape)
-
-
 def _seeds(seed: Any) -> Seeds:
     """What an op made now has for its `seed` attribute."""
     return _seed(get_default_graph().seed, "the graph's seed"), _seed(seed, "seed")
@@ -52,22 +49,20 @@ def _seed(seed: Any, what: str) -> int | None:
 # The kernel of a random op gets its stream as `state`; its attributes are static.
 
 
-def _draw_uniform(shape: Any, out: Any = None, *, state: Philox, dtype: Any, seed: Any) -> Any:
-    return state.uniform(_dims(shape), numpy_dtype(dtype), out=out)
+def _drawing(method: str) -> Callable:
+    """The kernel that fills an array by a method of its stream."""
 
+    def kernel(shape: Any, out: Any, *, state: Philox, dtype: Any, seed: Any) -> Any:
+        return getattr(state, method)(out.shape, out.dtype, out=out)
 
-def _draw_normal(shape: Any, out: Any = None, *, state: Philox, dtype: Any, seed: Any) -> Any:
-    return state.normal(_dims(shape), numpy_dtype(dtype), out=out)
-
-
-def _draw_truncated(shape: Any, out: Any = None, *, state: Philox, dtype: Any, seed: Any) -> Any:
-    return state.truncated_normal(_dims(shape), numpy_dtype(dtype), out=out)
+    kernel.__name__ = f"draw_{method}"
+    return kernel
 
 
 def _draw_ints(
-    shape: Any, low: Any, high: Any, out: Any = None, *, state: Philox, dtype: Any, seed: Any
+    shape: Any, low: Any, high: Any, out: Any, *, state: Philox, dtype: Any, seed: Any
 ) -> Any:
-    return state.integers(_dims(shape), int(low), int(high), numpy_dtype(dtype), out=out)
+    return state.integers(out.shape, int(low), int(high), out.dtype, out=out)
 
 
 def _float_spec(shape: Spec, dtype: DType, seed: Any) -> Spec:
@@ -84,12 +79,12 @@ def _int_spec(shape: Spec, low: Spec, high: Spec, dtype: DType, seed: Any) -> Sp
 
 
 random_uniform_op = Op(
-    "RandomUniform", _draw_uniform, _float_spec, (None,), ("shape",), static=(0,),
-    state=_stream, doc="Floats from [0, 1).",
+    "RandomUniform", _drawing("uniform"), _float_spec, (None,), ("shape",),
+    static=(0,), state=_stream, doc="Floats from [0, 1).",
 )
 
 
-def _add_below(x: Any, low: Any, high: Any, out: Any = None) -> Any:
+def _add_below(x: Any, low: Any, high: Any, out: Any) -> Any:
     """x + low, but the number next to `high` where the sum is rounded up to `high`."""
     total, last = np.add(x, low), np.nextafter(high, low)
     kept = np.where(np.less_equal(low, high), np.minimum(total, last), np.maximum(total, last))
@@ -107,11 +102,11 @@ random_uniform_int_op = Op(
     static=(0, 1, 2), state=_stream, doc="Ints from [minval, maxval).",
 )
 random_standard_normal_op = Op(
-    "RandomStandardNormal", _draw_normal, _float_spec, (None,), ("shape",),
+    "RandomStandardNormal", _drawing("normal"), _float_spec, (None,), ("shape",),
     static=(0,), state=_stream, doc="Normal numbers of mean 0 and standard deviation 1.",
 )
 truncated_normal_op = Op(
-    "TruncatedNormal", _draw_truncated, _float_spec, (None,), ("shape",),
+    "TruncatedNormal", _drawing("truncated_normal"), _float_spec, (None,), ("shape",),
     static=(0,), state=_stream, doc="Standard normal numbers, redrawn until between -2 and 2.",
 )
 
@@ -127,13 +122,13 @@ random_shuffle_op = Op(
 
 
 def _multinomial(
-    logits: Any, num_samples: Any, out: Any = None, *, state: Philox, output_dtype: Any, seed: Any
+    logits: Any, num_samples: Any, out: Any, *, state: Philox, output_dtype: Any, seed: Any
 ) -> Any:
     if int(num_samples) < 0:
         raise InvalidArgumentError(f"num_samples should be nonnegative, got {num_samples}")
     if not logits.shape[1]:
         raise InvalidArgumentError("num_classes should be positive, got 0")
-    return state.multinomial(logits, int(num_samples), numpy_dtype(output_dtype), out=out)
+    return state.multinomial(logits, int(num_samples), out.dtype, out=out)
 
 
 def _multinomial_spec(logits: Spec, num_samples: Spec, output_dtype: DType, seed: Any) -> Spec:

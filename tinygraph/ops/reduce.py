@@ -166,8 +166,8 @@ FEW = 32  # columns; across so few NumPy takes 50 us for 1,000 rows, down the tr
 def _extreme(ufunc: np.ufunc, name: str, of_nothing: Callable[[Any], Any]) -> Callable:
     """The kernel of a maximum or minimum, which over nothing is the dtype's own limit."""
 
-    def kernel(x: Array, axis: Axis = None, keepdims: bool = False, out: Any = None) -> Array:
-        if x.ndim == 2 and axis == (1,) and 0 < x.shape[1] <= FEW and out is not None:
+    def kernel(x: Array, axis: Axis, keepdims: bool, out: Array) -> Array:
+        if x.ndim == 2 and axis == (1,) and 0 < x.shape[1] <= FEW:
             ufunc.reduce(np.ascontiguousarray(x.T), axis=0, out=out.reshape(-1))
             return out
         if x.size:
@@ -238,10 +238,11 @@ def reduce_min(
 # ---------------------------------------------------------------- product
 
 
-def prod_over(x: Array, axis: Axis = None, keepdims: bool = False, out: Any = None) -> Array:
+def prod_over(x: Array, axis: Axis, keepdims: bool, out: Array) -> Array:
     if x.dtype == np.float16:
-        product = prod_over(x.astype(np.float32), axis, keepdims)
-        return np.positive(product, out=out, dtype=np.float16, casting="same_kind")
+        wide = np.empty(out.shape, np.float32)
+        np.copyto(out, prod_over(x.astype(np.float32), axis, keepdims, wide), "same_kind")
+        return out
     return np.multiply.reduce(x, axis=axis, dtype=x.dtype, out=out, keepdims=keepdims)
 
 

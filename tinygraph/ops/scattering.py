@@ -53,8 +53,8 @@ def _added_up(rows: Array, order: Array, is_first: Array) -> Array:
     return sums.astype(dtype, copy=False)
 
 
-def _row_totals(rows: Array, indices: Array, out: Array | None = None) -> Array:
-    out = copied(rows, out)
+def _row_totals(rows: Array, indices: Array, out: Array) -> Array:
+    copied(rows, out)
     if _repeats(np.sort(indices)):
         order, is_first = _in_groups(indices)
         sums = _added_up(rows, order, is_first)
@@ -140,9 +140,8 @@ def _scatter_spec(ref: Spec, indices: Spec, updates: Spec, accepts: str = "numbe
 def _scatter(name: str, writing: Writing, accepts: str, doc: str) -> Op:
     """An update of rows. `writing(x, indices, updates)` is the call that changes x."""
 
-    def kernel(ref: Array, indices: Any, updates: Array, out: Array | None = None) -> Array:
-        out = copied(ref, out)
-        writing(out, indices, updates)()
+    def kernel(ref: Array, indices: Any, updates: Array, out: Array) -> Array:
+        writing(copied(ref, out), indices, updates)()
         return out
 
     kernel.__name__ = f"scatter_{name.removeprefix('Scatter').lower()}"

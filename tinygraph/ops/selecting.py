@@ -14,8 +14,9 @@ from tinygraph.dtypes import DType, as_dtype, bool_, int32, int64, numpy_dtype
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.families import check_dtypes, reduced_shape
 from tinygraph.graph import Node
+from tinygraph.kernels.blas import copied
 from tinygraph.op import Op, arguments_of, as_node, as_nodes
-from tinygraph.ops.array import blank, count_of, either, shape_from, shape_of, static_int
+from tinygraph.ops.array import count_of, either, shape_from, shape_of, static_int
 from tinygraph.ops.axes import in_front, late_axis
 from tinygraph.ops.broadcasting import zeros_like
 from tinygraph.spec import UNKNOWN, Shape, Spec
@@ -24,14 +25,10 @@ from tinygraph.typing import AxisLike, DTypeLike, TensorLike
 # ---------------------------------------------------------------- where
 
 
-def _select(condition: Any, x: np.ndarray, y: np.ndarray, out: Any = None) -> np.ndarray:
+def _select(condition: Any, x: np.ndarray, y: np.ndarray, out: Any) -> np.ndarray:
     condition = np.asarray(condition)
     rows = condition.reshape(condition.shape + (1,) * (np.ndim(x) - condition.ndim))
-    if out is None:
-        return np.where(rows, x, y)
-    if out is not y:
-        np.copyto(out, y)
-    np.copyto(out, x, where=rows)
+    np.copyto(copied(y, out), x, where=rows)
     return out
 
 
@@ -106,15 +103,10 @@ def where(
 
 
 def _arg_extreme(function: Callable, name: str) -> Callable:
-    def kernel(
-        x: np.ndarray, axis: int, output_type: DType, out: np.ndarray | None = None
-    ) -> np.ndarray:
-        if out is not None and out.dtype == np.intp:
+    def kernel(x: np.ndarray, axis: int, output_type: DType, out: np.ndarray) -> np.ndarray:
+        if out.dtype == np.intp:
             return function(x, axis=axis, out=out)
-        found = np.asarray(function(x, axis=axis)).astype(numpy_dtype(output_type))
-        if out is None:
-            return found
-        out[...] = found
+        out[...] = function(x, axis=axis)
         return out
 
     kernel.__name__ = name
@@ -206,8 +198,8 @@ def _take(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
     return x.reshape(rows.size, x.shape[-1])[rows, indices]
 
 
-def _put(g: np.ndarray, indices: np.ndarray, shape: Any, out: Any = None) -> np.ndarray:
-    out = blank(out, shape, g.dtype)
+def _put(g: np.ndarray, indices: np.ndarray, shape: Any, out: Any) -> np.ndarray:
+    out.fill(0)
     np.put_along_axis(out, indices, g, axis=-1)
     return out
 

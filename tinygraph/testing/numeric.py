@@ -12,6 +12,7 @@ import numpy as np
 
 from tinygraph.arguments import positive
 from tinygraph.arrays import to_array
+from tinygraph.compiler.fits import fresh
 from tinygraph.compiler.program import Kernels, call_kernel
 from tinygraph.compiler.rewrite import lower
 from tinygraph.dtypes import float64
@@ -157,9 +158,12 @@ def _analytic(node: Node, arrays: list[Any]) -> Any:
             x.astype(complex) if x.dtype.kind == "f" and i not in static else x
             for i, x in enumerate(arrays)
         ]
-    result = call_kernel(node, arrays)
+    is_wide = moved and node.dtype is not None and node.dtype.is_floating
+    out = fresh(node, arrays, complex if is_wide else None)
+    result = call_kernel(node, arrays, **out)
     outputs = result if node.spec.items else (result,)
-    if moved and any(output.dtype.kind == "f" for output in outputs):
+    is_dropped = is_wide and out and not result.imag.any()  # the imaginary part, as by abs
+    if is_dropped or moved and any(output.dtype.kind == "f" for output in outputs):
         raise TypeError(f"{node.kind.name} of complex numbers is real")
     return result
 

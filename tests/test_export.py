@@ -290,8 +290,8 @@ class Twice(CompositeTensor):
     def __init__(self, x):
         self.x = x
 
-    def value(self, values):
-        return tuple(values) if self.x.shape.ndims else repr(values)
+    def of(self, parts):
+        return tuple(parts) if self.x.shape.ndims else repr(parts)
 
 
 STRUCTURES = {

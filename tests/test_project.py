@@ -57,6 +57,8 @@ LAYERS = """
     values
     export
     fetches
+    feeds
+    plans
     session
     train
     datasets

@@ -477,7 +477,7 @@ def test_a_feed_and_a_constant_without_memory(sess):
 
 
 def test_plans_are_bounded_in_bytes_too(sess, monkeypatch):
-    monkeypatch.setattr("tinygraph.session.BYTES_KEPT", 2**20)
+    monkeypatch.setattr("tinygraph.plans.BYTES_KEPT", 2**20)
     x = tg.placeholder(tg.float32, [None])
     y = tg.reduce_sum(tg.exp(x) * tg.tanh(x) + x)
     for n in range(20):
@@ -489,7 +489,7 @@ def test_plans_are_bounded_in_bytes_too(sess, monkeypatch):
     z = tg.reduce_sum(tg.exp(_outer(wide)))
     for n in range(5):
         sess.run(z, {wide: np.zeros((600 + n, 1))})  # 1.4 MB: the latest four are kept all the same
-    assert len(sess._plans) == 4 == len(sess._orders)
+    assert len(sess._plans) == 4 == len(sess._plans.orders)
 
 
 def test_a_plan_counts_what_it_made_not_what_the_graph_holds(sess):
@@ -544,7 +544,7 @@ def test_plans_of_other_orders_go_with_the_plan(sess):
         assert sess.run(x - y, {x: ones, y: 2.0 * ones})[-1] == -1.0
         assert sess.run(x - y, {y: 2.0 * ones, x: ones})[-1] == -1.0
     assert sess.run(x - y, {y: [2.0], x: [1.0]}) == [-1.0]
-    assert len(sess._plans) == len(sess._orders) <= 64
+    assert len(sess._plans) == len(sess._plans.orders) <= 64
 
 
 @pytest.mark.parametrize("within", [

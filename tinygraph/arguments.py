@@ -102,23 +102,6 @@ def sequence(values: Any, what: str) -> list:
     raise DTypeError(f"{what} must be a list or a tuple, not {shown(values)}")
 
 
-def flat(items: Any, what: str, depth: int = 64) -> list:
-    """The items of lists, tuples and dicts within one another, or one item by itself."""
-    if isinstance(items, Mapping):
-        items = items.values()
-    elif not isinstance(items, list | tuple):
-        return [items]
-    if not depth:
-        raise InvalidArgumentError(f"{what} are lists nested too deep")
-    found: list = []
-    for item in items:
-        if isinstance(item, list | tuple | Mapping):
-            found += flat(item, what, depth - 1)
-        else:
-            found.append(item)
-    return found
-
-
 def mapping(values: Any, what: str) -> Mapping:
     """A dict, or what else maps keys to values."""
     return expect(values, Mapping, what, "a dict")

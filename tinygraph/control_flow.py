@@ -124,7 +124,7 @@ def _with_branches(kind: Op, index: Node, traced: list[_Traced], name: str) -> A
     bodies = [enclose(graph, part.nodes, same, part.outputs, taken) for part in traced]
     with graph.control_dependencies(list(dict.fromkeys(controls))):
         outputs = branching(kind, index, taken, bodies, name)
-    return nest.pack(first.structure, iter(outputs))
+    return nest.pack(first.structure, outputs)
 
 
 def _check_alike(first: _Traced, other: _Traced) -> None:

@@ -244,10 +244,10 @@ def examples(nodes: Iterable[Node]) -> dict[Node, np.ndarray]:
     return found
 
 
-def export(program: Program, path: Any, state: SessionState, made: Callable | None) -> None:
+def export(program: Program, path: Any, state: SessionState, pack: Callable) -> None:
     """Write the program to `path`, a .py file, and the values of a state beside it.
 
-    `made` makes what `run` returns of the results in order; if None it is the only one.
+    `pack` makes what `run` returns of an iterator of the results.
     """
     place = Path(checked_path(path))
     stem = place.stem
@@ -258,8 +258,8 @@ def export(program: Program, path: Any, state: SessionState, made: Callable | No
             f"a file {stem}.py would hide the module {stem} from the programs beside it, this one "
             f"among them; choose another name, such as model.py: {path!r}"
         )
-    places = iter(range(len(program.results)))
-    text, data = module(program, stem, state, next(places) if made is None else made(places))
+    structure = pack(iter(range(len(program.results))))
+    text, data = module(program, stem, state, structure)
     write_whole(place.with_suffix(".npz"), data)
     write_whole(place, text.encode())
 

@@ -5,27 +5,20 @@ What stands for several tensors, such as IndexedSlices, is a structure of these.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from tinygraph.arguments import shown
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError
-from tinygraph.node import CompositeTensor
+from tinygraph.node import CompositeTensor, Node, Operation
 
 DEEPEST = 64
+SEQUENCES, MAPPINGS, MUTABLE = (list, tuple), (dict, Mapping), (dict, MutableMapping)
+LEAVES = Node, Operation, int, float  # what most leaves are, for speed
 
 
-def parts(structure: Any) -> list | None:
-    """What a list, tuple, dict (in the order of its keys) or CompositeTensor holds; else None."""
-    if isinstance(structure, Mapping):
-        return [structure[key] for key in keys(structure)]
-    if isinstance(structure, CompositeTensor):
-        return list(structure.parts)
-    return list(structure) if isinstance(structure, list | tuple) else None
-
-
-def keys(structure: Mapping) -> list:
+def ordered(structure: Mapping) -> list:
     """The keys of a dict in an order that is the same for all dicts of these keys."""
     try:
         return sorted(structure)
@@ -33,57 +26,91 @@ def keys(structure: Mapping) -> list:
         return sorted(structure, key=lambda key: (type(key).__name__, repr(key)))
 
 
-def flatten(structure: Any, depth: int = DEEPEST) -> list:
+def parts(structure: Any, order: Callable = ordered) -> list | None:
+    """What a list, tuple, dict (its keys in `order`) or CompositeTensor holds; None for a leaf."""
+    if isinstance(structure, SEQUENCES):
+        return list(structure)
+    if isinstance(structure, MAPPINGS):
+        return [structure[key] for key in order(structure)]
+    return list(structure.parts) if isinstance(structure, CompositeTensor) else None
+
+
+def walk(
+    structure: Any, leaf: Callable, what: str = "results", order: Callable = ordered,
+    depth: int = DEEPEST,
+) -> Callable[[Iterator], Any]:
+    """Call `leaf` with each leaf; return a function that makes a like structure of other leaves.
+
+    That function takes the other leaves from an iterator, each by what `leaf` returned for it:
+    `next`, or another function of the iterator.
+
+    >>> from tinygraph import nest
+    >>> pack = nest.walk([1, {"a": (2,)}], lambda x: next)
+    >>> pack(iter("xy"))
+    ['x', {'a': ('y',)}]
+    """
+    held = parts(structure, order)
+    if held is None:
+        return leaf(structure)
+    if not depth:
+        raise InvalidArgumentError(f"{what} are lists nested too deep")
+    takes = [
+        leaf(part) if isinstance(part, LEAVES) else walk(part, leaf, what, order, depth - 1)
+        for part in held
+    ]
+    return lambda leaves: _like(structure, [take(leaves) for take in takes], order)
+
+
+def _like(structure: Any, held: list, order: Callable) -> Any:
+    """A structure like `structure` that holds other parts, of its type where that can be."""
+    if isinstance(structure, SEQUENCES):
+        return (getattr(structure, "_make", None) or type(structure))(held)
+    if isinstance(structure, CompositeTensor):
+        return structure.of(held)
+    result: Any = copy.copy(structure) if isinstance(structure, MUTABLE) else {}
+    for key, part in zip(order(structure), held, strict=True):
+        result[key] = part
+    return result
+
+
+def flatten(structure: Any, what: str = "results", order: Callable = ordered) -> list:
     """The leaves of a structure in order (TF: `tf.nest.flatten`).
 
     >>> from tinygraph import nest
     >>> nest.flatten({"b": 1, "a": [2, (3,)]})
     [2, 3, 1]
     """
-    held = parts(structure)
-    if held is None:
-        return [structure]
-    if not depth:
-        raise InvalidArgumentError("the lists are nested too deep")
-    return [leaf for part in held for leaf in flatten(part, depth - 1)]
+    leaves: list = []
+    walk(structure, leaves.append, what, order)
+    return leaves
 
 
-def pack(structure: Any, leaves: Iterator) -> Any:
+def pack(structure: Any, leaves: Iterable) -> Any:
     """A structure like `structure` of other leaves (TF: `tf.nest.pack_sequence_as`).
 
     >>> from tinygraph import nest
-    >>> nest.pack({"b": 1, "a": [2, (3,)]}, iter("xyz"))
+    >>> nest.pack({"b": 1, "a": [2, (3,)]}, "xyz")
     {'b': 'z', 'a': ['x', ('y',)]}
     """
-    held = parts(structure)
-    if held is None:
-        return next(leaves)
-    made = [pack(part, leaves) for part in held]
-    if isinstance(structure, Mapping):
-        by_key = dict(zip(keys(structure), made, strict=True))
-        kind = OrderedDict if isinstance(structure, OrderedDict) else dict
-        return kind((key, by_key[key]) for key in structure)
-    if isinstance(structure, CompositeTensor):
-        return type(structure)(*made)
-    if hasattr(structure, "_make"):
-        return structure._make(made)  # type: ignore[union-attr]
-    return made if isinstance(structure, list) else tuple(made)
+    return walk(structure, lambda leaf: next)(iter(leaves))
 
 
-def places(structure: Any, path: str = "result") -> list[str]:
-    """How each leaf is reached, in the order of `flatten`.
+def places(structure: Any, path: str = "result", order: Callable = ordered) -> list[str]:
+    """How each leaf is reached, in the order of `flatten`; for tensors of one that of the one.
 
     >>> from tinygraph import nest
     >>> nest.places({"b": 1, "a": [2, (3,)]})
     ["result['a'][0]", "result['a'][1][0]", "result['b']"]
     """
-    held = parts(structure)
+    held = parts(structure, order)
     if held is None:
         return [path]
-    at: Any = keys(structure) if isinstance(structure, Mapping) else range(len(held))
+    if isinstance(structure, CompositeTensor):
+        return [path] * len(held)
+    keys = order(structure) if isinstance(structure, Mapping) else range(len(held))
     return [
-        place for key, part in zip(at, held, strict=True)
-        for place in places(part, f"{path}[{key!r}]")
+        place for key, part in zip(keys, held, strict=True)
+        for place in places(part, f"{path}[{key!r}]", order)
     ]
 
 
@@ -103,7 +130,7 @@ result[1] has the key 'a' only in f, the key 'b' only in g
     error: type[Exception] = GraphError
     difference = ""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        places = keys(one)
+        places = ordered(one)
         alone = [*_alone(one, other, names[0]), *_alone(other, one, names[1])]
         difference = f"has {', '.join(alone)}" if alone else ""
     elif a is None or b is None or len(a) != len(b) or _kind(one) is not _kind(other):
@@ -117,7 +144,7 @@ result[1] has the key 'a' only in f, the key 'b' only in g
 
 def _alone(one: Mapping, other: Mapping, name: str) -> list[str]:
     """The keys of one dict that another one has not."""
-    return [f"the key {shown(key)} only in {name}" for key in keys(one) if key not in other]
+    return [f"the key {shown(key)} only in {name}" for key in ordered(one) if key not in other]
 
 
 def _words(structure: Any) -> str:

@@ -252,8 +252,8 @@ class Operation:
 class CompositeTensor:
     """Several tensors that stand for one, such as `tg.IndexedSlices`; where ops take it, it is one.
 
-    `parts` are those tensors, which a fetch computes; `value(values)` is what it then gives. One of
-    them, `values`, has what numbers there are.
+    `parts` are those tensors, which a fetch computes; `of(parts)` is the same of other parts, or of
+    their values in a run. One of them, `values`, has what numbers there are.
     """
 
     __slots__ = ()
@@ -265,7 +265,7 @@ class CompositeTensor:
     def as_tensor(self) -> Node:
         raise NotImplementedError
 
-    def value(self, values: Iterable) -> Any:
+    def of(self, parts: list) -> Any:
         raise NotImplementedError
 
     def with_values(self, values: Node) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import choice, expect, flag, flat, function, named, sequence, text
+from tinygraph.arguments import choice, expect, flag, function, named, sequence, text
 from tinygraph.arrays import no_memory, shape_array, to_array
 from tinygraph.defaults import get_default_graph, graph_of
 from tinygraph.dtypes import DType, as_dtype, float32
@@ -20,6 +20,7 @@ from tinygraph.errors import (
     TinygraphError,
 )
 from tinygraph.graph import Graph, Node, Operation
+from tinygraph.nest import flatten
 from tinygraph.node import CompositeTensor
 from tinygraph.spec import UNKNOWN, Dimension, Shape, Spec
 from tinygraph.static import values as static_values
@@ -382,8 +383,7 @@ def as_node(value: Any, dtype: DType | None = None, name: str = "Const", graph=N
 
 def first_node(values: Any) -> Node | None:
     """The first node in nested lists; of a composite tensor its values."""
-    items = (x.values if isinstance(x, CompositeTensor) else x for x in flat(values, "values"))
-    return next((x for x in items if isinstance(x, Node)), None)
+    return next((x for x in flatten(values, "values") if isinstance(x, Node)), None)
 
 
 def as_nodes(values: Any, dtype: DType | None = None) -> list[Node]:

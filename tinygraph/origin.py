@@ -1,11 +1,11 @@
-"""What errors and warnings point to: the user's line, a fetch, the name that was meant."""
+"""What errors and warnings point to: the user's line, the name that was meant."""
 
 from __future__ import annotations
 
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -46,15 +46,6 @@ def close_names(name: str, names: Iterable[str], most: int) -> list[str]:
     import difflib
 
     return difflib.get_close_matches(name, list(names), n=most)
-
-
-def fetch_paths(fetches: Any, path: str = "fetches") -> list[tuple[str, Any]]:
-    """Each fetch in a structure with the way to it: `fetches['loss'][0]`."""
-    if isinstance(fetches, list | tuple):
-        return [p for i, x in enumerate(fetches) for p in fetch_paths(x, f"{path}[{i}]")]
-    if isinstance(fetches, Mapping):
-        return [p for k, x in fetches.items() for p in fetch_paths(x, f"{path}[{k!r}]")]
-    return [(path, fetches)]
 
 
 def is_foreign(code: Any) -> bool:

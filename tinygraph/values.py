@@ -104,7 +104,8 @@ class SessionState:
     """All that a session keeps from run to run, as a value: `sess.state`.
 
     It can be pickled and compared. A session of the same graph that is given it goes on, to the
-    bit, as the first one would have.
+    bit, as the first one would have. A variable without a value is not in it. Every random op is:
+    where nothing is seeded, its start is drawn when it first runs or a state is first taken.
 
     Attributes
     ----------

@@ -19,10 +19,10 @@ from tinygraph.body import roles_of
 from tinygraph.compiler.program import Kernels
 from tinygraph.compiler.rewrite import lower
 from tinygraph.errors import InvalidArgumentError, ShapeError
+from tinygraph.fetches import Fetched
 from tinygraph.graph import Node, Operation
 from tinygraph.node import ancestors
 from tinygraph.op import item
-from tinygraph.session import Fetched
 from tinygraph.spec import Shape, Spec
 
 from .programs import Built
@@ -60,8 +60,7 @@ class Run:
 
     def __init__(self, way: ByTheRules, fetches: list, feeds: dict):
         self.way = way
-        self.fetched = Fetched()
-        self.structure = way.session._flatten(fetches, self.fetched, fetches)
+        self.fetched = Fetched(way.session.graph, fetches)
         self.fed = checked(way.session, feeds)
         roots = [*self.fetched.tensors, *self.fetched.targets]
         self.needed = ancestors(roots, stop=self.fed)
@@ -114,7 +113,7 @@ class Run:
         found = [self._read_last(node) for node in self.fetched.tensors]
         self.way.variables.update({name: np.array(value) for name, value in new.items()})
         self.way.positions.update(self.moved)
-        return self.structure(iter([np.array(value) for value in found]))
+        return self.fetched.pack(iter([np.array(value) for value in found]))
 
     def _read_last(self, node: Node) -> Any:
         if node.kind.role == "variable" and node not in self.fed:

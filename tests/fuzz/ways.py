@@ -14,8 +14,9 @@ from tinygraph.compiler.passes import PASSES, transform
 from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError, TinygraphError,
 )
+from tinygraph.feeds import check_fed, feeds_of
+from tinygraph.fetches import Fetched
 from tinygraph.graph import Node, Operation
-from tinygraph.session import Fetched, _check_fed
 from tinygraph.spec import Shape, Spec
 from tinygraph.values import Variables
 
@@ -86,8 +87,7 @@ class Interpreted:
         return Outcome(results, copied(self.variables))
 
     def _run(self, fetches: list, feeds: dict) -> list[Any]:
-        fetched = Fetched()
-        structure = self.session._flatten(fetches, fetched, fetches)
+        fetched = Fetched(self.session.graph, fetches)
         fed = checked(self.session, feeds)
         specs = {node: Spec(Shape.of(a.shape), node.spec.dtype) for node, a in fed.items()}
         program = self._lowered(fetched, specs)
@@ -106,7 +106,7 @@ class Interpreted:
             raise InvalidArgumentError(str(error)) from error
         self.variables.update({name: np.array(value) for name, value in new.items()})
         self.positions.update(rule.moved)
-        return structure(iter([np.array(value) for value in results]))
+        return fetched.pack(iter([np.array(value) for value in results]))
 
     def _lowered(self, fetched: Fetched, specs: dict[Node, Spec]) -> Any:
         """The program, which all interpreters of a graph share."""
@@ -121,9 +121,9 @@ class Interpreted:
 
 def checked(session: tg.Session, feeds: dict) -> dict[Node, np.ndarray]:
     """The feeds as a session takes them, or refuses them."""
-    fed = session._feeds(feeds)
+    fed = feeds_of(session.graph, feeds)
     for node, array in fed.items():
-        _check_fed(node, array)
+        check_fed(node, array)
         session.graph.built_with.check(node)
     return fed
 

@@ -6,17 +6,18 @@ of ops by name stands in its file; the rest of the compiler knows none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 
 from tinygraph.compiler.fits import check_fit
 from tinygraph.compiler.fold import fold
 from tinygraph.compiler.fuse import fuse
-from tinygraph.compiler.loops import make_loops
+from tinygraph.compiler.loops import make_loops, numba
 from tinygraph.compiler.merge import merge
 from tinygraph.compiler.memory import work_in_place
 from tinygraph.compiler.program import Program
 from tinygraph.compiler.simplify import simplify
 from tinygraph.compiler.trace import Make, Trace, expand
+from tinygraph.errors import DTypeError, GraphError
 
 RULES: dict[str, Callable[[Trace, Make], Make]] = {  # which act on each node as it is made
     "merge": merge,
@@ -43,6 +44,20 @@ PURE_PASSES = frozenset(RULES) - NEEDED
 
 PASSES = PURE_PASSES | TRANSFORMS.keys() - OPTIONAL_PASSES
 """Those of a session by default; `simplify` and `fuse` change rounding."""
+
+
+def check_passes(passes: Iterable[str]) -> frozenset[str]:
+    """A session's argument `passes`, a set of names."""
+    names = PASSES | OPTIONAL_PASSES
+    words = ", ".join(sorted(names))
+    if not isinstance(passes, set | frozenset | list | tuple):
+        raise DTypeError(f"passes must be a set of names of {words}, not {passes!r}")
+    unknown = [name for name in passes if name not in [*names]]
+    if unknown:
+        raise GraphError(f"no passes are called {', '.join(map(str, unknown))}; there are {words}")
+    if "loops" in passes:
+        numba()
+    return frozenset(passes)
 
 
 def rules(passes: Container[str]) -> list[Callable[[Trace, Make], Make]]:

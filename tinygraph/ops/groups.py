@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tinygraph.arguments import flat, named, sequence
+from tinygraph.arguments import named, sequence
 from tinygraph.defaults import control_dependencies as control_dependencies_of, name_scope
 from tinygraph.dtypes import float32
 from tinygraph.graph import Node, Operation
+from tinygraph.nest import flatten
 from tinygraph.op import Op
 from tinygraph.ops.array import identity
 from tinygraph.ops.indexed_slices import IndexedSlices
@@ -36,7 +37,7 @@ def group(*inputs: Fetches | None, name: str | None = None) -> Operation:
     >>> sess = tg.Session()
     >>> sess.run(tg.group(v.initializer, w.initializer))
     """
-    with control_dependencies_of([x for x in flat(inputs, "inputs") if x is not None]):
+    with control_dependencies_of([x for x in flatten(inputs, "inputs") if x is not None]):
         return no_op_op(name=named(name, "group_deps"))
 
 

@@ -104,9 +104,10 @@ class IndexedSlices(CompositeTensor):
         shape = () if self.dense_shape is None else (self.dense_shape,)
         return self.values, self.indices, *shape
 
-    def value(self, values: Iterable) -> IndexedSlicesValue:
-        """What a run gives, of the values of the parts."""
-        parts = list(values)
+    def of(self, parts: list) -> IndexedSlices | IndexedSlicesValue:
+        """The same of other parts: what a run gives for it, where they are values."""
+        if isinstance(parts[0], Node):
+            return IndexedSlices(*parts)
         return IndexedSlicesValue(*parts, *[None] * (3 - len(parts)))
 
     def as_tensor(self) -> Node:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinygraph.arguments import flat
 from tinygraph.defaults import get_default_graph, graph_of
 from tinygraph.dtypes import as_dtype
 from tinygraph.errors import ShapeError
 from tinygraph.families import composite
 from tinygraph.graph import Node
+from tinygraph.nest import flatten
 from tinygraph.op import Op, const
 from tinygraph.spec import Shape, Spec
 from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
@@ -71,5 +71,5 @@ def placeholder_with_default(input: TensorLike, shape: ShapeLike, name: str | No
 
 def made_inside(value: Any, what: str) -> Node | None:
     """A node in `value`, which may be a list, that belongs to a branch that is being traced."""
-    nodes = [x for x in flat(value, what) if isinstance(x, Node)]
+    nodes = [x for x in flatten(value, what) if isinstance(x, Node)]
     return next((x for x in nodes if x.graph.is_inside(x)), None)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tinygraph.arguments import called, flat, named, sequence, shown, text
+from tinygraph.arguments import called, named, sequence, shown, text
 from tinygraph.defaults import get_default_graph, graph_of, name_scope
 from tinygraph.dtypes import DType
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.gradients import gradients
 from tinygraph.graph import Graph, GraphKeys, Node, Operation
+from tinygraph.nest import flatten
 from tinygraph.op import arguments_of, as_node
 from tinygraph.ops.arithmetic import is_constant
 from tinygraph.ops.array import like, shape_of, size
@@ -152,7 +153,7 @@ class Optimizer:
             variables = graph_of((loss,)).get_collection(GraphKeys.TRAINABLE_VARIABLES)
         else:
             listed = [var_list] if isinstance(var_list, Node) else sequence(var_list, "var_list")
-            variables = [as_variable(var) for var in flat(listed, "var_list")]
+            variables = [as_variable(var) for var in flatten(listed, "var_list")]
         if not variables:
             raise GraphError("No variables to optimize.")
         return list(zip(gradients(loss, variables, [grad_loss]), variables, strict=True))

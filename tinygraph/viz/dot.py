@@ -11,12 +11,13 @@ import html
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from tinygraph.arguments import choice, expect, flag, flat, integer, sequence, shown, text
+from tinygraph.arguments import choice, expect, flag, integer, sequence, shown, text
 from tinygraph.compiler.profile import Profile
 from tinygraph.defaults import get_default_graph
 from tinygraph.errors import DTypeError, GraphError
 from tinygraph.graph import Graph, Node, Operation
-from tinygraph.node import CompositeTensor, ancestors
+from tinygraph.nest import flatten
+from tinygraph.node import ancestors
 from tinygraph.typing import Fetches
 from tinygraph.viz.heat import paint
 from tinygraph.viz.picture import Picture
@@ -203,9 +204,7 @@ def _roots(fetches: Any) -> tuple[Graph, list[Node]]:
     if isinstance(fetches, Graph):
         return fetches, []
     found: dict[Node, None] = {}
-    items = flat(fetches, "fetches")
-    items = [p for x in items for p in (x.parts if isinstance(x, CompositeTensor) else [x])]
-    for item in items:
+    for item in flatten(fetches, "fetches"):
         if isinstance(item, str):
             item = get_default_graph().as_graph_element(item)
         node = item.node if isinstance(item, Operation) else item

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from tinygraph.arguments import flag, number
 from tinygraph.dtypes import DType
@@ -19,10 +19,11 @@ from tinygraph.ops.scattering import row_totals
 from tinygraph.origin import is_foreign
 from tinygraph.train.optimizer import Optimizer
 from tinygraph.train.slots import Rows, Whole, filled_slot
+from tinygraph.typing import TensorLike
 from tinygraph.variables.updates import scatter_update
 from tinygraph.variables.variable import Variable, latest_value
 
-Number = Any  # a Python number, a scalar tensor or a function that returns one
+Number: TypeAlias = "TensorLike | Callable[[], TensorLike]"  # of one element
 
 
 class ExactOptimizer(Optimizer):

@@ -70,7 +70,7 @@ def get_or_create_global_step(graph: Graph | None = None) -> Node:
     return create_global_step(graph) if step is None else step
 
 
-def global_step(sess: Any, global_step_tensor: Node) -> int:
+def global_step(sess: Session, global_step_tensor: Node) -> int:
     """The value of the global step in a session, as an int (TF: `tf.train.global_step`).
 
     >>> step = tg.train.get_or_create_global_step()

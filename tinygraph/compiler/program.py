@@ -102,13 +102,15 @@ class Program:
         present = {name: value for name, value in new.items() if value is not None}
         return [values[node] for node in self.results], present
 
+    def bodies(self) -> Iterator[Program]:
+        """The programs that are its nodes' bodies."""
+        return chain.from_iterable([node.bodies for node in self.nodes])
+
     def all(self) -> Iterator[Program]:
         """It and the programs of its nodes' bodies, at any depth."""
         yield self
-        for node in self.nodes:
-            if node.bodies:
-                for body in node.bodies:
-                    yield from body.all()
+        for body in self.bodies():
+            yield from body.all()
 
     def all_nodes(self) -> Iterator[Node]:
         """Its nodes and those of bodies."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -40,23 +39,23 @@ class Routine:
         for node in program.nodes:
             if node.kind is item:
                 self._used.setdefault(node.inputs[0], set()).add(node.attrs["index"])
-        code.bytes += sum(memory.size.values())
-        code.inplace |= memory.inplace
 
     def emit(self, remark: str = "") -> None:
         """Define `step`, which makes all new values of variables theirs when all is computed."""
         if remark:
             self._line(comment(remark))
+        self.code.inplace |= {x for x, place in self.memory.place.items() if place.in_place}
+        self._allocate()
         given = self._begin()
         if self.program.draws():
             self._line("streams = variables.drawing()")
-        if any(memory.defers() for memory in self.memory.inner.values()):
+        if any(self.memory.has(body, "own") for body in self.program.bodies()):
             self._calls.append("*updates")
             self._line("updates = []")
         self._nodes()
         self._commit()
         results = [self._copied(node) for node in self.program.results]
-        copied = [node for node in self.program.results if node not in self.memory.fresh]
+        copied = [node for node in self.program.results if self.memory.kind(node) != "fresh"]
         text = f"return {tuple_display(results)}"
         if copied:
             self._allocation(text, max(copied, key=lambda node: node.spec.bytes))
@@ -72,7 +71,7 @@ class Routine:
         results = [self.code[node] for node in self.program.results]
         self._line(f"return {tuple_display(results)}")
         needs = {
-            "variables": self._uses_variables(), "updates": self.memory.defers(),
+            "variables": self._uses_variables(), "updates": self.memory.has(self.program, "own"),
             "streams": self.program.draws(),
         }
         shared = [name for name, is_needed in needs.items() if is_needed]
@@ -86,7 +85,8 @@ class Routine:
 
     def _uses_variables(self) -> bool:
         kinds = {node.kind for node in self.program.all_nodes()}
-        return bool(self.memory.spare) or any(kind.role == "variable" for kind in kinds)
+        reads = any(kind.role == "variable" for kind in kinds)
+        return reads or self.memory.has(self.program, "spare")
 
     # ---------------------------------------------------------------- the parts
 
@@ -95,10 +95,11 @@ class Routine:
         code = self.code
         for node in self.program.feeds:
             code[node] = self._local(node.op_name.rpartition("/")[2])
-        self._buffers = [code.unique("b#") for _ in self.memory.specs]
-        self._allocate()
-        for node, variable in self.memory.spare.items():
-            if computed(node) and variable not in self._new:
+        for node in self.program.nodes:
+            if self.memory.kind(node) != "spare" or not computed(node):
+                continue
+            variable = self.memory.place[node].owner
+            if variable not in self._new:
                 name = self._new[variable] = self._local(identifier(variable.op_name) + "_new")
                 dims, dtype = variable.shape.sizes, variable.dtype.name
                 text = f"{name} = variables.new({variable.op_name!r}, {dims}, {dtype!r})"
@@ -107,8 +108,8 @@ class Routine:
 
     def _nodes(self) -> None:
         for node in self.program.nodes:
-            if node in self.memory.buffer:
-                self.code[node] = self._buffers[self.memory.buffer[node]]
+            if self.memory.kind(node) == "buffer":
+                self.code[node] = self.code[self.memory.place[node].owner]
             self._emit_node(node)
 
     def _commit(self) -> None:
@@ -119,10 +120,11 @@ class Routine:
             return
         names, is_new = {}, True
         for variable, node in self.program.updates.items():
-            if node in self.memory.owner:
+            if self.memory.kind(node) == "own":
                 continue
             name = self.code[node]
-            if not (computed(node) and self.memory.spare.get(node) is variable):
+            is_there = computed(node) and self.memory.kind(node) == "spare"
+            if not (is_there and self.memory.place[node].owner is variable):
                 is_new = False
                 name = self._local(identifier(variable.op_name) + "_new")
                 self._line(f"{name} = variables.own({variable.op_name!r}, {self.code[node]})", node)
@@ -131,7 +133,7 @@ class Routine:
         self._line(f"variables.commit({', '.join([new, *self._calls, *moved])})")
 
     def _emit_node(self, node: Node) -> None:
-        kind, code = node.kind, self.code
+        kind, code, place = node.kind, self.code, self.memory.kind(node)
         if kind in (argument, const):
             return
         if kind in self.program.written:
@@ -149,7 +151,7 @@ class Routine:
                 self._choose(node, target)
             else:
                 self._line(f"{target}{self._call(node)}", node)
-        elif node in self.memory.owner:
+        elif place == "own":
             code[node] = code[node.inputs[0]]
             update = self._call(node, PREPARE[kind])
             if self._is_body:
@@ -157,15 +159,15 @@ class Routine:
             else:
                 self._calls.append(self._local("update#"))
                 self._line(f"{self._calls[-1]} = {update}", node)
-        elif node in self.memory.spare:
-            code[node] = self._new[self.memory.spare[node]]
+        elif place == "spare":
+            code[node] = self._new[self.memory.place[node].owner]
             self._line(self._call(node, out=code[node]), node)
-        elif node in self.memory.fresh:
+        elif place == "fresh":
             name = code[node] = self._local("r#")
             dims, dtype = node.spec.shape.sizes, numpy_name(node.spec.dtype)
             self._allocation(f"{name} = np.empty({dims}, {dtype})", node)
             self._line(self._call(node, out=name), node)
-        elif node in self.memory.buffer:
+        elif place == "buffer":
             self._line(self._call(node, out=code[node]), node)
         else:
             self._emit_allocating(node)
@@ -205,7 +207,7 @@ class Routine:
     def _view_once(self, node: Node) -> np.ndarray | None:
         base = node.inputs[0]
         array = base.spec.constant if base.kind is const else self._static.get(base)
-        if base in self.memory.buffer:  # any array that looks like the buffer will do
+        if self.memory.kind(base) == "buffer":  # any array that looks like the buffer will do
             array = np.empty(base.spec.shape.as_list(), base.spec.dtype.numpy)  # type: ignore[arg-type]
         others = [
             x.spec.constant if x.kind is const or i in node.kind.static else None
@@ -219,7 +221,7 @@ class Routine:
     def _copied(self, node: Node) -> str:
         """What the user gets for a node's value."""
         name = self.code[node]
-        if node in self.memory.fresh and node not in self._returned:
+        if self.memory.kind(node) == "fresh" and node not in self._returned:
             self._returned.add(node)  # a second fetch of the same value gets a copy of its own
             return name
         if node.spec.shape.sizes == ():
@@ -247,7 +249,7 @@ class Routine:
         is_bool = node.inputs[0].spec.dtype.is_bool
         stem = body_name(node)
         *calls, last = [
-            Routine(self.code, body, self.memory.inner[body]).emit_body(
+            Routine(self.code, body, self.memory).emit_body(
                 self.code.unique(stem.format(("true", "false")[i] if is_bool else i)), arguments
             )
             for i, body in enumerate(node.bodies)
@@ -262,28 +264,27 @@ class Routine:
     # ---------------------------------------------------------------- lines
 
     def _allocate(self) -> None:
-        """The buffers, and the memories that several of them take turns in."""
-        rooms, code = self.memory.room, self.code
-        lodgers = Counter(rooms)
-        memories = {}
-        largest: dict[int, Node] = {}
-        for node, i in self.memory.buffer.items():
-            if rooms[i] not in largest or node.spec.bytes > largest[rooms[i]].spec.bytes:
-                largest[rooms[i]] = node
-        for i, (name, spec) in enumerate(zip(self._buffers, self.memory.specs, strict=True)):
-            dims, dtype, room = spec.shape.sizes, numpy_name(spec.dtype), rooms[i]
-            if lodgers[room] == 1:
-                text = f"{name} = np.empty({dims}, {dtype})"
-                code.makes_arrays(text, largest[room])
-            else:
-                if room == i:
-                    memories[room] = code.unique("m#")
-                    size = self.memory.size[room]
-                    text = f"{memories[room]} = np.empty({size}, np.uint8)"
-                    code.makes_arrays(text, largest[room])
-                    code.head.append((text, None))
-                text = f"{name} = np.ndarray({dims}, {dtype}, {memories[room]})"
-            code.head.append((text, None))
+        """The buffers, and the memory that several of them take turns in."""
+        code = self.code
+        for arena in self.memory.arenas:
+            largest = max(arena, key=lambda node: node.spec.bytes)
+            code.bytes += largest.spec.bytes
+            if len(arena) > 1:
+                name = code.unique("m#")
+                self._once(f"{name} = np.empty({largest.spec.bytes}, np.uint8)", largest)
+            for node in arena:
+                dims, dtype = node.spec.shape.sizes, numpy_name(node.spec.dtype)
+                code[node] = code.unique("b#")
+                if len(arena) > 1:
+                    self._once(f"{code[node]} = np.ndarray({dims}, {dtype}, {name})")
+                else:
+                    self._once(f"{code[node]} = np.empty({dims}, {dtype})", node)
+
+    def _once(self, text: str, node: Node | None = None) -> None:
+        """A line before the function; it may only make an array, for a node."""
+        if node is not None:
+            self.code.makes_arrays(text, node)
+        self.code.head.append((text, None))
 
     def _local(self, wish: str) -> str:
         """A name for something within the function."""

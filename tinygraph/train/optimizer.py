@@ -320,18 +320,16 @@ class Optimizer:
         return sorted(own, key=lambda v: v.op_name)
 
     def _zeros_slot(self, var: Variable, slot_name: str, op_name: str) -> Variable:
-        return self._filled_slot(var, 0.0, slot_name, op_name)
-
-    def _filled_slot(self, var: Variable, value: float, slot_name: str, op_name: str) -> Variable:
-        return self._made_once(var, slot_name, lambda: filled_slot(var, value, op_name))
+        return self._slot(slot_name, filled_slot, var, 0.0, op_name)
 
     def _get_or_make_slot(self, var: Variable, val: Any, slot_name: str, op_name: str) -> Variable:
-        return self._made_once(var, slot_name, lambda: slot_variable(var, val, op_name))
+        return self._slot(slot_name, slot_variable, var, val, op_name)
 
-    def _made_once(self, var: Variable, slot_name: str, make: Callable[[], Variable]) -> Variable:
-        slots = self._slots.setdefault(slot_name, {})
+    def _slot(self, name: str, make: Callable[..., Variable], var: Node, *args: Any) -> Variable:
+        """The slot `name` of a variable; where there is none yet, `make(var, *args)` makes it."""
+        slots = self._slots.setdefault(name, {})
         if var not in slots:
-            slots[var] = make()
+            slots[var] = make(var, *args)
         return slots[var]
 
     def _create_non_slot_variable(self, initial_value: Any, name: str, graph: Graph) -> Variable:

@@ -48,8 +48,10 @@ class ExactOptimizer(Optimizer):
 
     def _create_slots(self, var_list: list[Variable]) -> None:
         for var in var_list:
+            dtype = exact_dtype(var.dtype)
             for slot, start in self._starts.items():
-                self._filled_slot(var, start, slot, self._slot_names.get(slot) or self._name)
+                name = self._slot_names.get(slot) or self._name
+                self._slot(slot, filled_slot, var, start, name, dtype)
 
     def _slots_of(self, var: Any) -> list[Any]:
         return [self.get_slot(var, slot) for slot in self._starts]
@@ -72,10 +74,6 @@ class ExactOptimizer(Optimizer):
 
     def _hypers(self, dtype: DType) -> list[Node]:
         return super()._hypers(exact_dtype(dtype))
-
-    def _filled_slot(self, var: Variable, value: float, slot_name: str, op_name: str) -> Variable:
-        dtype = exact_dtype(var.dtype)
-        return self._made_once(var, slot_name, lambda: filled_slot(var, value, op_name, dtype))
 
 
 class GradientDescentOptimizer(ExactOptimizer):

@@ -81,15 +81,15 @@ def is_numpys(kernel: Any) -> bool:
     return is_ufunc or str(getattr(kernel, "__module__", "")).startswith("numpy")
 
 
-def by_output(made: Any, several: bool) -> Sequence:
-    """What a kernel returned, output by output; nothing where it must be a tuple and is none."""
+def by_output(result: Any, several: bool) -> Sequence:
+    """A kernel's result as its outputs; () where `several` were due, and it is no tuple."""
     if not several:
-        return [made]
-    return made if isinstance(made, tuple | list) else ()
+        return [result]
+    return result if isinstance(result, tuple | list) else ()
 
 
 def _is_small(spec: Spec) -> bool:
-    """Whether a node of that spec is one whose value may be found while building."""
+    """Whether building keeps the value of a node with this spec: it has few elements, all ints."""
     size = spec.shape.num_elements()
     return size is not None and size <= MOST and spec.dtype.is_integer
 

@@ -210,7 +210,7 @@ def test_feeds_are_checked(tmp_path):
         run([1, 2], 1.5)
     with pytest.raises(TypeError, match=r"x must be float32 of shape \(2,\): a masked array"):
         run(np.ma.masked_array([1.0, 2.0], [True, False]), 1)
-    with pytest.raises(TypeError, match=r"x must be .*: it is an array of object"):
+    with pytest.raises(TypeError, match=r"x must be .*: \[None, 2.0\] is not made of numbers"):
         run([None, 2.0], 1)
 
 

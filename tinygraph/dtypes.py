@@ -8,21 +8,8 @@ import numpy as np
 
 from tinygraph.arguments import shown, text
 from tinygraph.errors import DTypeError
+from tinygraph.kernels.casting import NAMES, limits
 from tinygraph.typing import DTypeLike
-
-
-def _limits(dtype: np.dtype) -> tuple[Any, Any]:
-    """The least and the greatest finite value, as Python numbers."""
-    if dtype.kind == "b":
-        return False, True
-    info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-    return dtype.type(info.min).item(), dtype.type(info.max).item()
-
-
-NAMES = (
-    "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16",
-    "uint32", "uint64", "bool",
-)
 
 
 class DType:
@@ -44,7 +31,7 @@ class DType:
         self.is_floating = self.numpy.kind == "f"
         self.is_integer = self.numpy.kind in "iu"
         self.is_bool = self.numpy.kind == "b"
-        self.min, self.max = _limits(self.numpy)
+        self.min, self.max = limits(self.numpy)
 
     @property
     def as_numpy_dtype(self) -> type:

@@ -27,6 +27,7 @@ from tinygraph.errors import FailedPreconditionError, GraphError, InvalidArgumen
 from tinygraph.files import write_whole
 from tinygraph.graph import Node
 from tinygraph.op import argument, const, item
+from tinygraph.kernels.casting import exact_array
 from tinygraph.ops.indexed_slices import IndexedSlicesValue
 from tinygraph.values import SessionState
 
@@ -81,57 +82,17 @@ def drawn(Stream, kernel):
 
 FED = '''
 
-NUMBERS = {
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-    "float16", "float32", "float64",
-}
-
-
 def fed(name, value):
-    """A feed as an array of its shape and dtype, in which each number is the one that was fed.
-
-    Floats may round; what else would change is a ValueError, what is no number a TypeError.
-    """
+    """A feed as an array of its shape and dtype, in which each number is the one that was fed."""
     shape, dtype = FEEDS[name][0], np.dtype(FEEDS[name][1])
     try:
-        array = as_numbers(value, dtype)
+        array = exact_array(value, dtype, by_value=True)
         if array.shape != shape:
             raise ValueError(f"it is of shape {array.shape}")
-        cast = array.astype(dtype, order="C")
-        if dtype.kind == "f":
-            kept = np.isfinite(cast) | ~np.isfinite(array)
-        else:
-            low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-            inside = array.dtype == bool or (low <= array) & (array < high + 1)
-            kept = inside & (cast == array)
-        if not np.all(kept):
-            raise ValueError(f"{array[np.logical_not(kept)][0]} is not {dtype.name} without loss")
-    except (TypeError, ValueError, OverflowError) as error:
+        return array
+    except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name} must be {dtype.name} of shape {shape}: {error}") from None
-    return cast
-
-
-def as_numbers(value, dtype):
-    """A value as an array; Python's numbers as they are, where NumPy would round them first."""
-    if is_masked(value):
-        raise TypeError("a masked array has no values under its mask")
-    array = np.asarray(value)
-    rounded = array.dtype.kind == "f" and dtype.kind != "f"
-    if not hasattr(value, "__array__") and (rounded or array.dtype == object):
-        array = np.asarray(value, object)
-        if all(isinstance(x, (int, float, np.number, np.bool_)) for x in array.flat):
-            return array.astype(float) if dtype.kind == "f" else array
-    if array.dtype.name not in NUMBERS:
-        raise TypeError(f"it is an array of {array.dtype}")
-    return array
-
-
-def is_masked(value, depth=64):
-    """Whether a value is a masked array, or a list, as deep as NumPy's arrays, that has one."""
-    if isinstance(value, (list, tuple)) and depth:
-        return any(is_masked(x, depth - 1) for x in value if not isinstance(x, (int, float)))
-    return isinstance(value, np.ma.MaskedArray)
 '''
 
 RUN = '''
@@ -152,7 +113,7 @@ def run(*feeds):
 NO_MODULES = "__main__", "__debug__"  # which Python does not import
 IMPORTS = "import ", "from "
 OWN = ("hashlib", "io", "os", "data", "values", "given", "drawn", "run", "step", "variables",
-       "positions", "fed", "as_numbers", "is_masked", "FEEDS", "KEYS", "NUMBERS")
+       "positions", "fed", "FEEDS", "KEYS")
 
 
 class Exported(Functional):
@@ -166,6 +127,8 @@ class Exported(Functional):
         self.program = program
         self.definitions = Definitions(OWN)
         self.result = self._display(structure)
+        if program.feeds:
+            self.definitions.function(exact_array, "")
         self._calls: dict[Node, str] = {}
         self.faults: dict[Node, str] = {}
         for node in program.all_nodes():

@@ -70,9 +70,9 @@ LAYERS = """
 # Not needed by `import tinygraph`; these parts import them where they are used.
 OPTIONAL = {"graphviz", "IPython", "matplotlib", "numba", "pooch", "pygraphviz", "tqdm"}
 MAY_IMPORT_LATE = {"compiler", "datasets", "viz"}
-SELDOM = {  # each would be a millisecond of the import, and few programs need it
+SELDOM = {  # each would be a millisecond of the import; few programs, or only checkers, need it
     "difflib", "json", "tinygraph.compiler.functional", "tinygraph.compiler.profile",
-    "tinygraph.config", "tinygraph.export", "tinygraph.timeline",
+    "tinygraph.config", "tinygraph.export", "tinygraph.timeline", "tinygraph.typing",
 }
 
 CODE_LINES = 400

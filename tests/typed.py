@@ -27,6 +27,7 @@ def right(x: tg.Tensor, w: tg.Variable, rows: list[np.ndarray]) -> None:
     assert_type(tg.zeros([tg.shape(x)[0], x.shape[1], 3], dtype="float64"), tg.Tensor)
     assert_type(tg.linalg.inv(np.eye(2), adjoint=True), tg.Tensor)
     assert_type(tg.split(x, 2), list[tg.Tensor])
+    assert_type(x.graph, tg.Graph)
     assert_type(tg.float32, tg.DType)
     assert_type(tg.bool.is_floating, bool)
     assert_type(tg.train.AdamOptimizer(0.1).minimize(tg.reduce_mean(x)), tg.Operation)

@@ -23,6 +23,7 @@ from tinygraph.compiler.program import Program, describe, stream_of
 from tinygraph.compiler.text import (
     dict_display, identifier, literal, numpy_name, tuple_display,
 )
+from tinygraph.compiler.trace import user_node
 from tinygraph.errors import FailedPreconditionError, GraphError, InvalidArgumentError
 from tinygraph.files import write_whole
 from tinygraph.graph import Node
@@ -184,7 +185,7 @@ class Exported(Functional):
 
     def _error(self) -> InvalidArgumentError:
         lines = ["this program cannot be written as plain NumPy:"]
-        users = {node.graph.user_node[node]: why for node, why in self.faults.items()}
+        users = {user_node(node): why for node, why in self.faults.items()}
         for user, why in users.items():
             lines += [describe(user, {}), f"    {why}"]
         return InvalidArgumentError("\n".join(lines), next(iter(users)))

@@ -15,7 +15,8 @@ from tinygraph.origin import place
 from tinygraph.spec import Shape, Spec
 from tinygraph.typing import FeedDict, SessionLike, ShapeLike, TensorLike
 
-Graph = Any  # of graph.py, which imports this file
+if TYPE_CHECKING:  # of graph.py, which imports this file
+    from tinygraph.typing import Graph
 
 
 _classes: dict[str, type[Node]] = {}  # by the name of an op, for nodes that are more than a Node

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tinygraph.dtypes import DType
+    from tinygraph.graph import Graph as Graph
     from tinygraph.node import CompositeTensor, Node, Operation
     from tinygraph.session import Session
     from tinygraph.spec import Dimension, Shape

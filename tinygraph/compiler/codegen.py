@@ -10,6 +10,7 @@ import numpy as np
 
 from tinygraph.compiler.parts import GAP, Line, functions as in_functions, split
 from tinygraph.compiler.program import Written
+from tinygraph.compiler.trace import user_node
 from tinygraph.compiler.writer import Writer, written_out
 from tinygraph.dtypes import as_dtype
 from tinygraph.node import Node
@@ -49,7 +50,7 @@ class Code(Writer):
 
     def _constant(self, node: Node) -> str:
         value = node.attrs["value"]
-        if value is not node.graph.user_node[node].attrs.get("value"):
+        if value is not user_node(node).attrs.get("value"):
             self.bytes += value.nbytes
         return super()._constant(node)
 
@@ -105,7 +106,7 @@ class Code(Writer):
         self.source = "".join(self.pieces)
 
     def _computed(self, node: Node) -> Computed:
-        user = node.graph.user_node[node]
+        user = user_node(node)
         return Computed(user, node.kind, node.spec, node in self.inplace)
 
 

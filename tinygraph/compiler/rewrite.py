@@ -18,7 +18,7 @@ from tinygraph.compiler.order import in_order
 from tinygraph.compiler.passes import PASSES, rules
 from tinygraph.compiler.program import Program
 from tinygraph.compiler.replay import Replay
-from tinygraph.compiler.trace import Trace
+from tinygraph.compiler.trace import Trace, user_node
 from tinygraph.node import Node, ancestors
 from tinygraph.op import argument, const, item
 from tinygraph.spec import Spec
@@ -149,7 +149,7 @@ class _Branch(Replay):
             return x
         if x not in self.inside:
             if x.kind is const or x.kind.role == "variable" and not x.inputs:
-                self.trace.current = x.graph.user_node[x]
+                self.trace.current = user_node(x)
                 self.inside[x] = self.trace.add(x.kind, (), x.attrs, x.spec, "")
             else:
                 self.inside[x] = self.trace.add(argument, (), {}, Spec(*x.spec), "")

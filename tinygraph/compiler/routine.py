@@ -13,6 +13,7 @@ from tinygraph.compiler.parts import Line
 from tinygraph.compiler.prepare import PREPARE
 from tinygraph.compiler.program import Program
 from tinygraph.compiler.text import comment, dict_display, identifier, numpy_name, tuple_display
+from tinygraph.compiler.trace import user_node
 from tinygraph.node import Node
 from tinygraph.op import argument, const, item
 from tinygraph.origin import is_foreign
@@ -238,7 +239,7 @@ class Routine:
         if out is not None:
             parts.append(f"out={out}")
         if kind.state is not None:
-            self.code.begin_stream(node.graph.user_node[node])
+            self.code.begin_stream(user_node(node))
             parts.append(f"state=streams[{node.op_name!r}]")
         parts += [self.code.attribute(key, value) for key, value in node.attrs.items()]
         return f"{self.code.function(node, function)}({', '.join(parts)})"
@@ -301,7 +302,7 @@ class Routine:
 
 def body_name(node: Node) -> str:
     """What the functions of a node's bodies are called, with {} for which body it is."""
-    user, end = node.graph.user_node[node].op.node, ""
+    user, end = user_node(node).op.node, ""
     while user.forward is not None:
         user, end = user.forward, f"{end}_grad"
     return f"{user.op_name.rpartition('/')[0] or user.op_name}_{{}}{end}"

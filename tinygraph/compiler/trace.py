@@ -17,6 +17,11 @@ Make = Callable[[Op, tuple[Node, ...], dict[str, Any], Spec], Node]
 """`make(kind, inputs, attrs, spec)` makes a node of a Trace, or finds what stands in its place."""
 
 
+def user_node(node: Node) -> Node:
+    """The user's node that a node of a Trace helps to compute."""
+    return node.graph.user_node[node]  # type: ignore[attr-defined]
+
+
 class Trace(Graph):
     """The graph being compiled. `user_node[n]` is the user's node that n helps to compute.
 

@@ -1,6 +1,8 @@
 """Arguments that do not fit: the messages name the op, the tensor and the line that made it."""
 
+import functools
 import inspect
+import pydoc
 import re
 
 import numpy as np
@@ -75,7 +77,7 @@ NEEDS_INTS = {
     "'boolean_mask' (op: 'BooleanMask')": lambda x, axis: tg.boolean_mask(x, [True], axis=axis),
     "'stack'": lambda x, axis: tg.stack([x, x], axis),
     "'unstack'": lambda x, axis: tg.unstack(x, 2, axis),
-    "'Squeeze'": tg.squeeze,
+    "'squeeze'": tg.squeeze,
     "'one_hot'": lambda x, axis: tg.one_hot(tg.to_int32(x), 3, axis=axis),
 }
 
@@ -248,12 +250,51 @@ def test_a_record_is_a_function_with_attributes_defaults_and_names():
     assert calls[2].op.name == "inverse"
     assert tg.matrix_diag([1.0]).op.name == "diag"
     for wrong, message in (
-        (lambda: tg.matrix_inverse(a, 2), "'MatrixInverse': adjoint must be True or False, not 2"),
+        (lambda: tg.matrix_inverse(a, 2), "'matrix_inverse': adjoint must be True or False, not 2"),
         (lambda: tg.matrix_inverse(a, True, adjoint=True), "two values for 'adjoint'"),
         (lambda: tg.matrix_inverse(a, True, "x", "y"), "takes 1 input"),
         (lambda: tg.matrix_inverse(a, True, "x", name="y"), "two values for 'name'"),
         (lambda: tg.matrix_inverse(a, adjoin=True), "there is no argument 'adjoin'"),
-        (lambda: tg.check_numerics(a), "'CheckNumerics': `message` is missing"),
+        (lambda: tg.check_numerics(a), "'check_numerics': `message` is missing"),
     ):
         with pytest.raises(TypeError, match=message):
             wrong()
+
+
+@pytest.mark.parametrize("name, module, call", [
+    ("cumsum", "tinygraph", "cumsum(x, axis=0, exclusive=False, reverse=False, name=None)"),
+    ("nn.relu", "tinygraph.nn", "relu(features, name=None)"),
+    ("abs", "tinygraph", "abs(x, name=None)"),
+    ("argmax", "tinygraph",
+     "argmax(input, axis=None, name=None, dimension=None, output_type=tg.int64)"),
+    ("reduce_sum", "tinygraph", "reduce_sum(input_tensor, axis=None, keepdims=None, name=None, "
+                                "reduction_indices=None, keep_dims=None)"),
+    ("gather", "tinygraph", "gather(params, indices, validate_indices=None, name=None, axis=None, "
+                            "batch_dims=0)"),
+])
+def test_a_record_shows_its_call_and_knows_where_users_find_it(name, module, call):
+    op = functools.reduce(getattr, name.split("."), tg)
+    assert repr(op) == call == f"{op.__name__}{inspect.signature(op)}"
+    assert op.__name__ == op.__qualname__ == name.split(".")[-1] and op.__module__ == module
+    lines = pydoc.render_doc(op, renderer=pydoc.plaintext).splitlines()
+    assert op.__doc__.splitlines()[0] in lines[3] or op.__doc__.splitlines()[0] in lines[4]
+
+
+def test_an_op_of_a_users_is_called_by_its_type():
+    op = tg.elementwise("TestTwice", lambda x, out=None: np.add(x, x, out=out), None)
+    del _registry["TestTwice"]
+    assert repr(op) == "TestTwice(x, name=None)" and op.__name__ == "TestTwice"
+
+
+def test_arguments_without_effect_are_left_out():
+    x = x23()
+    y = tg.gather(x, [1], True, "rows", 1)
+    assert y.op.name == "rows" and list(y.attrs) == ["axis"]
+    assert tg.transpose(x, conjugate=True).attrs == {"perm": None}
+    assert message(ValueError, lambda: tg.gather(x, [0], batch_dims=1)).endswith("batch_dims")
+
+
+def test_only_variables_are_updated():
+    for update in (tg.assign, tg.assign_add, tg.assign_sub):
+        assert "only a Variable" in message(TypeError, update, x23(), 1.0)
+    assert "only a Variable" in message(TypeError, tg.scatter_add, [1.0, 2.0], [0], [1.0])

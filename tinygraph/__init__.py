@@ -31,7 +31,7 @@ try:
     from tinygraph.spec import Dimension, Shape as TensorShape
     from tinygraph.graph import Graph, GraphKeys, Node as Tensor, Operation
     from tinygraph.node import get_default_session
-    from tinygraph.op import Op, registry
+    from tinygraph.op import Op, publish as _publish, registry
     from tinygraph.families import composite, elementwise, reduction
     from tinygraph.ops.arithmetic import (
         add, multiply, multiply_no_nan, squared_difference, subtract,
@@ -39,8 +39,10 @@ try:
     from tinygraph.ops.array import (
         constant, convert_to_tensor, ensure_shape, identity, rank, shape, size, stop_gradient,
     )
-    from tinygraph.ops.axes import invert_permutation
-    from tinygraph.ops.broadcasting import broadcast_to, fill, ones, ones_like, zeros, zeros_like
+    from tinygraph.ops.axes import invert_permutation, transpose
+    from tinygraph.ops.broadcasting import (
+        broadcast_to, fill, ones, ones_like, reduce_sum, zeros, zeros_like,
+    )
     from tinygraph.ops.clip import (
         check_numerics, clip_by_average_norm, clip_by_global_norm, clip_by_norm, global_norm,
     )
@@ -87,9 +89,9 @@ try:
     )
     from tinygraph.ops.reduce import (
         count_nonzero, reduce_all, reduce_any, reduce_euclidean_norm, reduce_logsumexp, reduce_max,
-        reduce_mean, reduce_min, reduce_prod, reduce_sum,
+        reduce_mean, reduce_min, reduce_prod,
     )
-    from tinygraph.ops.reshaping import expand_dims, reshape, squeeze, transpose
+    from tinygraph.ops.reshaping import expand_dims, reshape, squeeze
     from tinygraph.ops.selecting import argmax, argmin, setdiff1d, unique, unique_with_counts, where
     from tinygraph.variables.initializers import (
         constant_initializer, glorot_normal_initializer, glorot_uniform_initializer,
@@ -97,9 +99,8 @@ try:
         random_uniform_initializer, truncated_normal_initializer, uniform_unit_scaling_initializer,
         variance_scaling_initializer, zeros_initializer,
     )
-    from tinygraph.variables.updates import (
-        assign, assign_add, assign_sub, scatter_add, scatter_sub, scatter_update,
-    )
+    from tinygraph.ops.scattering import scatter_add, scatter_sub, scatter_update
+    from tinygraph.variables.updates import assign, assign_add, assign_sub
     from tinygraph.variables.variable import (
         Variable, global_variables, global_variables_initializer, initialized_value, latest_value,
         local_variables, local_variables_initializer, trainable_variables, variables_initializer,
@@ -113,6 +114,11 @@ try:
     from tinygraph.session import InteractiveSession, Session
     from tinygraph.values import SessionState
     from tinygraph import initializers, linalg, math, nn, random
+
+    for _module, _names in (
+        ("tinygraph", globals()), *((x.__name__, vars(x)) for x in (nn, linalg, random, math)),
+    ):
+        _publish(_module, _names)
 finally:
     if _collecting:
         _gc.enable()

@@ -12,6 +12,7 @@ Build a graph of placeholders, variables and ops, ask for gradients as more grap
 # Made by tools/make_stubs.py; do not edit.
 
 import builtins
+import tinygraph as tg
 from tinygraph import (
     datasets as datasets, errors as errors, initializers as initializers, linalg as linalg,
     math as math, nn as nn, random as random, testing as testing, timeline as timeline,
@@ -59,14 +60,12 @@ from tinygraph.ops.compare import (
     cast as cast, saturate_cast as saturate_cast, to_double as to_double, to_float as to_float,
     to_int32 as to_int32, to_int64 as to_int64,
 )
-from tinygraph.ops.cumulative import cumprod as cumprod, cumsum as cumsum
 from tinygraph.ops.decompositions import (
     qr as qr, self_adjoint_eig as self_adjoint_eig, self_adjoint_eigvals as self_adjoint_eigvals,
     svd as svd,
 )
 from tinygraph.ops.effects import Assert as Assert, Print as Print, py_func as py_func
 from tinygraph.ops.elementary import round_ as _round
-from tinygraph.ops.gathering import gather as gather, gather_nd as gather_nd
 from tinygraph.ops.groups import group as group, no_op as no_op, tuple_ as _tuple
 from tinygraph.ops.indexed_slices import (
     IndexedSlices as IndexedSlices, IndexedSlicesValue as IndexedSlicesValue,
@@ -89,31 +88,24 @@ from tinygraph.ops.math import (
 )
 from tinygraph.ops.matrix import eye as eye, trace as trace
 from tinygraph.ops.norms import norm as norm
-from tinygraph.ops.padding import pad as pad, reverse as reverse, reverse as _reverse_v2
+from tinygraph.ops.padding import pad as pad
 from tinygraph.ops.placeholders import (
     placeholder as placeholder, placeholder_with_default as placeholder_with_default,
 )
 from tinygraph.ops.random import (
-    multinomial as multinomial, random_normal as random_normal, random_shuffle as random_shuffle,
-    random_uniform as random_uniform, truncated_normal as truncated_normal,
+    multinomial as multinomial, random_normal as random_normal, random_uniform as random_uniform,
+    truncated_normal as truncated_normal,
 )
-from tinygraph.ops.reduce import (
-    count_nonzero as count_nonzero, reduce_all as reduce_all, reduce_any as reduce_any,
-    reduce_euclidean_norm as reduce_euclidean_norm, reduce_logsumexp as reduce_logsumexp,
-    reduce_max as reduce_max, reduce_mean as reduce_mean, reduce_min as reduce_min,
-    reduce_prod as reduce_prod, reduce_sum as reduce_sum,
-)
-from tinygraph.ops.reshaping import (
-    expand_dims as expand_dims, reshape as reshape, squeeze as squeeze, transpose as transpose,
-)
+from tinygraph.ops.reduce import count_nonzero as count_nonzero
+from tinygraph.ops.reshaping import expand_dims as expand_dims
 from tinygraph.ops.selecting import (
-    argmax as argmax, argmin as argmin, setdiff1d as setdiff1d, unique as unique,
-    unique_with_counts as unique_with_counts, where as where,
+    setdiff1d as setdiff1d, unique as unique, unique_with_counts as unique_with_counts,
+    where as where,
 )
 from tinygraph.session import InteractiveSession as InteractiveSession, Session as Session
 from tinygraph.spec import Dimension as Dimension, Shape as _TensorShape
 from tinygraph.timeline import RunMetadata as RunMetadata, RunOptions as RunOptions
-from tinygraph.typing import TensorLike
+from tinygraph.typing import AxisLike, DTypeLike, ShapeLike, TensorLike
 from tinygraph.values import SessionState as SessionState
 from tinygraph.variables.initializers import (
     constant_initializer as constant_initializer,
@@ -132,10 +124,7 @@ from tinygraph.variables.scopes import (
     get_local_variable as get_local_variable, get_variable as get_variable,
     get_variable_scope as get_variable_scope, variable_scope as variable_scope,
 )
-from tinygraph.variables.updates import (
-    assign as assign, assign_add as assign_add, assign_sub as assign_sub,
-    scatter_add as scatter_add, scatter_sub as scatter_sub, scatter_update as scatter_update,
-)
+from tinygraph.variables.updates import assign as assign
 from tinygraph.variables.variable import (
     Variable as Variable, global_variables as global_variables,
     global_variables_initializer as global_variables_initializer,
@@ -173,6 +162,36 @@ def add(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:
     array([4., 5.], dtype=float32)
     """
 
+def argmax(
+    input: TensorLike,
+    axis: AxisLike = None,
+    name: str | None = None,
+    dimension: AxisLike = None,
+    output_type: DTypeLike = tg.int64,
+) -> Tensor:
+    """The index of the largest element along `axis`, which is 0 by default; the first of a tie.
+
+    InvalidArgumentError when the axis is empty.
+
+    >>> tg.argmax([[1.0, 9.0, 3.0], [4.0, 5.0, 5.0]], axis=1).eval()
+    array([1, 1])
+    """
+
+def argmin(
+    input: TensorLike,
+    axis: AxisLike = None,
+    name: str | None = None,
+    dimension: AxisLike = None,
+    output_type: DTypeLike = tg.int64,
+) -> Tensor:
+    """The index of the smallest element along `axis`, which is 0 by default; the first of a tie.
+
+    InvalidArgumentError when the axis is empty.
+
+    >>> tg.argmin([[1.0, 9.0, 3.0], [4.0, 5.0, 5.0]], axis=1).eval()
+    array([0, 0])
+    """
+
 def asin(x: TensorLike, name: str | None = None) -> Tensor:
     """The inverse of the sine, elementwise; NaN outside [-1, 1].
 
@@ -185,6 +204,36 @@ def asinh(x: TensorLike, name: str | None = None) -> Tensor:
 
     >>> tg.asinh([0.0, 1.0]).eval()
     array([0.       , 0.8813736], dtype=float32)
+    """
+
+def assign_add(
+    ref: TensorLike,
+    value: TensorLike,
+    use_locking: Any = None,
+    name: str | None = None,
+) -> Tensor:
+    """Add `value` to the variable `ref`, and be the sum.
+
+    >>> w = tg.Variable(1.0)
+    >>> sess = tg.Session()
+    >>> sess.run(w.initializer)
+    >>> print(sess.run(tg.assign_add(w, 2.0)))
+    3.0
+    """
+
+def assign_sub(
+    ref: TensorLike,
+    value: TensorLike,
+    use_locking: Any = None,
+    name: str | None = None,
+) -> Tensor:
+    """Subtract `value` from the variable `ref`, and be the difference.
+
+    >>> w = tg.Variable(1.0)
+    >>> sess = tg.Session()
+    >>> sess.run(w.initializer)
+    >>> print(sess.run(tg.assign_sub(w, 2.0)))
+    -1.0
     """
 
 def atan(x: TensorLike, name: str | None = None) -> Tensor:
@@ -261,6 +310,36 @@ def cross(a: TensorLike, b: TensorLike, name: str | None = None) -> Tensor:
 
     >>> tg.cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]).eval()
     array([0., 0., 1.], dtype=float32)
+    """
+
+def cumprod(
+    x: TensorLike,
+    axis: AxisLike = 0,
+    exclusive: builtins.bool = False,
+    reverse: builtins.bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """The running product along `axis`: from the end if `reverse`, without the element
+    itself if `exclusive`. The gradient is right at zeros too.
+
+    >>> tg.cumprod([2.0, 3.0, 4.0]).eval()
+    array([ 2.,  6., 24.], dtype=float32)
+    """
+
+def cumsum(
+    x: TensorLike,
+    axis: AxisLike = 0,
+    exclusive: builtins.bool = False,
+    reverse: builtins.bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """The running sum along `axis`: from the end if `reverse`, without the element itself
+    if `exclusive`. Floats add up in float64.
+
+    >>> tg.cumsum([1.0, 2.0, 3.0]).eval()
+    array([1., 3., 6.], dtype=float32)
+    >>> tg.cumsum([1.0, 2.0, 3.0], exclusive=True, reverse=True).eval()
+    array([5., 3., 0.], dtype=float32)
     """
 
 def diag(diagonal: TensorLike, name: str | None = None) -> Tensor:
@@ -357,6 +436,38 @@ def floormod(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:
 
     >>> tg.floormod([7, -7], 3).eval()
     array([1, 2], dtype=int32)
+    """
+
+def gather(
+    params: TensorLike,
+    indices: TensorLike,
+    validate_indices: Any = None,
+    name: str | None = None,
+    axis: AxisLike = None,
+    batch_dims: int = 0,
+) -> Tensor:
+    """The slices of `params` at `indices` along `axis` (0 by default).
+
+    The shape is params.shape[:axis] + indices.shape + params.shape[axis + 1:]. A negative index is
+    an InvalidArgumentError of the run, like one that is too large. Along axis 0 the gradient of
+    `params` is sparse: see `tg.gradients`.
+
+    >>> tg.gather([10, 20, 30], [2, 0, 2]).eval()
+    array([30, 10, 30], dtype=int32)
+    """
+
+def gather_nd(
+    params: TensorLike,
+    indices: TensorLike,
+    name: str | None = None,
+    batch_dims: int = 0,
+) -> Tensor:
+    """params[indices[..., 0], indices[..., 1], ...]: elements, or slices.
+
+    There are slices where `indices` has fewer columns than `params` axes.
+
+    >>> tg.gather_nd([[1, 2], [3, 4]], [[0, 1], [1, 0]]).eval()
+    array([2, 3], dtype=int32)
     """
 
 def greater(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:
@@ -630,6 +741,13 @@ def pow(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:
     array([9., 2.], dtype=float32)
     """
 
+def random_shuffle(value: TensorLike, seed: int | None = None, name: str | None = None) -> Tensor:
+    """The rows of `value`, which is all along its first axis, in a random order.
+
+    >>> sorted(tg.random_shuffle([1, 2, 3]).eval().tolist())
+    [1, 2, 3]
+    """
+
 def realdiv(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:
     """x / y for floats, elementwise.
 
@@ -642,6 +760,152 @@ def reciprocal(x: TensorLike, name: str | None = None) -> Tensor:
 
     >>> tg.reciprocal([4.0, 0.5]).eval()
     array([0.25, 2.  ], dtype=float32)
+    """
+
+def reduce_all(
+    input_tensor: TensorLike,
+    axis: AxisLike = None,
+    keepdims: builtins.bool | None = None,
+    name: str | None = None,
+    reduction_indices: AxisLike = None,
+    keep_dims: builtins.bool | None = None,
+) -> Tensor:
+    """Whether all of the bools are true, over `axis`, an int or ints, or over all axes.
+
+    >>> tg.reduce_all([[True, False], [True, True]], axis=0).eval()
+    array([ True, False])
+    """
+
+def reduce_any(
+    input_tensor: TensorLike,
+    axis: AxisLike = None,
+    keepdims: builtins.bool | None = None,
+    name: str | None = None,
+    reduction_indices: AxisLike = None,
+    keep_dims: builtins.bool | None = None,
+) -> Tensor:
+    """Whether any of the bools is true, over `axis`, an int or ints, or over all axes.
+
+    >>> tg.reduce_any([[True, False], [False, False]], axis=0).eval()
+    array([ True, False])
+    """
+
+def reduce_euclidean_norm(
+    input_tensor: TensorLike,
+    axis: AxisLike = None,
+    keepdims: builtins.bool | None = None,
+    name: str | None = None,
+) -> Tensor:
+    """√(Σ x²) over `axis`, an int or ints, or over all axes; the gradient at 0 is 0.
+
+    >>> tg.reduce_euclidean_norm([[3.0, 4.0], [0.0, 0.0]], axis=1).eval()
+    array([5., 0.], dtype=float32)
+    """
+
+def reduce_logsumexp(
+    input_tensor: TensorLike,
+    axis: AxisLike = None,
+    keepdims: builtins.bool | None = None,
+    name: str | None = 'ReduceLogSumExp',
+    reduction_indices: AxisLike = None,
+    keep_dims: builtins.bool | None = None,
+) -> Tensor:
+    """log Σ exp(x) over `axis`, an int or ints, or over all axes, for any size of x.
+
+    >>> print(tg.reduce_logsumexp([1000.0, 1000.0]).eval())
+    1000.6931
+    """
+
+def reduce_max(
+    input_tensor: TensorLike,
+    axis: AxisLike = None,
+    keepdims: builtins.bool | None = None,
+    name: str | None = None,
+    reduction_indices: AxisLike = None,
+    keep_dims: builtins.bool | None = None,
+) -> Tensor:
+    """The largest element over `axis`, an int or ints, or over all axes; NaN if there is one.
+
+    Elements that tie share the gradient. Over nothing it is -inf, or the smallest int.
+
+    >>> tg.reduce_max([[1.0, 4.0], [3.0, 2.0]], axis=0).eval()
+    array([3., 4.], dtype=float32)
+    """
+
+def reduce_mean(
+    input_tensor: TensorLike,
+    axis: AxisLike = None,
+    keepdims: builtins.bool | None = None,
+    name: str | None = None,
+    reduction_indices: AxisLike = None,
+    keep_dims: builtins.bool | None = None,
+) -> Tensor:
+    """The mean over `axis`, an int or ints, or over all axes; of ints it is an int, as in TF1.
+
+    >>> tg.reduce_mean([[1.0, 2.0], [3.0, 4.0]], axis=0).eval()
+    array([2., 3.], dtype=float32)
+    """
+
+def reduce_min(
+    input_tensor: TensorLike,
+    axis: AxisLike = None,
+    keepdims: builtins.bool | None = None,
+    name: str | None = None,
+    reduction_indices: AxisLike = None,
+    keep_dims: builtins.bool | None = None,
+) -> Tensor:
+    """The smallest element over `axis`, an int or ints, or over all axes; NaN if there is one.
+
+    Elements that tie share the gradient. Over nothing it is inf, or the largest int.
+
+    >>> tg.reduce_min([[1.0, 4.0], [3.0, 2.0]], axis=0).eval()
+    array([1., 2.], dtype=float32)
+    """
+
+def reduce_prod(
+    input_tensor: TensorLike,
+    axis: AxisLike = None,
+    keepdims: builtins.bool | None = None,
+    name: str | None = None,
+    reduction_indices: AxisLike = None,
+    keep_dims: builtins.bool | None = None,
+) -> Tensor:
+    """The product over `axis`, an int or ints, or over all axes.
+
+    The gradient is right at zeros too.
+
+    >>> tg.reduce_prod([[1.0, 2.0], [3.0, 4.0]], axis=0).eval()
+    array([3., 8.], dtype=float32)
+    """
+
+def reduce_sum(
+    input_tensor: TensorLike,
+    axis: AxisLike = None,
+    keepdims: builtins.bool | None = None,
+    name: str | None = None,
+    reduction_indices: AxisLike = None,
+    keep_dims: builtins.bool | None = None,
+) -> Tensor:
+    """The sum over `axis`, an int or ints, or over all axes; float16 adds in float32.
+
+    >>> tg.reduce_sum([[1.0, 2.0], [3.0, 4.0]], axis=0).eval()
+    array([4., 6.], dtype=float32)
+    """
+
+def reshape(tensor: TensorLike, shape: ShapeLike, name: str | None = None) -> Tensor:
+    """The same elements in another shape; one dimension may be -1: what is left.
+
+    >>> tg.reshape([1, 2, 3, 4], [2, -1]).eval()
+    array([[1, 2],
+           [3, 4]], dtype=int32)
+    """
+
+def reverse(tensor: TensorLike, axis: AxisLike, name: str | None = None) -> Tensor:
+    """Reverse the order along the axes in `axis`.
+
+    >>> tg.reverse([[1, 2], [3, 4]], [1]).eval()
+    array([[2, 1],
+           [4, 3]], dtype=int32)
     """
 
 def rint(x: TensorLike, name: str | None = None) -> Tensor:
@@ -658,6 +922,38 @@ def rsqrt(x: TensorLike, name: str | None = None) -> Tensor:
     array([0.5, 2. ], dtype=float32)
     """
 
+def scatter_add(
+    ref: TensorLike,
+    indices: TensorLike,
+    updates: TensorLike,
+    use_locking: builtins.bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """Add `updates` to the rows of the variable `ref` at `indices`, and be the variable's value.
+
+    Indices may repeat; the updates of a row are then added up first, as `unsorted_segment_sum`
+    adds. The other rows cost nothing, unless the same run needs the whole variable after the
+    update: fetching it, or this tensor, copies it.
+
+    Parameters
+    ----------
+    indices
+        Ints, of any shape.
+    updates
+        A tensor of shape indices.shape + ref.shape[1:], or a scalar.
+
+    Raises
+    ------
+    InvalidArgumentError
+        in a run, for an index that is not in [0, ref.shape[0]); then no row is changed.
+
+    >>> w = tg.Variable([1.0, 2.0, 3.0])
+    >>> sess = tg.Session()
+    >>> sess.run(w.initializer)
+    >>> sess.run(tg.scatter_add(w, [2, 0, 2], [10.0, 20.0, 30.0]))
+    array([21.,  2., 43.], dtype=float32)
+    """
+
 def scatter_nd(
     indices: TensorLike,
     updates: TensorLike,
@@ -670,6 +966,40 @@ def scatter_nd(
 
     >>> tg.scatter_nd([[1], [3], [1]], [1.0, 2.0, 4.0], [5]).eval()
     array([0., 5., 0., 2., 0.], dtype=float32)
+    """
+
+def scatter_sub(
+    ref: TensorLike,
+    indices: TensorLike,
+    updates: TensorLike,
+    use_locking: builtins.bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """Subtract `updates` from the rows of the variable `ref` at `indices`; see `tg.scatter_add`.
+
+    >>> w = tg.Variable([1.0, 2.0, 3.0])
+    >>> sess = tg.Session()
+    >>> sess.run(w.initializer)
+    >>> sess.run(tg.scatter_sub(w, [2], [10.0]))
+    array([ 1.,  2., -7.], dtype=float32)
+    """
+
+def scatter_update(
+    ref: TensorLike,
+    indices: TensorLike,
+    updates: TensorLike,
+    use_locking: builtins.bool = True,
+    name: str | None = None,
+) -> Tensor:
+    """Make `updates` the rows of the variable `ref` at `indices`; see `tg.scatter_add`.
+
+    Where indices repeat, the last update of a row counts.
+
+    >>> w = tg.Variable([1.0, 2.0, 3.0])
+    >>> sess = tg.Session()
+    >>> sess.run(w.initializer)
+    >>> sess.run(tg.scatter_update(w, [2, 0], [10.0, 20.0]))
+    array([20.,  2., 10.], dtype=float32)
     """
 
 def segment_sum(data: TensorLike, segment_ids: TensorLike, name: str | None = None) -> Tensor:
@@ -743,6 +1073,18 @@ def squared_difference(x: TensorLike, y: TensorLike, name: str | None = None) ->
     array([9., 4.], dtype=float32)
     """
 
+def squeeze(
+    input: TensorLike,
+    axis: AxisLike = None,
+    name: str | None = None,
+    squeeze_dims: AxisLike = None,
+) -> Tensor:
+    """Drop dimensions of 1: those in `axis`, or all.
+
+    >>> tg.squeeze([[[1, 2]]]).eval()
+    array([1, 2], dtype=int32)
+    """
+
 def stop_gradient(input: TensorLike, name: str | None = None) -> Tensor:
     """The same value, which gradients take for a constant.
 
@@ -778,6 +1120,20 @@ def tile(input: TensorLike, multiples: TensorLike, name: str | None = None) -> T
     >>> tg.tile([[1, 2]], [2, 2]).eval()
     array([[1, 2, 1, 2],
            [1, 2, 1, 2]], dtype=int32)
+    """
+
+def transpose(
+    a: TensorLike,
+    perm: AxisLike = None,
+    name: str | None = 'transpose',
+    conjugate: builtins.bool = False,
+) -> Tensor:
+    """The axes in the order `perm`, by default reversed.
+
+    >>> tg.transpose([[1, 2, 3], [4, 5, 6]]).eval()
+    array([[1, 4],
+           [2, 5],
+           [3, 6]], dtype=int32)
     """
 
 def truncatediv(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:
@@ -820,7 +1176,7 @@ linspace = lin_space
 mod = floormod
 newaxis: None
 range = _range
-reverse_v2 = _reverse_v2
+reverse_v2 = reverse
 round = _round
 test = testing
 tuple = _tuple

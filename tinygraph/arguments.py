@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.errors import DTypeError, InvalidArgumentError
+from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError
 
 
 def shown(value: Any) -> str:
@@ -88,6 +88,18 @@ def positive(value: Any, what: str) -> float:
     if not 0 < number(value, what) < float("inf"):
         raise InvalidArgumentError(f"{what} must be a positive number, not {value!r}")
     return value
+
+
+def either(new: Any, old: Any, names: str) -> Any:
+    """The value of an argument that has two names, one of them deprecated."""
+    if new is not None and old is not None:
+        raise GraphError(f"Cannot specify both {names}")
+    return old if new is None else new
+
+
+def ignored(value: Any, what: str) -> Any:
+    """An argument that TF1 programs give and that has no effect: an op leaves it out."""
+    return ...
 
 
 def sequence(values: Any, what: str) -> list:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,6 +118,7 @@ def reduction(
     *,
     accepts: str = "number",
     dtype: DType | None = None,
+    rewrite: Callable[..., Node | None] | None = None,
     **fields: Any,
 ) -> Op:
     """Define an op that reduces over the attribute `axis`, a tuple or None for all axes.
@@ -136,17 +137,24 @@ def reduction(
         given = check_dtypes((x,), accepts)
         return Spec(reduced_shape(x.shape, axis, keepdims), dtype or given)
 
-    return Op(
-        name, kernel, infer, (vjp,),
-        {"input_tensor": bool_ if accepts == "bool" else None}, **fields,
+    def simpler(x: Node, axis: tuple[int, ...] | None = None, keepdims: bool = False) -> Any:
+        rank = x.shape.ndims
+        if axis and rank is not None and min(axis) < 0:  # so that equal ones merge
+            return op(x, axis=tuple([a % rank for a in axis]), keepdims=keepdims)
+        return None if rewrite is None else rewrite(x, axis, keepdims)
+
+    op = Op(
+        name, kernel, infer, (vjp,), {"input_tensor": bool_ if accepts == "bool" else None},
+        rewrite=simpler, **fields,
     )
+    return op
 
 
 def composite(
     name: str,
     body: Callable[..., Node | Sequence[Node]],
     *vjps: Callable | None,
-    params: tuple[str, ...] = (),
+    params: Mapping[str, Any] | tuple[str, ...] = (),
     infer: Callable[..., Spec] | None = None,
     **fields: Any,
 ) -> Op:

@@ -2,6 +2,7 @@
 
 from tinygraph.ops.arithmetic import add, multiply, multiply_no_nan, squared_difference, subtract
 from tinygraph.ops.axes import invert_permutation
+from tinygraph.ops.broadcasting import reduce_sum
 from tinygraph.ops.compare import (
     equal, greater, greater_equal, less, less_equal, logical_and, logical_not, logical_or,
     logical_xor, not_equal,
@@ -20,6 +21,6 @@ from tinygraph.ops.math import (
 from tinygraph.ops.nn import l2_normalize, log_sigmoid, sigmoid, softplus, softsign, zero_fraction
 from tinygraph.ops.reduce import (
     count_nonzero, reduce_all, reduce_any, reduce_euclidean_norm, reduce_logsumexp, reduce_max,
-    reduce_mean, reduce_min, reduce_prod, reduce_sum,
+    reduce_mean, reduce_min, reduce_prod,
 )
 from tinygraph.ops.selecting import argmax, argmin, in_top_k, top_k

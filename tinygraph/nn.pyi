@@ -3,11 +3,13 @@
 # Made by tools/make_stubs.py; do not edit.
 
 from tinygraph import log_sigmoid as log_sigmoid, sigmoid as sigmoid, tanh as tanh, Tensor
-from tinygraph.math import in_top_k as in_top_k, softplus as softplus, softsign as softsign
+from tinygraph.math import (
+    in_top_k as in_top_k, log_softmax as log_softmax, softmax as softmax, softplus as softplus,
+    softsign as softsign,
+)
 from tinygraph.ops.gathering import embedding_lookup as embedding_lookup
 from tinygraph.ops.losses import (
-    log_softmax as log_softmax,
-    sigmoid_cross_entropy_with_logits as sigmoid_cross_entropy_with_logits, softmax as softmax,
+    sigmoid_cross_entropy_with_logits as sigmoid_cross_entropy_with_logits,
     softmax_cross_entropy_with_logits as softmax_cross_entropy_with_logits,
     softmax_cross_entropy_with_logits_v2 as softmax_cross_entropy_with_logits_v2,
     sparse_softmax_cross_entropy_with_logits as sparse_softmax_cross_entropy_with_logits,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType, MethodDescriptorType
@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import choice, expect, flag, function, named, sequence, text
+from tinygraph.arguments import (
+    choice, either, expect, flag, function, named, sequence, shown, text,
+)
 from tinygraph.arrays import no_memory, shape_array, to_array
 from tinygraph.defaults import get_default_graph, graph_of
 from tinygraph.dtypes import DType, as_dtype, float32
@@ -67,12 +69,17 @@ class Op:
     params
         The inputs' names, so that they can be given by keyword. A mapping has for each name the
         dtype that what is no tensor converts to, or a letter that inputs of one dtype share: that
-        of the first tensor among them, or of the first. None leaves it open.
+        of the first tensor among them, or of the first; or a function that the input goes through
+        first. None leaves it open.
     attrs
-        What a user may give besides inputs: for each attribute a function `convert(value, what)`,
-        which the value goes through, and the default, or `...` for none. An op without this takes
-        its kernel's attributes by keyword, as they are. The key "name" has the place of the name,
-        which else comes last, and the name of nodes that are given none, which else is the type.
+        What a user may give besides inputs, in the order of TF's parameters: for each attribute a
+        function `convert(value, what)`, which the value goes through, and the default, or `...` for
+        none. An attribute that converts to `...` is left out. A tensor that only a run knows may
+        stand for an attribute with a third part, `late(op, tensor, *inputs, name, **attrs)`, which
+        then builds the result. In place of all this a deprecated spelling has the name that it
+        stands for. The key "name" has the place of the name, which else comes last, and the name of
+        nodes that are given none, which else is the type. An op without `attrs` takes its kernel's
+        attributes by keyword, as they are.
     broadcasts
         The inputs share a dtype and broadcast; `gradients` then sums each gradient to its input.
     view
@@ -121,8 +128,8 @@ class Op:
     kernel: Callable | None
     infer: Callable[..., Spec]
     vjps: tuple[Callable | None, ...] | Callable[..., list] = ()
-    params: Mapping[str, DType | str | None] | tuple[str, ...] = ()
-    attrs: Mapping[str, tuple[Callable[[Any, str], Any], Any]] = field(default_factory=dict)
+    params: Mapping[str, DType | str | Callable[[Any], Any] | None] | tuple[str, ...] = ()
+    attrs: Mapping[str, tuple | str] = field(default_factory=dict)
     broadcasts: bool = False
     view: str = ""
     inplace: tuple[int, ...] = ()
@@ -140,11 +147,13 @@ class Op:
         if self.name in _registry:
             raise GraphError(f"an op called {self.name!r} exists already")
         allocates = not (self.view or self.role == "effect" or _takes_out(self.kernel))
-        object.__setattr__(self, "dynamic", allocates)
-        _, called = self.attrs.get("name", (named, self.name))
+        late = [(key, entry[2]) for key, entry in self.attrs.items()
+                if type(entry) is tuple and len(entry) == 3]
         for key, value in {
             "dynamic": allocates, "updates": self.role in UPDATES, "__doc__": self.doc,
-            "stateful": self.state is not None or self.role in STATEFUL, "_called": called,
+            "stateful": self.state is not None or self.role in STATEFUL,
+            "_called": self.attrs.get("name", (named, None))[1] or self.name,
+            "_late": late[0] if late else None,
         }.items():
             object.__setattr__(self, key, value)
         if not isinstance(self.params, Mapping):
@@ -169,8 +178,12 @@ class Op:
         if self.params and len(inputs) != len(self.params):
             inputs, name = self._bound(inputs, name, attrs)
         if self.attrs:
-            with arguments_of(self.name, *inputs, name=name):
-                attrs = self._converted(attrs)
+            attrs = self._converted(inputs, name, attrs)
+            if self._late is not None and isinstance(attrs[self._late[0]], Node):
+                key, build = self._late
+                return build(self, attrs.pop(key), *inputs, name=named(name, self._called), **attrs)
+        if self.updates:
+            as_variable(inputs[0])
         graph = graph_of(inputs)
         if name is None:
             name = self._called
@@ -197,40 +210,48 @@ class Op:
             attrs["name"] = name
         for key, value in zip(keys, inputs, strict=False):
             if key in attrs:
-                raise DTypeError(f"{self.name} got two values for {key!r}")
+                raise DTypeError(f"{self.__name__} got two values for {key!r}")
             attrs[key] = value
         name = attrs.pop("name", None)
         missing = [key for key in self.params if key not in attrs]
         allowed = keys if self.attrs or isinstance(name, str | None) else self.params
         if missing or len(inputs) > len(allowed):
             raise DTypeError(
-                f"{self.name} takes {len(self.params)} inputs ({', '.join(self.params)}), "
+                f"{self.__name__} takes {len(self.params)} inputs ({', '.join(self.params)}), "
                 f"not {len(inputs)}" + "; its attributes are given by keyword" * (not self.attrs)
             )
         return tuple([attrs.pop(key) for key in self.params]), name
 
-    def _converted(self, attrs: dict) -> dict:
+    def _converted(self, inputs: tuple, name: str | None, attrs: dict) -> dict:
         """The attributes as kernels and rules get them, defaults filled in."""
         complete = {}
-        for key, (convert, default) in self.attrs.items():
-            if key == "name":
-                continue
-            value = attrs.pop(key, default)
-            if value is ...:
-                raise DTypeError(f"`{key}` is missing")
-            complete[key] = convert(value, key)
-        if attrs:
-            twice = next((key for key in attrs if key in self.params), None)
-            if twice is not None:
-                raise DTypeError(f"got two values for {twice!r}")
-            raise DTypeError(f"there is no argument {', '.join(map(repr, attrs))}")
+        try:
+            for old in [key for key in attrs if type(self.attrs.get(key)) is str]:
+                key = self.attrs[old]
+                value = either(attrs.get(key), attrs.pop(old), f"{old!r} and {key!r}")
+                if value is not None:
+                    attrs[key] = value
+            for key, entry in self.attrs.items():
+                if key == "name" or type(entry) is str:
+                    continue
+                value = attrs.pop(key, entry[1])
+                if value is ...:
+                    raise DTypeError(f"`{key}` is missing")
+                value = entry[0](value, key)  # type: ignore[operator]
+                if value is not ...:
+                    complete[key] = value
+            for key in attrs:
+                what = "got two values for" if key in self.params else "there is no argument"
+                raise DTypeError(f"{what} {key!r}")
+        except TinygraphError as error:
+            raise _of_arguments(error, self.__name__, self.name, inputs, name) from error
         return complete
 
     def _nodes(self, inputs: tuple, graph: Graph, name: str) -> tuple[Node, ...]:
         """The inputs as nodes of the dtypes that the op prescribes."""
         kinds: Any = self.params
-        params = list(kinds.items()) or [("values", None)] * len(inputs)
-        shared: dict[str, DType] = {}
+        params: Any = list(kinds.items()) or [("values", None)] * len(inputs)
+        shared: dict[Any, DType] = {}
         for x, (_, kind) in zip(inputs, params, strict=True):
             if isinstance(kind, str) and isinstance(x, Node | CompositeTensor):
                 shared.setdefault(kind, x.dtype)
@@ -239,12 +260,13 @@ class Op:
             if isinstance(kind, str):
                 dtype = shared.get(kind)
             else:
-                dtype = None if isinstance(x, Node) else kind
+                dtype = None if isinstance(x, Node) or callable(kind) else kind
             if isinstance(x, Node) and (dtype is None or x.spec.dtype is dtype):
                 nodes.append(x)
                 continue
             try:
-                nodes.append(as_node(x, dtype, name=key, graph=graph))
+                value = kind(x) if callable(kind) else x
+                nodes.append(as_node(value, dtype, name=key, graph=graph))
             except TinygraphError as error:
                 place = f"as {key!r} of '{name.rstrip('/')}' (op: '{self.name}')"
                 raise type(error)(f"{error}, {place}", error.node) from None
@@ -285,10 +307,12 @@ class Op:
     def __getattr__(self, name: str) -> Any:
         if name == "__signature__":  # made when it is asked for, which few programs do
             return _signature(self)
+        if name in ("__name__", "__qualname__"):  # of one that is not public
+            return self.name
         raise AttributeError(f"'Op' object has no attribute {name!r}")
 
     def __repr__(self) -> str:
-        return f"<tg op {self.name}({', '.join(self.params)})>"
+        return f"{self.__name__}{_signature(self)}"
 
     def __reduce__(self):
         return op_named, (self.name,)
@@ -329,22 +353,45 @@ def arguments_of(op: str, *inputs: Any, name: str | None = None) -> Iterator[Non
     try:
         yield
     except TinygraphError as error:
-        label = f"'{name}' (op: '{op}')" if isinstance(name, str) and name else f"'{op}'"
-        nodes = dict.fromkeys(x for x in inputs if isinstance(x, Node))
-        made = ", ".join(f"'{x.name}' (made at {x.where})" for x in nodes)
-        raise type(error)(f"{label}{' of ' + made if made else ''}: {error}") from error
+        raise _of_arguments(error, op, op, inputs, name) from error
+
+
+def _of_arguments(
+    error: TinygraphError, function: str, op: str, inputs: Iterable, name: str | None
+) -> TinygraphError:
+    """The error about arguments of `function`, which makes a node of the type `op`."""
+    label = f"'{name}' (op: '{op}')" if isinstance(name, str) and name else f"'{function}'"
+    nodes = dict.fromkeys(x for x in inputs if isinstance(x, Node))
+    made = ", ".join(f"'{x.name}' (made at {x.where})" for x in nodes)
+    return type(error)(f"{label}{' of ' + made if made else ''}: {error}")
+
+
+def as_variable(ref: Any) -> Any:
+    """`ref`, which must be a variable."""
+    if not isinstance(ref, Node) or ref.kind.role != "variable":
+        raise DTypeError(f"only a Variable can be updated, not {shown(ref)}")
+    return ref
 
 
 def _signature(op: Op) -> inspect.Signature:
     """`(x, axis=0, name=None)`, as TF's functions have it."""
-    kind, none = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.empty
-    inputs = [inspect.Parameter(param, kind) for param in op.params]
-    table = {**op.attrs, "name": op.attrs.get("name", (named, None))}
-    attrs = [
-        inspect.Parameter(key, kind, default=none if default is ... else default)
-        for key, (_, default) in table.items()
-    ]
-    return inspect.Signature([*inputs, *attrs])
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    defaults: dict[str, Any] = dict.fromkeys(op.params, ...)
+    for key, entry in op.attrs.items():
+        defaults[key] = None if type(entry) is str else entry[1]
+    defaults.setdefault("name", None)
+    return inspect.Signature([
+        inspect.Parameter(key, kind, default=inspect.Parameter.empty if x is ... else x)
+        for key, x in defaults.items()
+    ])
+
+
+def publish(module: str, names: Mapping[str, Any]) -> None:
+    """Give records the names, and the module, by which users reach them first."""
+    for name, value in names.items():
+        if type(value) is Op and "__name__" not in vars(value):
+            for key, text in (("__name__", name), ("__qualname__", name), ("__module__", module)):
+                object.__setattr__(value, key, text)
 
 
 def op_named(name: str) -> Op:

@@ -2,10 +2,11 @@
 
 # Made by tools/make_stubs.py; do not edit.
 
+from tinygraph import random_shuffle as _shuffle
 from tinygraph.defaults import set_random_seed as set_random_seed
 from tinygraph.ops.random import (
     categorical as categorical, multinomial as multinomial, random_normal as _normal,
-    random_shuffle as _shuffle, truncated_normal as truncated_normal, random_uniform as _uniform,
+    truncated_normal as truncated_normal, random_uniform as _uniform,
 )
 
 normal = _normal

@@ -69,6 +69,8 @@ def home(value: Any) -> tuple[str, str]:
     if isinstance(value, ModuleType):
         package, _, name = value.__name__.rpartition(".")
         return package, name
+    if isinstance(value, Op):
+        return "tinygraph.op", ""  # its module is that of its users
     module = getattr(value, "__module__", "tinygraph.op")  # the registry's, a dict
     names = vars(importlib.import_module(module)).items()
     return module, next((name for name, other in names if other is value), "")
@@ -152,10 +154,11 @@ def type_of(op: Op, given: inspect.Parameter) -> str:
     name = given.name
     while isinstance(op.attrs.get(name), str):  # a deprecated spelling
         name = op.attrs[name]
-    if name in ("name", *op.params):
+    convert = op.params[name] if name in op.params else op.attrs.get(name, (None,))[0]
+    if name == "name" or name in op.params and not callable(convert):
         kind = "str" if name == "name" else "TensorLike"
     else:
-        kinds = list(getattr(op.attrs[name][0], "__annotations__", {}).values()) or ["Any"]
+        kinds = list(getattr(convert, "__annotations__", {}).values()) or ["Any"]
         kind = TAKES.get(kinds[-1], kinds[-1]) if kinds[0] == "Any" else kinds[0]
     if kind == "Any" and given.default not in (None, given.empty):
         kind = type(given.default).__name__

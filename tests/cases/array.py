@@ -128,6 +128,8 @@ SHAPES = [
          [np.array([2, -4], np.int32)], lambda axes: np.array([2, 0, 1, 3], np.int32)),
     Case("AxesBack", lambda axis: registry["AxesBack"](axis, 5, 2),
          [np.array(-2, np.int32)], lambda axis: np.array([2, 3, 0, 1, 4], np.int32)),
+    Case("AxesMerged", registry["AxesMerged"], [i32(3, low=2), np.array([2, 0], np.int32)],
+         lambda shape, axes: np.array([shape[0] * shape[1], shape[2]], np.int32)),
     Case("AxesKept", registry["AxesKept"], [i32(3, low=2), np.array([0, -1], np.int32)],
          lambda shape, axes: np.array([1, shape[1], 1], np.int32)),
     Case("Transpose", lambda x: tg.transpose(x, [1, 2, 0]), [f64(2, 3, 4)],

@@ -13,13 +13,13 @@ from tinygraph.compiler.fuse import add_product_op, add_scaled_op
 from tinygraph.kernels import blas
 from tinygraph.op import Op
 from tinygraph.ops.scattering import (
-    adding_rows, scatter_add_op, scatter_sub_op, scatter_update_op, setting_rows, subtracting_rows,
+    adding_rows, scatter_add, scatter_sub, scatter_update, setting_rows, subtracting_rows,
 )
 
 PREPARE: dict[Op, Callable] = {
     add_product_op: blas.adding_product,
     add_scaled_op: blas.adding_scaled,
-    scatter_add_op: adding_rows,
-    scatter_sub_op: subtracting_rows,
-    scatter_update_op: setting_rows,
+    scatter_add: adding_rows,
+    scatter_sub: subtracting_rows,
+    scatter_update: setting_rows,
 }

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import flag, named, sequence, shown
+from tinygraph.arguments import either, flag, named, sequence, shown
 from tinygraph.arrays import no_memory, shape_array, to_array
 from tinygraph.defaults import graph_of, name_scope
 from tinygraph.dtypes import DType, as_dtype, int32
 from tinygraph.errors import (
-    DTypeError, GraphError, InvalidArgumentError, ResourceExhaustedError, ShapeError,
+    DTypeError, InvalidArgumentError, ResourceExhaustedError, ShapeError,
     TinygraphError,
 )
 from tinygraph.families import composite
@@ -219,7 +219,7 @@ def shape_of(x: Node) -> Node:
     return shape_op(x, out_type=int32)
 
 
-def as_shape(value: Any) -> Any:
+def as_shape(value: ShapeLike) -> Any:
     """A shape, given as numbers, Dimensions or nodes, as what an op takes for an int vector."""
     if isinstance(value, Shape):
         return shape_array(value)
@@ -283,13 +283,6 @@ def like(x: Node, other: Node) -> Node:
 
 
 # ---------------------------------------------------------------- arguments
-
-
-def either(new: Any, old: Any, names: str) -> Any:
-    """An argument, or its deprecated alias; GraphError when both are given."""
-    if new is not None and old is not None:
-        raise GraphError(f"Cannot specify both {names}")
-    return old if new is None else new
 
 
 def static_int(value: Any, what: str) -> int:

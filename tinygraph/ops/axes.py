@@ -11,13 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import ignored, named
+from tinygraph.defaults import name_scope
 from tinygraph.dtypes import int32
 from tinygraph.errors import InvalidArgumentError, ShapeError
 from tinygraph.families import check_dtypes
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node
-from tinygraph.ops.array import ensure_shape, rank
+from tinygraph.ops.array import ensure_shape, rank, static_int, static_ints
 from tinygraph.spec import UNKNOWN, Shape, Spec
+from tinygraph.typing import AxisLike
 
 # ---------------------------------------------------------------- the arguments
 
@@ -44,6 +47,20 @@ def late_axis(value: Any) -> Node | None:
     if value.shape.ndims not in (None, 0):
         raise ShapeError(f"axis must be one int, unlike '{value.name}' of shape {value.shape}")
     return value if value.shape.ndims == 0 else ensure_shape(value, [])
+
+
+def axis_of(value: AxisLike, what: str) -> Any:
+    """One axis as an int, or as the tensor that only a run knows."""
+    late = late_axis(value)
+    return static_int(value, what) if late is None else late
+
+
+def axes_of(value: AxisLike, what: str) -> Any:
+    """Axes as a tuple of ints, None for all, or as the tensor that only a run knows."""
+    if value is None:
+        return None
+    late = late_axes(value)
+    return static_ints(value, what) if late is None else late
 
 
 # ---------------------------------------------------------------- the order of axes
@@ -78,6 +95,11 @@ def _axes_kept(shape: np.ndarray, axes: np.ndarray) -> np.ndarray:
     return kept
 
 
+def _axes_merged(shape: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    count = np.size(axes)
+    return np.array([np.prod(shape[:count], dtype=np.int64), *shape[count:]], np.int32)
+
+
 def _order_spec(axes: Spec, count: Spec, *moved: Spec) -> Spec:
     check_dtypes((axes,), "int")
     return Spec(Shape.of((None if count.constant is None else int(count.constant),)), int32)
@@ -86,6 +108,12 @@ def _order_spec(axes: Spec, count: Spec, *moved: Spec) -> Spec:
 def _kept_spec(shape: Spec, axes: Spec) -> Spec:
     check_dtypes((axes,), "int")
     return Spec(shape.shape, int32)
+
+
+def _merged_spec(shape: Spec, axes: Spec) -> Spec:
+    check_dtypes((axes,), "int")
+    rank, count = shape.shape.num_elements(), axes.shape.num_elements()
+    return Spec(Shape.of((None if rank is None or count is None else rank - count + 1,)), int32)
 
 
 axes_first = Op(
@@ -99,6 +127,11 @@ axes_back = Op(
 axes_kept = Op(
     "AxesKept", _axes_kept, _kept_spec, (None, None), ("shape", "axes"),
     doc="A shape with a dimension of 1 for each of `axes`.",
+)
+
+axes_merged = Op(
+    "AxesMerged", _axes_merged, _merged_spec, (None, None), ("shape", "axes"),
+    doc="A shape with one dimension for the first ones, of which there are as many as `axes`.",
 )
 
 # ---------------------------------------------------------------- transposes
@@ -119,11 +152,21 @@ def _inverse(perm: tuple[int, ...] | None) -> tuple[int, ...] | None:
     return None if perm is None else tuple(int(i) for i in np.argsort(perm))
 
 
-transpose_op: Op = Op(
+transpose: Op = Op(
     "Transpose", lambda a, perm=None: a.transpose(perm), _transposed,
-    (lambda g, y, a, perm: transpose_op(g, perm=_inverse(perm)),), ("a",), view="part",
+    (lambda g, y, a, perm: transpose(g, perm=_inverse(perm)),), ("a",), view="part",
+    attrs={
+        "perm": (axes_of, None, lambda op, order, a, name: in_order(a, order, name=name)),
+        "name": (named, "transpose"), "conjugate": (ignored, False),
+    },
     rewrite=lambda a, perm: a if perm is not None and perm == tuple(range(len(perm))) else None,
-    doc="The axes in another order.",
+    doc="""The axes in the order `perm`, by default reversed.
+
+    >>> tg.transpose([[1, 2, 3], [4, 5, 6]]).eval()
+    array([[1, 4],
+           [2, 5],
+           [3, 6]], dtype=int32)
+    """,
 )
 
 
@@ -164,7 +207,7 @@ def _in_order(x: Node, order: Node) -> Node | None:
     known = order.spec.constant
     if known is None:
         return None
-    return transpose_op(x, perm=tuple(int(i) for i in known))
+    return transpose(x, perm=tuple(int(i) for i in known))
 
 
 in_order: Op = Op(
@@ -187,6 +230,14 @@ def along_front(x: Node, axes: Node, function: Callable[[Node], Node]) -> Node:
     y = in_order(function(front), invert_permutation(order))
     y.set_shape(x.shape)
     return y
+
+
+def along_late(op: Op, axes: Node, x: Any, name: str, **attrs: Any) -> Node:
+    """An op that keeps the shape, along axes that only a run knows."""
+    first = tuple(range(axes.shape.num_elements() or 0)) if axes.shape.ndims else 0
+    with name_scope(name, values=[x, axes]):
+        x = as_node(x, name=next(iter(op.params)))
+        return along_front(x, axes, lambda front: op(front, axis=first, **attrs))
 
 
 def put_back(y: Node, axis: Node, moved: Any = 1) -> Node:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import named
+from tinygraph.arguments import flag, named
 from tinygraph.defaults import name_scope
 from tinygraph.dtypes import as_dtype, float32
 from tinygraph.errors import ShapeError
@@ -16,7 +16,7 @@ from tinygraph.graph import Node
 from tinygraph.kernels.summation import DIRECT, ONES, Array, Axis, sum_over
 from tinygraph.op import Op, as_node, constant
 from tinygraph.ops.array import as_shape, shape_from, shape_of
-from tinygraph.ops.axes import transpose_op
+from tinygraph.ops.axes import axes_kept, axes_merged, axes_of, in_front, transpose
 from tinygraph.ops.reshaping import expand_op, reshape
 from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast
 from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
@@ -174,7 +174,7 @@ def _product_spec(a: Spec, b: Spec) -> Spec:
 
 
 def _swapped(x: Node) -> Node:
-    return transpose_op(x, perm=(1, 0))
+    return transpose(x, perm=(1, 0))
 
 
 dot_op: Op = Op(
@@ -205,9 +205,42 @@ def _sum_by_product(x: Node, axis: Axis, keepdims: bool) -> Node | None:
     return (dot_op if keepdims else times_vector_op)(*(x, ones) if of_rows else (ones, x))
 
 
-sum_op = reduction(
+def merged(x: Node, axes: Node) -> Node:
+    """`x` with `axes`, which only a run knows, in front and made one."""
+    front, _ = in_front(x, axes)
+    return reshape(front, axes_merged(shape_of(front), axes))
+
+
+def _reduced_late(op: Op, axes: Node, x: Any, name: str, keepdims: bool) -> Node:
+    """The op over axes that only a run knows: over the first one, which they all become."""
+    with name_scope(name, values=[x, axes]) as scope:
+        x = as_node(x, name="input_tensor")
+        flat = merged(x, axes)
+        if not keepdims:
+            return op(flat, axis=(0,), name=scope)
+        return reshape(op(flat, axis=(0,)), axes_kept(shape_of(x), axes), name=scope)
+
+
+def _keeps(value: bool | None, what: str) -> bool:
+    return flag(value, what, default=False)
+
+
+def over_axes(name: str | None = None) -> dict[str, Any]:
+    """The parameters of TF's reductions, and the name of their nodes if it is not the op's."""
+    return {
+        "axis": (axes_of, None, _reduced_late), "keepdims": (_keeps, None), "name": (named, name),
+        "reduction_indices": "axis", "keep_dims": "keepdims",
+    }
+
+
+reduce_sum = reduction(
     "Sum", sum_over, lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims),
-    rewrite=_sum_by_product, doc="The sum over axes; float16 adds in float32.",
+    attrs=over_axes(), rewrite=_sum_by_product,
+    doc="""The sum over `axis`, an int or ints, or over all axes; float16 adds in float32.
+
+    >>> tg.reduce_sum([[1.0, 2.0], [3.0, 4.0]], axis=0).eval()
+    array([4., 6.], dtype=float32)
+    """,
 )
 
 
@@ -240,7 +273,7 @@ def _sum_like_rewrite(g: Node, x: Node) -> Node | None:
         return None
     narrow = x.shape.sizes
     axes = broadcast_axes(g.shape.sizes, narrow)  # type: ignore[arg-type]
-    return reshape(sum_op(g, axis=axes, keepdims=False), narrow) if axes else reshape(g, narrow)
+    return reshape(reduce_sum(g, axis=axes, keepdims=False), narrow) if axes else reshape(g, narrow)
 
 
 sum_like: Op = Op(

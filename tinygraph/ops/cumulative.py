@@ -8,21 +8,19 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import flag
-from tinygraph.defaults import name_scope
 from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
 from tinygraph.families import check_dtypes
 from tinygraph.graph import Node
 from tinygraph.kernels.summation import add_at
-from tinygraph.op import Op, arguments_of, as_node
-from tinygraph.ops.array import count_of, static_int
-from tinygraph.ops.axes import along_front, late_axis
+from tinygraph.op import Op
+from tinygraph.ops.array import count_of
+from tinygraph.ops.axes import along_late, axis_of
 from tinygraph.ops.broadcasting import broadcast_like
 from tinygraph.ops.compare import greater_equal, keep_where
 from tinygraph.ops.gathering import gather
 from tinygraph.ops.math import maximum
 from tinygraph.ops.reshaping import expand_op
 from tinygraph.spec import Shape, Spec, normalize_axis
-from tinygraph.typing import AxisLike, TensorLike
 
 Array = np.ndarray
 
@@ -61,16 +59,32 @@ def _along_axis(*specs: Spec, axis: int, **flags: bool) -> Spec:
     return Spec(shape, check_dtypes(specs, "number"))
 
 
-cumsum_op: Op = Op(
+ALONG = {"axis": (axis_of, 0, along_late), "exclusive": (flag, False), "reverse": (flag, False)}
+
+cumsum: Op = Op(
     "Cumsum", _running(np.add.accumulate, 0, "cumsum"), _along_axis,
     (lambda g, y, x, axis, exclusive, reverse:
-        cumsum_op(g, axis=axis, exclusive=exclusive, reverse=not reverse),), ("x",),
-    doc="The running sum along an axis.",
+        cumsum(g, axis=axis, exclusive=exclusive, reverse=not reverse),), ("x",),
+    attrs=ALONG,
+    doc="""The running sum along `axis`: from the end if `reverse`, without the element itself
+    if `exclusive`. Floats add up in float64.
+
+    >>> tg.cumsum([1.0, 2.0, 3.0]).eval()
+    array([1., 3., 6.], dtype=float32)
+    >>> tg.cumsum([1.0, 2.0, 3.0], exclusive=True, reverse=True).eval()
+    array([5., 3., 0.], dtype=float32)
+    """,
 )
-cumprod_op = Op(
+cumprod: Op = Op(
     "Cumprod", _running(np.multiply.accumulate, 1, "cumprod"), _along_axis,
     (lambda g, y, x, **attrs: _cumprod_rule(g, x, **attrs),), ("x",),
-    doc="The running product along an axis.",
+    attrs=ALONG,
+    doc="""The running product along `axis`: from the end if `reverse`, without the element
+    itself if `exclusive`. The gradient is right at zeros too.
+
+    >>> tg.cumprod([2.0, 3.0, 4.0]).eval()
+    array([ 2.,  6., 24.], dtype=float32)
+    """,
 )
 
 
@@ -78,7 +92,7 @@ def _cumprod_rule(g: Node, x: Node, axis: int, exclusive: bool, reverse: bool) -
     """dx[i] = Σ g[k] Π x[j] over k >= i and j <= k but i: the factors before i come out of the sum,
     the sum is a recurrence from the end. TF divides by x instead, which is NaN at 0.
     """
-    before = cumprod_op(x, axis=axis, exclusive=True, reverse=reverse)
+    before = cumprod(x, axis=axis, exclusive=True, reverse=reverse)
     following = shift_op(x, axis=axis, reverse=not reverse)
     if exclusive:
         g = shift_op(g, axis=axis, reverse=not reverse)
@@ -121,47 +135,6 @@ shift_op: Op = Op(
     (lambda g, y, x, axis, reverse: shift_op(g, axis=axis, reverse=not reverse),), ("x",),
     doc="y[i] = x[i-1] along an axis, or x[i+1] if `reverse`, with a 0 where x ends.",
 )
-
-
-def _along(op: Op, x: Any, axis: Any, exclusive: Any, reverse: Any, name: str | None) -> Node:
-    with arguments_of(op.name, x, name=name):
-        late = late_axis(axis)
-        at = 0 if late is not None else static_int(axis, "axis")
-        attrs: Any = {"exclusive": flag(exclusive, "exclusive")}
-        attrs["reverse"] = flag(reverse, "reverse")
-    if late is not None:
-        with name_scope(name, op.name, [x, late]):
-            x = as_node(x, name="x")
-            return along_front(x, late, lambda front: op(front, axis=0, **attrs))
-    return op(x, axis=at, **attrs, name=name)
-
-
-def cumsum(
-    x: TensorLike, axis: AxisLike = 0, exclusive: bool = False, reverse: bool = False,
-    name: str | None = None,
-) -> Node:
-    """The running sum along `axis`: from the end if `reverse`, without the element itself if
-    `exclusive`. Floats add up in float64.
-
-    >>> tg.cumsum([1.0, 2.0, 3.0]).eval()
-    array([1., 3., 6.], dtype=float32)
-    >>> tg.cumsum([1.0, 2.0, 3.0], exclusive=True, reverse=True).eval()
-    array([5., 3., 0.], dtype=float32)
-    """
-    return _along(cumsum_op, x, axis, exclusive, reverse, name)
-
-
-def cumprod(
-    x: TensorLike, axis: AxisLike = 0, exclusive: bool = False, reverse: bool = False,
-    name: str | None = None,
-) -> Node:
-    """The running product along `axis`: from the end if `reverse`, without the element itself if
-    `exclusive`. The gradient is right at zeros too.
-
-    >>> tg.cumprod([2.0, 3.0, 4.0]).eval()
-    array([ 2.,  6., 24.], dtype=float32)
-    """
-    return _along(cumprod_op, x, axis, exclusive, reverse, name)
 
 
 # ---------------------------------------------------------------- sums over segments

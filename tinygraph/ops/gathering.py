@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import integer, named
+from tinygraph.arguments import ignored, integer, named
 from tinygraph.defaults import name_scope
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.kernels.summation import add_at
-from tinygraph.op import Op, arguments_of, as_node
-from tinygraph.ops.array import rank, shape_from, shape_of, size, static_int
-from tinygraph.ops.axes import in_front, late_axis, put_back
+from tinygraph.op import as_node, Op
+from tinygraph.ops.array import rank, shape_from, shape_of, size
+from tinygraph.ops.axes import axis_of, in_front, put_back
 from tinygraph.ops.joining import concat
 from tinygraph.ops.reshaping import reshape
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
@@ -53,10 +53,40 @@ def _gathered(params: Spec, indices: Spec, axis: int) -> Spec:
     return Spec(Shape.of((*dims[:axis], *at, *dims[axis + 1 :])), params.dtype)
 
 
-gather_op = Op(
+def _no_batch_dims(value: int, what: str) -> Any:
+    if integer(value, what):
+        raise GraphError(f"it does without {what}")
+    return ...
+
+
+def _gather_axis(value: AxisLike, what: str) -> Any:
+    return 0 if value is None else axis_of(value, what)
+
+
+def _gather_late(op: Op, axis: Node, params: Any, indices: Any, name: str) -> Node:
+    """gather along an axis that only a run knows."""
+    with name_scope(name, values=[params, indices, axis]):
+        front, _ = in_front(as_node(params, name="params"), axis)
+        indices = as_node(indices, name="indices", graph=front.graph)
+        return put_back(op(front, indices, axis=0), axis, rank(indices))
+
+
+gather: Op = Op(
     "GatherV2", _gather, _gathered,
     (lambda g, y, x, i, axis: _gather_rule(g, x, i, axis), None), ("params", "indices"),
-    doc="The slices of params at `indices` along an axis.",
+    attrs={
+        "validate_indices": (ignored, None), "name": (named, None),
+        "axis": (_gather_axis, None, _gather_late), "batch_dims": (_no_batch_dims, 0),
+    },
+    doc="""The slices of `params` at `indices` along `axis` (0 by default).
+
+    The shape is params.shape[:axis] + indices.shape + params.shape[axis + 1:]. A negative index is
+    an InvalidArgumentError of the run, like one that is too large. Along axis 0 the gradient of
+    `params` is sparse: see `tg.gradients`.
+
+    >>> tg.gather([10, 20, 30], [2, 0, 2]).eval()
+    array([30, 10, 30], dtype=int32)
+    """,
 )
 
 
@@ -95,36 +125,10 @@ def _gather_grad_spec(g: Spec, indices: Spec, shape: Spec, axis: int) -> Spec:
 
 gather_grad_op: Op = Op(
     "GatherGrad", _gather_grad, _gather_grad_spec,
-    (lambda h, y, g, i, shape, axis: gather_op(h, i, axis=axis), None, None),
+    (lambda h, y, g, i, shape, axis: gather(h, i, axis=axis), None, None),
     ("g", "indices", "shape"), static=(2,),
     doc="Zeros of a shape, with each slice of g added at its index; many add up in float64.",
 )
-
-
-def gather(
-    params: TensorLike, indices: TensorLike, validate_indices: bool | None = None,
-    name: str | None = None, axis: AxisLike = None, batch_dims: int = 0,
-) -> Node:
-    """The slices of `params` at `indices` along `axis` (0 by default).
-
-    The shape is params.shape[:axis] + indices.shape + params.shape[axis + 1:]. A negative index is
-    an InvalidArgumentError of the run, like one that is too large. Along axis 0 the gradient of
-    `params` is sparse: see `tg.gradients`.
-
-    >>> tg.gather([10, 20, 30], [2, 0, 2]).eval()
-    array([30, 10, 30], dtype=int32)
-    """
-    if integer(batch_dims, "batch_dims"):
-        raise GraphError("gather does without batch_dims")
-    with arguments_of("GatherV2", params, name=name):
-        late = late_axis(axis)
-        at = 0 if axis is None or late is not None else static_int(axis, "axis")
-    if late is not None:
-        with name_scope(name, "GatherV2", [params, indices, late]):
-            front, _ = in_front(as_node(params, name="params"), late)
-            indices = as_node(indices, name="indices", graph=front.graph)
-            return put_back(gather_op(front, indices, axis=0), late, rank(indices))
-    return gather_op(params, indices, axis=at, name=name)
 
 
 def embedding_lookup(
@@ -142,7 +146,7 @@ def embedding_lookup(
         params = params[0]
     if max_norm is not None:
         raise GraphError("embedding_lookup does without max_norm")
-    return gather_op(params, ids, axis=0, name=named(name, "embedding_lookup"))
+    return gather(params, ids, axis=0, name=named(name, "embedding_lookup"))
 
 
 # ---------------------------------------------------------------- gather_nd and scatter_nd
@@ -194,24 +198,18 @@ def _gather_nd_rule(g: Node, x: Node, i: Node) -> Node:
     return scatter_nd(i, g, shape_of(x))
 
 
-gather_nd_op = Op(
+gather_nd: Op = Op(
     "GatherNd", _gather_nd, _gathered_nd,
     (lambda g, y, x, i: _gather_nd_rule(g, x, i), None), ("params", "indices"),
-    doc="params[indices[..., 0], indices[..., 1], ...].",
-)
+    attrs={"name": (named, None), "batch_dims": (_no_batch_dims, 0)},
+    doc="""params[indices[..., 0], indices[..., 1], ...]: elements, or slices.
 
-
-def gather_nd(
-    params: TensorLike, indices: TensorLike, name: str | None = None, batch_dims: int = 0,
-) -> Node:
-    """params[indices[..., 0], indices[..., 1], ...]: elements, or slices where indices are short.
+    There are slices where `indices` has fewer columns than `params` axes.
 
     >>> tg.gather_nd([[1, 2], [3, 4]], [[0, 1], [1, 0]]).eval()
     array([2, 3], dtype=int32)
-    """
-    if integer(batch_dims, "batch_dims"):
-        raise GraphError("gather_nd does without batch_dims")
-    return gather_nd_op(params, indices, name=name)
+    """,
+)
 
 
 def _scatter_nd(indices: Any, updates: np.ndarray, shape: Any, out: Any) -> np.ndarray:

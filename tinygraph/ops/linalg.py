@@ -14,11 +14,11 @@ from tinygraph.families import check_dtypes, composite
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node
 from tinygraph.ops.array import as_shape_node, ensure_shape, static_int, static_ints
-from tinygraph.ops.axes import transpose_op
-from tinygraph.ops.broadcasting import dot_op, sum_like
+from tinygraph.ops.axes import transpose
+from tinygraph.ops.broadcasting import dot_op, reduce_sum, sum_like
 from tinygraph.ops.diagonals import matrix_diag_part
-from tinygraph.ops.reduce import grouped, join, prod_op, reduce_sum
-from tinygraph.ops.reshaping import reshape, transpose
+from tinygraph.ops.reduce import grouped, join, reduce_prod
+from tinygraph.ops.reshaping import reshape
 from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast, normalize_axis
 from tinygraph.typing import TensorLike
 
@@ -57,7 +57,7 @@ def matrix_transpose(
     rank = a.shape.ndims
     if rank is None or rank < 2:
         return swap_op(a, name=name)
-    return transpose_op(a, perm=(*range(rank - 2), rank - 1, rank - 2), name=name)
+    return transpose(a, perm=(*range(rank - 2), rank - 1, rank - 2), name=name)
 
 
 # ---------------------------------------------------------------- products of matrices
@@ -348,7 +348,7 @@ def _tensordot_late(a: Node, b: Node, axes: Any, name: str | None) -> Node:
         a, inner, rows = grouped(a, over_a)
         b, others, columns = grouped(b, over_b)
         inner = same_sizes(inner, others)
-        n, m, k = (prod_op(dims, axis=None, keepdims=True) for dims in (rows, columns, inner))
+        n, m, k = (reduce_prod(dims, axis=None, keepdims=True) for dims in (rows, columns, inner))
         product = matmul(reshape(a, join(k, n)), reshape(b, join(k, m)), transpose_a=True)
         return reshape(product, join(rows, columns), name=scope)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import named
+from tinygraph.arguments import either, named
 from tinygraph.defaults import name_scope
 from tinygraph.dtypes import int32, int64
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
@@ -20,14 +20,15 @@ from tinygraph.families import check_dtypes, composite, reduced_shape
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node
 from tinygraph.ops.arithmetic import multiply_no_nan
-from tinygraph.ops.array import either, shape_of, static_int, stop_gradient
-from tinygraph.ops.axes import along_front, late_axis
+from tinygraph.ops.array import shape_of, static_int, stop_gradient
+from tinygraph.ops.axes import along_late, axis_of
+from tinygraph.ops.broadcasting import reduce_sum
 from tinygraph.ops.compare import cast, exact, in_float32
 from tinygraph.ops.elementary import exp, log, log1p, sigmoid_slope, tail
 from tinygraph.ops.math import maximum
 from tinygraph.ops.nn import sigmoid, softplus
-from tinygraph.ops.reduce import reduce_max, reduce_sum
-from tinygraph.ops.reshaping import expand_op, reshape, squeeze_op
+from tinygraph.ops.reduce import reduce_max
+from tinygraph.ops.reshaping import expand_op, reshape, squeeze
 from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast, normalize_axis
 from tinygraph.typing import AxisLike, TensorLike
 
@@ -49,57 +50,37 @@ def _logits_spec(z: Spec, axis: int) -> Spec:
     return Spec(z.shape, check_dtypes((z,), "float"))
 
 
-softmax_op = composite(
+def _last_axis(value: AxisLike, what: str) -> Any:
+    return -1 if value is None else axis_of(value, what)
+
+
+LAST = {"axis": (_last_axis, None, along_late), "name": (named, None), "dim": "axis"}
+
+softmax: Op = composite(
     "Softmax",
     in_float32(lambda z, axis: exp(shifted(z, axis)) / total(z, axis)),
     in_float32(lambda g, y, z, axis: (g - reduce_sum(g * y, axis, keepdims=True)) * y),
-    params=("z",), infer=_logits_spec, doc="exp(z) / sum(exp(z)) along `axis`.",
-)
-log_softmax_op = composite(
-    "LogSoftmax",
-    in_float32(lambda z, axis: shifted(z, axis) - log(total(z, axis))),
-    in_float32(
-        lambda g, y, z, axis: g - softmax_op(z, axis=axis) * reduce_sum(g, axis, keepdims=True)
-    ),
-    params=("z",), infer=_logits_spec, doc="z - log(sum(exp(z))) along `axis`.",
-)
-
-
-def _one_axis(axis: Any, dim: Any) -> int:
-    """The `axis` argument, of which `dim` is the old name; -1 by default."""
-    given = either(axis, dim, "'axis' and 'dim'")
-    return -1 if given is None else static_int(given, "axis")
-
-
-def _along_one(op: Op, logits: Any, axis: Any, dim: Any, name: str | None) -> Node:
-    z, late = as_node(logits, name="logits"), late_axis(either(axis, dim, "'axis' and 'dim'"))
-    if late is None:
-        return op(z, axis=_one_axis(axis, dim), name=name)
-    with name_scope(name, op.name, [z, late]):
-        return along_front(z, late, lambda front: op(front, axis=0))
-
-
-def softmax(
-    logits: TensorLike, axis: AxisLike = None, name: str | None = None, dim: AxisLike = None,
-) -> Node:
-    """exp(logits) / sum(exp(logits)) along `axis`, the last one by default.
+    params=("logits",), infer=_logits_spec, attrs=LAST,
+    doc="""exp(logits) / sum(exp(logits)) along `axis`, the last one by default.
 
     >>> tg.nn.softmax([[0.0, 0.0], [1e4, 0.0]]).eval()
     array([[0.5, 0.5],
            [1. , 0. ]], dtype=float32)
-    """
-    return _along_one(softmax_op, logits, axis, dim, name)
-
-
-def log_softmax(
-    logits: TensorLike, axis: AxisLike = None, name: str | None = None, dim: AxisLike = None,
-) -> Node:
-    """logits - log(sum(exp(logits))) along `axis`, the last one by default.
+    """,
+)
+log_softmax: Op = composite(
+    "LogSoftmax",
+    in_float32(lambda z, axis: shifted(z, axis) - log(total(z, axis))),
+    in_float32(
+        lambda g, y, z, axis: g - softmax(z, axis=axis) * reduce_sum(g, axis, keepdims=True)
+    ),
+    params=("logits",), infer=_logits_spec, attrs=LAST,
+    doc="""logits - log(sum(exp(logits))) along `axis`, the last one by default.
 
     >>> tg.nn.log_softmax([0.0, 1e4]).eval()
     array([-10000.,      0.], dtype=float32)
-    """
-    return _along_one(log_softmax_op, logits, axis, dim, name)
+    """,
+)
 
 
 # ---------------------------------------------------------------- softmax cross-entropy
@@ -142,8 +123,8 @@ softmax_cross_entropy = composite(
     lambda z, t, axis: reduce_sum(
         multiply_no_nan(log(total(z, axis)) - shifted(z, axis), t), axis),
     lambda g, y, z, t, axis: expand_op(g, axis=(axis,))
-    * (softmax_op(z, axis=axis) * reduce_sum(t, axis, keepdims=True) - t),
-    lambda g, y, z, t, axis: expand_op(g, axis=(axis,)) * -log_softmax_op(z, axis=axis),
+    * (softmax(z, axis=axis) * reduce_sum(t, axis, keepdims=True) - t),
+    lambda g, y, z, t, axis: expand_op(g, axis=(axis,)) * -log_softmax(z, axis=axis),
     params=("logits", "labels"), infer=_cross_entropy_spec, broadcasts=True,
     doc="-sum(t * log(softmax(z))) along `axis`; its gradient is softmax(z) * sum(t) - t.",
 )
@@ -166,7 +147,8 @@ def softmax_cross_entropy_with_logits_v2(
     ...     labels=[[0.0, 1.0]], logits=[[1.0, 1.0]]).eval().round(4)
     array([0.6931], dtype=float32)
     """
-    at = _one_axis(axis, dim)
+    axis = either(axis, dim, "'axis' and 'dim'")
+    at = -1 if axis is None else static_int(axis, "axis")
     with name_scope(name, "softmax_cross_entropy_with_logits", [logits, labels]) as scope:
         logits = as_node(logits, name="logits")
         wide = exact(logits)  # as in TF1
@@ -275,8 +257,8 @@ pick = Op(
 )
 sparse_softmax_cross_entropy = composite(
     "SparseSoftmaxCrossEntropyWithLogits",
-    lambda z, t: squeeze_op(log(total(z, -1)) - pick(shifted(z, -1), t), axis=(-1,)),
-    lambda g, y, z, t: expand_op(g, axis=(-1,)) * (softmax_op(z, axis=-1) - one_hot_like(z, t)),
+    lambda z, t: squeeze(log(total(z, -1)) - pick(shifted(z, -1), t), axis=(-1,)),
+    lambda g, y, z, t: expand_op(g, axis=(-1,)) * (softmax(z, axis=-1) - one_hot_like(z, t)),
     None,
     params=("logits", "labels"), infer=_sparse_spec,
     doc="-log(softmax(z))[t] along the last axis; its gradient is softmax(z) - one_hot(t).",

@@ -19,7 +19,7 @@ from tinygraph.ops.array import as_shape, count_of, dim_of, static_int
 from tinygraph.ops.broadcasting import broadcast_to, sum_like
 from tinygraph.ops.compare import cast_op, less
 from tinygraph.ops.math import maximum
-from tinygraph.ops.reduce import max_op
+from tinygraph.ops.reduce import reduce_max
 from tinygraph.ops.reshaping import expand_op, reshape
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 from tinygraph.typing import AxisLike, DTypeLike, TensorLike
@@ -224,7 +224,7 @@ def sequence_mask(
     with name_scope(name, "SequenceMask", [lengths, maxlen]):
         lengths = as_node(lengths, name="lengths")
         if maxlen is None:
-            longest = max_op(lengths, axis=None, keepdims=False)
+            longest = reduce_max(lengths, axis=None, keepdims=False)
             maxlen = maximum(longest, 0)
         numbers = range_(0, maxlen)
         ends = expand_op(_cast(lengths, numbers.dtype), axis=(-1,))

@@ -13,11 +13,10 @@ from tinygraph.families import check_dtypes
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node
 from tinygraph.ops.array import as_shape_node, count_of
-from tinygraph.ops.broadcasting import broadcast_to
+from tinygraph.ops.broadcasting import broadcast_to, reduce_sum
 from tinygraph.ops.diagonals import matrix_diag_part
 from tinygraph.ops.joining import concat
 from tinygraph.ops.linalg import matmul
-from tinygraph.ops.reduce import reduce_sum
 from tinygraph.ops.reshaping import expand_op
 from tinygraph.spec import UNKNOWN, Shape, Spec
 from tinygraph.typing import DTypeLike, ShapeLike, TensorLike

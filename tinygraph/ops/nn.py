@@ -5,16 +5,16 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
-from tinygraph.arguments import flag, sequence, text
+from tinygraph.arguments import either, flag, sequence, text
 from tinygraph.defaults import name_scope
 from tinygraph.dtypes import float32
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.families import check_dtypes, composite
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node
-from tinygraph.ops.array import as_shape_node, dim_of, either, shape_of
+from tinygraph.ops.array import as_shape_node, dim_of, shape_of
 from tinygraph.ops.axes import axes_kept, late_axes
-from tinygraph.ops.broadcasting import broadcast_like, zeros_like
+from tinygraph.ops.broadcasting import broadcast_like, merged, reduce_sum, zeros_like
 from tinygraph.ops.compare import (
     cast, equal, exact, in_float32, keep_where, logical_and, logical_not,
 )
@@ -24,9 +24,7 @@ from tinygraph.ops.elementary import (
 from tinygraph.ops.linalg import matmul
 from tinygraph.ops.math import maximum, minimum, realdiv
 from tinygraph.ops.random import random_uniform
-from tinygraph.ops.reduce import (
-    axes_of, dropped, group_size, merged, reduce_euclidean_norm, reduce_mean, reduce_sum,
-)
+from tinygraph.ops.reduce import dropped, group_size, known_axes, reduce_euclidean_norm, reduce_mean
 from tinygraph.ops.reshaping import reshape
 from tinygraph.spec import SCALAR, Shape, Spec
 from tinygraph.typing import AxisLike, ShapeLike, TensorLike
@@ -365,7 +363,7 @@ def moments(
             kept = axes_kept(shape_of(x), late)
             return reshape(mean, kept), reshape(variance, kept)
         wide = exact(x)
-        axis = axes_of(axes, x)
+        axis = known_axes(axes, x)
         results = [
             reduce_mean(wide, axis, keepdims=True, name="mean"),
             variance_op(wide, axis=axis, name="variance"),

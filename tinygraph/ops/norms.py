@@ -6,22 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import flag, named, number
+from tinygraph.arguments import either, flag, named, number
 from tinygraph.defaults import name_scope
 from tinygraph.errors import GraphError
 from tinygraph.families import check_dtypes, composite, reduced_shape
 from tinygraph.graph import Node
 from tinygraph.op import as_node
-from tinygraph.ops.array import as_shape_node, either
-from tinygraph.ops.axes import in_front, put_back
-from tinygraph.ops.broadcasting import spread, sum_op
+from tinygraph.ops.array import as_shape_node
+from tinygraph.ops.axes import in_front, put_back, transpose
+from tinygraph.ops.broadcasting import reduce_sum, spread
 from tinygraph.ops.compare import cast, in_float32, keep_where, logical_not, not_equal
 from tinygraph.ops.decompositions import self_adjoint_eig
 from tinygraph.ops.elementary import abs_, is_finite, sign
 from tinygraph.ops.linalg import matmul
 from tinygraph.ops.math import div_no_nan, pow_
-from tinygraph.ops.reduce import axes_of, Axis, dropped, euclidean_norm_op, max_op
-from tinygraph.ops.reshaping import expand_op, transpose
+from tinygraph.ops.reduce import Axis, dropped, known_axes, reduce_euclidean_norm, reduce_max
+from tinygraph.ops.reshaping import expand_op
 from tinygraph.spec import Spec
 from tinygraph.typing import AxisLike, TensorLike
 
@@ -29,10 +29,10 @@ from tinygraph.typing import AxisLike, TensorLike
 @in_float32
 def _p_norm_body(x: Node, p: float, axis: Axis, keepdims: bool) -> Node:
     """Of x over its largest element, as the powers of x itself may leave the dtype's range."""
-    top = max_op(abs_(x), axis=axis, keepdims=True)
+    top = reduce_max(abs_(x), axis=axis, keepdims=True)
     scale = keep_where(top, is_finite(top)) + cast(logical_not(is_finite(top)), x.dtype)
     ratio = div_no_nan(abs_(x), scale)
-    y = scale * pow_(sum_op(pow_(ratio, p), axis=axis, keepdims=True), 1 / p)
+    y = scale * pow_(reduce_sum(pow_(ratio, p), axis=axis, keepdims=True), 1 / p)
     return y if keepdims else dropped(y, x, axis)
 
 
@@ -68,7 +68,7 @@ def norm(
     x = as_node(tensor, name="tensor")
     keep = either(keepdims, keep_dims, "'keep_dims' and 'keepdims'")
     keep = flag(keep, "keepdims", default=False)
-    axes = axes_of(axis, x)
+    axes = known_axes(axis, x)
     name = named(name, "norm")
     if axes is not None and (len(axes) not in (1, 2) or len(set(axes)) < len(axes)):
         raise GraphError(f"axis must be None, an int, or two different ints, not {axis!r}")
@@ -76,15 +76,15 @@ def norm(
         ord = number(ord, "ord")
     of_matrices = axes is not None and len(axes) == 2
     if ord == "euclidean" or ord == ("fro" if of_matrices else 2):
-        return euclidean_norm_op(x, axis=axes, keepdims=keep, name=name)
+        return reduce_euclidean_norm(x, axis=axes, keepdims=keep, name=name)
     if of_matrices:
         return _matrix_norm(x, ord, axes, keep, name)  # type: ignore[arg-type]
     if isinstance(ord, str) or not ord > 0:
         raise GraphError(f"'ord' must be a supported vector norm, got {ord}")
     if ord == 1:
-        return sum_op(abs_(x), axis=axes, keepdims=keep, name=name)
+        return reduce_sum(abs_(x), axis=axes, keepdims=keep, name=name)
     if ord == np.inf:
-        return max_op(abs_(x), axis=axes, keepdims=keep, name=name)
+        return reduce_max(abs_(x), axis=axes, keepdims=keep, name=name)
     return p_norm_op(x, p=float(ord), axis=axes, keepdims=keep, name=name)
 
 
@@ -96,8 +96,8 @@ def _matrix_norm(x: Node, ord: Any, axes: tuple[int, ...], keepdims: bool, name:
         if ord == 2:
             return _spectral_norm(x, axes, keepdims)
         summed, compared = axes if ord == 1 else axes[::-1]
-        sums = sum_op(abs_(x), axis=(summed,), keepdims=True)
-        largest = max_op(sums, axis=(compared,), keepdims=True)
+        sums = reduce_sum(abs_(x), axis=(summed,), keepdims=True)
+        largest = reduce_max(sums, axis=(compared,), keepdims=True)
         return largest if keepdims else dropped(largest, x, axes)
 
 
@@ -108,7 +108,7 @@ def _spectral_norm(x: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
         x = transpose(x, [*others, *axes])
     elif set(axes) != {-1, -2}:  # a matrix and its transpose have the same singular values
         x = put_back(in_front(x, as_shape_node(list(axes)))[0], as_node(-1), 2)
-    ratio = div_no_nan(x, max_op(abs_(x), axis=(-2, -1), keepdims=True))
+    ratio = div_no_nan(x, reduce_max(abs_(x), axis=(-2, -1), keepdims=True))
     v = self_adjoint_eig(matmul(ratio, ratio, transpose_a=True))[1][..., -1:]
-    y = euclidean_norm_op(matmul(x, v), axis=(-2, -1), keepdims=False)
+    y = reduce_euclidean_norm(matmul(x, v), axis=(-2, -1), keepdims=False)
     return expand_op(y, axis=tuple(sorted(axes))) if keepdims else y

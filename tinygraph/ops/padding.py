@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import text
-from tinygraph.defaults import name_scope
 from tinygraph.dtypes import int64
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.families import composite
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node
 from tinygraph.ops.array import shape, shape_from, shape_of, size, static_ints
-from tinygraph.ops.axes import along_front, late_axes
+from tinygraph.ops.axes import along_late, late_axes
 from tinygraph.ops.broadcasting import broadcast_to, ones_like, sum_like, zeros_like
 from tinygraph.ops.gathering import gather, gather_grad_op
 from tinygraph.ops.joining import stack
@@ -259,26 +258,22 @@ def _reversed(x: Spec, axis: tuple[int, ...]) -> Spec:
     return x._replace(value=None)
 
 
-reverse_op: Op = Op(
-    "ReverseV2", np.flip, _reversed, (lambda g, y, x, axis: reverse_op(g, axis=axis),), ("tensor",),
-    view="part", rewrite=lambda x, axis: None if axis else x, doc="The elements in reverse order.",
-)
+def _reversed_axes(value: AxisLike, what: str) -> Any:
+    """Axes; a tensor that only a run knows must at least say how many."""
+    late = late_axes(value)
+    return static_ints(value, what) if late is None or not late.shape.is_fully_defined() else late
 
 
-def reverse(tensor: TensorLike, axis: AxisLike, name: str | None = None) -> Node:
-    """Reverse the order along the axes in `axis`.
+reverse: Op = Op(
+    "ReverseV2", np.flip, _reversed, (lambda g, y, x, axis: reverse(g, axis=axis),), ("tensor",),
+    view="part", attrs={"axis": (_reversed_axes, ..., along_late)},
+    rewrite=lambda x, axis: None if axis else x,
+    doc="""Reverse the order along the axes in `axis`.
 
     >>> tg.reverse([[1, 2], [3, 4]], [1]).eval()
     array([[2, 1],
            [4, 3]], dtype=int32)
-    """
-    late = late_axes(axis)
-    if late is not None and late.shape.is_fully_defined():
-        with name_scope(name, "ReverseV2", [tensor, late]):
-            first = tuple(range(late.shape.num_elements() or 0))
-            tensor = as_node(tensor, name="tensor")
-            return along_front(tensor, late, lambda front: reverse_op(front, axis=first))
-    return reverse_op(tensor, axis=static_ints(axis, "axis"), name=name)
-
+    """,
+)
 
 reverse_v2 = reverse

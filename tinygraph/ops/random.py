@@ -35,9 +35,9 @@ def _stream(name: str, seed: Seeds, **attrs: Any) -> Philox:
     return Philox(*seeds(*seed, default=zlib.crc32(name.encode())))
 
 
-def _seeds(seed: Any) -> Seeds:
+def _seeds(seed: int | None, what: str = "seed") -> Seeds:
     """What an op made now has for its `seed` attribute."""
-    return _seed(get_default_graph().seed, "the graph's seed"), _seed(seed, "seed")
+    return _seed(get_default_graph().seed, "the graph's seed"), _seed(seed, what)
 
 
 def _seed(seed: Any, what: str) -> int | None:
@@ -115,9 +115,14 @@ def _shuffle(value: Any, *, state: Philox, seed: Any) -> Any:
     return value[state.permutation(len(value))] if value.ndim else np.array(value)
 
 
-random_shuffle_op = Op(
+random_shuffle = Op(
     "RandomShuffle", _shuffle, lambda value, seed: Spec(value.shape, value.dtype), (None,),
-    ("value",), state=_stream, doc="The rows in a random order.",
+    ("value",), {"seed": (_seeds, None)}, state=_stream,
+    doc="""The rows of `value`, which is all along its first axis, in a random order.
+
+    >>> sorted(tg.random_shuffle([1, 2, 3]).eval().tolist())
+    [1, 2, 3]
+    """,
 )
 
 
@@ -232,15 +237,6 @@ def _affine(x: Node, scale: Any, shift: Any, names: tuple[str, str], scope: str)
     if shifted:
         return add(x, as_node(shift, x.dtype, name=names[1], graph=x.graph), name=scope)
     return x if scaled else identity(x, name=scope)
-
-
-def random_shuffle(value: TensorLike, seed: int | None = None, name: str | None = None) -> Node:
-    """The rows of `value`, which is all along its first axis, in a random order.
-
-    >>> sorted(tg.random_shuffle([1, 2, 3]).eval().tolist())
-    [1, 2, 3]
-    """
-    return random_shuffle_op(as_node(value, name="value"), seed=_seeds(seed), name=name)
 
 
 def multinomial(

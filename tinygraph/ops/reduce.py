@@ -8,31 +8,30 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import flag, named
-from tinygraph.defaults import name_scope
+from tinygraph.arguments import either, named
 from tinygraph.dtypes import DType, int64
 from tinygraph.families import check_dtypes, composite, reduced_shape, reduction
 from tinygraph.graph import Node
 from tinygraph.kernels.summation import Array, Axis, int_mean_over, norm_over
-from tinygraph.op import arguments_of, as_node, constant, Op
-from tinygraph.ops.array import either, shape_of, size, static_ints, stop_gradient
-from tinygraph.ops.axes import axes_kept, in_front, late_axes
-from tinygraph.ops.broadcasting import ones_like, spread, sum_op
+from tinygraph.op import as_node, constant
+from tinygraph.ops.array import shape_of, size, static_ints, stop_gradient
+from tinygraph.ops.axes import in_front
+from tinygraph.ops.broadcasting import ones_like, over_axes, reduce_sum, spread
 from tinygraph.ops.compare import (
     cast, greater, in_float32, keep_where, less, logical_not, not_equal,
 )
-from tinygraph.ops.cumulative import cumprod_op
+from tinygraph.ops.cumulative import cumprod
 from tinygraph.ops.elementary import exp, is_nan, log
 from tinygraph.ops.joining import concat_op
 from tinygraph.ops.math import div_no_nan, maximum
-from tinygraph.ops.reshaping import reshape, squeeze_op
+from tinygraph.ops.reshaping import reshape, squeeze
 from tinygraph.spec import Spec
 from tinygraph.typing import AxisLike, DTypeLike, TensorLike
 
-# ---------------------------------------------------------------- the arguments
+# ---------------------------------------------------------------- groups of axes
 
 
-def axes_of(axis: Any, x: Node) -> Axis:
+def known_axes(axis: Any, x: Node) -> Axis:
     """TF's `axis` as a tuple of ints, non-negative where the rank is known; None for all axes.
 
     What is out of range stays as it is, for the op's shape rule to complain of.
@@ -41,24 +40,6 @@ def axes_of(axis: Any, x: Node) -> Axis:
         return None
     rank = x.shape.ndims or 0
     return tuple(a + rank if -rank <= a < 0 else a for a in static_ints(axis, "axis"))
-
-
-def _reduced(
-    op: Op, x: Any, axis: Any, keepdims: bool | None, name: str | None, indices: Any,
-    keep_dims: bool | None,
-) -> Node:
-    """`op` on TF's arguments, deprecated aliases included."""
-    fixed: Any = op.params
-    x = as_node(x, None if isinstance(x, Node) else fixed["input_tensor"], name="input_tensor")
-    with arguments_of(op.name, x, name=name):
-        axis = either(axis, indices, "'reduction_indices' and 'axis'")
-        keepdims = either(keepdims, keep_dims, "'keep_dims' and 'keepdims'")
-        keepdims = flag(keepdims, "keepdims", default=False)
-        late = late_axes(axis)
-        axes = () if late is not None else axes_of(axis, x)
-    if late is not None:
-        return _reduced_late(op, x, late, keepdims, name)
-    return op(x, axis=axes, keepdims=keepdims, name=name)
 
 
 def grouped(x: Node, axes: Node) -> tuple[Node, Node, Node]:
@@ -72,22 +53,6 @@ def grouped(x: Node, axes: Node) -> tuple[Node, Node, Node]:
 def join(*vectors: Node) -> Node:
     """Vectors one after another."""
     return concat_op(*vectors, axis=0)
-
-
-def merged(x: Node, axes: Node) -> Node:
-    """`x` with `axes` in front and made one."""
-    front, group, rest = grouped(x, axes)
-    return reshape(front, join(prod_op(group, axis=None, keepdims=True), rest))
-
-
-def _reduced_late(op: Op, x: Node, axes: Node, keepdims: bool, name: str | None) -> Node:
-    """`op` over axes that only a run knows: over the first one, which they all become."""
-    with name_scope(name, op.name, [x, axes]) as scope:
-        flat = merged(x, axes)
-        if not keepdims:
-            return op(flat, axis=(0,), keepdims=False, name=scope)
-        y = op(flat, axis=(0,), keepdims=False)
-        return reshape(y, axes_kept(shape_of(x), axes), name=scope)
 
 
 def group_size(x: Node, y: Node, axis: Axis, dtype: DType) -> Node:
@@ -107,7 +72,7 @@ def group_size(x: Node, y: Node, axis: Axis, dtype: DType) -> Node:
 def _mean_body(x: Node, axis: Axis, keepdims: bool) -> Node:
     if x.dtype.is_integer:
         return int_mean_op(x, axis=axis, keepdims=keepdims)
-    total = sum_op(x, axis=axis, keepdims=keepdims)
+    total = reduce_sum(x, axis=axis, keepdims=keepdims)
     return total / group_size(x, total, axis, x.dtype)
 
 
@@ -126,35 +91,16 @@ def _reduced_spec(accepts: str) -> Callable[..., Spec]:
     return infer
 
 
-mean_op = composite(
+reduce_mean = composite(
     "Mean", _mean_body,
     _mean_rule, params=("input_tensor",), infer=_reduced_spec("number"),
-    doc="The mean over axes; of ints an int, cut off towards 0. NaN where there is nothing.",
-)
-
-
-def reduce_sum(
-    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
-    name: str | None = None, reduction_indices: AxisLike = None, keep_dims: bool | None = None,
-) -> Node:
-    """The sum over `axis`, an int or ints, or over all axes.
-
-    >>> tg.reduce_sum([[1.0, 2.0], [3.0, 4.0]], axis=0).eval()
-    array([4., 6.], dtype=float32)
-    """
-    return _reduced(sum_op, input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
-
-
-def reduce_mean(
-    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
-    name: str | None = None, reduction_indices: AxisLike = None, keep_dims: bool | None = None,
-) -> Node:
-    """The mean over `axis`, an int or ints, or over all axes; of ints it is an int, as in TF1.
+    attrs=over_axes(),
+    doc="""The mean over `axis`, an int or ints, or over all axes; of ints it is an int, as in TF1.
 
     >>> tg.reduce_mean([[1.0, 2.0], [3.0, 4.0]], axis=0).eval()
     array([2., 3.], dtype=float32)
-    """
-    return _reduced(mean_op, input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
+    """,
+)
 
 
 # ---------------------------------------------------------------- max and min
@@ -190,49 +136,35 @@ def _extreme_rule(closer: Callable[[Node, Node], Node]) -> Callable:
     @in_float32
     def rule(g: Node, y: Node, x: Node, axis: Axis, keepdims: bool) -> Node:
         ties = logical_not(closer(x, spread(y, x, axis, keepdims)))
-        count = sum_op(cast(ties, x.dtype), axis=axis, keepdims=keepdims)
+        count = reduce_sum(cast(ties, x.dtype), axis=axis, keepdims=keepdims)
         share = g / count + keep_where(y, is_nan(y))
         return keep_where(spread(share, x, axis, keepdims), ties)
 
     return rule
 
 
-max_op = reduction(
+reduce_max = reduction(
     "Max", _extreme(np.maximum, "max_over", lambda limit: -limit if limit is np.inf else limit.min),
-    _extreme_rule(less), doc="The largest element over axes.",
-)
-min_op = reduction(
-    "Min", _extreme(np.minimum, "min_over", lambda limit: limit if limit is np.inf else limit.max),
-    _extreme_rule(greater), doc="The smallest element over axes.",
-)
-
-
-def reduce_max(
-    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
-    name: str | None = None, reduction_indices: AxisLike = None, keep_dims: bool | None = None,
-) -> Node:
-    """The largest element over `axis`, an int or ints, or over all axes; NaN if there is one.
+    _extreme_rule(less), attrs=over_axes(),
+    doc="""The largest element over `axis`, an int or ints, or over all axes; NaN if there is one.
 
     Elements that tie share the gradient. Over nothing it is -inf, or the smallest int.
 
     >>> tg.reduce_max([[1.0, 4.0], [3.0, 2.0]], axis=0).eval()
     array([3., 4.], dtype=float32)
-    """
-    return _reduced(max_op, input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
-
-
-def reduce_min(
-    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
-    name: str | None = None, reduction_indices: AxisLike = None, keep_dims: bool | None = None,
-) -> Node:
-    """The smallest element over `axis`, an int or ints, or over all axes; NaN if there is one.
+    """,
+)
+reduce_min = reduction(
+    "Min", _extreme(np.minimum, "min_over", lambda limit: limit if limit is np.inf else limit.max),
+    _extreme_rule(greater), attrs=over_axes(),
+    doc="""The smallest element over `axis`, an int or ints, or over all axes; NaN if there is one.
 
     Elements that tie share the gradient. Over nothing it is inf, or the largest int.
 
     >>> tg.reduce_min([[1.0, 4.0], [3.0, 2.0]], axis=0).eval()
     array([1., 2.], dtype=float32)
-    """
-    return _reduced(min_op, input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
+    """,
+)
 
 
 # ---------------------------------------------------------------- product
@@ -254,61 +186,46 @@ def _product_of_others(x: Node, axis: Axis) -> Node:
     if not axis:
         return ones_like(x)
     here, *rest = axis
-    before = cumprod_op(x, axis=here, exclusive=True, reverse=False)
-    after = cumprod_op(x, axis=here, exclusive=True, reverse=True)
+    before = cumprod(x, axis=here, exclusive=True, reverse=False)
+    after = cumprod(x, axis=here, exclusive=True, reverse=True)
     if not rest:
         return before * after
-    product = prod_op(x, axis=(here,), keepdims=True)
+    product = reduce_prod(x, axis=(here,), keepdims=True)
     return before * after * _product_of_others(product, tuple(rest))
 
 
-prod_op = reduction(
+reduce_prod = reduction(
     "Prod", prod_over,
     lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims) * _product_of_others(x, axis),
-    doc="The product over axes.",
-)
+    attrs=over_axes(),
+    doc="""The product over `axis`, an int or ints, or over all axes.
 
-
-def reduce_prod(
-    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
-    name: str | None = None, reduction_indices: AxisLike = None, keep_dims: bool | None = None,
-) -> Node:
-    """The product over `axis`, an int or ints, or over all axes; its gradient is right at zeros.
+    The gradient is right at zeros too.
 
     >>> tg.reduce_prod([[1.0, 2.0], [3.0, 4.0]], axis=0).eval()
     array([3., 8.], dtype=float32)
-    """
-    return _reduced(prod_op, input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
+    """,
+)
 
 
 # ---------------------------------------------------------------- any and all
 
-any_op = reduction("Any", np.any, accepts="bool", doc="Whether any is true, over axes.")
-all_op = reduction("All", np.all, accepts="bool", doc="Whether all are true, over axes.")
-
-
-def reduce_any(
-    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
-    name: str | None = None, reduction_indices: AxisLike = None, keep_dims: bool | None = None,
-) -> Node:
-    """Whether any of the bools is true, over `axis`, an int or ints, or over all axes.
+reduce_any = reduction(
+    "Any", np.any, accepts="bool", attrs=over_axes(),
+    doc="""Whether any of the bools is true, over `axis`, an int or ints, or over all axes.
 
     >>> tg.reduce_any([[True, False], [False, False]], axis=0).eval()
     array([ True, False])
-    """
-    return _reduced(any_op, input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
-
-
-def reduce_all(
-    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
-    name: str | None = None, reduction_indices: AxisLike = None, keep_dims: bool | None = None,
-) -> Node:
-    """Whether all of the bools are true, over `axis`, an int or ints, or over all axes.
+    """,
+)
+reduce_all = reduction(
+    "All", np.all, accepts="bool", attrs=over_axes(),
+    doc="""Whether all of the bools are true, over `axis`, an int or ints, or over all axes.
 
     >>> tg.reduce_all([[True, False], [True, True]], axis=0).eval()
     array([ True, False])
-    """
-    return _reduced(all_op, input_tensor, axis, keepdims, name, reduction_indices, keep_dims)
+    """,
+)
 
 
 # ---------------------------------------------------------------- log-sum-exp and the norm
@@ -319,10 +236,10 @@ def _shifted_exp(x: Node, axis: Axis) -> tuple[Node, Node, Node]:
 
     Beside an infinite maximum the exponentials are 0, but 1 for each x that is infinite too.
     """
-    top = max_op(x, axis=axis, keepdims=True)
+    top = reduce_max(x, axis=axis, keepdims=True)
     m = stop_gradient(keep_where(top, top > -math.inf))
     e = exp(keep_where(x - m, not_equal(x, math.inf)))
-    return e, sum_op(e, axis=axis, keepdims=True), m
+    return e, reduce_sum(e, axis=axis, keepdims=True), m
 
 
 @in_float32
@@ -336,7 +253,7 @@ def dropped(y: Node, x: Node, axis: Axis) -> Node:
     """A reduction of x with keepdims, without the dims that it kept."""
     if axis is None:
         return reshape(y, [])
-    return squeeze_op(y, axis=axis) if axis else y
+    return squeeze(y, axis=axis) if axis else y
 
 
 @in_float32
@@ -346,45 +263,28 @@ def _logsumexp_rule(g: Node, y: Node, x: Node, axis: Axis, keepdims: bool) -> No
     return spread(g, x, axis, keepdims) * div_no_nan(e, total)
 
 
-logsumexp_op = composite(
+reduce_logsumexp = composite(
     "LogSumExp", _logsumexp_body, _logsumexp_rule, params=("input_tensor",),
-    infer=_reduced_spec("float"), doc="log of the sum of exp(x) over axes, without overflow.",
-)
-
-
-def reduce_logsumexp(
-    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
-    name: str | None = None, reduction_indices: AxisLike = None, keep_dims: bool | None = None,
-) -> Node:
-    """log Σ exp(x) over `axis`, an int or ints, or over all axes, for any size of x.
+    infer=_reduced_spec("float"), attrs=over_axes("ReduceLogSumExp"),
+    doc="""log Σ exp(x) over `axis`, an int or ints, or over all axes, for any size of x.
 
     >>> print(tg.reduce_logsumexp([1000.0, 1000.0]).eval())
     1000.6931
-    """
-    return _reduced(
-        logsumexp_op, input_tensor, axis, keepdims, named(name, "ReduceLogSumExp"),
-        reduction_indices, keep_dims,
-    )
-
-
-euclidean_norm_op = reduction(
-    "EuclideanNorm", norm_over,
-    lambda g, y, x, axis, keepdims:
-        spread(g, x, axis, keepdims) * div_no_nan(x, spread(y, x, axis, keepdims)),
-    accepts="float", doc="The square root of the sum of squares over axes; the gradient at 0 is 0.",
+    """,
 )
 
 
-def reduce_euclidean_norm(
-    input_tensor: TensorLike, axis: AxisLike = None, keepdims: bool | None = None,
-    name: str | None = None,
-) -> Node:
-    """√(Σ x²) over `axis`, an int or ints, or over all axes; the gradient at 0 is 0.
+reduce_euclidean_norm = reduction(
+    "EuclideanNorm", norm_over,
+    lambda g, y, x, axis, keepdims:
+        spread(g, x, axis, keepdims) * div_no_nan(x, spread(y, x, axis, keepdims)),
+    accepts="float", attrs={key: over_axes()[key] for key in ("axis", "keepdims", "name")},
+    doc="""√(Σ x²) over `axis`, an int or ints, or over all axes; the gradient at 0 is 0.
 
     >>> tg.reduce_euclidean_norm([[3.0, 4.0], [0.0, 0.0]], axis=1).eval()
     array([5., 0.], dtype=float32)
-    """
-    return _reduced(euclidean_norm_op, input_tensor, axis, keepdims, name, None, None)
+    """,
+)
 
 
 def count_nonzero(
@@ -399,5 +299,6 @@ def count_nonzero(
     """
     x = as_node(either(input_tensor, input, "'input_tensor' and 'input'"), name="input")
     counted = x if x.dtype.is_bool else not_equal(x, 0)
-    arguments = (axis, keepdims, named(name, "count_nonzero"), reduction_indices, keep_dims)
-    return cast(_reduced(sum_op, cast(counted, int64), *arguments), dtype)
+    name = named(name, "count_nonzero")
+    given = cast(counted, int64), axis, keepdims, name, reduction_indices, keep_dims
+    return cast(reduce_sum(*given), dtype)

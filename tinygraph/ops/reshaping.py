@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import shown
+from tinygraph.arguments import either, named, shown
 from tinygraph.defaults import name_scope
 from tinygraph.errors import GraphError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.op import Op, arguments_of
-from tinygraph.ops.array import as_shape, either, shape_from, shape_of, static_ints
-from tinygraph.ops.axes import in_order, late_axes, late_axis, put_back, transpose_op
+from tinygraph.ops.array import as_shape, shape_from, shape_of, static_ints
+from tinygraph.ops.axes import late_axis, put_back
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
-from tinygraph.typing import AxisLike, ShapeLike, TensorLike
+from tinygraph.typing import AxisLike, TensorLike
 
 # ---------------------------------------------------------------- reshape
 
@@ -53,25 +53,20 @@ def _reshape_spec(x: Spec, shape: Spec) -> Spec:
     return Spec(Shape.of(dims), x.dtype)
 
 
-reshape_op = Op(
+reshape: Op = Op(
     "Reshape", _reshape, _reshape_spec,
-    (lambda g, y, x, s: reshape(g, shape_of(x)), None), ("tensor", "shape"),
+    (lambda g, y, x, s: reshape(g, shape_of(x)), None), {"tensor": None, "shape": as_shape},
     view="part", static=(1,),
     rewrite=lambda x, s: (
         x if x.shape.is_fully_defined() and x.shape == shape_from(s.spec) else None
     ),
-    doc="The same elements in another shape.",
-)
-
-
-def reshape(tensor: TensorLike, shape: ShapeLike, name: str | None = None) -> Node:
-    """The same elements in another shape; one dimension may be -1: what is left.
+    doc="""The same elements in another shape; one dimension may be -1: what is left.
 
     >>> tg.reshape([1, 2, 3, 4], [2, -1]).eval()
     array([[1, 2],
            [3, 4]], dtype=int32)
-    """
-    return reshape_op(tensor, as_shape(shape), name=name)
+    """,
+)
 
 
 # ---------------------------------------------------------------- expand_dims and squeeze
@@ -89,7 +84,7 @@ def _expanded(x: Spec, axis: tuple[int, ...]) -> Spec:
 
 expand_op = Op(
     "ExpandDims", np.expand_dims, _expanded,
-    (lambda g, y, x, axis: squeeze_op(g, axis=axis),), ("input",), view="part",
+    (lambda g, y, x, axis: squeeze(g, axis=axis),), ("input",), view="part",
     doc="Dimensions of 1 inserted.",
 )
 
@@ -107,10 +102,19 @@ def _squeezed(x: Spec, axis: tuple[int, ...] | None) -> Spec:
     return Spec(Shape.of(tuple(d for i, d in enumerate(dims) if i not in axes)), x.dtype)
 
 
-squeeze_op: Op = Op(
+def _squeeze_dims(value: AxisLike, what: str) -> Any:
+    return None if value is None else static_ints(value, what) or None
+
+
+squeeze: Op = Op(
     "Squeeze", np.squeeze, _squeezed,
     (lambda g, y, x, axis: reshape(g, shape_of(x)),), ("input",), view="part",
-    doc="Dimensions of 1 dropped.",
+    attrs={"axis": (_squeeze_dims, None), "name": (named, None), "squeeze_dims": "axis"},
+    doc="""Drop dimensions of 1: those in `axis`, or all.
+
+    >>> tg.squeeze([[[1, 2]]]).eval()
+    array([1, 2], dtype=int32)
+    """,
 )
 
 
@@ -134,38 +138,3 @@ def expand_dims(
         if len(ints) != 1:
             raise ShapeError(f"axis must be one int, not {shown(axis)}")
     return expand_op(input, axis=ints, name=name)
-
-
-def squeeze(
-    input: TensorLike, axis: AxisLike = None, name: str | None = None,
-    squeeze_dims: AxisLike = None,
-) -> Node:
-    """Drop dimensions of 1: those in `axis`, or all.
-
-    >>> tg.squeeze([[[1, 2]]]).eval()
-    array([1, 2], dtype=int32)
-    """
-    with arguments_of("Squeeze", input, name=name):
-        axis = either(axis, squeeze_dims, "'squeeze_dims' and 'axis'")
-        axes = None if axis is None else static_ints(axis, "axis") or None
-    return squeeze_op(input, axis=axes, name=name)
-
-
-# ---------------------------------------------------------------- transpose
-
-
-def transpose(
-    a: TensorLike, perm: AxisLike = None, name: str = "transpose", conjugate: bool = False,
-) -> Node:
-    """Permute the axes; without `perm`, reverse them. There are no complex numbers to conjugate.
-
-    >>> tg.transpose([[1, 2], [3, 4]]).eval()
-    array([[1, 3],
-           [2, 4]], dtype=int32)
-    """
-    with arguments_of("Transpose", a, name=name):
-        late = late_axes(perm)
-        if late is not None:
-            return in_order(a, late, name=name)
-        axes = None if perm is None else static_ints(perm, "perm")
-    return transpose_op(a, perm=axes, name=name)

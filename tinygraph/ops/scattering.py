@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.arguments import ignored
 from tinygraph.errors import DTypeError, ShapeError
 from tinygraph.families import check_dtypes
 from tinygraph.kernels.blas import copied
@@ -137,7 +138,9 @@ def _scatter_spec(ref: Spec, indices: Spec, updates: Spec, accepts: str = "numbe
     return Spec(ref.shape, ref.dtype)
 
 
-def _scatter(name: str, writing: Writing, accepts: str, doc: str) -> Op:
+def _scatter(
+    name: str, writing: Writing, accepts: str, doc: str, use_locking: bool = False
+) -> Op:
     """An update of rows. `writing(x, indices, updates)` is the call that changes x."""
 
     def kernel(ref: Array, indices: Any, updates: Array, out: Array) -> Array:
@@ -147,17 +150,60 @@ def _scatter(name: str, writing: Writing, accepts: str, doc: str) -> Op:
     kernel.__name__ = f"scatter_{name.removeprefix('Scatter').lower()}"
     return Op(
         name, kernel, partial(_scatter_spec, accepts=accepts), (None, None, None),
-        ("ref", "indices", "updates"), inplace=(0,), role="relative", doc=doc,
+        {"ref": "T", "indices": None, "updates": "T"}, {"use_locking": (ignored, use_locking)},
+        inplace=(0,), role="relative", doc=doc,
     )
 
 
-scatter_add_op = _scatter(
-    "ScatterAdd", adding_rows, "number", "ref, with the updates added to the rows at indices."
+scatter_add = _scatter(
+    "ScatterAdd", adding_rows, "number",
+    """Add `updates` to the rows of the variable `ref` at `indices`, and be the variable's value.
+
+    Indices may repeat; the updates of a row are then added up first, as `unsorted_segment_sum`
+    adds. The other rows cost nothing, unless the same run needs the whole variable after the
+    update: fetching it, or this tensor, copies it.
+
+    Parameters
+    ----------
+    indices
+        Ints, of any shape.
+    updates
+        A tensor of shape indices.shape + ref.shape[1:], or a scalar.
+
+    Raises
+    ------
+    InvalidArgumentError
+        in a run, for an index that is not in [0, ref.shape[0]); then no row is changed.
+
+    >>> w = tg.Variable([1.0, 2.0, 3.0])
+    >>> sess = tg.Session()
+    >>> sess.run(w.initializer)
+    >>> sess.run(tg.scatter_add(w, [2, 0, 2], [10.0, 20.0, 30.0]))
+    array([21.,  2., 43.], dtype=float32)
+    """,
 )
-scatter_sub_op = _scatter(
+scatter_sub = _scatter(
     "ScatterSub", subtracting_rows, "number",
-    "ref, with the updates subtracted from the rows at indices.",
+    """Subtract `updates` from the rows of the variable `ref` at `indices`; see `tg.scatter_add`.
+
+    >>> w = tg.Variable([1.0, 2.0, 3.0])
+    >>> sess = tg.Session()
+    >>> sess.run(w.initializer)
+    >>> sess.run(tg.scatter_sub(w, [2], [10.0]))
+    array([ 1.,  2., -7.], dtype=float32)
+    """,
 )
-scatter_update_op = _scatter(
-    "ScatterUpdate", setting_rows, "any", "ref, with the updates as the rows at indices."
+scatter_update = _scatter(
+    "ScatterUpdate", setting_rows, "any",
+    """Make `updates` the rows of the variable `ref` at `indices`; see `tg.scatter_add`.
+
+    Where indices repeat, the last update of a row counts.
+
+    >>> w = tg.Variable([1.0, 2.0, 3.0])
+    >>> sess = tg.Session()
+    >>> sess.run(w.initializer)
+    >>> sess.run(tg.scatter_update(w, [2, 0], [10.0, 20.0]))
+    array([20.,  2., 10.], dtype=float32)
+    """,
+    use_locking=True,
 )

@@ -16,8 +16,8 @@ from tinygraph.families import check_dtypes, reduced_shape
 from tinygraph.graph import Node
 from tinygraph.kernels.blas import copied
 from tinygraph.op import Op, arguments_of, as_node, as_nodes
-from tinygraph.ops.array import count_of, either, shape_from, shape_of, static_int
-from tinygraph.ops.axes import in_front, late_axis
+from tinygraph.ops.array import count_of, shape_from, shape_of
+from tinygraph.ops.axes import axis_of, in_front
 from tinygraph.ops.broadcasting import zeros_like
 from tinygraph.spec import UNKNOWN, Shape, Spec
 from tinygraph.typing import AxisLike, DTypeLike, TensorLike
@@ -118,54 +118,53 @@ def _arg_spec(x: Spec, axis: int, output_type: DType) -> Spec:
     return Spec(reduced_shape(x.shape, (axis,), False), output_type)
 
 
-argmax_op = Op(
-    "ArgMax", _arg_extreme(np.argmax, "argmax"), _arg_spec, (None,), ("input",),
-    doc="Where along an axis the largest element is.",
-)
-argmin_op = Op(
-    "ArgMin", _arg_extreme(np.argmin, "argmin"), _arg_spec, (None,), ("input",),
-    doc="Where along an axis the smallest element is.",
-)
+def _dtype(value: DTypeLike, what: str) -> DType:
+    return as_dtype(value)
 
 
-def _arg_reduced(op: Op, x: Any, axis: Any, dimension: Any, output_type: Any, name: Any) -> Node:
-    with arguments_of(op.name, x, name=name):
-        axis = either(axis, dimension, "'dimension' and 'axis'")
-        late = late_axis(axis)
-        at = 0 if axis is None or late is not None else static_int(axis, "axis")
-    if late is not None:
-        with name_scope(name, op.name, [x, late]) as scope:
-            front, _ = in_front(as_node(x, name="input"), late)
-            return op(front, axis=0, output_type=as_dtype(output_type), name=scope)
-    return op(x, axis=at, output_type=as_dtype(output_type), name=name)
+def _first_axis(value: AxisLike, what: str) -> Any:
+    return 0 if value is None else axis_of(value, what)
 
 
-def argmax(
-    input: TensorLike, axis: AxisLike = None, name: str | None = None, dimension: AxisLike = None,
-    output_type: DTypeLike = int64,
-) -> Node:
+def _arg_late(op: Op, axis: Node, x: Any, name: str, output_type: DType) -> Node:
+    """The op along an axis that only a run knows."""
+    with name_scope(name, values=[x, axis]) as scope:
+        front, _ = in_front(as_node(x, name="input"), axis)
+        return op(front, axis=0, output_type=output_type, name=scope)
+
+
+def _arg_op(name: str, function: Callable, doc: str) -> Op:
+    """An op that gives the index of an extreme along `axis`."""
+    return Op(
+        name, _arg_extreme(function, function.__name__), _arg_spec, (None,), ("input",),
+        attrs={
+            "axis": (_first_axis, None, _arg_late), "name": (named, None), "dimension": "axis",
+            "output_type": (_dtype, int64),
+        },
+        doc=doc,
+    )
+
+
+argmax = _arg_op(
+    "ArgMax", np.argmax,
     """The index of the largest element along `axis`, which is 0 by default; the first of a tie.
 
     InvalidArgumentError when the axis is empty.
 
     >>> tg.argmax([[1.0, 9.0, 3.0], [4.0, 5.0, 5.0]], axis=1).eval()
     array([1, 1])
-    """
-    return _arg_reduced(argmax_op, input, axis, dimension, output_type, name)
-
-
-def argmin(
-    input: TensorLike, axis: AxisLike = None, name: str | None = None, dimension: AxisLike = None,
-    output_type: DTypeLike = int64,
-) -> Node:
+    """,
+)
+argmin = _arg_op(
+    "ArgMin", np.argmin,
     """The index of the smallest element along `axis`, which is 0 by default; the first of a tie.
 
     InvalidArgumentError when the axis is empty.
 
     >>> tg.argmin([[1.0, 9.0, 3.0], [4.0, 5.0, 5.0]], axis=1).eval()
     array([0, 0])
-    """
-    return _arg_reduced(argmin_op, input, axis, dimension, output_type, name)
+    """,
+)
 
 
 # ---------------------------------------------------------------- top_k

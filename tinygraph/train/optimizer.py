@@ -12,7 +12,7 @@ from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.gradients import gradients
 from tinygraph.graph import Graph, GraphKeys, Node, Operation
 from tinygraph.nest import flatten
-from tinygraph.op import arguments_of, as_node
+from tinygraph.op import arguments_of, as_node, as_variable
 from tinygraph.ops.arithmetic import is_constant
 from tinygraph.ops.array import like, shape_of, size
 from tinygraph.ops.compare import cast
@@ -23,7 +23,7 @@ from tinygraph.ops.selecting import unique
 from tinygraph.spec import SCALAR
 from tinygraph.train.slots import filled_slot, slot_variable
 from tinygraph.typing import TensorLike
-from tinygraph.variables.updates import as_variable, assign_add
+from tinygraph.variables.updates import assign_add
 from tinygraph.variables.variable import Variable
 
 GradsAndVars = list[tuple[Node | IndexedSlices | None, Node]]

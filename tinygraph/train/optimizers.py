@@ -15,12 +15,11 @@ from tinygraph.ops.gathering import gather
 from tinygraph.ops.groups import group
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.math import clip_by_value, div_no_nan, divide, maximum
-from tinygraph.ops.scattering import row_totals
+from tinygraph.ops.scattering import row_totals, scatter_update
 from tinygraph.origin import is_foreign
 from tinygraph.train.optimizer import Optimizer
 from tinygraph.train.slots import Rows, Whole, filled_slot
 from tinygraph.typing import TensorLike
-from tinygraph.variables.updates import scatter_update
 from tinygraph.variables.variable import Variable, latest_value
 
 Number: TypeAlias = "TensorLike | Callable[[], TensorLike]"  # of one element

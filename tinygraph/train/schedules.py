@@ -17,12 +17,12 @@ from tinygraph.errors import GraphError
 from tinygraph.graph import Node
 from tinygraph.op import as_node
 from tinygraph.ops.arithmetic import add, multiply
+from tinygraph.ops.broadcasting import reduce_sum
 from tinygraph.ops.compare import cast, exact, exact_dtype, greater
 from tinygraph.ops.elementary import ceil, cos, exp, floor
 from tinygraph.ops.gathering import gather
 from tinygraph.ops.joining import stack
 from tinygraph.ops.math import divide, maximum, minimum
-from tinygraph.ops.reduce import reduce_sum
 from tinygraph.typing import TensorLike
 
 

@@ -16,8 +16,9 @@ from tinygraph.ops.broadcasting import fill
 from tinygraph.ops.compare import cast
 from tinygraph.ops.gathering import gather
 from tinygraph.ops.groups import group
+from tinygraph.ops.scattering import scatter_update
 from tinygraph.variables.scopes import get_variable_scope
-from tinygraph.variables.updates import replace_op, scatter_update
+from tinygraph.variables.updates import replace_op
 from tinygraph.variables.variable import Variable, latest_value
 
 _NAMES = {0.0: "zeros", 1.0: "ones"}

@@ -19,9 +19,10 @@ from tinygraph.graph import Node
 from tinygraph.op import Op
 from tinygraph.ops.arithmetic import multiply
 from tinygraph.ops.array import constant
+from tinygraph.ops.axes import transpose
 from tinygraph.ops.broadcasting import ones, zeros
 from tinygraph.ops.random import random_normal, random_uniform, truncated_normal
-from tinygraph.ops.reshaping import reshape, transpose
+from tinygraph.ops.reshaping import reshape
 from tinygraph.spec import Shape, Spec
 from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 

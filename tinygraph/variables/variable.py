@@ -11,16 +11,15 @@ from tinygraph.dtypes import as_dtype
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.graph import GraphKeys, Node, Operation
 from tinygraph.node import Output, ancestors, session_for
-from tinygraph.op import Op, as_node
+from tinygraph.op import as_node, as_variable, Op
 from tinygraph.ops.array import identity
 from tinygraph.ops.groups import group
 from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.ops.placeholders import made_inside
+from tinygraph.ops.scattering import scatter_add, scatter_sub, scatter_update
 from tinygraph.spec import UNKNOWN, Spec
 from tinygraph.typing import ArrayLike, DTypeLike, SessionLike, ShapeLike, TensorLike
-from tinygraph.variables.updates import (
-    as_variable, assign, assign_add, assign_sub, rows_of, scatter_add, scatter_sub, scatter_update,
-)
+from tinygraph.variables.updates import assign, assign_add, assign_sub, rows_of
 
 
 class Variable(Node, op="VariableV2"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 from typing import Any, NamedTuple
 
 from tinygraph.arguments import choice, expect, flag, integer, sequence, shown, text
@@ -21,10 +22,9 @@ from tinygraph.node import ancestors
 from tinygraph.typing import Fetches
 from tinygraph.viz.heat import paint
 from tinygraph.viz.picture import Picture
-from tinygraph.viz.view import Box, Edge, Options, View
-from tinygraph.viz.words import (
-    allowed, count_text, is_trainable, parameters_of, shortened,
-)
+from tinygraph.viz.selection import Options
+from tinygraph.viz.view import Box, Edge, View
+from tinygraph.viz.words import allowed, count_text, is_trainable, parameters_of, shortened
 
 DIRECTIONS = ("TB", "BT", "LR", "RL")
 LARGE = 150  # boxes; from here on Graphviz is told to stop polishing after a few seconds
@@ -264,69 +264,46 @@ def _table_style(look: Look) -> str:
 
 def _parts(view: View, frames: Mapping[str, str]) -> Iterator[str]:
     """The nodes in their scopes: the forward pass left of the training, if there is any."""
-    forward = [box for box in view.boxes if not box.training]
-    training = [box for box in view.boxes if box.training]
-    if not training:
-        yield from _scopes(forward, "f", frames["f"], view.opened.frames)
-        return
+    parts = {"t": [box for box in view.boxes if box.training],
+             "f": [box for box in view.boxes if not box.training]}
     frame = 'style=invis; label=""; margin=4;'
-    yield f"  subgraph cluster_all {{ {frame}"  # without it, either part may come left
-    for part, boxes in (("t", training), ("f", forward)):
-        yield f"  subgraph cluster_{part} {{ {frame}"
-        yield from _scopes(boxes, part, frames[part], view.opened.frames)
+    both = bool(parts["t"])
+    if both:
+        yield f"  subgraph cluster_all {{ {frame}"  # without it, either part may come left
+    for part, boxes in parts.items():
+        keys = (f"cluster_{part}{i}" for i in count())
+        lines = _scopes(boxes, keys, frames[part], view.opened.frames)
+        yield from [f"  subgraph cluster_{part} {{ {frame}", *lines, "  }"] if both else lines
+    if both:
         yield "  }"
-    yield "  }"
 
 
-class _Frame:
-    """A scope with what is in it."""
+def _scopes(
+    boxes: list[Box], keys: Iterator[str], style: str, framed: set[str], scope: str = "",
+    around: str = "", indent: str = "  ",
+) -> Iterator[str]:
+    """The nodes of `boxes`, all in `scope`; if they are several, or `framed` has it, as a cluster.
 
-    def __init__(self, path: str):
-        self.path = path
-        self.boxes: list[Box] = []
-        self.inner: list[_Frame] = []
-        self.count = 0
-
-
-def _frames(boxes: list[Box]) -> _Frame:
-    """The tree of the scopes of `boxes`, in order of appearance."""
-    top = _Frame("")
-    frames = {"": top}
+    `around` is the scope of the innermost cluster, and each of `keys` is for one cluster.
+    """
+    is_cluster = scope != "" and (len(boxes) > 1 or scope in framed)
+    if is_cluster:
+        around = scope
+        yield f"{indent}subgraph {next(keys)} {{"
+        indent += "  "
+        yield f"{indent}label=<{_text(scope.rpartition('/')[2])}>; {style}"
+    inner: dict[str, list[Box]] = {}
     for box in boxes:
-        parts = box.scope.split("/")[:NESTED] if box.scope else []
-        frame = top
-        top.count += 1
-        for i in range(len(parts)):
-            path = "/".join(parts[: i + 1])
-            if path not in frames:
-                frames[path] = _Frame(path)
-                frame.inner.append(frames[path])
-            frame = frames[path]
-            frame.count += 1
-        frame.boxes.append(box)
-    return top
-
-
-def _scopes(boxes: list[Box], part: str, style: str, framed: set[str]) -> Iterator[str]:
-    """The nodes of `boxes`, each scope with several of them, or in `framed`, as a cluster."""
-    number, indent = 0, "  "
-    stack: list[tuple[_Frame | None, str]] = [(_frames(boxes), "")]
-    while stack:
-        frame, shown = stack.pop()  # shown: the path of the innermost cluster
-        if frame is None:
-            indent = indent[2:]
-            yield indent + "}"
-            continue
-        if frame.path and (frame.count > 1 or frame.path in framed):
-            shown = frame.path
-            yield f"{indent}subgraph cluster_{part}{number} {{"
-            indent += "  "
-            yield f"{indent}label=<{_text(shown.rpartition('/')[2])}>; {style}"
-            stack.append((None, ""))
-            number += 1
-        for box in frame.boxes:
-            yield indent + _node(box, box.scope[len(shown) :].strip("/"))
-        stack.extend((inner, shown) for inner in reversed(frame.inner))
+        path = "/".join(box.scope.split("/")[:NESTED])
+        if path == scope:
+            yield indent + _node(box, box.scope[len(around) :].strip("/"))
+        else:
+            deeper = path[len(scope) :].lstrip("/").partition("/")[0]
+            inner.setdefault(f"{scope}/{deeper}".lstrip("/"), []).append(box)
+    for path, members in inner.items():
+        yield from _scopes(members, keys, style, framed, path, around, indent)
+    if is_cluster:
+        yield indent[2:] + "}"
 
 
 def _node(box: Box, path: str) -> str:

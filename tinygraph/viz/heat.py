@@ -16,8 +16,8 @@ def paint(view: View, profile: Profile) -> list[str]:
     """Colour the boxes by their share of the run and say it in them; return the legend's rows."""
     times = {row.node: row.time for row in check_profile(profile).rows}
     heat = dict.fromkeys(view.boxes, 0.0)
-    for node in view.nodes:
-        box = view.box_of.get(view.passed.get(node, node))
+    for node in view.selection.nodes:
+        box = view.drawn(node)
         if box is not None and type(node) is not Output:  # whose time is its operation's
             heat[box] += times.get(node.op_name, 0.0)
     hottest = max(heat.values(), default=0.0)

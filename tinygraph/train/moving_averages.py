@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-import functools
 from typing import Any
 
 from tinygraph.arguments import expect, flag, sequence, text
@@ -93,8 +92,8 @@ class ExponentialMovingAverage:
         if self._zero_debias:
             dtype = exact_dtype(value.dtype)  # float16 counts to 2,048
             biased = filled_slot(average, 0.0, "biased", dtype)
-            start = functools.partial(zeros, [], dtype, name="zeros")
-            self._debiased[value] = biased, slot_variable(average, start, "local_step")
+            steps = slot_variable(average, lambda: zeros([], dtype, name="zeros"), "local_step")
+            self._debiased[value] = biased, steps
         return average
 
     def _update(self, value: Node, decay: Node) -> Node:
@@ -124,7 +123,7 @@ class ExponentialMovingAverage:
     def variables_to_restore(
         self, moving_avg_variables: Iterable[Variable] | None = None,
     ) -> dict[str, Variable]:
-        """Names in a checkpoint and the variables to restore from them, averages where there are.
+        """By its name in a checkpoint each variable to restore, from its average where it has one.
 
         >>> w = tg.Variable(0.0, name="w")
         >>> b = tg.Variable(0.0, name="b", trainable=False)

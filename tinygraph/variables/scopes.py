@@ -65,13 +65,14 @@ class VariableScope:
         self.reuse = True
 
     def global_variables(self) -> list[Variable]:
-        return get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES, self._pattern)
+        return get_default_graph().get_collection(GraphKeys.GLOBAL_VARIABLES, self._prefix)
 
     def trainable_variables(self) -> list[Variable]:
-        return get_default_graph().get_collection(GraphKeys.TRAINABLE_VARIABLES, self._pattern)
+        return get_default_graph().get_collection(GraphKeys.TRAINABLE_VARIABLES, self._prefix)
 
     @property
-    def _pattern(self) -> str:
+    def _prefix(self) -> str:
+        """What the names of its variables begin with."""
         return f"{self.name}/" if self.name else ""
 
 
@@ -159,15 +160,14 @@ def _begin(
 ) -> tuple[VariableScope, Places]:
     """A new variable scope, and what counts in its block."""
     store, outer = _store(graph), _scope(graph)
-    prefix = f"{outer.name}/" if outer.name else ""
     is_scope = isinstance(name_or_scope, VariableScope)
     if is_scope:
         name, inherited = name_or_scope.name, name_or_scope
         label = name.rpartition("/")[2]
     elif isinstance(name_or_scope, str):
-        name, inherited, label = prefix + name_or_scope, outer, name_or_scope
+        name, inherited, label = outer._prefix + name_or_scope, outer, name_or_scope
     elif name_or_scope is None:
-        name, inherited, label = store.unique(f"{prefix}{default_name}"), outer, default_name
+        name, inherited, label = store.unique(f"{outer._prefix}{default_name}"), outer, default_name
     else:
         raise DTypeError(f"name_or_scope is a string or a VariableScope, not {name_or_scope!r}")
     context = graph.context
@@ -210,10 +210,11 @@ def get_variable(
         raise GraphError("caching_device, partitioner and custom_getter are not supported")
     graph = get_default_graph()
     store, scope = _store(graph), _scope(graph)
-    full = f"{scope.name}/{text(name, 'name')}" if scope.name else text(name, "name")
+    full = scope._prefix + text(name, "name")
     if initializer is not None and not callable(initializer):
         dtype = _same_dtype(initializer, dtype)
-    dtype = as_dtype(scope._default("dtype", dtype) or float32)
+    dtype = scope._default("dtype", dtype)
+    dtype = float32 if dtype is None else as_dtype(dtype)
     existing = store.variables.get(full)
     if existing is not None:
         return _shared(existing, full, scope.reuse, Shape(shape), dtype)

@@ -524,6 +524,9 @@ def test_the_dtype_of_a_constant_initializer():
                          (tg.int32, 5.0), (tg.float64, [1.0]), (tg.float32, 5)]:
         with pytest.raises(ValueError, match=r"Initializer type '.*' and explicit dtype"):
             tg.get_variable("w", dtype=dtype, initializer=value)
+    for dtype in (0, "", False):  # which are none, but not None
+        with pytest.raises(TypeError, match="is not a dtype"):
+            tg.get_variable("w", [2], dtype)
     assert tg.get_variable("a", initializer=[1, 2]).dtype == tg.int32
     assert tg.get_variable("b", initializer=np.ones(2)).dtype == tg.float64
     assert tg.get_variable("c", dtype=tg.int64, initializer=tg.constant(1, tg.int64)).shape == []

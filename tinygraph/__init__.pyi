@@ -364,7 +364,7 @@ def div_no_nan(x: TensorLike, y: TensorLike, name: str | None = 'div_no_nan') ->
     array([0.5, 0. ], dtype=float32)
     """
 
-def ensure_shape(x: TensorLike, shape: Any, name: str | None = None) -> Tensor:
+def ensure_shape(x: TensorLike, shape: ShapeLike, name: str | None = None) -> Tensor:
     """The same value, with what is known of its shape; a run fails where it differs.
 
     >>> x = tg.placeholder(tg.float32)

@@ -210,9 +210,8 @@ def is_in(module: str, package: str) -> bool:
 
 def entry(prefix: str, name: str, value: Any) -> list[str]:
     if isinstance(value, Op):
-        arguments = ", ".join([*value.params, "name=None"])
         doc = restructured(inspect.cleandoc(value.doc).splitlines())
-        head = [f".. py:function:: {name}({arguments})", f"   :module: {prefix}", ""]
+        head = [f".. py:function:: {name}{inspect.signature(value)}", f"   :module: {prefix}", ""]
         return [*head, *(f"   {line}" for line in doc), ""]
     if isinstance(value, type):
         return [f".. autoclass:: {prefix}.{name}", "   :members:", ""]

@@ -232,7 +232,7 @@ def as_shape(value: ShapeLike) -> Any:
     return np.zeros(0, np.int32) if isinstance(value, list) and not value else value
 
 
-def as_shape_node(value: Any) -> Node:
+def as_shape_node(value: ShapeLike) -> Node:
     """A shape, given as numbers, Dimensions or nodes, as an int vector node."""
     return as_node(as_shape(value), name="shape")
 
@@ -242,6 +242,10 @@ def dim_of(x: Node, axis: int) -> Any:
     dims = x.spec.shape.sizes
     known = None if dims is None else dims[axis]
     return shape_op(x, out_type=int32)[axis] if known is None else known
+
+
+def _sizes(value: ShapeLike, what: str) -> tuple[int | None, ...] | None:
+    return Shape(value).sizes
 
 
 def _ensured(x: Spec, shape: tuple[int | None, ...] | None) -> Spec:
@@ -257,7 +261,7 @@ def _ensure(x: np.ndarray, shape: tuple[int | None, ...] | None) -> np.ndarray:
 ensure_shape = Op(
     "EnsureShape", _ensure, _ensured, (lambda g, y, x, shape: g,), ("x",), view="part",
     rewrite=lambda x, shape: x if _full(x) else None,
-    attrs={"shape": (lambda value, _: Shape(value).sizes, ...)},
+    attrs={"shape": (_sizes, ...)},
     doc="""The same value, with what is known of its shape; a run fails where it differs.
 
     >>> x = tg.placeholder(tg.float32)

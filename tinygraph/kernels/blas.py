@@ -40,41 +40,28 @@ def _library(kind: Callable[[Any], ctypes.CDLL]) -> ctypes.CDLL | None:
 @functools.cache
 def routines() -> dict[str, Routines]:
     """The routines by the dtype's character; empty where NumPy's BLAS can't be found."""
-    library = _library(ctypes.CDLL)
+    library, choice, array = _library(ctypes.CDLL), ctypes.c_int, ctypes.c_void_p
     for names, size in (("scipy_cblas_%s64_", ctypes.c_int64), ("cblas_%s", ctypes.c_int32)):
         if hasattr(library, names % "sgemm"):
-            found = {
-                letter: Routines(
-                    _gemm(getattr(library, names % (kind + "gemm")), size, real),
-                    _axpy(getattr(library, names % (kind + "axpy")), size, real),
-                    _axpby(getattr(library, names % (kind + "axpby"), None), size, real),
+            found = {}
+            for letter, kind, real in (("f", "s", ctypes.c_float), ("d", "d", ctypes.c_double)):
+                gemm, axpy, axpby = [
+                    getattr(library, names % (kind + name), None) for name in Routines._fields
+                ]
+                term, total = (size, real, array, size), (array, size)
+                matrices = size, size, size, real, array, size, array, size, real, array, size
+                found[letter] = Routines(
+                    _typed(gemm, choice, choice, choice, *matrices), _typed(axpy, *term, *total),
+                    _typed(axpby, *term, real, *total),
                 )
-                for letter, kind, real in (("f", "s", ctypes.c_float), ("d", "d", ctypes.c_double))
-            }
             return found if _works(found) else {}
     return {}
 
 
-def _gemm(function, size, real):
-    choice, array = ctypes.c_int, ctypes.c_void_p
-    function.argtypes = [
-        choice, choice, choice, size, size, size,
-        real, array, size, array, size, real, array, size,
-    ]
-    function.restype = None
-    return function
-
-
-def _axpy(function, size, real):
-    function.argtypes = [size, real, ctypes.c_void_p, size, ctypes.c_void_p, size]
-    function.restype = None
-    return function
-
-
-def _axpby(function, size, real):
+def _typed(function: Any, *kinds: Any) -> Any:
+    """A function of the library, told what it takes."""
     if function is not None:
-        function.argtypes = [size, real, ctypes.c_void_p, size, real, ctypes.c_void_p, size]
-        function.restype = None
+        function.argtypes, function.restype = kinds, None
     return function
 
 
@@ -126,9 +113,7 @@ def _product_call(gemm: Callable, c: Array, a: Array, b: Array, alpha: float) ->
     return call
 
 
-def _scaled_call(
-    own: Routines, y: Array, x: Array, alpha: float, beta: float
-) -> functools.partial:
+def _scaled_call(own: Routines, y: Array, x: Array, alpha: float, beta: float) -> functools.partial:
     x = np.ascontiguousarray(x)
     term, total = (y.size, alpha, _address(x), 1), (_address(y), 1)
     if beta == 1:

@@ -131,15 +131,12 @@ class Philox:
         self._set_seeds(*(int.from_bytes(os.urandom(8), "little") for _ in range(2)))
         self._process = os.getpid()
 
-    def uniform(
-        self, shape: Shape, dtype: Any = np.float32, out: Array | None = None
-    ) -> Array:
+    def uniform(self, shape: Shape, dtype: Any = np.float32, out: Array | None = None) -> Array:
         """Floats from [0, 1). TF: `random_uniform`."""
         return self._fill(_output(shape, dtype, out), _uniform)
 
     def integers(
-        self, shape: Shape, low: int, high: int, dtype: Any = np.int32,
-        out: Array | None = None,
+        self, shape: Shape, low: int, high: int, dtype: Any = np.int32, out: Array | None = None
     ) -> Array:
         """Ints from [low, high). TF: `random_uniform` of an integer dtype.
 
@@ -151,9 +148,7 @@ class Philox:
         out = _output(shape, dtype, out)
         return self._fill(out, lambda words, part: _integers(words, part, low, high - low))
 
-    def normal(
-        self, shape: Shape, dtype: Any = np.float32, out: Array | None = None
-    ) -> Array:
+    def normal(self, shape: Shape, dtype: Any = np.float32, out: Array | None = None) -> Array:
         """Standard normal numbers by Box and Muller's formula. TF: `random_normal`.
 
         >>> Philox(1, 2).normal([2]).round(5)
@@ -191,11 +186,7 @@ class Philox:
         return np.array(order, np.int64)
 
     def multinomial(
-        self,
-        logits: Array,
-        num_samples: int,
-        dtype: Any = np.int64,
-        out: Array | None = None,
+        self, logits: Array, num_samples: int, dtype: Any = np.int64, out: Array | None = None
     ) -> Array:
         """Samples of classes, a row for each row of `logits`. TF: `multinomial`.
 

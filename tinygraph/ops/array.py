@@ -17,9 +17,9 @@ from tinygraph.errors import (
 )
 from tinygraph.families import composite
 from tinygraph.graph import Node
-from tinygraph.op import as_node, Op
-from tinygraph.op import constant as const_node
-from tinygraph.spec import Dimension, SCALAR, Shape, Spec, UNKNOWN
+from tinygraph.op import Op, as_node, constant as const_node
+from tinygraph.ops.rules import check_rank
+from tinygraph.spec import SCALAR, UNKNOWN, Dimension, Shape, Spec
 from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 
 
@@ -196,8 +196,7 @@ def count_of(spec: Spec, what: str, least: int | None = 0) -> int | None:
     """The int that a scalar stands for, where it is known: how many there are of something."""
     if not spec.dtype.is_integer:
         raise DTypeError(f"{what} must be an int, not {spec.dtype.name}")
-    if spec.shape.ndims:
-        raise ShapeError(f"{what} must be a scalar, not of shape {spec.shape}")
+    check_rank(spec, 0, what)
     if spec.constant is None:
         return None
     count = int(spec.constant)

@@ -11,14 +11,15 @@ from tinygraph.arguments import flag, named
 from tinygraph.defaults import name_scope
 from tinygraph.dtypes import as_dtype, float32
 from tinygraph.errors import ShapeError
-from tinygraph.families import check_dtypes, reduction
+from tinygraph.families import reduction
 from tinygraph.graph import Node
 from tinygraph.kernels.summation import DIRECT, ONES, Array, Axis, sum_over
 from tinygraph.op import Op, as_node, constant
 from tinygraph.ops.array import as_shape, shape_from, shape_of
 from tinygraph.ops.axes import axes_kept, axes_merged, axes_of, in_front, transpose
 from tinygraph.ops.reshaping import expand_op, reshape
-from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast
+from tinygraph.ops.rules import Dims, check_rank, equal_dims, ranked
+from tinygraph.spec import Shape, Spec, broadcast
 from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 
 # ---------------------------------------------------------------- fill, zeros and ones
@@ -30,8 +31,7 @@ def _fill(dims: Any, value: Any, out: np.ndarray) -> np.ndarray:
 
 
 def _fill_spec(dims: Spec, value: Spec) -> Spec:
-    if value.shape.ndims:
-        raise ShapeError(f"the value must be a scalar, not of rank {value.shape.ndims},")
+    check_rank(value, 0, "the value")
     return Spec(_whole_shape(dims), value.dtype)
 
 
@@ -162,15 +162,13 @@ def broadcast_like(x: Node, like: Node) -> Node:
 # ---------------------------------------------------------------- sum
 
 
-def _product_spec(a: Spec, b: Spec) -> Spec:
-    """The spec of a product of matrices and vectors: of the last axis of a and the first of b."""
-    dtype = check_dtypes((a, b), "number")
-    if a.shape.sizes is None or b.shape.sizes is None:
-        return Spec(UNKNOWN, dtype)
-    (*rows, inner), (other, *columns) = a.shape.sizes, b.shape.sizes
-    if None not in (inner, other) and inner != other:
-        raise ShapeError(f"Dimensions must be equal, but are {inner} and {other}")
-    return Spec(Shape.of((*rows, *columns)), dtype)
+def _product_dims(a: Dims, b: Dims) -> Dims:
+    """The dims of a product of matrices and vectors: over the last axis of a and the first of b."""
+    equal_dims(a[-1], b[0])
+    return *a[:-1], *b[1:]
+
+
+_product_spec = ranked(_product_dims, "number", least=1)
 
 
 def _swapped(x: Node) -> Node:

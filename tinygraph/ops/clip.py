@@ -19,6 +19,7 @@ from tinygraph.ops.array import size
 from tinygraph.ops.compare import cast, exact, exact_dtype
 from tinygraph.ops.math import div_no_nan, maximum, minimum
 from tinygraph.ops.reduce import reduce_euclidean_norm
+from tinygraph.ops.rules import alike
 from tinygraph.spec import SCALAR, Spec
 from tinygraph.typing import AxisLike, TensorLike
 
@@ -72,12 +73,8 @@ def _check_numerics(tensor: np.ndarray, message: str, out: np.ndarray) -> np.nda
     return np.positive(tensor, out=out)
 
 
-def _checked_spec(tensor: Spec, message: str) -> Spec:
-    return Spec(tensor.shape, check_dtypes((tensor,), "float"))
-
-
 check_numerics = Op(
-    "CheckNumerics", _check_numerics, _checked_spec, (lambda g, y, tensor, message: g,),
+    "CheckNumerics", _check_numerics, alike(), (lambda g, y, tensor, message: g,),
     ("tensor",), inplace=(0,),
     attrs={"message": (text, ...)},
     doc="""The same tensor; a run raises InvalidArgumentError where it has an Inf or a NaN.

@@ -20,7 +20,8 @@ from tinygraph.ops.compare import greater_equal, keep_where
 from tinygraph.ops.gathering import gather
 from tinygraph.ops.math import maximum
 from tinygraph.ops.reshaping import expand_op
-from tinygraph.spec import Shape, Spec, normalize_axis
+from tinygraph.ops.rules import alike, check_rank
+from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 
 Array = np.ndarray
 
@@ -52,11 +53,9 @@ def _from_start(x: Array, axis: int, reverse: bool) -> Array:
 
 
 def _along_axis(*specs: Spec, axis: int, **flags: bool) -> Spec:
-    shape = specs[0].shape
-    for spec in specs[1:]:
-        shape = shape.merge_with(spec.shape)
-    normalize_axis(axis, shape.ndims)
-    return Spec(shape, check_dtypes(specs, "number"))
+    spec = alike("number")(*specs)
+    normalize_axis(axis, spec.shape.ndims)
+    return spec
 
 
 ALONG = {"axis": (axis_of, 0, along_late), "exclusive": (flag, False), "reverse": (flag, False)}
@@ -162,7 +161,7 @@ def _segments(data: Spec, ids: Spec, count: int | None) -> Spec:
     check_dtypes((ids,), "int")
     dtype = check_dtypes((data,), "number")
     if data.shape.sizes is None or ids.shape.sizes is None:
-        return Spec(Shape.of(None), dtype)
+        return Spec(UNKNOWN, dtype)
     rank = len(ids.shape.sizes)
     if not data.shape[:rank].is_compatible_with(ids.shape) or rank > len(data.shape.sizes):
         raise ShapeError(f"data of shape {data.shape} does not start with the ids' {ids.shape}")
@@ -207,8 +206,7 @@ def _segment_sum(data: Array, ids: Array) -> Array:
 
 
 def _segment_spec(data: Spec, segment_ids: Spec) -> Spec:
-    if segment_ids.shape.ndims not in (1, None):
-        raise ShapeError(f"segment_ids must be a vector, not of shape {segment_ids.shape}")
+    check_rank(segment_ids, 1, "segment_ids")
     check_dtypes((segment_ids,), "int")
     ids = segment_ids.constant
     count = None if ids is None else int(ids[-1]) + 1 if ids.size else 0

@@ -14,8 +14,9 @@ from tinygraph.ops.array import dim_of
 from tinygraph.ops.diagonals import matrix_band_part
 from tinygraph.ops.linalg import matmul, matrix_transpose
 from tinygraph.ops.math import div_no_nan
-from tinygraph.ops.matrix import matrices, matrix_solve, square
+from tinygraph.ops.matrix import decomposed, matrices, matrix_solve, square
 from tinygraph.ops.reshaping import expand_op
+from tinygraph.ops.rules import alike
 from tinygraph.spec import UNKNOWN, Shape, Spec
 from tinygraph.typing import TensorLike
 
@@ -38,12 +39,8 @@ def _column(x: Node) -> Node:
 
 
 def _cholesky(x: Array) -> Array:
-    try:
-        return np.linalg.cholesky((x + np.matrix_transpose(x)) / 2)
-    except np.linalg.LinAlgError:
-        raise InvalidArgumentError(
-            "Cholesky decomposition was not successful: the input is not positive definite."
-        ) from None
+    fails = "Cholesky decomposition was not successful: the input is not positive definite."
+    return decomposed(np.linalg.cholesky, (x + np.matrix_transpose(x)) / 2, fails=fails)
 
 
 def _cholesky_rule(g: Node, y: Node, x: Node) -> Node:
@@ -69,12 +66,9 @@ cholesky = Op(
 )
 
 
-def _eigh(x: Array) -> tuple[Array, Array]:
-    try:
-        values, vectors = np.linalg.eigh(x, UPLO="L")
-    except np.linalg.LinAlgError:
-        raise InvalidArgumentError("Self-adjoint eigen decomposition was not successful.") from None
-    return values, vectors
+def _eigh(x: Array) -> tuple[Array, ...]:
+    fails = "Self-adjoint eigen decomposition was not successful."
+    return tuple(decomposed(np.linalg.eigh, x, fails=fails))
 
 
 def _eigh_spec(x: Spec) -> Spec:
@@ -132,13 +126,11 @@ def _sizes(x: Spec) -> tuple[tuple[int | None, ...], int | None, int | None, int
 
 
 def _svd(x: Array, full_matrices: bool, compute_uv: bool) -> tuple[Array, Array, Array]:
-    try:
-        if not compute_uv:
-            none = np.zeros(0, x.dtype)
-            return np.linalg.svd(x, compute_uv=False), none, none
-        u, s, vt = np.linalg.svd(x, full_matrices)
-    except np.linalg.LinAlgError:
-        raise InvalidArgumentError("Singular value decomposition was not successful.") from None
+    fails = "Singular value decomposition was not successful."
+    found = decomposed(np.linalg.svd, x, full_matrices, compute_uv, fails=fails)
+    if not compute_uv:
+        return found, *[np.zeros(0, x.dtype)] * 2
+    u, s, vt = found
     return s, u, np.ascontiguousarray(np.matrix_transpose(vt))
 
 
@@ -197,7 +189,7 @@ def _apart(s: Array, nonzero: bool, out: Array) -> Array:
 
 
 apart = Op(
-    "SingularValuesApart", _apart, lambda s, nonzero: Spec(s.shape, s.dtype),
+    "SingularValuesApart", _apart, alike(),
     (lambda g, y, s, nonzero: g,), ("s",), inplace=(0,),
     doc="The same values; an error where two are equal, or the least one is 0.",
 )
@@ -263,9 +255,8 @@ def svd(
     return tuple(outputs) if vectors else outputs[0]
 
 
-def _qr(x: Array, full_matrices: bool) -> tuple[Array, Array]:
-    q, r = np.linalg.qr(x, "complete" if full_matrices else "reduced")
-    return q, r
+def _qr(x: Array, full_matrices: bool) -> tuple[Array, ...]:
+    return tuple(np.linalg.qr(x, "complete" if full_matrices else "reduced"))
 
 
 def _qr_spec(x: Spec, full_matrices: bool) -> Spec:
@@ -296,10 +287,7 @@ def _qr_rule(g: Any, y: Any, x: Node, full_matrices: bool) -> Node:
     return matrix_transpose(matrix_solve(r, matrix_transpose(whole)))
 
 
-qr_op = Op(
-    "Qr", _qr, _qr_spec, (_qr_rule,), ("input",),
-    doc="Matrices as products q r.",
-)
+qr_op = Op("Qr", _qr, _qr_spec, (_qr_rule,), ("input",), doc="Matrices as products q r.")
 
 
 class Qr(NamedTuple):

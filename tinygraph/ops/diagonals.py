@@ -12,7 +12,8 @@ from tinygraph.families import check_dtypes
 from tinygraph.op import Op
 from tinygraph.ops.array import count_of
 from tinygraph.ops.broadcasting import zeros_like
-from tinygraph.spec import UNKNOWN, Shape, Spec
+from tinygraph.ops.rules import Dims, at_least_rank, ranked
+from tinygraph.spec import Shape, Spec
 
 
 def _diagonal(matrices: np.ndarray) -> np.ndarray:
@@ -28,29 +29,14 @@ def _matrix_diag(diagonal: np.ndarray, out: Any) -> np.ndarray:
     return out
 
 
-def _at_least(x: Spec, rank: int) -> tuple[int | None, ...] | None:
-    """The dims of x, of which there must be `rank` or more."""
-    if x.shape.sizes is not None and len(x.shape.sizes) < rank:
-        raise ShapeError(f"Shape must be at least rank {rank} but is rank {len(x.shape.sizes)}")
-    return x.shape.sizes
-
-
-def _matrix_diag_spec(x: Spec) -> Spec:
-    dims = _at_least(x, 1)
-    return Spec(UNKNOWN if dims is None else Shape.of((*dims, dims[-1])), x.dtype)
-
-
-def _matrix_diag_part_spec(x: Spec) -> Spec:
-    dims = _at_least(x, 2)
-    if dims is None:
-        return Spec(UNKNOWN, x.dtype)
+def _part_dims(dims: Dims) -> Dims:
     *batch, rows, columns = dims
-    size = None if rows is None or columns is None else min(rows, columns)
-    return Spec(Shape.of((*batch, size)), x.dtype)
+    return *batch, None if rows is None or columns is None else min(rows, columns)
 
 
+_part_spec = ranked(_part_dims, least=2)
 matrix_diag = Op(
-    "MatrixDiag", _matrix_diag, _matrix_diag_spec,
+    "MatrixDiag", _matrix_diag, ranked(lambda dims: (*dims, dims[-1]), least=1),
     (lambda g, y, x: matrix_diag_part(g),), ("diagonal",),
     attrs={"name": (named, "diag")},
     doc="""Square matrices with `diagonal`, which may be a batch, on their diagonals.
@@ -61,7 +47,7 @@ matrix_diag = Op(
     """,
 )
 matrix_diag_part: Op = Op(
-    "MatrixDiagPart", lambda x: np.diagonal(x, 0, -2, -1), _matrix_diag_part_spec,
+    "MatrixDiagPart", lambda x: np.diagonal(x, 0, -2, -1), _part_spec,
     (lambda g, y, x: matrix_set_diag(zeros_like(x), g),), ("input",), view="part",
     attrs={"name": (named, "diag_part")},
     doc="""The main diagonals of matrices, which may be a batch.
@@ -79,7 +65,7 @@ def _set_diag(input: np.ndarray, diagonal: np.ndarray, out: Any) -> np.ndarray:
 
 
 def _set_diag_spec(input: Spec, diagonal: Spec) -> Spec:
-    part = _matrix_diag_part_spec(input)
+    part = _part_spec(input)
     if not part.shape.is_compatible_with(diagonal.shape):
         raise ShapeError(f"the diagonal has shape {diagonal.shape}, not {part.shape}")
     dtype, dims = check_dtypes((input, diagonal), "any"), input.shape.sizes
@@ -91,10 +77,7 @@ def _set_diag_spec(input: Spec, diagonal: Spec) -> Spec:
 
 matrix_set_diag: Op = Op(
     "MatrixSetDiag", _set_diag, _set_diag_spec,
-    (
-        lambda g, y, x, d: matrix_set_diag(g, zeros_like(d)),
-        lambda g, y, x, d: matrix_diag_part(g),
-    ),
+    (lambda g, y, x, d: matrix_set_diag(g, zeros_like(d)), lambda g, y, x, d: matrix_diag_part(g)),
     ("input", "diagonal"), inplace=(0,),
     attrs={"name": (named, "set_diag")},
     doc="""The matrices in `input` with their main diagonals replaced by `diagonal`.
@@ -116,7 +99,7 @@ def _band(x: np.ndarray, lower: Any, upper: Any, out: Any) -> np.ndarray:
 
 
 def _band_spec(x: Spec, lower: Spec, upper: Spec) -> Spec:
-    _at_least(x, 2)
+    at_least_rank(x, 2)
     for count, key in ((lower, "num_lower"), (upper, "num_upper")):
         count_of(count, key, least=None)
     return Spec(x.shape, x.dtype)
@@ -148,24 +131,15 @@ def _diag_part(x: np.ndarray) -> np.ndarray:
     return np.diagonal(x.reshape(size, size)).reshape(dims)
 
 
-def _diag_part_spec(x: Spec) -> Spec:
-    dims = x.shape.sizes
-    if dims is None:
-        return Spec(UNKNOWN, x.dtype)
+def _diag_part_dims(dims: Dims) -> Dims | None:
     half = len(dims) // 2
     if not dims or len(dims) % 2:
         raise ShapeError(f"Input must have even and non-zero rank, input rank is {len(dims)}")
-    return Spec(Shape.of(dims[:half]).merge_with(dims[half:]), x.dtype)
-
-
-def _diag_spec(x: Spec) -> Spec:
-    if x.shape.ndims == 0:
-        raise ShapeError("Shape must be at least rank 1 but is rank 0")
-    return Spec(x.shape.concatenate(x.shape), x.dtype)
+    return Shape.of(dims[:half]).merge_with(dims[half:]).sizes
 
 
 diag = Op(
-    "Diag", _diag, _diag_spec,
+    "Diag", _diag, ranked(lambda dims: dims + dims, least=1),
     (lambda g, y, x: diag_part(g),), ("diagonal",),
     doc="""A tensor of shape s + s with `diagonal`, of shape s, at [i, ..., i, ...], zero elsewhere.
 
@@ -175,7 +149,8 @@ diag = Op(
     """,
 )
 diag_part: Op = Op(
-    "DiagPart", _diag_part, _diag_part_spec, (lambda g, y, x: diag(g),), ("input",), view="part",
+    "DiagPart", _diag_part, ranked(_diag_part_dims), (lambda g, y, x: diag(g),), ("input",),
+    view="part",
     doc="""The elements at [i, ..., i, ...] of a tensor of shape s + s; the reverse of diag.
 
     >>> tg.diag_part([[1, 2], [3, 4]]).eval()

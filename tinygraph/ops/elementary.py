@@ -7,14 +7,14 @@ import math
 import numpy as np
 
 from tinygraph.dtypes import bool_
-from tinygraph.families import check_dtypes, composite, elementwise
+from tinygraph.families import composite, elementwise
 from tinygraph.graph import Node
 from tinygraph.kernels import special
 from tinygraph.kernels.logarithm import log1p_of
 from tinygraph.op import Op, as_node
 from tinygraph.ops.arithmetic import multiply_no_nan
 from tinygraph.ops.broadcasting import zeros_like
-from tinygraph.spec import Spec
+from tinygraph.ops.rules import alike
 from tinygraph.typing import TensorLike
 
 # ---------------------------------------------------------------- signs, squares and roots
@@ -150,7 +150,7 @@ def tail(x: Node) -> Node:
 sigmoid_slope: Op = composite(
     "SigmoidSlope", lambda x: tail(x) / square(1 + tail(x)),
     lambda g, y, x: -g * y * tanh(0.5 * x),
-    infer=lambda x: Spec(x.shape, check_dtypes((x,), "float")),
+    infer=alike(),
     doc="""The derivative e^-x / (1 + e^-x)² of the sigmoid, elementwise, with all digits in both
     tails.
     """,
@@ -253,7 +253,7 @@ sech_squared = elementwise(
 )
 tanh_slope: Op = composite(
     "TanhSlope", lambda x: sech_squared(x, tanh(x)), lambda g, y, x: g * (-2 * y * tanh(x)),
-    infer=lambda x: Spec(x.shape, check_dtypes((x,), "float")),
+    infer=alike(),
     doc="The derivative 1 - tanh(x)² of tanh, elementwise; it shares tanh(x) with what has it.",
 )
 tanh: Op = elementwise(

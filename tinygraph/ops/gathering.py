@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygraph.arguments import ignored, integer, named
 from tinygraph.defaults import name_scope
-from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
 from tinygraph.graph import Node
 from tinygraph.kernels.summation import add_at
 from tinygraph.op import as_node, Op
@@ -17,15 +17,11 @@ from tinygraph.ops.array import rank, shape_from, shape_of, size
 from tinygraph.ops.axes import axis_of, in_front, put_back
 from tinygraph.ops.joining import concat
 from tinygraph.ops.reshaping import reshape
+from tinygraph.ops.rules import at_least_rank, check_ints
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 from tinygraph.typing import AxisLike, TensorLike
 
 # ---------------------------------------------------------------- gather
-
-
-def _check_indices(x: Spec, what: str = "indices") -> None:
-    if not x.dtype.is_integer:
-        raise DTypeError(f"{what} must be ints, not {x.dtype.name},")
 
 
 def check_range(indices: np.ndarray, size: int) -> None:
@@ -43,10 +39,8 @@ def _gather(params: np.ndarray, indices: Any, axis: int, out: Any) -> np.ndarray
 
 
 def _gathered(params: Spec, indices: Spec, axis: int) -> Spec:
-    _check_indices(indices)
-    dims, at = params.shape.sizes, indices.shape.sizes
-    if dims is not None and not dims:
-        raise ShapeError("Shape must be at least rank 1 but is rank 0")
+    check_ints(indices, "indices")
+    dims, at = at_least_rank(params, 1), indices.shape.sizes
     if dims is None or at is None:
         return Spec(UNKNOWN, params.dtype)
     axis = normalize_axis(axis, len(dims))
@@ -113,7 +107,7 @@ def _gather_grad(g: np.ndarray, indices: Any, shape: Any, axis: int, out: Any) -
 
 
 def _gather_grad_spec(g: Spec, indices: Spec, shape: Spec, axis: int) -> Spec:
-    _check_indices(indices)
+    check_ints(indices, "indices")
     target = shape_from(shape)
     if target.sizes is not None and indices.shape.sizes is not None:
         axis = normalize_axis(axis, len(target.sizes))
@@ -175,10 +169,8 @@ def _gather_nd(params: np.ndarray, indices: Any, out: Any) -> np.ndarray:
 
 def _depth(indices: Spec) -> int | None:
     """The length of the tuples in indices[..., :]."""
-    _check_indices(indices)
-    dims = indices.shape.sizes
-    if dims is not None and not dims:
-        raise ShapeError("indices must be at least of rank 1")
+    check_ints(indices, "indices")
+    dims = at_least_rank(indices, 1)
     return None if dims is None else dims[-1]
 
 

@@ -18,6 +18,7 @@ from tinygraph.ops.array import dim_of, ensure_shape, identity, static_int, stat
 from tinygraph.ops.axes import in_front, late_axes, late_axis, put_back
 from tinygraph.ops.indexing import along, index_of, placed, slice_op
 from tinygraph.ops.math import add_n_op
+from tinygraph.ops.rules import alike
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 from tinygraph.typing import AxisLike, TensorLike
 
@@ -94,15 +95,12 @@ def _stack(*arrays: np.ndarray, axis: int, out: Any) -> np.ndarray:
 def _stacked(*inputs: Spec, axis: int) -> Spec:
     if not inputs:
         raise ShapeError("there is nothing to stack")
-    dtype = check_dtypes(inputs, "any")
-    shape = UNKNOWN
-    for x in inputs:
-        shape = shape.merge_with(x.shape)
-    if shape.sizes is None:
-        return Spec(UNKNOWN, dtype)
-    axis = normalize_axis(axis, len(shape.sizes) + 1)
-    dims = (*shape.sizes[:axis], len(inputs), *shape.sizes[axis:])
-    return Spec(Shape.of(dims), dtype)
+    spec = alike("any")(*inputs)
+    dims = spec.shape.sizes
+    if dims is None:
+        return spec
+    axis = normalize_axis(axis, len(dims) + 1)
+    return Spec(Shape.of((*dims[:axis], len(inputs), *dims[axis:])), spec.dtype)
 
 
 pack_op = Op(

@@ -19,7 +19,8 @@ from tinygraph.ops.broadcasting import dot_op, reduce_sum, sum_like
 from tinygraph.ops.diagonals import matrix_diag_part
 from tinygraph.ops.reduce import grouped, join, reduce_prod
 from tinygraph.ops.reshaping import reshape
-from tinygraph.spec import UNKNOWN, Shape, Spec, broadcast, normalize_axis
+from tinygraph.ops.rules import Dims, alike, equal_dims, ranked
+from tinygraph.spec import Shape, Spec, broadcast, normalize_axis
 from tinygraph.typing import TensorLike
 
 Array = np.ndarray
@@ -27,20 +28,11 @@ Array = np.ndarray
 # ---------------------------------------------------------------- transposes
 
 
-def _rank_at_least(x: Spec, rank: int) -> None:
-    if x.shape.sizes is not None and len(x.shape.sizes) < rank:
-        raise ShapeError(f"Shape must be at least rank {rank} but is rank {x.shape.ndims}")
-
-
-def _swapped_spec(a: Spec) -> Spec:
-    _rank_at_least(a, 2)
-    dims = a.shape.sizes
-    return Spec(UNKNOWN if dims is None else Shape.of((*dims[:-2], dims[-1], dims[-2])), a.dtype)
-
-
 swap_op: Op = Op(
-    "MatrixTranspose", np.matrix_transpose, _swapped_spec, (lambda g, y, a: swap_op(g),), ("a",),
-    view="part", doc="The last two axes swapped, whatever the rank.",
+    "MatrixTranspose", np.matrix_transpose,
+    ranked(lambda dims: (*dims[:-2], dims[-1], dims[-2]), least=2),
+    (lambda g, y, a: swap_op(g),), ("a",), view="part",
+    doc="The last two axes swapped, whatever the rank.",
 )
 
 
@@ -63,23 +55,16 @@ def matrix_transpose(
 # ---------------------------------------------------------------- products of matrices
 
 
-def _matmul_spec(a: Spec, b: Spec, transpose_a: bool = False, transpose_b: bool = False) -> Spec:
-    """The spec of a product of (batches of) matrices, each transposed or not."""
-    dtype = check_dtypes((a, b), "number")
-    _rank_at_least(a, 2)
-    _rank_at_least(b, 2)
-    if a.shape.sizes is None or b.shape.sizes is None:
-        return Spec(UNKNOWN, dtype)
-    *a_batch, rows, inner_a = a.shape.sizes
-    *b_batch, inner_b, columns = b.shape.sizes
-    if transpose_a:
-        rows, inner_a = inner_a, rows
-    if transpose_b:
-        inner_b, columns = columns, inner_b
-    if None not in (inner_a, inner_b) and inner_a != inner_b:
-        raise ShapeError(f"Dimensions must be equal, but are {inner_a} and {inner_b}")
-    batch = broadcast(Shape.of(tuple(a_batch)), Shape.of(tuple(b_batch)))
-    return Spec(batch.concatenate(Shape.of((rows, columns))), dtype)
+def _matmul_dims(a: Dims, b: Dims, transpose_a: bool = False, transpose_b: bool = False) -> Dims:
+    """The dims of a product of (batches of) matrices, each transposed or not."""
+    rows, inner = a[-2:][::-1] if transpose_a else a[-2:]
+    other, columns = b[-2:][::-1] if transpose_b else b[-2:]
+    equal_dims(inner, other)
+    batch: Any = broadcast(Shape.of(a[:-2]), Shape.of(b[:-2])).sizes
+    return *batch, rows, columns
+
+
+_matmul_spec = ranked(_matmul_dims, "number", least=2)
 
 
 def _is_matrix(x: Node) -> bool:
@@ -384,9 +369,8 @@ def _same_sizes(a: Array, b: Array) -> Array:
 
 
 same_sizes = Op(
-    "SameSizes", _same_sizes,
-    lambda a, b: Spec(a.shape.merge_with(b.shape), check_dtypes((a, b), "int")),
-    (None, None), ("a", "b"), view="part", doc="The sizes of axes that must be equal.",
+    "SameSizes", _same_sizes, alike("int"), (None, None), ("a", "b"), view="part",
+    doc="The sizes of axes that must be equal.",
 )
 
 

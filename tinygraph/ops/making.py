@@ -11,7 +11,7 @@ from tinygraph.arguments import choice, named
 from tinygraph.arrays import to_array
 from tinygraph.defaults import name_scope
 from tinygraph.dtypes import DType, as_dtype, bool_, float32, float64, int32, int64
-from tinygraph.errors import DTypeError, InvalidArgumentError, ShapeError
+from tinygraph.errors import DTypeError, InvalidArgumentError
 from tinygraph.families import check_dtypes
 from tinygraph.graph import Node
 from tinygraph.op import Op, arguments_of, as_node
@@ -21,6 +21,7 @@ from tinygraph.ops.compare import cast_op, less
 from tinygraph.ops.math import maximum
 from tinygraph.ops.reduce import reduce_max
 from tinygraph.ops.reshaping import expand_op, reshape
+from tinygraph.ops.rules import check_rank
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 from tinygraph.typing import AxisLike, DTypeLike, TensorLike
 
@@ -50,8 +51,8 @@ def _range(start: np.ndarray, limit: np.ndarray, delta: np.ndarray) -> np.ndarra
 
 def _range_spec(*numbers: Spec) -> Spec:
     dtype = check_dtypes(numbers, "number")
-    if any(x.shape.ndims for x in numbers):
-        raise ShapeError("start, limit and delta are scalars")
+    for x, what in zip(numbers, ("start", "limit", "delta"), strict=True):
+        check_rank(x, 0, what)
     known = [x.constant for x in numbers]
     size = None if any(x is None for x in known) else _length(*known)
     return Spec(Shape.of((size,)), dtype)
@@ -103,8 +104,8 @@ def _cast(x: Any, dtype: DType, name: str | None = None) -> Node:
 
 
 def _linspace_spec(start: Spec, stop: Spec, num: Spec) -> Spec:
-    if start.shape.ndims or stop.shape.ndims:
-        raise ShapeError("start and stop are scalars")
+    check_rank(start, 0, "start")
+    check_rank(stop, 0, "stop")
     count = count_of(num, "num", least=1)
     return Spec(Shape.of((count,)), check_dtypes((start, stop), "float"))
 
@@ -143,9 +144,8 @@ lin_space = linspace
 def _hot_spec(indices: Spec, depth: Spec, on: Spec, off: Spec, axis: int) -> Spec:
     check_dtypes((indices,), "int")
     dtype, count = check_dtypes((on, off), "any"), count_of(depth, "depth")
-    for what, spec in (("on_value", on), ("off_value", off)):
-        if spec.shape.ndims:
-            raise ShapeError(f"{what} must be a scalar, not of shape {spec.shape},")
+    check_rank(on, 0, "on_value")
+    check_rank(off, 0, "off_value")
     dims = indices.shape.sizes
     if dims is None:
         return Spec(UNKNOWN, dtype)

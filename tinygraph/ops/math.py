@@ -25,6 +25,7 @@ from tinygraph.ops.compare import (
     logical_or, logical_xor,
 )
 from tinygraph.ops.elementary import abs_, hypot, log, negative, rint, square
+from tinygraph.ops.rules import alike
 from tinygraph.spec import Spec, broadcast
 from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 
@@ -328,13 +329,6 @@ def _add_n(*inputs: Array, out: Array) -> Array:
     return out
 
 
-def _add_n_spec(*inputs: Spec) -> Spec:
-    shape = inputs[0].shape
-    for spec in inputs[1:]:
-        shape = shape.merge_with(spec.shape)
-    return Spec(shape, check_dtypes(inputs, "number"))
-
-
 def _add_n_rewrite(*inputs: Node) -> Node | None:
     if not all(x.shape.is_fully_defined() for x in inputs) or inputs[0].dtype is float16:
         return None
@@ -342,8 +336,8 @@ def _add_n_rewrite(*inputs: Node) -> Node | None:
 
 
 add_n_op = Op(
-    "AddN", _add_n, _add_n_spec, lambda g, y, *inputs: [g] * len(inputs), rewrite=_add_n_rewrite,
-    doc="The sum of tensors of one shape; float16 adds in float32.",
+    "AddN", _add_n, alike("number"), lambda g, y, *inputs: [g] * len(inputs),
+    rewrite=_add_n_rewrite, doc="The sum of tensors of one shape; float16 adds in float32.",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from tinygraph.ops.diagonals import matrix_diag_part
 from tinygraph.ops.joining import concat
 from tinygraph.ops.linalg import matmul
 from tinygraph.ops.reshaping import expand_op
+from tinygraph.ops.rules import Dims, alike, at_least_rank, equal_dims
 from tinygraph.spec import UNKNOWN, Shape, Spec
 from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 
@@ -34,13 +36,10 @@ def lapack_dtype(*specs: Spec) -> DType:
     return dtype
 
 
-def matrices(x: Spec) -> tuple[int | None, ...] | None:
+def matrices(x: Spec) -> Dims | None:
     """The dims of a batch of matrices that LAPACK can take; None where the rank is unknown."""
     lapack_dtype(x)
-    dims = x.shape.sizes
-    if dims is not None and len(dims) < 2:
-        raise ShapeError(f"Shape must be at least rank 2 but is rank {len(dims)}")
-    return dims
+    return at_least_rank(x, 2)
 
 
 def square(x: Spec, **attrs: Any) -> Spec:
@@ -48,11 +47,8 @@ def square(x: Spec, **attrs: Any) -> Spec:
     dims = matrices(x)
     if dims is None:
         return Spec(UNKNOWN, x.dtype)
-    *batch, rows, columns = dims
-    if None not in (rows, columns) and rows != columns:
-        raise ShapeError(f"Dimensions must be equal, but are {rows} and {columns}")
-    n = columns if rows is None else rows
-    return Spec(Shape.of((*batch, n, n)), x.dtype)
+    n = equal_dims(*dims[-2:])
+    return Spec(Shape.of((*dims[:-2], n, n)), x.dtype)
 
 
 def _without(x: Spec, count: int) -> Spec:
@@ -61,11 +57,16 @@ def _without(x: Spec, count: int) -> Spec:
     return Spec(UNKNOWN if dims is None else Shape.of(dims[:-count]), x.dtype)
 
 
-def _inverse(x: Array, adjoint: bool) -> Array:
+def decomposed(function: Callable, *arguments: Any, fails: str) -> Any:
+    """What a function of np.linalg returns; InvalidArgumentError with the message `fails`."""
     try:
-        inverse = np.linalg.inv(x)
+        return function(*arguments)
     except np.linalg.LinAlgError:
-        raise InvalidArgumentError("Input is not invertible.") from None
+        raise InvalidArgumentError(fails) from None
+
+
+def _inverse(x: Array, adjoint: bool) -> Array:
+    inverse = decomposed(np.linalg.inv, x, fails="Input is not invertible.")
     return np.matrix_transpose(inverse) if adjoint else inverse
 
 
@@ -129,10 +130,8 @@ def slogdet(input: TensorLike, name: str | None = None) -> LogMatrixDeterminant:
 
 
 def _solve(matrix: Array, rhs: Array, adjoint: bool) -> Array:
-    try:
-        return np.linalg.solve(np.matrix_transpose(matrix) if adjoint else matrix, rhs)
-    except np.linalg.LinAlgError:
-        raise InvalidArgumentError("Input matrix is not invertible.") from None
+    matrix = np.matrix_transpose(matrix) if adjoint else matrix
+    return decomposed(np.linalg.solve, matrix, rhs, fails="Input matrix is not invertible.")
 
 
 def _solve_spec(matrix: Spec, rhs: Spec, adjoint: bool) -> Spec:
@@ -215,11 +214,11 @@ def eye(
 
 
 def _cross_spec(a: Spec, b: Spec) -> Spec:
-    dtype = check_dtypes((a, b), "number")
-    shape = a.shape.merge_with(b.shape)
-    if shape.sizes is not None and (not shape.sizes or shape.sizes[-1] not in (3, None)):
-        raise ShapeError(f"the last dimension must be 3, not that of {shape},")
-    return Spec(shape, dtype)
+    spec = alike("number")(a, b)
+    dims = spec.shape.sizes
+    if dims is not None and (not dims or dims[-1] not in (3, None)):
+        raise ShapeError(f"the last dimension must be 3, not that of {spec.shape},")
+    return spec
 
 
 cross: Op = Op(

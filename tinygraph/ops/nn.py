@@ -26,16 +26,13 @@ from tinygraph.ops.math import maximum, minimum, realdiv
 from tinygraph.ops.random import random_uniform
 from tinygraph.ops.reduce import dropped, group_size, known_axes, reduce_euclidean_norm, reduce_mean
 from tinygraph.ops.reshaping import reshape
+from tinygraph.ops.rules import alike, at_least_rank, equal_dims
 from tinygraph.spec import SCALAR, Shape, Spec
 from tinygraph.typing import AxisLike, ShapeLike, TensorLike
 
 # ---------------------------------------------------------------- piecewise linear
 # Where a slope jumps, the rules make TF1's choice: 0 for relu at 0 and for relu6 at 6, alpha for
 # leaky_relu at 0.
-
-
-def _unary(*, accepts: str = "float") -> Any:
-    return lambda x, **attrs: Spec(x.shape, check_dtypes((x,), accepts))
 
 
 def _slope(name: str, body: Any) -> Op:
@@ -61,7 +58,7 @@ leaky_relu_grad = _slope(
 )
 relu = composite(
     "Relu", lambda features: maximum(features, 0), lambda g, y, features: relu_grad(g, y),
-    infer=_unary(accepts="number"),
+    infer=alike("number"),
     doc="""max(x, 0), elementwise.
 
     >>> tg.nn.relu([-1.0, 0.0, 2.0]).eval()
@@ -71,7 +68,7 @@ relu = composite(
 relu6 = composite(
     "Relu6", lambda features: minimum(maximum(features, 0), 6),
     lambda g, y, features: relu6_grad(g, y),
-    infer=_unary(accepts="number"),
+    infer=alike("number"),
     doc="""min(max(x, 0), 6), elementwise.
 
     >>> tg.nn.relu6([-1.0, 3.0, 7.0]).eval()
@@ -82,7 +79,7 @@ leaky_relu_op = composite(
     "LeakyRelu",
     lambda x, alpha: (maximum if alpha <= 1 else minimum)(x, x * alpha),
     lambda g, y, x, alpha: leaky_relu_grad(g, x, alpha=alpha),
-    infer=_unary(),
+    infer=alike(),
     doc="x for x > 0, else alpha * x, elementwise.",
 )
 
@@ -109,7 +106,7 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 elu = composite(
     "Elu", lambda features: maximum(features, 0) + expm1(minimum(features, 0)),
     lambda g, y, features: g * exp(minimum(features, 0)),
-    infer=_unary(),
+    infer=alike(),
     doc="""x where x > 0, else exp(x) - 1. Clevert et al., 2015.
 
     >>> tg.nn.elu([-1.0, 0.0, 2.0]).eval().round(4)
@@ -122,7 +119,7 @@ selu = composite(
     * (maximum(features, 0) + SELU_ALPHA * expm1(minimum(features, 0))),
     lambda g, y, features: keep_where(g, logical_not(features < 0)) * SELU_SCALE
     + keep_where(g, features < 0) * (SELU_SCALE * SELU_ALPHA * exp(minimum(features, 0))),
-    infer=_unary(),
+    infer=alike(),
     doc="""scale * elu(x), with a slope of scale * alpha below 0; scale is 1.0507, alpha 1.6733.
 
     >>> tg.nn.selu([-1.0, 1.0]).eval().round(4)
@@ -137,7 +134,7 @@ selu = composite(
 sigmoid = composite(
     "Sigmoid", lambda x: maximum(tail(x), cast(x > 0, x.dtype)) / (1 + tail(x)),
     lambda g, y, x: g * sigmoid_slope(x),
-    infer=_unary(),
+    infer=alike(),
     doc="""1 / (1 + exp(-x)), elementwise, without overflow.
 
     >>> tg.nn.sigmoid([-1000.0, 0.0, 1000.0]).eval()
@@ -147,7 +144,7 @@ sigmoid = composite(
 softplus = composite(
     "Softplus", lambda features: maximum(features, 0) + log1p(tail(features)),
     lambda g, y, features: g * sigmoid(features),
-    infer=_unary(),
+    infer=alike(),
     doc="""log(1 + exp(x)), elementwise, as max(x, 0) + log1p(exp(-|x|)).
 
     >>> tg.nn.softplus([-1000.0, 1000.0]).eval()
@@ -157,7 +154,7 @@ softplus = composite(
 log_sigmoid = composite(
     "LogSigmoid", lambda x: minimum(x, 0) - log1p(tail(x)),
     lambda g, y, x: g * sigmoid(-x),
-    infer=_unary(),
+    infer=alike(),
     doc="""log(sigmoid(x)), elementwise, as min(x, 0) - log1p(exp(-|x|)).
 
     >>> tg.log_sigmoid([-1000.0, 1000.0]).eval()
@@ -167,7 +164,7 @@ log_sigmoid = composite(
 softsign = composite(
     "Softsign", lambda features: features / (1 + abs_(features)),
     lambda g, y, features: g / (1 + abs_(features)) / (1 + abs_(features)),
-    infer=_unary(),
+    infer=alike(),
     doc="""x / (1 + |x|), elementwise.
 
     >>> tg.nn.softsign([-1.0, 3.0]).eval()
@@ -182,17 +179,11 @@ def _bias_spec(value: Spec, bias: Spec, channels_first: bool) -> Spec:
     dtype = check_dtypes((value, bias), "number")
     if bias.shape.ndims not in (1, None):
         raise ShapeError(f"Shape must be rank 1 but is rank {bias.shape.ndims}")
-    dims, (length,) = value.shape.sizes, bias.shape.sizes or (None,)
+    dims, (length,) = at_least_rank(value, 2), bias.shape.sizes or (None,)
     if dims is None:
         return Spec(value.shape, dtype)
-    if len(dims) < 2:
-        raise ShapeError(f"Shape must be at least rank 2 but is rank {len(dims)}")
     at = 1 if channels_first else len(dims) - 1
-    if None not in (dims[at], length) and dims[at] != length:
-        raise ShapeError(f"Dimensions must be equal, but are {dims[at]} and {length}")
-    if dims[at] is not None:
-        return Spec(value.shape, dtype)
-    return Spec(Shape.of((*dims[:at], length, *dims[at + 1 :])), dtype)
+    return Spec(Shape.of((*dims[:at], equal_dims(dims[at], length), *dims[at + 1 :])), dtype)
 
 
 def _bias_body(value: Node, bias: Node, channels_first: bool) -> Node:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygraph.arguments import text
 from tinygraph.dtypes import int64
-from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.errors import GraphError, InvalidArgumentError, ShapeError
 from tinygraph.families import composite
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node
@@ -19,6 +19,7 @@ from tinygraph.ops.broadcasting import broadcast_to, ones_like, sum_like, zeros_
 from tinygraph.ops.gathering import gather, gather_grad_op
 from tinygraph.ops.joining import stack
 from tinygraph.ops.reshaping import reshape
+from tinygraph.ops.rules import check_ints, check_rank
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
 from tinygraph.typing import AxisLike, TensorLike
 
@@ -27,10 +28,9 @@ from tinygraph.typing import AxisLike, TensorLike
 
 def _items(spec: Spec, rank: int | None, what: str) -> list[int | None]:
     """The ints of a vector as far as they are known; it has one for each of `rank` dimensions."""
-    if not spec.dtype.is_integer and spec.shape.sizes != (0,):
-        raise DTypeError(f"{what} must be ints, not {spec.dtype.name},")
-    if spec.shape.ndims not in (None, 1):
-        raise ShapeError(f"{what} must be a vector, not of rank {spec.shape.ndims}")
+    if spec.shape.sizes != (0,):  # [] by itself is of floats
+        check_ints(spec, what)
+    check_rank(spec, 1, what)
     sizes = spec.shape.sizes
     length = rank if sizes is None or sizes[0] is None else sizes[0]
     if rank is not None and length != rank:
@@ -93,8 +93,7 @@ slice_ = Op(
 
 def _pads(paddings: Spec, rank: int | None) -> list[tuple[int | None, int | None]] | None:
     """What is known of the paddings: (before, after) for each dimension; None without a rank."""
-    if not paddings.dtype.is_integer:
-        raise DTypeError(f"paddings must be ints, not {paddings.dtype.name},")
+    check_ints(paddings, "paddings")
     if not paddings.shape.is_compatible_with([rank, 2]):
         raise ShapeError(f"paddings must have shape ({rank}, 2), not {paddings.shape}")
     if paddings.value is not None:

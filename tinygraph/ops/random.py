@@ -16,13 +16,14 @@ import numpy as np
 from tinygraph.arguments import integer, named
 from tinygraph.defaults import get_default_graph, name_scope
 from tinygraph.dtypes import DType, as_dtype, float16, float32, float64, int32, int64
-from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
+from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError
 from tinygraph.families import elementwise
 from tinygraph.graph import Node
 from tinygraph.kernels.philox import Philox, seeds
 from tinygraph.op import Op, as_node
 from tinygraph.ops.arithmetic import add, multiply, subtract
 from tinygraph.ops.array import as_shape_node, count_of, identity, shape_from
+from tinygraph.ops.rules import check_rank
 from tinygraph.spec import Shape, Spec
 from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 
@@ -139,8 +140,7 @@ def _multinomial(
 def _multinomial_spec(logits: Spec, num_samples: Spec, output_dtype: DType, seed: Any) -> Spec:
     if logits.dtype not in FLOATS or output_dtype not in INTS:
         raise DTypeError(f"{output_dtype.name} from {logits.dtype.name}: draws ints from floats,")
-    if logits.shape.ndims not in (2, None):
-        raise ShapeError(f"logits must be a matrix, not of shape {logits.shape},")
+    check_rank(logits, 2, "logits")
     rows = logits.shape.sizes[0] if logits.shape.sizes else None
     return Spec(Shape.of((rows, count_of(num_samples, "num_samples"))), output_dtype)
 

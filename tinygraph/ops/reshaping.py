@@ -14,7 +14,8 @@ from tinygraph.graph import Node
 from tinygraph.op import Op, arguments_of
 from tinygraph.ops.array import as_shape, shape_from, shape_of, static_ints
 from tinygraph.ops.axes import late_axis, put_back
-from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
+from tinygraph.ops.rules import Dims, ranked
+from tinygraph.spec import Shape, Spec, normalize_axis
 from tinygraph.typing import AxisLike, TensorLike
 
 # ---------------------------------------------------------------- reshape
@@ -72,34 +73,28 @@ reshape: Op = Op(
 # ---------------------------------------------------------------- expand_dims and squeeze
 
 
-def _expanded(x: Spec, axis: tuple[int, ...]) -> Spec:
+def _expanded(dims: Dims, axis: tuple[int, ...]) -> Dims:
     """`axis` are axes of the result, several at once, and may be negative."""
-    if x.shape.sizes is None:
-        return Spec(UNKNOWN, x.dtype)
-    total = len(x.shape.sizes) + len(axis)
+    total, rest = len(dims) + len(axis), iter(dims)
     axes = {normalize_axis(a, total) for a in axis}
-    dims = iter(x.shape.sizes)
-    return Spec(Shape.of(tuple(1 if i in axes else next(dims) for i in range(total))), x.dtype)
+    return tuple([1 if i in axes else next(rest) for i in range(total)])
 
 
 expand_op = Op(
-    "ExpandDims", np.expand_dims, _expanded,
+    "ExpandDims", np.expand_dims, ranked(_expanded),
     (lambda g, y, x, axis: squeeze(g, axis=axis),), ("input",), view="part",
     doc="Dimensions of 1 inserted.",
 )
 
 
-def _squeezed(x: Spec, axis: tuple[int, ...] | None) -> Spec:
-    dims = x.shape.sizes
-    if dims is None or axis is None and None in dims:
-        return Spec(UNKNOWN, x.dtype)
+def _squeezed(dims: Dims, axis: tuple[int, ...] | None) -> Dims | None:
     if axis is None:
-        return Spec(Shape.of(tuple(d for d in dims if d != 1)), x.dtype)
+        return None if None in dims else tuple([d for d in dims if d != 1])
     axes = {normalize_axis(a, len(dims)) for a in axis}
     for a in axes:
         if dims[a] not in (1, None):
             raise ShapeError(f"Can not squeeze dim[{a}], expected a dimension of 1, got {dims[a]}")
-    return Spec(Shape.of(tuple(d for i, d in enumerate(dims) if i not in axes)), x.dtype)
+    return tuple([d for i, d in enumerate(dims) if i not in axes])
 
 
 def _squeeze_dims(value: AxisLike, what: str) -> Any:
@@ -107,7 +102,7 @@ def _squeeze_dims(value: AxisLike, what: str) -> Any:
 
 
 squeeze: Op = Op(
-    "Squeeze", np.squeeze, _squeezed,
+    "Squeeze", np.squeeze, ranked(_squeezed),
     (lambda g, y, x, axis: reshape(g, shape_of(x)),), ("input",), view="part",
     attrs={"axis": (_squeeze_dims, None), "name": (named, None), "squeeze_dims": "axis"},
     doc="""Drop dimensions of 1: those in `axis`, or all.

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import ignored
-from tinygraph.errors import DTypeError, ShapeError
+from tinygraph.errors import ShapeError
 from tinygraph.families import check_dtypes
 from tinygraph.kernels.blas import copied
 from tinygraph.kernels.summation import BLOCK
 from tinygraph.op import Op
 from tinygraph.ops.gathering import check_range
+from tinygraph.ops.rules import check_ints
 from tinygraph.spec import Spec
 
 Array = np.ndarray
@@ -128,8 +129,7 @@ def setting_rows(x: Array, indices: Any, updates: Array) -> partial:
 
 def _scatter_spec(ref: Spec, indices: Spec, updates: Spec, accepts: str = "number") -> Spec:
     check_dtypes((ref, updates), accepts)
-    if not indices.dtype.is_integer:
-        raise DTypeError(f"indices must be ints, not {indices.dtype.name},")
+    check_ints(indices, "indices")
     if ref.shape.ndims == 0:
         raise ShapeError("a scalar has no rows")
     expected = indices.shape.concatenate(ref.shape[1:])

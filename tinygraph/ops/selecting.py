@@ -19,6 +19,7 @@ from tinygraph.op import Op, arguments_of, as_node, as_nodes
 from tinygraph.ops.array import count_of, shape_from, shape_of
 from tinygraph.ops.axes import axis_of, in_front
 from tinygraph.ops.broadcasting import zeros_like
+from tinygraph.ops.rules import at_least_rank, check_ints, check_rank
 from tinygraph.spec import UNKNOWN, Shape, Spec
 from tinygraph.typing import AxisLike, DTypeLike, TensorLike
 
@@ -179,9 +180,7 @@ def _top_k(x: np.ndarray, k: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _top_k_spec(x: Spec, k: Spec) -> Spec:
-    dims, count = x.shape.sizes, count_of(k, "k")
-    if dims == ():
-        raise ShapeError("Shape must be at least rank 1 but is rank 0")
+    dims, count = at_least_rank(x, 1), count_of(k, "k")
     shape = UNKNOWN
     if dims is not None:
         *rows, size = dims
@@ -252,8 +251,7 @@ def _in_top_k(predictions: np.ndarray, targets: np.ndarray, k: Any) -> np.ndarra
 
 def _in_top_k_spec(predictions: Spec, targets: Spec, k: Spec) -> Spec:
     check_dtypes((predictions,), "float")
-    if not targets.dtype.is_integer:
-        raise DTypeError(f"targets must be ints, not {targets.dtype.name},")
+    check_ints(targets, "targets")
     rows = predictions.shape.with_rank(2)[:1].merge_with(targets.shape)
     return Spec(rows, bool_)
 
@@ -278,12 +276,6 @@ SOME = Shape.of((None,))  # a vector of a length that depends on values
 FEW = 128  # elements that a dict holds sooner than NumPy sorts them
 
 
-def _vector(what: str, *inputs: Spec) -> None:
-    for x in inputs:
-        if x.shape.ndims not in (None, 1):
-            raise ShapeError(f"{what} must be a vector, not of rank {x.shape.ndims}")
-
-
 def _index_dtype(value: Any, what: str) -> DType:
     dtype = as_dtype(value)
     if dtype not in (int32, int64):
@@ -292,7 +284,7 @@ def _index_dtype(value: Any, what: str) -> DType:
 
 
 def _unique_spec(x: Spec, out_idx: DType) -> Spec:
-    _vector("x", x)
+    check_rank(x, 1, "x")
     return Spec.of_items([Spec(SOME, x.dtype), Spec(x.shape.with_rank(1), out_idx)])
 
 
@@ -373,7 +365,8 @@ def unique_with_counts(
 
 
 def _difference_spec(x: Spec, y: Spec, index_dtype: DType) -> Spec:
-    _vector("x and y", x, y)
+    for vector, what in ((x, "x"), (y, "y")):
+        check_rank(vector, 1, what)
     return Spec.of_items([Spec(SOME, check_dtypes((x, y), "any")), Spec(SOME, index_dtype)])
 
 

@@ -23,7 +23,9 @@ import numpy as np
 # ---------------------------------------------------------------- blocks
 
 Places: TypeAlias = "tuple[tuple[Stack, Any, Callable | None], ...]"
-"""What a block puts on which stacks, and what else is to be done after it, perhaps repeatedly."""
+"""For each stack an item that a block puts there, and a call, or None, to make after the block.
+
+The call may be made more than once."""
 
 
 class Block(RLock):  # type: ignore[misc]  # which CPython allows
@@ -72,7 +74,7 @@ class Block(RLock):  # type: ignore[misc]  # which CPython allows
 
 
 def block(begin: Callable[[], tuple[Any, Places]]) -> Block:
-    """A block. `begin()`, where it is entered, gives what `as` gives, and the places.
+    """A block. Entering it calls `begin()`, which returns the value for `as`, and the places.
 
     >>> from tinygraph.interrupts import Stack, block
     >>> colors, sizes = Stack(), Stack()
@@ -80,13 +82,13 @@ def block(begin: Callable[[], tuple[Any, Places]]) -> Block:
     ...     print(value, colors.current(), sizes.current())
     both red 5
     """
-    made = Block()
-    made.begin = begin
-    return made
+    new = Block()
+    new.begin = begin
+    return new
 
 
 class Stack:
-    """What the open blocks have put in place; the innermost counts, or `default` without any.
+    """The items of the open blocks; the innermost one's counts, or `default` without any.
 
     A block is alive as long as its `with` statement is, and nothing here keeps it.
 
@@ -100,7 +102,7 @@ class Stack:
         self.entries: list[tuple[weakref.ref[Block], int, Callable | None]] = []
 
     def current(self) -> Any:
-        """What counts. It ends what is done after closed blocks, too: each `begin` asks for it."""
+        """The item that counts, after the calls that closed blocks have left to make."""
         entries = self.entries
         while entries:
             reference, i, undo = entry = entries[-1]
@@ -125,7 +127,7 @@ class Stack:
         self.entries.clear()
 
     def open_items(self) -> list[Any]:
-        """What all the open blocks have put in place, the innermost last."""
+        """The items of all the open blocks, the innermost last."""
         blocks = [(reference(), i) for reference, i, _ in self.entries]
         return [b.places[i][1] for b, i in blocks if b is not None and b.is_open()]
 

@@ -26,7 +26,7 @@ def user_line() -> tuple[Any, int] | None:
 
 
 def place(origin: tuple[Any, int] | None) -> str:
-    """Where a node was made, as `file.py:12`."""
+    """The place where a node was made, as `file.py:12`."""
     if origin is None:
         return "an unknown line"
     code, line = origin
@@ -42,7 +42,7 @@ def warn(message: str, category: type[Warning]) -> None:
 
 
 def close_names(name: str, names: Iterable[str], most: int) -> list[str]:
-    """What somebody who wrote `name` may have meant, for an error message."""
+    """The names that a user who wrote `name` may have meant, for an error message."""
     import difflib
 
     return difflib.get_close_matches(name, list(names), n=most)

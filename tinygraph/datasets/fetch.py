@@ -128,7 +128,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 class _Body(io.BytesIO):
-    """What has arrived so far; refuses to grow without end."""
+    """The bytes that have arrived so far; it refuses to grow without end."""
 
     def write(self, chunk: Any) -> int:
         if self.tell() + len(chunk) > MAX_SIZE:

@@ -287,7 +287,7 @@ def _is_sample(path: PathLike) -> bool:
 
 
 def _choose(path: PathLike | None = None) -> tuple[Path, str]:
-    """Where the images come from, and the line that says so."""
+    """The path of the images, and the line that tells the user of it."""
     sample = "MNIST: the embedded sample of 4,000 training and 1,000 test images"
     named_by = ""
     if path is None:

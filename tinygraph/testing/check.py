@@ -47,7 +47,7 @@ class GradientError(TinygraphError, AssertionError):
 
 @dataclass
 class Report:
-    """What a check that passed has seen.
+    """The result of a check that passed.
 
     `derivatives` is how many directional derivatives were compared, over all orders;
     `largest_error` the largest difference, relative to the largest derivative by the same input;
@@ -161,7 +161,7 @@ class _Level:
 
 
 class _Check:
-    """One call of check_grads."""
+    """The state of one call of `check_grads`."""
 
     def __init__(self, twin: Twin, rtol: float, step: float, kinks: str, seed: int):
         self.twin = twin

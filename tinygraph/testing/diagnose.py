@@ -1,4 +1,4 @@
-"""Which op's rule is wrong: each op on the path is checked on its own, at the values of the run."""
+"""The search for the wrong rule: each op on the path is checked alone, at the values of the run."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def _check(alone: Isolated, ys: list[Node], positions: list[int], seed: int) -> 
 def _operands(
     alone: Isolated, arriving: Mapping[Node, Node], values: list[np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """What a rule may mention, by the name that it has there: the gradients, outputs and inputs."""
+    """The arrays that a rule computes with, by name: the gradients, the outputs and the inputs."""
     params = alone.node.kind.params
     y = "z" if "y" in params else "y"
     several = len(alone.ys) > 1
@@ -179,7 +179,7 @@ def _by_rule(alone: Isolated, arriving: Mapping[Node, Node], position: int) -> n
 
 
 def _why(error: Exception, judge: Judge, x: Node, operands: Mapping[str, np.ndarray]) -> str:
-    """What a rule raised, in words; if shapes did not fit, also what the rule should give."""
+    """The error of a rule in words; if shapes did not fit, also the right gradient."""
     said = f"{type(error).__name__}: {error}"
     right = _right(judge, x, operands) if isinstance(error, ValueError) else None
     wanted = "" if right is None else right_is(right, operands)

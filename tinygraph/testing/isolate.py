@@ -56,7 +56,7 @@ class Isolated:
 
 
 def input_name(kind: Op, position: int) -> str:
-    """What the op calls an input."""
+    """The op's name for an input."""
     names = tuple(kind.params)
     return names[position] if position < len(names) else f"input {position}"
 

@@ -1,4 +1,4 @@
-"""What a wrong gradient looks like beside the right one: the likely mistake in the rule."""
+"""The likely mistake in a gradient rule, found by comparing a wrong gradient with the right one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def likely_mistake(
 
 
 def right_is(right: np.ndarray, operands: Arrays) -> str:
-    """What a rule should give, where that is a product of g and an operand; else ""."""
+    """The right gradient in words, where it is a product of g and an operand; else ""."""
     product = _as_product(right, operands)
     return f"right is {product}" if product else ""
 

@@ -210,7 +210,7 @@ class truncated_normal_initializer(NormalInitializer):
 
 
 def _fans(dims: list[int]) -> tuple[int, int]:
-    """How many inputs an output unit sees, and outputs an input; a kernel's window counts too."""
+    """The numbers of inputs to an output and of outputs from an input, of a kernel's window too."""
     if len(dims) < 2:
         return (dims[0], dims[0]) if dims else (1, 1)
     window = math.prod(dims[:-2])

@@ -25,7 +25,7 @@ from tinygraph.variables.variable import Variable
 
 
 class Reuse(enum.Enum):
-    """What get_variable does with a name that it has met before.
+    """The ways in which `get_variable` may share a variable, besides True and False.
 
     >>> tg.AUTO_REUSE
     <Reuse.AUTO: 'auto'>
@@ -72,7 +72,7 @@ class VariableScope:
 
     @property
     def _prefix(self) -> str:
-        """What the names of its variables begin with."""
+        """The beginning of its variables' names."""
         return f"{self.name}/" if self.name else ""
 
 
@@ -292,7 +292,7 @@ def _shared(existing: Variable, full: str, reuse: Any, shape: Shape, dtype: Any)
 
 
 def _initial_value(full: str, initializer: Any, shape: Any, dtype: Any) -> tuple[Any, Any]:
-    """What a new Variable takes as its initial value, and the dtype it then has."""
+    """The arguments `initial_value` and `dtype` of a new Variable."""
     if initializer is None:
         initializer = glorot_uniform_initializer if dtype.is_floating else zeros_initializer
     if isinstance(initializer, type):

@@ -165,7 +165,7 @@ class Variable(Node, op="VariableV2"):
 
 
 def _read(update: Node, read_value: bool) -> Node | Operation:
-    """What a variable's method returns: the new value, or only the operation that `update` is."""
+    """The result of a variable's method: the new value, or the operation alone."""
     return update if flag(read_value, "read_value") else update.op
 
 

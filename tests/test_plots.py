@@ -15,6 +15,7 @@ from matplotlib.text import Text
 
 from tinygraph.errors import FileError, InvalidArgumentError
 from tinygraph.viz import plots
+from tinygraph.viz.images import GAP
 
 ROOT = Path(__file__).parents[1]
 
@@ -162,7 +163,7 @@ def test_curves_reject_what_they_cannot_draw():
 
 def tile(axes, row, column):
     sheet = axes.images[0].get_array()
-    y, x = row * (28 + plots.GAP), column * (28 + plots.GAP)
+    y, x = row * (28 + GAP), column * (28 + GAP)
     return np.ma.getdata(sheet)[y : y + 28, x : x + 28]
 
 

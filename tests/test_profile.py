@@ -14,8 +14,8 @@ import pytest
 from test_viz import Drawn, in_little_stack
 
 import tinygraph as tg
-from tinygraph.compiler.codegen import Computed
-from tinygraph.compiler.profile import Clocked, Part, Recording
+from tinygraph.compiler.clocked import Clocked, Part, Recording
+from tinygraph.compiler.parts import Line, Value
 from tinygraph.errors import DTypeError, FileError, InvalidArgumentError
 from tinygraph.session import Variables
 from tinygraph.viz.heat import STOPS, colour
@@ -164,31 +164,35 @@ def test_a_long_chain_needs_no_stack():
 
 # ---------------------------------------------------------------- clocks around lines
 
-PARTS = """
-b = []
-def part0(n):
-    t_start = "é", n  # a name as the clocks' own, and a letter of two bytes
-    b.append(n)
-    return (t_start,)
-def part1(t_start):
-    k = len(t_start)
-    return k * 2
-def step(variables, n):
-    (t_start,) = part0(n)
-    return part1(t_start)
-"""
+PARTS = [
+    Line("b = []"),
+    Line("def part0(n):"),
+    Line('    t_start = "é", n', "step"),  # a name as the clocks' own
+    Line("    b.append(n)", "step"),
+    Line("    return (t_start,)", "return"),
+    Line("def part1(t_start):"),
+    Line("    k = len(t_start)", "step"),
+    Line("    return k * 2", "return"),
+    Line("def step(variables, n):"),
+    Line("    (t_start,) = part0(n)"),
+    Line("    return part1(t_start)"),
+]
+
+
+def clocked(lines, first=0, **namespace):
+    source = "\n".join(line.text for line in lines)
+    exec(source, namespace)
+    return namespace, Clocked(source, lines, first, "<test>", namespace)
 
 
 def test_each_line_is_timed_once():
-    namespace = {}
-    exec(PARTS, namespace)
-    program = Clocked(PARTS, "<test>", namespace, {})
+    namespace, program = clocked(PARTS, first=1)
     assert namespace["step"](None, 7) == 4
     result, recording = program.run(None, 7)
     assert result == 4 and namespace["b"] == [7, 7]  # what the program names is shared
     texts = []
     for line, start, stop in recording.readings:
-        texts.append(PARTS.splitlines()[line - 1].strip().partition("  #")[0])
+        texts.append(PARTS[line - 1].text.strip())
         assert recording.parts[line].source == texts[-1] and start <= stop
     assert texts == [
         't_start = "é", n', "b.append(n)", "return (t_start,)", "k = len(t_start)", "return k * 2",
@@ -207,23 +211,27 @@ def test_the_parts_of_a_long_program_count_once():
     assert sum(row.calls for row in profile.rows) == 1_500
 
 
-COMMIT = """
-def step(variables, log):
-    first = partial(log.append, 1)
-    second = partial(log.append, 2)
-    variables.commit({"v": 3}, first, second, variables.moved({"noise": 4}))
-    return variables["v"]
-"""
+COMMIT = [
+    Line("def step(variables, log):"),
+    Line("    first = partial(log.append, 1)", "update"),
+    Line("    second = partial(log.append, 2)", "update"),
+    Line("    updates = [partial(log.append, 3)]", "step"),
+    Line(
+        "    variables.commit({'v': 3}, first, second, *updates, variables.moved({'noise': 4}))",
+        "commit",
+    ),
+    Line("    return variables['v']", "return"),
+]
 
 
 def test_updates_made_by_the_commit_count_for_the_lines_that_prepared_them():
-    program = Clocked(COMMIT, "<test>", {"partial": functools.partial}, {})
+    _, program = clocked(COMMIT, partial=functools.partial)
     log = []
     variables = Variables()
     result, recording = program.run(variables, log)
-    assert result == 3 and log == [1, 2] and variables.streams == {"noise": 4}
+    assert result == 3 and log == [1, 2, 3] and variables.streams == {"noise": 4}
     readings = list(recording.split())
-    assert [line for line, *_ in readings] == [3, 4, 5, 3, 4, 5, 6]
+    assert [line for line, *_ in readings] == [2, 3, 4, 5, 2, 3, 5, 6]
     edges = [edge for _, *reading in readings for edge in reading]
     assert edges == sorted(edges)
 
@@ -242,16 +250,13 @@ def test_updates_of_branches_and_outside_of_them():
 def test_the_lines_of_a_node_make_one_row():
     x = tg.placeholder(tg.float32, [8], name="x")
     y = tg.exp(x, name="y")
-    source = "def step(variables, x, out):\n" + "".join(
-        f"    {line}\n"
-        for line in (
-            "np.multiply(x, 1.0, out=out)",
-            "np.exp(out, out=out)",
-            "return out",
-        )
-    )
-    lines = {i: Computed(y, y.kind, y.spec, i == 3) for i in (2, 3)}
-    program = Clocked(source, "<test>", {"np": np}, lines)
+    value = Value(y, y.label, y.kind, y.spec)
+    _, program = clocked([
+        Line("def step(variables, x, out):"),
+        Line("    np.multiply(x, 1.0, out=out)", "call", (), value),
+        Line("    np.exp(out, out=out)", "call", (), value._replace(in_place=True)),
+        Line("    return out", "return", (), value),
+    ], np=np)
     result, recording = program.run(None, np.zeros(8, np.float32), np.empty(8, np.float32))
     assert result.tolist() == [1.0] * 8
     (row,) = tg.Profile(recording).rows

@@ -71,8 +71,9 @@ LAYERS = """
 OPTIONAL = {"graphviz", "IPython", "matplotlib", "numba", "pooch", "pygraphviz", "tqdm"}
 MAY_IMPORT_LATE = {"compiler", "datasets", "viz"}
 SELDOM = {  # each would be a millisecond of the import; few programs, or only checkers, need it
-    "difflib", "json", "tinygraph.compiler.functional", "tinygraph.compiler.profile",
-    "tinygraph.config", "tinygraph.export", "tinygraph.timeline", "tinygraph.typing",
+    "difflib", "json", "tinygraph.compiler.clocked", "tinygraph.compiler.functional",
+    "tinygraph.compiler.profile", "tinygraph.config", "tinygraph.export", "tinygraph.timeline",
+    "tinygraph.typing",
 }
 
 CODE_LINES = 400

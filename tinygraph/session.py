@@ -29,7 +29,8 @@ from tinygraph.typing import FeedDict, Fetches, PathLike
 from tinygraph.values import SessionState, Variables, set_state, state_of
 
 if TYPE_CHECKING:  # what only some programs use is imported when they do
-    from tinygraph.compiler.profile import Profile, Recording
+    from tinygraph.compiler.clocked import Recording
+    from tinygraph.compiler.profile import Profile
     from tinygraph.config import ConfigProto
     from tinygraph.timeline import RunMetadata, RunOptions
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from tinygraph.compiler.plan import Plan
-from tinygraph.compiler.profile import Event, Profile, Recording
+from tinygraph.compiler.clocked import Event, Recording
+from tinygraph.compiler.profile import Profile
 from tinygraph.errors import DTypeError, InvalidArgumentError
 
 __all__ = ["RunMetadata", "RunOptions", "Timeline"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -14,18 +14,8 @@ from tinygraph.compiler.trace import user_node
 from tinygraph.compiler.writer import Writer, written_out
 from tinygraph.dtypes import as_dtype
 from tinygraph.node import Node
-from tinygraph.op import Op
 from tinygraph.origin import is_foreign
 from tinygraph.spec import Shape, Spec
-
-
-class Computed(NamedTuple):
-    """What a line of a program computes, and for which of the user's nodes."""
-
-    node: Node
-    kind: Op
-    spec: Spec
-    in_place: bool
 
 
 class Code(Writer):
@@ -37,13 +27,11 @@ class Code(Writer):
     def __init__(self, begin_stream: Callable[[Node], None]):
         super().__init__()
         self.begin_stream = begin_stream
-        self.lines: dict[int, Computed] = {}
-        self.allocations: dict[int, Computed] = {}  # the lines that only make arrays, and for what
+        self.lines: list[Line] = []
+        self.first = 0  # how many lines come before the functions
         self.bytes = 0  # of the buffers and of the constants made here
         self.functions: list[list[Line]] = []
-        self.inplace: set[Node] = set()  # the nodes that are computed in an input's array
         self._kernels: dict[tuple[str, ...], str] = {}  # kernels' sources without a name
-        self._arrays: dict[str, Node] = {}  # the text of a line that only makes arrays -> for what
         self._is_long = False
         self.pieces: list[str] = []
         self.source = ""
@@ -73,10 +61,6 @@ class Code(Writer):
 
     # ---------------------------------------------------------------- lines
 
-    def makes_arrays(self, text: str, node: Node) -> None:
-        """A line only makes an array for the node, or several of which its is the largest."""
-        self._arrays[text] = node
-
     def add(self, name: str, given: list[str], body: list[Line]) -> None:
         """Define a function, in parts if it is long; the program ends with the last one."""
         functions = in_functions(name, given, body, self.unique)
@@ -85,29 +69,18 @@ class Code(Writer):
 
     def assemble(self) -> None:
         """The source, in pieces to be compiled one by one; short programs are one piece."""
-        head = split(self.head)
-        written: list[list[Line]] = [
-            [(line.replace("def (", f"def {name}("), None) for line in text]
-            for text, name in self._kernels.items()
+        kernels = [
+            [Line(line.replace("def (", f"def {name}(")) for line in lines]
+            for lines, name in self._kernels.items()
         ]
-        pieces = [*head, *written, *self.functions]
-        pieces[len(head) :] = [[*GAP, *lines] for lines in pieces[len(head) :]]
+        head = split(self.head)
+        pieces = [*head, *[[*GAP, *lines] for lines in (*kernels, *self.functions)]]
         if not head:
             del pieces[0][: len(GAP)]
-        lines = [line for piece in pieces for line in piece]
-        for number, (text, node) in enumerate(lines, start=1):
-            if node is not None and number > len(self.head):
-                self.lines[number] = self._computed(node)
-            elif text.lstrip() in self._arrays:
-                self.allocations[number] = self._computed(self._arrays[text.lstrip()])
-        if not self._is_long:
-            pieces = [lines]
-        self.pieces = written_out(pieces)
+        self.lines = [line for piece in pieces for line in piece]
+        self.first = sum(map(len, pieces[: -len(self.functions)]))
+        self.pieces = written_out(pieces if self._is_long else [self.lines])
         self.source = "".join(self.pieces)
-
-    def _computed(self, node: Node) -> Computed:
-        user = user_node(node)
-        return Computed(user, node.kind, node.spec, node in self.inplace)
 
 
 def guarded(kernel: Callable, node: Node) -> Callable:

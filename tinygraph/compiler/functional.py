@@ -23,7 +23,7 @@ from tinygraph.compiler.routine import body_name
 from tinygraph.compiler.parts import GAP, Line, functions as in_functions
 from tinygraph.compiler.program import Program, stream_of
 from tinygraph.compiler.text import dict_display, identifier, literal, tuple_display
-from tinygraph.compiler.writer import Writer, written_out
+from tinygraph.compiler.writer import Function, Writer, written_out
 from tinygraph.graph import Node
 from tinygraph.op import argument, const, item
 from tinygraph.origin import is_foreign
@@ -81,7 +81,7 @@ class Functional(Writer):
     def _define(self, name: str, program: Program, is_body: bool = False) -> None:
         """A function that is the program; a body returns new variables among its results."""
         text = _Function(self)
-        given = [text.name(node, node.op_name.rpartition("/")[2]) for node in program.feeds]
+        given = [text.named(node, node.op_name.rpartition("/")[2]) for node in program.feeds]
         for node in program.nodes:
             if node.kind not in (argument, const):
                 text.emit(node)
@@ -90,7 +90,7 @@ class Functional(Writer):
             new = {variable.op_name: self[node] for variable, node in program.updates.items()}
             parts.append(_present(new, program))
         parts.append(dict_display(text.positions, text.moved))
-        text.lines.append((f"return {', '.join(parts)}", None))
+        text.line(f"return {', '.join(parts)}")
         given = ["variables", "positions", *given]
         self._pieces += in_functions(name, given, text.lines, self.unique)
 
@@ -141,25 +141,24 @@ def _present(new: dict[str, str], program: Program) -> str:
     return text
 
 
-class _Function:
+class _Function(Function):
     """The lines of one function of a Functional, and the positions that it returns."""
 
     def __init__(self, source: Functional):
+        super().__init__(source)
         self.source = source
-        self.lines: list[Line] = []
         self.positions: dict[str, str] = {}  # by stream
         self.moved: list[str] = []  # dicts of positions that bodies have returned
-        self._own: set[str] = set()
-        self._counts: dict[str, int] = {}
 
-    def name(self, node: Node, wish: str) -> str:
-        name = self.source[node] = self.source.local(wish, self._counts, self._own)
+    def named(self, node: Node, wish: str) -> str:
+        """Give a node's value a name."""
+        name = self.source[node] = self.name(wish)
         return name
 
     def emit(self, node: Node) -> None:
         kind, source = node.kind, self.source
         if kind.role == "effect":
-            self.lines.append((source.call(node), node))
+            self.line(source.call(node), node)
             return
         if kind.role == "variable":
             value, wish = self._kept(node), identifier(node.op_name)
@@ -167,8 +166,7 @@ class _Function:
             value, wish = f"{source[node.inputs[0]]}[{node.attrs['index']}]", "t#"
         else:
             value, wish = source.call(node), "t#"
-        name = self.name(node, wish)
-        self.lines.append((f"{name} = {value}", node))
+        name = self.assign(self.named(node, wish), value, node)
         if kind.state is not None:
             self.positions[node.op_name] = f"{name}[1]"
             source[node] = f"{name}[0]"

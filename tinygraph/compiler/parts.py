@@ -1,4 +1,4 @@
-"""A long function in parts, each a function itself.
+"""The lines of a source as records; a long function in parts, each a function itself.
 
 Python's compiler takes 35 us a line for a function of 400,000 lines, and 3 GB; in parts 12 us.
 """
@@ -7,15 +7,57 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
-from tinygraph.graph import Node
-
-Line = tuple[str, "Node | None"]  # a line of the program, and the node that it computes
+from tinygraph.node import Node
+from tinygraph.op import Op
+from tinygraph.spec import Spec
 
 PART = 1000  # lines
-GAP: list[Line] = [("", None), ("", None)]
-ASSIGNED, WORD = r"^ *([\w, ()]+) = ", r"[^\W\d]\w*"
-INNER = r" |else:|elif "  # what a line that belongs to the one before begins with
+WORD = r"[^\W\d]\w*"
+GOES_ON = " ", "else:", "elif "  # what a line that belongs to the one before begins with
+
+
+class Value(NamedTuple):
+    """What a program computes for a user's node: its name, op and spec in the program."""
+
+    node: Node
+    label: str
+    kind: Op
+    spec: Spec
+    in_place: bool = False  # computed into the array of an input
+
+
+class Line(NamedTuple):
+    """A line of a source, and what it is for.
+
+    Attributes
+    ----------
+    text
+        Without the comment.
+    purpose
+        "call": it computes the value. "update": it prepares an update, which the commit makes.
+        "allocation": it only makes an array, for the value. "return": it makes the results' arrays,
+        of which the value's is the largest. "commit", "step": another statement. "": it is no
+        statement of its own, such as `else:`.
+    names
+        The names that it assigns to.
+    value
+        What the line is for, if it is for one value.
+    """
+
+    text: str
+    purpose: str = ""
+    names: tuple[str, ...] = ()
+    value: Value | None = None
+
+    @property
+    def computed(self) -> Value | None:
+        """The value that the line helps to compute, as a comment beside it says."""
+        return self.value if self.purpose in ("call", "update") else None
+
+
+GAP = [Line("")] * 2
 
 
 def functions(
@@ -25,14 +67,14 @@ def functions(
     if len(body) <= PART:
         return [_function(name, given, body)]
     bodies = split(body)
-    made = [_assigned(part) for part in bodies]
+    made = [{name for line in part for name in line.names} for part in bodies]
     place = {name: i for i, names in enumerate([given, *made]) for name in names}
     parts: list[list[Line]] = []
     calls: list[Line] = []
     needed: set[str] = set()  # by the parts that follow
     for i in reversed(range(len(bodies))):
         part, own = bodies[i], made[i]
-        words = set(re.findall(WORD, _text(part)))
+        words = {word for line in part for word in re.findall(WORD, line.text)}
         takes = sorted(word for word in words if place.get(word, len(made)) <= i)
         gives = sorted(needed & own)
         own_name = unique("part#")
@@ -41,31 +83,23 @@ def functions(
             call = f"return {call}"
         elif gives:
             names = f"({', '.join(gives)},)"
-            part, call = [*part, (f"return {names}", None)], f"{names} = {call}"
+            part, call = [*part, Line(f"return {names}", "return")], f"{names} = {call}"
         parts.append(_function(own_name, takes, part))
-        calls.append((call, None))
+        calls.append(Line(call))
         needed = needed - own | set(takes)
     return [*parts[::-1], _function(name, given, calls[::-1])]
 
 
 def split(lines: list[Line]) -> list[list[Line]]:
+    """The lines in parts, none of which begins within an `if`."""
     parts: list[list[Line]] = []
     for line in lines:
-        if not parts or len(parts[-1]) >= PART and not re.match(INNER, line[0]):
+        if not parts or len(parts[-1]) >= PART and not line.text.startswith(GOES_ON):
             parts.append([])
         parts[-1].append(line)
     return parts
 
 
-def _assigned(lines: list[Line]) -> set[str]:
-    targets = re.findall(ASSIGNED, _text(lines), re.MULTILINE)
-    return {name for names in targets for name in re.findall(WORD, names)}
-
-
-def _text(lines: list[Line]) -> str:
-    return "\n".join([text for text, _ in lines])
-
-
 def _function(name: str, parameters: list[str], body: list[Line]) -> list[Line]:
-    head = f"def {name}({', '.join(parameters)}):"
-    return [(head, None), *(("    " + text, node) for text, node in body)]
+    head = Line(f"def {name}({', '.join(parameters)}):")
+    return [head, *[line._replace(text=f"    {line.text}") for line in body]]

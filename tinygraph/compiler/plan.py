@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from tinygraph.arrays import no_memory
-from tinygraph.compiler.codegen import Code, Computed
+from tinygraph.compiler.codegen import Code
 from tinygraph.compiler.memory import plan_memory
+from tinygraph.compiler.parts import Line
 from tinygraph.compiler.passes import transform
 from tinygraph.compiler.program import Program, describe
 from tinygraph.compiler.rewrite import lower
@@ -28,7 +29,7 @@ from tinygraph.interrupts import ERROR_STATE, IGNORE, collector_paused, quietly
 from tinygraph.spec import Spec
 
 if TYPE_CHECKING:
-    from tinygraph.compiler.profile import Clocked, Recording
+    from tinygraph.compiler.clocked import Clocked, Recording
 
 _serial = itertools.count()
 
@@ -48,8 +49,7 @@ class Plan:
     def __init__(self, program: Program, code: Code, around: Callable[[Callable], Callable]):
         self.source = code.source
         self.filename = f"<tinygraph program {next(_serial)}>"
-        self.lines = code.lines
-        self._allocations = code.allocations
+        self.lines, self._first = code.lines, code.first
         self.specs = program.specs
         self.bytes = code.bytes
         self._first_line = {self.filename: 0}  # of what was compiled as that file, in `source`
@@ -80,9 +80,9 @@ class Plan:
 
     @cached_property
     def clocked(self) -> Clocked:
-        from tinygraph.compiler.profile import Clocked
+        from tinygraph.compiler.clocked import Clocked
 
-        return Clocked(self.source, self.filename, self._namespace, self.lines)
+        return Clocked(self.source, self.lines, self._first, self.filename, self._namespace)
 
     def recorded(self, variables: Any, *feeds: np.ndarray) -> tuple[tuple, Recording]:
         """What a call returns, and when each line of the program ran."""
@@ -93,11 +93,11 @@ class Plan:
 
     def _explain(self, error: Exception) -> NoReturn:
         """Raise what went wrong as the error of the node whose line it was."""
-        made, only_allocates = self._at_fault(error)
-        if made is None:
+        line = self._at_fault(error)
+        if line is None or line.value is None:
             raise error
-        node, spec = made.node, made.spec
-        is_too_large = only_allocates or spec.bytes > sys.maxsize
+        node, spec = line.value.node, line.value.spec
+        is_too_large = not line.computed or spec.bytes > sys.maxsize
         if isinstance(error, OpError):
             kind: type[OpError] = type(error)
         elif isinstance(error, MemoryError) or is_too_large and isinstance(error, ValueError):
@@ -111,17 +111,14 @@ class Plan:
             message = f"{no_memory(repr(node.op_name), spec)} ({message})"
         raise kind(f"{message}\n{describe(node, self.specs)}", node) from error
 
-    def _at_fault(self, error: Exception) -> tuple[Computed | None, bool]:
-        """What the innermost line of the program computes, and whether it only makes arrays."""
-        trace = error.__traceback__
-        found: tuple[Computed | None, bool] = None, False
+    def _at_fault(self, error: Exception) -> Line | None:
+        """The innermost line of the program that is for a value."""
+        trace, found = error.__traceback__, None
         while trace is not None:
             first = self._first_line.get(trace.tb_frame.f_code.co_filename)
             if first is not None:
-                number = first + trace.tb_lineno
-                for lines in (self.lines, self._allocations):
-                    if number in lines:
-                        found = lines[number], lines is self._allocations
+                line = self.lines[first + trace.tb_lineno - 1]
+                found = line if line.value else found
             trace = trace.tb_next
         return found
 

@@ -1,44 +1,18 @@
-"""Where a run's time goes: the program itself, with a clock read before and after each line."""
+"""Where a run's time goes: by node, beside the program's lines, and as a trace."""
 
 from __future__ import annotations
 
-import ast
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from functools import partial
-from itertools import pairwise
-from time import perf_counter_ns
 from typing import Any, NamedTuple
 
-from tinygraph.compiler.codegen import Computed
+from tinygraph.compiler.clocked import Event, Recording
 from tinygraph.console import printable
 from tinygraph.errors import DTypeError, about_file
 
 SHOWN_ROWS, LONGEST_NAME = 30, 60
-READINGS = 200
 SHORTEST = 1e-3  # microseconds; some clocks do not tick within a short run
-
-
-class Part(NamedTuple):
-    """A line of a program in words, which keep no graph and no array alive."""
-
-    source: str
-    node: str = ""  # empty where the line belongs to no node
-    op: str = ""
-    inputs: tuple[str, ...] = ()
-    where: str = ""
-    output: str = ""
-    bytes: int = 0
-    in_place: bool = False
-
-
-class Event(NamedTuple):
-    """One execution of a line; times in microseconds, `start` from the beginning of the run."""
-
-    line: int
-    part: Part
-    start: float
-    time: float
 
 
 class Row(NamedTuple):
@@ -52,154 +26,6 @@ class Row(NamedTuple):
     share: float
     bytes: int
     in_place: bool
-
-
-class Recording(NamedTuple):
-    """The readings of one run: (line, start, stop) in nanoseconds, as the lines were executed."""
-
-    source: str
-    parts: dict[int, Part]
-    readings: list[tuple[int, int, int]]
-    start: int
-    stop: int
-    cost: int  # of reading the clock, which is in each line's time
-    ticks: Sequence[int]  # around the updates that the commit makes
-    updates: Mapping[int, list[int]]  # the commit's line -> those that prepared its updates
-
-    def split(self) -> Iterator[tuple[int, int, int]]:
-        """The readings, with the time of a commit given to the lines that prepared its updates."""
-        for line, start, stop in self.readings:
-            commits = line in self.updates
-            lines = [line, *self.updates[line], line] if commits else [line]
-            edges = [start, *self.ticks, stop] if commits else [start, stop]
-            for x, (begun, ended) in zip(lines, pairwise(edges), strict=True):
-                yield x, begun, ended
-
-
-class Clocked:
-    """A program that reads the clock around its lines; all else is shared with the plain one.
-
-    Where the plain program has `np.exp(x, out=b0)` in line 7, this one has
-
-        t_start = t_clock(); np.exp(x, out=b0); t_record((7, t_start, t_clock()))
-
-    in its line 7. The updates that `variables.commit` is given, and makes at one stroke, have
-    ticks of the clock between them.
-    """
-
-    def __init__(self, source: str, filename: str, namespace: dict, lines: Mapping[int, Computed]):
-        self.source = source
-        self._mark = "t_"  # begins no name of the program
-        while self._mark in source:
-            self._mark = f"_{self._mark}"
-        texts = [text.encode() for text in source.splitlines()]  # Python counts columns in bytes
-        functions = [
-            part for part in ast.parse(source).body
-            if isinstance(part, ast.FunctionDef) and not part.decorator_list
-        ]
-        statements = _timed(functions)
-        self.parts = {
-            s.lineno: _part(texts[s.lineno - 1][s.col_offset : s.end_col_offset], lines, s.lineno)
-            for s in statements
-        }
-        self._updates = _updates(statements)
-        edits = [edit for s in statements for edit in self._edits(s)]
-        timed = _edited(texts, functions, edits)
-        self._cost = min(-perf_counter_ns() + perf_counter_ns() for _ in range(READINGS))
-        self._namespace = {**namespace, f"{self._mark}clock": perf_counter_ns}
-        exec(compile(timed, filename, "exec"), self._namespace)  # our own source
-
-    def _edits(self, s: Any) -> Iterator[tuple[int, int, str]]:
-        """What is put in at which line and column."""
-        line, mark = s.lineno, self._mark
-        yield line, s.col_offset, f"{mark}start = {mark}clock(); "
-        if isinstance(s, ast.Return) and s.value is not None:
-            value: Any = s.value
-            yield line, value.col_offset, f"{mark}returned({line}, {mark}start, ("
-            yield line, value.end_col_offset, "))"
-            return
-        made = s.value.args if line in self._updates else []
-        for x in made[:1] + [x for x in made[1:] if isinstance(x, ast.Name)]:
-            yield line, x.end_col_offset, f", {mark}tick"
-        yield line, s.end_col_offset, f"; {mark}record(({line}, {mark}start, {mark}clock()))"
-
-    def run(self, *arguments: Any) -> tuple[Any, Recording]:
-        """What the plain program returns, and when it did what."""
-        readings: list[tuple[int, int, int]] = []
-        ticks: list[int] = []
-
-        def returned(line: int, start: int, value: Any) -> Any:
-            readings.append((line, start, perf_counter_ns()))
-            return value
-
-        own = {
-            "record": readings.append,
-            "returned": returned,
-            # Reads the clock without a step of Python, in which a signal might split the commit.
-            "tick": partial(next, map(ticks.append, iter(perf_counter_ns, None))),
-        }
-        self._namespace.update({self._mark + name: value for name, value in own.items()})
-        start = perf_counter_ns()
-        result = self._namespace["step"](*arguments)
-        stop = perf_counter_ns()
-        return result, Recording(
-            self.source, self.parts, readings, start, stop, self._cost, ticks, self._updates
-        )
-
-
-def _timed(functions: list[ast.FunctionDef]) -> list[Any]:
-    """The functions' statements, without the calls of a long program's parts: these have theirs."""
-    parts = {f.name for f in functions}
-    statements: list[Any] = [s for f in functions for s in _simple(f.body)]
-    return [s for s in statements if not (_called(s.value) & parts)]
-
-
-def _simple(statements: list[Any]) -> Iterator[Any]:
-    """The statements, those of an `if` in its place."""
-    for s in statements:
-        yield from _simple([*s.body, *s.orelse]) if isinstance(s, ast.If) else [s]
-
-
-def _called(value: Any) -> set[str]:
-    """The name of the function that an expression is a call of, if it is one."""
-    is_call = isinstance(value, ast.Call) and isinstance(value.func, ast.Name)
-    return {value.func.id} if is_call else set()
-
-
-def _updates(statements: Iterable[Any]) -> dict[int, list[int]]:
-    """By the line of a commit, the lines that prepared the updates which it makes."""
-    made_in, found = {}, {}
-    for s in statements:
-        match s:
-            case ast.Assign(targets=[ast.Name(id=name)]):
-                made_in[name] = s.lineno
-            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="commit"), args=[_, *updates])):
-                found[s.lineno] = [x.id for x in updates if isinstance(x, ast.Name)]
-    return {line: [made_in[name] for name in names] for line, names in found.items() if names}
-
-
-def _edited(texts: list[bytes], functions: Iterable[ast.stmt], edits: list) -> str:
-    """The functions with the edits, in their lines; what else a program has is the plain one's."""
-    edited = [b""] * len(texts)
-    for f in functions:
-        edited[f.lineno - 1 : f.end_lineno] = texts[f.lineno - 1 : f.end_lineno]
-    for line, column, new in sorted(edits, reverse=True):  # what is on the left keeps its place
-        text = edited[line - 1]
-        edited[line - 1] = text[:column] + new.encode() + text[column:]
-    return b"\n".join(edited).decode()
-
-
-def _part(text: bytes, lines: Mapping[int, Computed], number: int) -> Part:
-    source, line = text.decode(), lines.get(number)
-    if line is None:
-        return Part(source)
-    node, kind, spec, in_place = line
-    written = 0 if kind.view or kind.role == "variable" or kind.role == "effect" else spec.bytes
-    operation = node.op.node  # of which the node may be one of several outputs
-    inputs = tuple(x.label for x in operation.inputs)
-    return Part(
-        source, node.op_name, operation.kind.name, inputs, node.where, str(spec), written, in_place
-    )
 
 
 class Profile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -14,27 +14,26 @@ from tinygraph.compiler.prepare import PREPARE
 from tinygraph.compiler.program import Program
 from tinygraph.compiler.text import comment, dict_display, identifier, numpy_name, tuple_display
 from tinygraph.compiler.trace import user_node
+from tinygraph.compiler.writer import Function, line_for
 from tinygraph.node import Node
 from tinygraph.op import argument, const, item
 from tinygraph.origin import is_foreign
 
 
-class Routine:
+class Routine(Function):
     """Writes the lines of one function into a Code; `emit` is the way to use it."""
 
     def __init__(self, code: Code, program: Program, memory: Memory):
+        super().__init__(code)
         self.code = code
         self.program = program
         self.memory = memory
         self._new: dict[Node, str] = {}  # variable -> the array for its new value
-        self._calls: list[str] = []  # the updates of variables' own arrays
+        self._updates: list[str] = []  # those of variables' own arrays
         self._is_body = False
         self._static: dict[Node, np.ndarray] = {}
         self._returned: set[Node] = set()
         self._written: dict[Node, str] = {}  # the functions that are written for nodes
-        self._body: list[Line] = []
-        self._own: set[str] = set()  # names within the function
-        self._counts: dict[str, int] = {}
         self._outputs: dict[Node, list[str]] = {}  # the names of several outputs
         self._used: dict[Node, set[int]] = {}  # and which of them there are nodes for
         for node in program.nodes:
@@ -44,33 +43,29 @@ class Routine:
     def emit(self, remark: str = "") -> None:
         """Define `step`, which makes all new values of variables theirs when all is computed."""
         if remark:
-            self._line(comment(remark))
-        self.code.inplace |= {x for x, place in self.memory.place.items() if place.in_place}
+            self.lines.append(Line(comment(remark)))
         self._allocate()
         given = self._begin()
         if self.program.draws():
-            self._line("streams = variables.drawing()")
-        if any(self.memory.has(body, "own") for body in self.program.bodies()):
-            self._calls.append("*updates")
-            self._line("updates = []")
+            self.line("streams = variables.drawing()", names=("streams",))
+        deferred = any(self.memory.has(body, "own") for body in self.program.bodies())
+        if deferred:
+            self.line("updates = []", names=("updates",))
         self._nodes()
-        self._commit()
-        results = [self._copied(node) for node in self.program.results]
+        self._commit(["*updates"] * deferred)
+        results = tuple_display([self._copied(node) for node in self.program.results])
         copied = [node for node in self.program.results if self.memory.kind(node) != "fresh"]
-        text = f"return {tuple_display(results)}"
-        if copied:
-            self._allocation(text, max(copied, key=lambda node: node.spec.bytes))
-        else:
-            self._line(text)
-        self.code.add("step", ["variables", *given], self._body)
+        largest = max(copied, key=lambda node: node.spec.bytes, default=None)
+        self.line(f"return {results}", largest, "return")
+        self.code.add("step", ["variables", *given], self.lines)
 
     def emit_body(self, name: str, arguments: list[str]) -> str:
         """Define a function of that name, which returns new values too; the call of it."""
         self._is_body = True
         self._begin()
         self._nodes()
-        results = [self.code[node] for node in self.program.results]
-        self._line(f"return {tuple_display(results)}")
+        results = tuple_display([self.code[node] for node in self.program.results])
+        self.line(f"return {results}", purpose="return")
         needs = {
             "variables": self._uses_variables(), "updates": self.memory.has(self.program, "own"),
             "streams": self.program.draws(),
@@ -81,7 +76,7 @@ class Routine:
             (self.code[feed], argument)
             for feed, argument in zip(self.program.feeds, arguments, strict=True) if feed in needed
         ]
-        self.code.add(name, [*shared, *[given for given, _ in pairs]], self._body)
+        self.code.add(name, [*shared, *[given for given, _ in pairs]], self.lines)
         return f"{name}({', '.join([*shared, *[argument for _, argument in pairs]])})"
 
     def _uses_variables(self) -> bool:
@@ -95,83 +90,78 @@ class Routine:
         """Names for what is given, buffers, and arrays for the new values of variables."""
         code = self.code
         for node in self.program.feeds:
-            code[node] = self._local(node.op_name.rpartition("/")[2])
+            code[node] = self.name(node.op_name.rpartition("/")[2])
         for node in self.program.nodes:
-            if self.memory.kind(node) != "spare" or not computed(node):
-                continue
-            variable = self.memory.place[node].owner
-            if variable not in self._new:
-                name = self._new[variable] = self._local(identifier(variable.op_name) + "_new")
+            variable = self.memory.place[node].owner if self.memory.kind(node) == "spare" else None
+            if computed(node) and variable is not None and variable not in self._new:
                 dims, dtype = variable.shape.sizes, variable.dtype.name
-                text = f"{name} = variables.new({variable.op_name!r}, {dims}, {dtype!r})"
-                self._allocation(text, node)
+                self._new[variable] = self.assign(
+                    self.name(identifier(variable.op_name) + "_new"),
+                    f"variables.new({variable.op_name!r}, {dims}, {dtype!r})", node, "allocation",
+                )
         return [code[node] for node in self.program.feeds]
 
     def _nodes(self) -> None:
         for node in self.program.nodes:
-            if self.memory.kind(node) == "buffer":
-                self.code[node] = self.code[self.memory.place[node].owner]
             self._emit_node(node)
 
-    def _commit(self) -> None:
+    def _commit(self, deferred: list[str]) -> None:
+        """Make all new values the variables', with the `deferred` updates of bodies."""
         moved = ["variables.moved(streams)"] * self.program.draws()
         if not self.program.updates:
             if moved:
-                self._line("variables.streams.update(streams)")
+                self.line("variables.streams.update(streams)")
             return
         names, is_new = {}, True
         for variable, node in self.program.updates.items():
-            if self.memory.kind(node) == "own":
+            place = self.memory.place.get(node)
+            kind, owner = (place.kind, place.owner) if place else ("", None)
+            if kind == "own":
                 continue
-            name = self.code[node]
-            is_there = computed(node) and self.memory.kind(node) == "spare"
-            if not (is_there and self.memory.place[node].owner is variable):
+            key, name = variable.op_name, self.code[node]
+            if not (computed(node) and kind == "spare" and owner is variable):
                 is_new = False
-                name = self._local(identifier(variable.op_name) + "_new")
-                self._line(f"{name} = variables.own({variable.op_name!r}, {self.code[node]})", node)
-            names[variable.op_name] = name
+                name = self.name(identifier(key) + "_new")
+                self.assign(name, f"variables.own({key!r}, {self.code[node]})", node)
+            names[key] = name
         new = dict_display(names) if is_new else f"variables.changed({dict_display(names)})"
-        self._line(f"variables.commit({', '.join([new, *self._calls, *moved])})")
+        made = ", ".join([new, *self._updates, *deferred, *moved])
+        self.line(f"variables.commit({made})", purpose="commit")
 
     def _emit_node(self, node: Node) -> None:
-        kind, code, place = node.kind, self.code, self.memory.kind(node)
+        kind, code, place = node.kind, self.code, self.memory.place.get(node)
         if kind in (argument, const):
             return
         if kind in self.program.written:
             self._written[node] = code.kernel(node, self.program.written[kind])
         if kind.role == "variable":
-            name = code[node] = self._local(identifier(node.op_name))
-            self._line(f"{name} = {self._kept(node)}", node)
+            code[node] = self.assign(self.name(identifier(node.op_name)), self._kept(node), node)
         elif kind.role == "effect":
-            self._line(self._call(node), node)
+            self.line(self._call(node), node)
         elif kind is item:
             code[node] = self._outputs[node.inputs[0]][node.attrs["index"]]
         elif node.spec.items:
-            target = self._target(node)
-            if node.bodies:
-                self._choose(node, target)
-            else:
-                self._line(f"{target}{self._call(node)}", node)
-        elif place == "own":
+            self._emit_outputs(node)
+        elif place is None:
+            self._emit_allocating(node)
+        elif place.kind == "own":
             code[node] = code[node.inputs[0]]
             update = self._call(node, PREPARE[kind])
             if self._is_body:
-                self._line(f"updates.append({update})", node)
+                self.line(f"updates.append({update})", node, in_place=True)
             else:
-                self._calls.append(self._local("update#"))
-                self._line(f"{self._calls[-1]} = {update}", node)
-        elif place == "spare":
-            code[node] = self._new[self.memory.place[node].owner]
-            self._line(self._call(node, out=code[node]), node)
-        elif place == "fresh":
-            name = code[node] = self._local("r#")
-            dims, dtype = node.spec.shape.sizes, numpy_name(node.spec.dtype)
-            self._allocation(f"{name} = np.empty({dims}, {dtype})", node)
-            self._line(self._call(node, out=name), node)
-        elif place == "buffer":
-            self._line(self._call(node, out=code[node]), node)
+                name = self.assign(self.name("update#"), update, node, "update", in_place=True)
+                self._updates.append(name)
         else:
-            self._emit_allocating(node)
+            if place.kind == "buffer":
+                code[node] = code[place.owner]
+            elif place.kind == "spare":
+                code[node] = self._new[place.owner]
+            else:
+                dims, dtype = node.spec.shape.sizes, numpy_name(node.spec.dtype)
+                empty = f"np.empty({dims}, {dtype})"
+                code[node] = self.assign(self.name("r#"), empty, node, "allocation")
+            self.line(self._call(node, out=code[node]), node, in_place=place.in_place)
 
     def _kept(self, node: Node) -> str:
         """A variable's value; a copy where it may be that of the node's input."""
@@ -181,13 +171,18 @@ class Routine:
             return f"np.array(variables.get({node.op_name!r}, {self.code[node.inputs[0]]}))"
         return f"variables[{node.op_name!r}]"
 
-    def _target(self, node: Node) -> str:
-        """What a line begins with that assigns several outputs, but those that nothing uses."""
+    def _emit_outputs(self, node: Node) -> None:
+        """An op with several outputs, of which those that nothing uses get no name."""
         used = self._used.get(node, ())
-        names = [self._local("v#") if i in used else "_" for i in range(len(node.spec.items))]
+        names = [self.name("v#") if i in used else "_" for i in range(len(node.spec.items))]
         self._outputs[node] = names
         targets = ", ".join(names) if len(names) > 1 else f"({''.join(names)},)"
-        return f"{targets} = " if used else ""
+        target = f"{targets} = " if used else ""
+        for condition, call in self._choice(node) if node.bodies else [("", self._call(node))]:
+            if condition:
+                self.lines.append(Line(condition))
+            text = f"{'    ' * bool(condition)}{target}{call}"
+            self.line(text, node, names=tuple([name for name in names if name != "_"]))
 
     def _emit_allocating(self, node: Node) -> None:
         """A view, made once where what it views stays in place; else what the kernel allocates."""
@@ -200,10 +195,10 @@ class Routine:
             if view is not None:
                 self._static[node] = view
                 name = self.code[node] = self.code.unique("v#")
-                self.code.head.append((f"{name} = {self._call(node)}", node))
+                self.code.head.append(line_for(node, f"{name} = {self._call(node)}"))
                 return
-        name = self.code[node] = self._local("v#" if kind.view else "d#")
-        self._line(f"{name} = {self._call(node, out=self.code.new_output(node))}", node)
+        call = self._call(node, out=self.code.new_output(node))
+        self.code[node] = self.assign(self.name("v#" if kind.view else "d#"), call, node)
 
     def _view_once(self, node: Node) -> np.ndarray | None:
         base = node.inputs[0]
@@ -244,23 +239,16 @@ class Routine:
         parts += [self.code.attribute(key, value) for key, value in node.attrs.items()]
         return f"{self.code.function(node, function)}({', '.join(parts)})"
 
-    def _choose(self, node: Node, target: str) -> None:
-        """Call the body that a bool or a number chooses, each with what it takes."""
+    def _choice(self, node: Node) -> Iterator[tuple[str, str]]:
+        """When which body is chosen by a bool or a number, and its call with what it takes."""
         index, *arguments = [self.code[x] for x in node.inputs]
-        is_bool = node.inputs[0].spec.dtype.is_bool
+        is_bool, last = node.inputs[0].spec.dtype.is_bool, len(node.bodies) - 1
         stem = body_name(node)
-        *calls, last = [
-            Routine(self.code, body, self.memory).emit_body(
-                self.code.unique(stem.format(("true", "false")[i] if is_bool else i)), arguments
-            )
-            for i, body in enumerate(node.bodies)
-        ]
-        for i, call in enumerate(calls):
-            self._line(f"{'el' * (i > 0)}if {index if is_bool else f'{index} == {i}'}:")
-            self._line(f"    {target}{call}", node)
-        if calls:
-            self._line("else:")
-        self._line(f"{'    ' * bool(calls)}{target}{last}", node)
+        for i, body in enumerate(node.bodies):
+            name = self.code.unique(stem.format(("true", "false")[i] if is_bool else i))
+            call = Routine(self.code, body, self.memory).emit_body(name, arguments)
+            test = f"{'el' * (i > 0)}if {index if is_bool else f'{index} == {i}'}:"
+            yield (test if i < last else "else:") * (last > 0), call
 
     # ---------------------------------------------------------------- lines
 
@@ -272,32 +260,15 @@ class Routine:
             code.bytes += largest.spec.bytes
             if len(arena) > 1:
                 name = code.unique("m#")
-                self._once(f"{name} = np.empty({largest.spec.bytes}, np.uint8)", largest)
+                memory = f"{name} = np.empty({largest.spec.bytes}, np.uint8)"
+                code.head.append(line_for(largest, memory, "allocation"))
             for node in arena:
                 dims, dtype = node.spec.shape.sizes, numpy_name(node.spec.dtype)
                 code[node] = code.unique("b#")
+                array = f"np.empty({dims}, {dtype})"
                 if len(arena) > 1:
-                    self._once(f"{code[node]} = np.ndarray({dims}, {dtype}, {name})")
-                else:
-                    self._once(f"{code[node]} = np.empty({dims}, {dtype})", node)
-
-    def _once(self, text: str, node: Node | None = None) -> None:
-        """A line before the function; it may only make an array, for a node."""
-        if node is not None:
-            self.code.makes_arrays(text, node)
-        self.code.head.append((text, None))
-
-    def _local(self, wish: str) -> str:
-        """A name for something within the function."""
-        return self.code.local(wish, self._counts, self._own)
-
-    def _line(self, text: str, node: Node | None = None) -> None:
-        self._body.append((text, node))
-
-    def _allocation(self, text: str, node: Node) -> None:
-        """A line that only makes an array for the node."""
-        self.code.makes_arrays(text, node)
-        self._line(text)
+                    array = f"np.ndarray({dims}, {dtype}, {name})"
+                code.head.append(line_for(node, f"{code[node]} = {array}", "allocation"))
 
 
 def body_name(node: Node) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from tinygraph.compiler.fits import Rule
-from tinygraph.compiler.parts import Line
+from tinygraph.compiler.parts import Line, Value
 from tinygraph.compiler.text import (
     RESERVED, array_literal, comment, identifier, literal, numpy_name,
 )
+from tinygraph.compiler.trace import user_node
 from tinygraph.graph import Node
 from tinygraph.op import const
 from tinygraph.static import is_numpys, takes_out
@@ -70,7 +71,7 @@ class Writer:
         else:
             self.given[name] = value
             text = f"# {name} is given"
-        self.head.append((text, node))
+        self.head.append(line_for(node, text))
         return name
 
     def unique(self, wish: str) -> str:
@@ -78,13 +79,6 @@ class Writer:
         name = unlike(wish, self._counts, self._used, ())
         self._used.add(name)
         self._shared.add(name)
-        return name
-
-    def local(self, wish: str, counts: dict[str, int], own: set[str]) -> str:
-        """A name for something within a function that has the names `own`; others may have it."""
-        name = unlike(wish, counts, self._shared, own)
-        self._used.add(name)
-        own.add(name)
         return name
 
     def bind(self, wish: str, value: Any) -> str:
@@ -135,6 +129,50 @@ class Writer:
         return f"{key}={text}" if key == identifier(key) else f"**{{{literal(key)}: {text}}}"
 
 
+class Function:
+    """The lines of one function of a source, and the names that it has for itself."""
+
+    def __init__(self, writer: Writer):
+        self.writer = writer
+        self.lines: list[Line] = []
+        self._own: set[str] = set()
+        self._counts: dict[str, int] = {}
+
+    def name(self, wish: str) -> str:
+        """A name for something within the function; other functions may have it too."""
+        name = unlike(wish, self._counts, self.writer._shared, self._own)
+        self.writer._used.add(name)
+        self._own.add(name)
+        return name
+
+    def line(
+        self, text: str, node: Node | None = None, purpose: str = "",
+        names: tuple[str, ...] = (), in_place: bool = False,
+    ) -> None:
+        """A line that computes a node, or is another statement, unless `purpose` says else."""
+        if node is None:
+            self.lines.append(Line(text, purpose or "step", names))
+        else:
+            self.lines.append(line_for(node, text, purpose or "call", names, in_place))
+
+    def assign(
+        self, name: str, value: str, node: Node | None = None, purpose: str = "",
+        in_place: bool = False,
+    ) -> str:
+        """A line that gives a name a value; return the name."""
+        self.line(f"{name} = {value}", node, purpose, (name,), in_place)
+        return name
+
+
+def line_for(
+    node: Node, text: str, purpose: str = "call", names: tuple[str, ...] = (),
+    in_place: bool = False,
+) -> Line:
+    """A line for a node of a program."""
+    value = Value(user_node(node), node.label, node.kind, node.spec, in_place)
+    return Line(text, purpose, names, value)
+
+
 def unlike(
     wish: str, counts: dict[str, int], taken: Container[str], own: Container[str]
 ) -> str:
@@ -151,12 +189,13 @@ def unlike(
 
 def written_out(pieces: list[list[Line]]) -> list[str]:
     """The text of each piece, with the comments of all in one column."""
-    widths = [len(text) for lines in pieces for text, node in lines if node is not None]
+    widths = [len(line.text) for lines in pieces for line in lines if line.computed]
     column = min(max(widths, default=0), COMMENT_COLUMN)
-    return ["".join(_commented(*line, column) + "\n" for line in piece) for piece in pieces]
+    return ["".join(_commented(line, column) + "\n" for line in piece) for piece in pieces]
 
 
-def _commented(text: str, node: Node | None, column: int) -> str:
-    if node is None:
-        return text
-    return f"{text:<{column}}  {comment(f'{node.label}    {node.spec}')}"
+def _commented(line: Line, column: int) -> str:
+    value = line.computed
+    if value is None:
+        return line.text
+    return f"{line.text:<{column}}  {comment(f'{value.label}    {value.spec}')}"

@@ -290,7 +290,7 @@ def getitem(x: Node, key: Any, name: str = "strided_slice") -> Node:
     return slice_op(x, *bounds, index=index, name=name)
 
 
-Node.__getitem__ = getitem  # type: ignore[method-assign]
+Node.__getitem__ = getitem  # type: ignore[assignment, method-assign]
 
 
 def along(axis: int, item: Any) -> tuple:

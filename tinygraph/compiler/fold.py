@@ -36,10 +36,12 @@ def _values(
     """The outputs of an op, if they follow from its spec or from constants and aren't too large."""
     if spec.constant is not None:
         return [spec.constant]
-    arrays = [x.spec.constant for x in inputs]
-    if not inputs or any(array is None for array in arrays):
-        return None
-    if kind.kernel is None or kind.role == "effect" or kind.view == "repeat":
+    arrays = []
+    for x in inputs:
+        if x.spec.constant is None:
+            return None
+        arrays.append(x.spec.constant)
+    if not inputs or kind.kernel is None or kind.role == "effect" or kind.view == "repeat":
         return None
     outputs = spec.items or (spec,)
     if spec.bytes > LARGEST or not all(y.shape.is_fully_defined() for y in outputs):

@@ -19,7 +19,7 @@ def in_order(nodes: list[Node], feeds: Container[Node] = ()) -> list[Node]:
     chains: dict[Node, Roles] = {}  # by variable its updates, and what reads its latest value
     for node in nodes:
         kind = node.kind
-        if (kind.updates or kind.role == "latest" or node.bodies) and node not in feeds:
+        if (kind.updates or kind.role in ("latest", "bodies")) and node not in feeds:
             for variable, role in roles_of(node):
                 chains.setdefault(variable, {})[node] = role
     several = list(filter(_have_several_updates, chains.values()))

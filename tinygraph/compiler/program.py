@@ -104,7 +104,8 @@ class Program:
 
     def bodies(self) -> Iterator[Program]:
         """The programs that are its nodes' bodies."""
-        return chain.from_iterable([node.bodies for node in self.nodes])
+        return chain.from_iterable(
+            [node.bodies for node in self.nodes if node.kind.role == "bodies"])
 
     def all(self) -> Iterator[Program]:
         """It and the programs of its nodes' bodies, at any depth."""
@@ -197,7 +198,7 @@ class Kernels:
 def _acts(node: Node) -> bool:
     """Whether a node of a program does more than to give its value; so may one of a body."""
     kind = node.kind
-    if node.bodies:
+    if kind.role == "bodies":
         return any(_acts(x) for body in node.bodies for x in body.nodes)
     return kind.stateful and kind.role not in ("feed", "variable")
 

@@ -55,7 +55,7 @@ def _run(replay: Replay, nodes: list[Node]) -> None:
         if node not in replay.value:
             replay.trace.current = node
             replay.versions.place(node)
-            if node.bodies:
+            if node.kind.role == "bodies":
                 _choose(replay, node)
             else:
                 replay.step(node)

@@ -78,24 +78,15 @@ def _erfc_tail(x: np.ndarray) -> np.ndarray:
     return result
 
 
-def _erf_double(x: np.ndarray) -> np.ndarray:
+def _erf_double(x: np.ndarray, complement: bool) -> np.ndarray:
+    """erf(x), or its complement 1 - erf(x)."""
     size = np.abs(x)
     result = np.empty_like(x)
     near = size <= _NEAR_END
-    result[near] = x[near] * _ratio(size[near] * size[near], *_NEAR)
-    tail = ~near
-    result[tail] = np.copysign(1.0 - _erfc_tail(size[tail]), x[tail])
-    return result
-
-
-def _erfc_double(x: np.ndarray) -> np.ndarray:
-    size = np.abs(x)
-    result = np.empty_like(x)
-    near = size <= _NEAR_END
-    result[near] = 1.0 - x[near] * _ratio(size[near] * size[near], *_NEAR)
-    tail = ~near
-    beyond = _erfc_tail(size[tail])
-    result[tail] = np.where(x[tail] < 0, 2.0 - beyond, beyond)
+    erf = x[near] * _ratio(size[near] * size[near], *_NEAR)
+    result[near] = 1.0 - erf if complement else erf
+    x, erfc = x[~near], _erfc_tail(size[~near])
+    result[~near] = np.where(x < 0, 2.0 - erfc, erfc) if complement else np.copysign(1.0 - erfc, x)
     return result
 
 
@@ -124,13 +115,14 @@ def erf_of(x: np.ndarray, out: np.ndarray) -> np.ndarray:
     """
     flat = np.reshape(x, -1)
     if flat.dtype == np.float64:
-        return _stored(_erf_double(flat), out)
+        return _stored(_erf_double(flat, complement=False), out)
     return _stored(_erf_single(flat.astype(np.float32, casting="safe", copy=False)), out)
 
 
 def erfc_of(x: np.ndarray, out: np.ndarray) -> np.ndarray:
     """1 - erf(x), without cancellation for large x."""
-    return _stored(_erfc_double(np.reshape(x, -1).astype(np.float64, casting="safe")), out)
+    flat = np.reshape(x, -1).astype(np.float64, casting="safe", copy=False)
+    return _stored(_erf_double(flat, complement=True), out)
 
 
 def _stored(flat: np.ndarray, out: np.ndarray) -> np.ndarray:

@@ -111,14 +111,11 @@ def _fitting(sizes: Any, out_type: Any) -> np.ndarray:
     return np.array(sizes, dtype.numpy)
 
 
-def _dims_value(dims: tuple[int | None, ...] | None, dtype: DType) -> np.ndarray | None:
-    if dims is None:
-        return None
-    return np.array(dims, dtype=object) if None in dims else _fitting(dims, dtype)
-
-
 def _shape_spec(x: Spec, out_type: DType) -> Spec:
-    return Spec(Shape.of((x.shape.ndims,)), out_type, _dims_value(x.shape.sizes, out_type))
+    dims, value = x.shape.sizes, None
+    if dims is not None:
+        value = np.array(dims, dtype=object) if None in dims else _fitting(dims, out_type)
+    return Spec(Shape.of((x.shape.ndims,)), out_type, value)
 
 
 def _number_spec(number: int | None, dtype: DType) -> Spec:

@@ -257,7 +257,7 @@ def _square(x: Node, term: str) -> Node:
     n, m = x.shape.with_rank(2).as_list()
     if None not in (n, m) and n != m:
         raise ShapeError(f"'{term}' needs a square matrix, not one of shape {x.shape}")
-    return ensure_shape(x, [m if n is None else n, n if m is None else m])
+    return ensure_shape(x, [equal_dims(n, m)] * 2)
 
 
 def _summed(x: Node, term: str, kept: set[str]) -> tuple[Node, str]:
@@ -348,18 +348,22 @@ def _pair(axes: Any) -> tuple[Node, Node]:
                 "while building"
             )
         return axes[0], axes[1]  # type: ignore[index]
+    over_a, over_b = _lists(axes)
+    return as_shape_node(over_a), as_shape_node(over_b)
+
+
+def _lists(axes: Any) -> tuple[list[int], list[int]]:
+    """The axes of both operands as lists of one length: for n the last n and the first n."""
     if not isinstance(axes, list | tuple) and np.ndim(axes) == 0:
         count = integer(static_int(axes, "axes"), "axes", least=0)
-        pair = list(range(-count, 0)), list(range(count))
-    else:
-        both = sequence(axes, "axes")
-        if len(both) != 2:
-            raise GraphError(f"axes must be an int or have two parts, not {axes!r}")
-        over_a, over_b = both
-        pair = list(static_ints(over_a, "axes")), list(static_ints(over_b, "axes"))
-    if len(pair[0]) != len(pair[1]):
-        raise GraphError(f"axes {axes!r} pairs {len(pair[0])} axes with {len(pair[1])}")
-    return as_shape_node(pair[0]), as_shape_node(pair[1])
+        return list(range(-count, 0)), list(range(count))
+    both = sequence(axes, "axes")
+    if len(both) != 2:
+        raise GraphError(f"axes must be an int or have two parts, not {axes!r}")
+    over_a, over_b = [list(static_ints(part, "axes")) for part in both]
+    if len(over_a) != len(over_b):
+        raise GraphError(f"axes {axes!r} pairs {len(over_a)} axes with {len(over_b)}")
+    return over_a, over_b
 
 
 def _same_sizes(a: Array, b: Array) -> Array:
@@ -374,20 +378,10 @@ same_sizes = Op(
 )
 
 
-def _contracted(axes: Any, rank_a: int, rank_b: int) -> tuple[list[int], list[int]]:
-    """The axes of both operands that `axes` pairs."""
-    if not isinstance(axes, list | tuple) and np.ndim(axes) == 0:
-        count = static_int(axes, "axes")
-        if not 0 <= count <= min(rank_a, rank_b):
-            raise ShapeError(f"axes {count} is not between 0 and the ranks, {rank_a} and {rank_b}")
-        return list(range(rank_a - count, rank_a)), list(range(count))
-    axes = sequence(axes, "axes")
-    if len(axes) != 2:
-        raise GraphError(f"axes must be an int or have two parts, not {axes!r}")
-    over_a = [normalize_axis(i, rank_a) for i in static_ints(axes[0], "axes")]
-    over_b = [normalize_axis(j, rank_b) for j in static_ints(axes[1], "axes")]
-    if len(over_a) != len(over_b):
-        raise GraphError(f"axes {axes!r} pairs {len(over_a)} axes with {len(over_b)}")
-    if len(set(over_a)) < len(over_a) or len(set(over_b)) < len(over_b):
+def _contracted(axes: Any, *ranks: int) -> list[list[int]]:
+    """The axes of both operands that `axes` pairs, from 0 on."""
+    pairs = zip(_lists(axes), ranks, strict=True)
+    both = [[normalize_axis(axis, rank) for axis in part] for part, rank in pairs]
+    if any(len(set(part)) < len(part) for part in both):
         raise GraphError(f"axes {axes!r} names an axis twice")
-    return over_a, over_b
+    return both

@@ -17,7 +17,7 @@ from tinygraph.graph import Node
 from tinygraph.op import Op, arguments_of, as_node
 from tinygraph.ops.array import as_shape, count_of, dim_of, static_int
 from tinygraph.ops.broadcasting import broadcast_to, sum_like
-from tinygraph.ops.compare import cast_op, less
+from tinygraph.ops.compare import cast, less
 from tinygraph.ops.math import maximum
 from tinygraph.ops.reduce import reduce_max
 from tinygraph.ops.reshaping import expand_op, reshape
@@ -80,8 +80,9 @@ def range_(
     values = {"start": start, "limit": limit, "delta": delta}
     wanted = _widest(values.values()) if dtype is None else as_dtype(dtype)
     with name_scope(name, values=values.values()) as scope:
-        nodes = [_cast(x, wanted, key) for key, x in values.items()]
-        return range_op(*nodes, name=scope)
+        keys = values.items()
+        nodes = [x if isinstance(x, Node) else as_node(x, wanted, key) for key, x in keys]
+        return range_op(*[cast(x, wanted) for x in nodes], name=scope)
 
 
 def dtype_of(value: Any) -> DType:
@@ -95,12 +96,6 @@ def _widest(values: Iterable) -> DType:
     if others := sorted(dtype.name for dtype in dtypes.difference(known)):
         raise DTypeError(f"range takes {', '.join(d.name for d in known)}, not {', '.join(others)}")
     return max(dtypes, key=known.index)
-
-
-def _cast(x: Any, dtype: DType, name: str | None = None) -> Node:
-    if isinstance(x, Node) and x.dtype is not dtype:
-        return cast_op(x, dtype=dtype)
-    return as_node(x, dtype, name=named(name, "Const"))
 
 
 def _linspace_spec(start: Spec, stop: Spec, num: Spec) -> Spec:
@@ -227,8 +222,8 @@ def sequence_mask(
             longest = reduce_max(lengths, axis=None, keepdims=False)
             maxlen = maximum(longest, 0)
         numbers = range_(0, maxlen)
-        ends = expand_op(_cast(lengths, numbers.dtype), axis=(-1,))
-        return _cast(less(numbers, ends), as_dtype(dtype))
+        ends = expand_op(cast(lengths, numbers.dtype), axis=(-1,))
+        return cast(less(numbers, ends), dtype)
 
 
 # ---------------------------------------------------------------- grids

@@ -36,21 +36,19 @@ def _p_norm_body(x: Node, p: float, axis: Axis, keepdims: bool) -> Node:
     return y if keepdims else dropped(y, x, axis)
 
 
+def _p_norm_rule(g: Node, y: Node, x: Node, p: float, axis: Axis, keepdims: bool) -> Node:
+    """sign(x) (|x| / y)^(p-1), and 0 for each x that is 0."""
+    ratio = div_no_nan(abs_(x), spread(y, x, axis, keepdims))
+    return spread(g, x, axis, keepdims) * keep_where(pow_(ratio, p - 1), not_equal(x, 0)) * sign(x)
+
+
 p_norm_op = composite(
-    "PNorm", _p_norm_body,
-    lambda g, y, x, p, axis, keepdims: _p_norm_rule(g, y, x, p, axis, keepdims),
-    params=("tensor",),
+    "PNorm", _p_norm_body, _p_norm_rule, params=("tensor",),
     infer=lambda x, p, axis, keepdims: Spec(
         reduced_shape(x.shape, axis, keepdims), check_dtypes((x,), "float")
     ),
     doc="(Σ |x|^p)^(1/p) over axes; the gradient at 0 is 0.",
 )
-
-
-def _p_norm_rule(g: Node, y: Node, x: Node, p: float, axis: Axis, keepdims: bool) -> Node:
-    """sign(x) (|x| / y)^(p-1), and 0 for each x that is 0."""
-    ratio = div_no_nan(abs_(x), spread(y, x, axis, keepdims))
-    return spread(g, x, axis, keepdims) * keep_where(pow_(ratio, p - 1), not_equal(x, 0)) * sign(x)
 
 
 def norm(

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from types import MappingProxyType, MethodDescriptorType
 from typing import Any
 
@@ -147,13 +148,10 @@ class Op:
         if self.name in _registry:
             raise GraphError(f"an op called {self.name!r} exists already")
         allocates = not (self.view or self.role == "effect" or _takes_out(self.kernel))
-        late = [(key, entry[2]) for key, entry in self.attrs.items()
-                if type(entry) is tuple and len(entry) == 3]
         for key, value in {
             "dynamic": allocates, "updates": self.role in UPDATES, "__doc__": self.doc,
             "stateful": self.state is not None or self.role in STATEFUL,
             "_called": self.attrs.get("name", (named, None))[1] or self.name,
-            "_late": late[0] if late else None,
         }.items():
             object.__setattr__(self, key, value)
         if not isinstance(self.params, Mapping):
@@ -173,6 +171,28 @@ class Op:
             flag(getattr(self, trait), trait)
         choice(self.view, f"`view` of {self.name}", ("", "part", "repeat"))
         choice(self.role, f"`role` of {self.name}", ROLES)
+
+    @cached_property
+    def _keys(self) -> tuple[str, ...]:
+        """The parameters in their order."""
+        return tuple(dict.fromkeys((*self.params, *self.attrs, "name")))
+
+    @cached_property
+    def _aliases(self) -> dict[str, str]:
+        """The deprecated spellings, each with the name that it stands for."""
+        return {old: key for old, key in self.attrs.items() if isinstance(key, str)}
+
+    @cached_property
+    def _converters(self) -> list[tuple[str, Callable[[Any, str], Any], Any]]:
+        """Each attribute with its converter and its default."""
+        entries = [(key, x) for key, x in self.attrs.items() if key != "name"]
+        return [(key, x[0], x[1]) for key, x in entries if not isinstance(x, str)]
+
+    @cached_property
+    def _late(self) -> tuple[str, Callable] | None:
+        """The attribute that may be a tensor which only a run knows, and what then builds."""
+        entries = [(key, x) for key, x in self.attrs.items() if not isinstance(x, str)]
+        return next(((key, x[2]) for key, x in entries if len(x) == 3), None)
 
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
         if self.params and len(inputs) != len(self.params):
@@ -205,16 +225,15 @@ class Op:
 
         Attributes that came by position are put into `attrs`.
         """
-        keys = tuple(dict.fromkeys((*self.params, *self.attrs, "name")))
         if name is not None:
             attrs["name"] = name
-        for key, value in zip(keys, inputs, strict=False):
+        for key, value in zip(self._keys, inputs, strict=False):
             if key in attrs:
                 raise DTypeError(f"{self.__name__} got two values for {key!r}")
             attrs[key] = value
         name = attrs.pop("name", None)
         missing = [key for key in self.params if key not in attrs]
-        allowed = keys if self.attrs or isinstance(name, str | None) else self.params
+        allowed = self._keys if self.attrs or isinstance(name, str | None) else self.params
         if missing or len(inputs) > len(allowed):
             raise DTypeError(
                 f"{self.__name__} takes {len(self.params)} inputs ({', '.join(self.params)}), "
@@ -226,18 +245,16 @@ class Op:
         """The attributes as kernels and rules get them, defaults filled in."""
         complete = {}
         try:
-            for old in [key for key in attrs if type(self.attrs.get(key)) is str]:
-                key = self.attrs[old]
+            for old in self._aliases.keys() & attrs:
+                key = self._aliases[old]
                 value = either(attrs.get(key), attrs.pop(old), f"{old!r} and {key!r}")
                 if value is not None:
                     attrs[key] = value
-            for key, entry in self.attrs.items():
-                if key == "name" or type(entry) is str:
-                    continue
-                value = attrs.pop(key, entry[1])
+            for key, convert, default in self._converters:
+                value = attrs.pop(key, default)
                 if value is ...:
                     raise DTypeError(f"`{key}` is missing")
-                value = entry[0](value, key)  # type: ignore[operator]
+                value = convert(value, key)
                 if value is not ...:
                     complete[key] = value
             for key in attrs:

@@ -151,6 +151,14 @@ def test_a_file_imports_only_from_layers_above_its_own(path):
     assert not wrong, "\n".join(wrong)
 
 
+def test_of_the_compiler_only_passes_know_ops():
+    """Others read the traits of an op's record; text.py spells out the attribute of an index."""
+    compiler = PACKAGE / "compiler"
+    found = {path.stem for path in compiler.glob("*.py")
+             if any(name.startswith("tinygraph.ops.") for name, *_ in imports(path))}
+    assert found == {"fits", "fuse", "loops", "prepare", "simplify", "text"}
+
+
 def test_no_cycle():
     graph = {
         module_name(path): {name for name, _, _ in imports(path) if name in MODULES}

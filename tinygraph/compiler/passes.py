@@ -21,42 +21,41 @@ from tinygraph.errors import DTypeError, GraphError
 
 RULES: dict[str, Callable[[Trace, Make], Make]] = {  # which act on each node as it is made
     "merge": merge,
-    "check_fit": check_fit,
+    "check_fit": check_fit,  # knows EnsureShape
     "expand": expand,
-    "simplify": simplify,
+    "simplify": simplify,  # knows BroadcastTo
     "fold": fold,
 }
 TRANSFORMS: dict[str, Callable[[Program], None]] = {  # which then act on the program and its bodies
-    "fuse": fuse,
-    "loops": make_loops,
-    "inplace": work_in_place,
+    "fuse": fuse,  # knows sums, products and quotients
+    "loops": make_loops,  # knows Cast and what chooses between elements
+    "inplace": work_in_place,  # knows, in prepare.py, what adds to a variable
 }
 
 NEEDED = frozenset({"check_fit", "expand"})
 """Those that no session can leave out."""
 
-OPTIONAL_PASSES = frozenset({"loops"})
-"""Those that a session has only if told so: `loops` needs numba, and compiles for a second or two.
-"""
+OPTIONAL_PASSES = {"loops": numba}
+"""Those that a session has only if told so, and what raises an error where a package is missing."""
 
 PURE_PASSES = frozenset(RULES) - NEEDED
 """Those that know of no memory: what they leave is a program for any library of arrays."""
 
-PASSES = PURE_PASSES | TRANSFORMS.keys() - OPTIONAL_PASSES
+PASSES = PURE_PASSES | TRANSFORMS.keys() - OPTIONAL_PASSES.keys()
 """Those of a session by default; `simplify` and `fuse` change rounding."""
 
 
 def check_passes(passes: Iterable[str]) -> frozenset[str]:
     """A session's argument `passes`, a set of names."""
-    names = PASSES | OPTIONAL_PASSES
+    names = PASSES | OPTIONAL_PASSES.keys()
     words = ", ".join(sorted(names))
     if not isinstance(passes, set | frozenset | list | tuple):
         raise DTypeError(f"passes must be a set of names of {words}, not {passes!r}")
     unknown = [name for name in passes if name not in [*names]]
     if unknown:
         raise GraphError(f"no passes are called {', '.join(map(str, unknown))}; there are {words}")
-    if "loops" in passes:
-        numba()
+    for name in OPTIONAL_PASSES.keys() & set(passes):
+        OPTIONAL_PASSES[name]()
     return frozenset(passes)
 
 

@@ -37,8 +37,9 @@ def to_array(value: Any, dtype: DType | None = None, by_value: bool = False) -> 
     >>> to_array(np.ones(2), tg.int32), to_array([1.0, 0.0], tg.bool, by_value=True)
     (array([1, 1], dtype=int32), array([ True, False]))
     """
-    if type(value) is float and dtype is not None and dtype.is_floating:
-        if dtype.min <= value <= dtype.max:  # the common case, a hyper-parameter
+    if dtype is not None:  # the common cases: a hyper-parameter, a scalar that a run has returned
+        is_float = type(value) is float and dtype.is_floating and dtype.min <= value <= dtype.max
+        if is_float or type(value) is dtype.numpy.type:
             return np.array(value, dtype.numpy)
     try:
         return quietly(exact_array, value, None if dtype is None else dtype.numpy, by_value)

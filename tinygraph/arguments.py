@@ -130,10 +130,10 @@ def key(value: Any, what: str) -> Any:
 
 def path(value: Any, what: str = "path") -> str:
     """A path, given as text or as a path object."""
-    found = os.fsdecode(expect(value, str | os.PathLike, what, "a path"))
-    if "\0" in found:
+    decoded = os.fsdecode(expect(value, str | os.PathLike, what, "a path"))
+    if "\0" in decoded:
         raise InvalidArgumentError(f"{what} must be a path, not {shown(value)}")
-    return found
+    return decoded
 
 
 def function(value: Any, what: str) -> Callable:

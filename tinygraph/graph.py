@@ -195,9 +195,7 @@ class Graph:
             raise DTypeError(f"an operation's name is a string, not {name!r}")
         if ":" in name:
             raise GraphError(f"{name!r} names a tensor, not an operation: leave out the ':0'")
-        if name not in self._by_name:
-            raise NotFoundError(f"the graph has no operation {name!r}{self._similar(name)}")
-        return Operation(self._by_name[name])
+        return self._operation(name, f"operation {name!r}")
 
     def get_tensor_by_name(self, name: str) -> Node:
         """The tensor called `name`, such as "dense/MatMul:0"; KeyError when there is none."""
@@ -206,9 +204,7 @@ class Graph:
         op_name, colon, index = name.rpartition(":")
         if not colon:
             raise GraphError(f"{name!r} names an operation, not a tensor: write '{name}:0'")
-        if op_name not in self._by_name:
-            raise NotFoundError(f"the graph has no tensor {name!r}{self._similar(op_name)}")
-        outputs = Operation(self._by_name[op_name]).outputs
+        outputs = self._operation(op_name, f"tensor {name!r}").outputs
         if index not in map(str, range(len(outputs))):
             count = f"only {len(outputs)}" if outputs else "no"
             raise NotFoundError(
@@ -229,9 +225,12 @@ class Graph:
             raise GraphError(belonging(node))
         return obj
 
-    def _similar(self, name: str) -> str:
+    def _operation(self, name: str, what: str) -> Operation:
+        if name in self._by_name:
+            return Operation(self._by_name[name])
         close = close_names(name, self._by_name, 3)
-        return f"; close names: {', '.join(close)}" if close else ""
+        hint = f"; close names: {', '.join(close)}" if close else ""
+        raise NotFoundError(f"the graph has no {what}{hint}")
 
     def get_operations(self) -> list[Operation]:
         return [Operation(node) for node in self.nodes if type(node) is not Output]
@@ -332,7 +331,7 @@ class Graph:
             own.update((node, table[node]) for node in moved if node in table)
         at_once(
             map(setattr, moved, repeat("inputs"), [inputs for inputs, _ in moved.values()]),
-            map(setattr, moved, repeat("control_inputs"), [found for _, found in moved.values()]),
+            map(setattr, moved, repeat("control_inputs"), [nodes for _, nodes in moved.values()]),
             map(setattr, graph.nodes, repeat("graph"), repeat(graph)),
             map(setattr, [*graph.nodes, *kept], repeat("id"),
                 [*range(len(graph.nodes)), *range(first, first + len(kept))]),
@@ -391,10 +390,10 @@ def _checked_name(name: str, valid: re.Pattern) -> str:
 
 def belonging(node: Node) -> str:
     """Why a node cannot be used where somebody wants to, which is in another graph."""
-    found = f"'{node.op_name}' (made at {node.where})"
+    who = f"'{node.op_name}' (made at {node.where})"
     if not node.graph.inside:
-        return f"{found} is of another graph"
+        return f"{who} is of another graph"
     return (
-        f"{found} belongs to {node.graph.inside}, and has a value only within it: have the branch "
+        f"{who} belongs to {node.graph.inside}, and has a value only within it: have the branch "
         "return it, and use the result outside"
     )

@@ -126,11 +126,11 @@ result[1] has the key 'a' only in f, the key 'b' only in g
     a, b = parts(one), parts(other)
     if a is None and b is None:
         return
-    places: Any = range(len(a or ()))
+    keys: Any = range(len(a or ()))
     error: type[Exception] = GraphError
     difference = ""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        places = ordered(one)
+        keys = ordered(one)
         alone = [*_alone(one, other, names[0]), *_alone(other, one, names[1])]
         difference = f"has {', '.join(alone)}" if alone else ""
     elif a is None or b is None or len(a) != len(b) or _kind(one) is not _kind(other):
@@ -138,8 +138,8 @@ result[1] has the key 'a' only in f, the key 'b' only in g
         error = DTypeError if a and b and len(a) == len(b) else GraphError
     if difference:
         raise error(f"The two structures don't have the same nested structure: {path} {difference}")
-    for place, x, y in zip(places, a or (), b or (), strict=True):
-        check_same(x, y, names, f"{path}[{place!r}]")
+    for key, x, y in zip(keys, a or (), b or (), strict=True):
+        check_same(x, y, names, f"{path}[{key!r}]")
 
 
 def _alone(one: Mapping, other: Mapping, name: str) -> list[str]:

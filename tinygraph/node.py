@@ -177,14 +177,14 @@ class Output(Node, op="_Item"):
 
 
 def _needed(choice: Node, places: int) -> tuple[Node, ...]:
-    """What an op with bodies needs if these need but the inputs in those places, a bit each."""
+    """What an op needs of whose bodies' inputs only those in `places`, a bit each, are needed."""
     first = len(choice.inputs) - len(choice.bodies[0].inputs)
-    found = [*choice.inputs[:first], *choice.control_inputs]
+    needed = [*choice.inputs[:first], *choice.control_inputs]
     while places:
         place = places.bit_length() - 1
-        found.append(choice.inputs[first + place])
+        needed.append(choice.inputs[first + place])
         places ^= 1 << place
-    return tuple(found)
+    return tuple(needed)
 
 
 Tensor = Node

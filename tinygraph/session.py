@@ -340,7 +340,7 @@ class Session:
         InvalidArgumentError
             for unknown names, other shapes or dtypes, wrong positions, all of which it lists.
         FailedPreconditionError
-            within a run of this session, in one thread; and where the session is closed.
+            within a run of this session, and where it is closed.
         """
         self._check_nesting()
         with self._lock:

@@ -47,7 +47,7 @@ class Dimension:
         return hash(self.value)
 
     @staticmethod
-    def _operator(function: Callable[[Any, Any], Any], wrap: Callable = lambda value: value):
+    def _operator(function: Callable[[Any, Any], Any], gives_size: bool = True):
         """A method that applies `function` where both sides are known, and is unknown else."""
 
         def method(self: Dimension, other: Any):
@@ -55,25 +55,26 @@ class Dimension:
                 other = _dim(other)
             except (DTypeError, ShapeError):
                 return NotImplemented
-            known = self.value is not None and other is not None
             try:
-                return wrap(function(self.value, other) if known else None)
+                unknown = self.value is None or other is None
+                value = None if unknown else function(self.value, other)
             except ZeroDivisionError:
                 raise ShapeError(f"{self!r} cannot be divided by 0") from None
+            return Dimension(value) if gives_size else value
 
         return method
 
-    __eq__, __ne__ = _operator(operator.eq), _operator(operator.ne)
-    __lt__, __le__ = _operator(operator.lt), _operator(operator.le)
-    __gt__, __ge__ = _operator(operator.gt), _operator(operator.ge)
-    __add__ = __radd__ = _operator(operator.add, lambda value: Dimension(value))
-    __mul__ = __rmul__ = _operator(operator.mul, lambda value: Dimension(value))
-    __sub__ = _operator(operator.sub, lambda value: Dimension(value))
-    __rsub__ = _operator(lambda a, b: b - a, lambda value: Dimension(value))
-    __floordiv__ = _operator(operator.floordiv, lambda value: Dimension(value))
-    __rfloordiv__ = _operator(lambda a, b: b // a, lambda value: Dimension(value))
-    __mod__ = _operator(operator.mod, lambda value: Dimension(value))
-    __rmod__ = _operator(lambda a, b: b % a, lambda value: Dimension(value))
+    __eq__, __ne__ = _operator(operator.eq, False), _operator(operator.ne, False)
+    __lt__, __le__ = _operator(operator.lt, False), _operator(operator.le, False)
+    __gt__, __ge__ = _operator(operator.gt, False), _operator(operator.ge, False)
+    __add__ = __radd__ = _operator(operator.add)
+    __mul__ = __rmul__ = _operator(operator.mul)
+    __sub__ = _operator(operator.sub)
+    __rsub__ = _operator(lambda a, b: b - a)
+    __floordiv__ = _operator(operator.floordiv)
+    __rfloordiv__ = _operator(lambda a, b: b // a)
+    __mod__ = _operator(operator.mod)
+    __rmod__ = _operator(lambda a, b: b % a)
 
     def is_compatible_with(self, other: SupportsIndex | None) -> bool:
         """Whether both may be the same size."""
@@ -215,12 +216,12 @@ class Shape:
         if self.sizes is None:
             return Shape.of(None) if isinstance(key, slice) else Dimension(None)
         try:
-            found: Any = self.sizes[key]
+            sizes: Any = self.sizes[key]
         except TypeError:
             raise DTypeError(f"a shape's index is an int or a slice, not {shown(key)}") from None
         except IndexError:
             raise OutOfRangeError(f"{self} has no dimension {key}") from None
-        return Shape.of(found) if isinstance(key, slice) else Dimension(found)
+        return Shape.of(sizes) if isinstance(key, slice) else Dimension(sizes)
 
     def __eq__(self, other: object) -> bool:
         if other is not None and not isinstance(other, Shape | tuple | list):

@@ -165,16 +165,14 @@ def set_state(variables: Variables, state: SessionState, graph: Graph) -> None:
 
     What the state does not have is then as in a new session.
     """
-    known = {node.op_name: node for node in graph.nodes if node.kind.role == "variable"}
+    owners = {node.op_name: node for node in graph.nodes if node.kind.role == "variable"}
     drawing = {node.op_name: node for node in all_nodes(graph) if node.kind.state is not None}
-    faults = [*_unknown(state.variables, known, "variable"),
+    faults = [*_unknown(state.variables, owners, "variable"),
               *_unknown(state.positions, drawing, "random op")]
-    new, streams = {}, {}
-    for name, node in known.items():
-        if name in state.variables:
-            value = state.variables[name]
-            faults += _misfit(node, value)
-            new[name] = value
+    new = {name: value for name, value in state.variables.items() if name in owners}
+    for name, value in new.items():
+        faults += _misfit(owners[name], value)
+    streams = {}
     for name, node in drawing.items():
         if name in state.positions or name in variables.streams:
             try:
@@ -188,10 +186,10 @@ def set_state(variables: Variables, state: SessionState, graph: Graph) -> None:
     variables.commit(copies, partial(dict.clear, variables), variables.moved(streams))
 
 
-def _unknown(names: Mapping[str, Any], known: Mapping[str, Node], word: str) -> Iterator[str]:
+def _unknown(names: Mapping[str, Any], nodes: Mapping[str, Node], word: str) -> Iterator[str]:
     for name in names:
-        if name not in known:
-            close = [f", but '{near}' is one" for near in close_names(name, known, 1)]
+        if name not in nodes:
+            close = [f", but '{near}' is one" for near in close_names(name, nodes, 1)]
             yield f"{shown(name)} is no {word} of the graph{''.join(close)}"
 
 

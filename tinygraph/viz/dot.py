@@ -40,19 +40,20 @@ class Look(NamedTuple):
     line: str
     style: str = "rounded,filled"
     width: float = 1.0
-    more: str = ""
+    more: tuple[str, ...] = ()
 
 
 LOOKS = {
-    "placeholder": Look("placeholder", "#FFF3CC", "#8A6500", "filled", 1.2, "shape=ellipse"),
+    "placeholder": Look("placeholder", "#FFF3CC", "#8A6500", "filled", 1.2, ("shape=ellipse",)),
     "variable": Look("variable", "#CDE7F7", "#0072B2", "filled", 2.4),
     "constant": Look("constant", "#EEEEEE", "#AAAAAA", "filled", 1.0),
     "random": Look("random op", "#FFFFFF", "#333333", "rounded,filled,dashed", 1.6),
     "op": Look("op", "#FFFFFF", "#333333"),
-    "choice": Look("choice of a branch", "#E9E3F5", "#5B4A8A", "filled", 1.6, "shape=invtrapezium"),
+    "choice": Look("choice of a branch", "#E9E3F5", "#5B4A8A", "filled", 1.6,
+                   ("shape=invtrapezium",)),
     "scope": Look("scope of several ops", "#EBEBEB", "#999999", "rounded,filled", 1.6),
     "training": Look("scope of gradients and updates", "#F9E3D3", "#C98A5E", "rounded,filled", 1.6),
-    "loss": Look("loss", "#F2D5E5", "#9C3B76", "rounded,filled", 1.6, "peripheries=2"),
+    "loss": Look("loss", "#F2D5E5", "#9C3B76", "rounded,filled", 1.6, ("peripheries=2",)),
     "gradient": Look("gradient op", "#F9C9A5", "#B34A00"),
     "update": Look("update of a variable", "#A9DCCA", "#00664A", "rounded,filled", 2.0),
     "group": Look("group", "#FFFFFF", "#777777", "rounded,filled,dotted", 1.4),
@@ -203,20 +204,20 @@ def _roots(fetches: Any) -> tuple[Graph, list[Node]]:
         return get_default_graph(), []
     if isinstance(fetches, Graph):
         return fetches, []
-    found: dict[Node, None] = {}
+    roots: dict[Node, None] = {}
     for item in flatten(fetches, "fetches"):
         if isinstance(item, str):
             item = get_default_graph().as_graph_element(item)
         node = item.node if isinstance(item, Operation) else item
         if not isinstance(node, Node):
             raise DTypeError(f"cannot draw {shown(node)}: a graph, tensors or operations expected")
-        found[node] = None
-    if not found:
+        roots[node] = None
+    if not roots:
         raise GraphError("no fetches to draw")
-    graph = next(iter(found)).graph
-    for node in found:
+    graph = next(iter(roots)).graph
+    for node in roots:
         graph.as_graph_element(node)
-    return graph, list(found)
+    return graph, list(roots)
 
 
 # ---------------------------------------------------------------- the parts of the text
@@ -257,7 +258,7 @@ def _legend(view: View, blank: bool) -> list[str]:
 
 def _table_style(look: Look) -> str:
     """What a table can show of a node's style."""
-    round_ = "rounded" in look.style or "ellipse" in look.more
+    round_ = "rounded" in look.style or "shape=ellipse" in look.more
     dashes = next((x for x in ("dashed", "dotted") if x in look.style), "")
     return ",".join(filter(None, ["rounded" if round_ else "", dashes])) or "solid"
 
@@ -315,14 +316,11 @@ def _node(box: Box, path: str) -> str:
     )
     if box.role == "constant":
         label = f'<font point-size="10">{_text(title)}</font>'
-    given = f'{box.key} [label=<{label}>, tooltip="{_quoted(_tooltip(box.node))}"'
-    if box.role == "op" and box.fill is None:
-        return given + "];"
-    more = f", {look.more}" if look.more else ""
-    return given + (
-        f', style="{look.style}", fillcolor="{box.fill or look.fill}", color="{look.line}", '
-        f"penwidth={look.width:g}{more}];"
-    )
+    attributes = [f"label=<{label}>", f'tooltip="{_quoted(_tooltip(box.node))}"']
+    if box.role != "op" or box.fill is not None:
+        attributes += [f'style="{look.style}"', f'fillcolor="{box.fill or look.fill}"',
+                       f'color="{look.line}"', f"penwidth={look.width:g}", *look.more]
+    return f"{box.key} [{', '.join(attributes)}];"
 
 
 def _tooltip(node: Node) -> str:
@@ -334,20 +332,20 @@ def _edge(edge: Edge) -> str:
     """An edge; inside of the training turned round, so that gradients flow back up."""
     look, _ = ARROWS[edge.kind]
     source, target = edge.source, edge.target
-    given = [look] if look else []
+    attributes = [look] if look else []
     if edge.kind == "data":
-        given.append(f'label=" {edge.flows} "')
+        attributes.append(f'label=" {edge.flows} "')
     turned = source.training and target.training
     if turned:
-        given.append("dir=back")
+        attributes.append("dir=back")
     elif target.training and edge.kind in ("saved", "control", "shape"):
-        given.append("constraint=false")
+        attributes.append("constraint=false")
     else:
-        given.append(f"weight={ {'variable': 1, 'placeholder': 2}.get(source.role, 8) }")
+        attributes.append(f"weight={ {'variable': 1, 'placeholder': 2}.get(source.role, 8) }")
     if edge.kind != "start":
-        given.append(f'tooltip="{_quoted(_tooltip(source.node))}"')
+        attributes.append(f'tooltip="{_quoted(_tooltip(source.node))}"')
     first, second = (target, source) if turned else (source, target)
-    return f"  {first.key} -> {second.key} [{', '.join(given)}];"
+    return f"  {first.key} -> {second.key} [{', '.join(attributes)}];"
 
 
 def _alignments(view: View) -> Iterator[str]:

@@ -67,8 +67,8 @@ class Picture:
         path = Path(arguments.path(path))
         suffix = path.suffix.lower()
         if suffix not in TEXT_FORMATS + IMAGE_FORMATS:
-            known = ", ".join(IMAGE_FORMATS + TEXT_FORMATS)
-            raise InvalidArgumentError(f"a picture ends in one of {known}, not '{path.name}'")
+            endings = ", ".join(IMAGE_FORMATS + TEXT_FORMATS)
+            raise InvalidArgumentError(f"a picture ends in one of {endings}, not '{path.name}'")
         if suffix in IMAGE_FORMATS:
             image, reason = self._image(suffix[1:])
             if image is not None:

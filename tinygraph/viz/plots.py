@@ -105,9 +105,9 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
     path = Path(arguments.path(path))
     suffix = path.suffix.lower()
     expect(figure, matplotlib().figure.Figure, "figure", "a figure of matplotlib")
-    known = figure.canvas.get_supported_filetypes()
-    if suffix[1:] not in known:
-        endings = ", ".join(f".{name}" for name in known)
+    formats = figure.canvas.get_supported_filetypes()
+    if suffix[1:] not in formats:
+        endings = ", ".join(f".{name}" for name in formats)
         raise InvalidArgumentError(f"a picture ends in one of {endings}, not '{path.name}'")
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix)
     with about_file(path), matplotlib().rc_context(STYLE):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable
-from typing import Any
 
 import numpy as np
 
@@ -58,12 +57,8 @@ def value_text(spec: Spec) -> str | None:
     value = spec.constant
     if value is None or value.ndim > 1 or value.size > SHOWN_SIZE:
         return None
-    texts = [_number(x) for x in value.flat]
+    texts = [f"{x:g}" if isinstance(x, float | np.floating) else str(x) for x in value.flat]
     return f"[{', '.join(texts)}]" if value.ndim else texts[0]
-
-
-def _number(x: Any) -> str:
-    return f"{x:g}" if isinstance(x, float | np.floating) else str(x)
 
 
 def flow_text(sources: list[Node], branches: list[str], alone: Container[Node]) -> str:
@@ -91,16 +86,16 @@ def _listed(places: list[str]) -> str:
 
 def attribute_texts(node: Node) -> list[str]:
     """The attributes that say how an op works, as `axis = 1`."""
-    found = []
+    texts = []
     for key, value in node.attrs.items():
         parts = value if isinstance(value, tuple) else (value,)
         if key == "seed":  # which says when it draws what, not what it is
             continue
         if value is True:
-            found.append(key)
+            texts.append(key)
         elif value is not False and all(type(x) in SHOWN_TYPES for x in parts):
-            found.append(f"{key} = {tuple(parts) if len(parts) != 1 else parts[0]}")
-    return found
+            texts.append(f"{key} = {tuple(parts) if len(parts) != 1 else parts[0]}")
+    return texts
 
 
 def tells_nothing(name: str, kind: str) -> bool:

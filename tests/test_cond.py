@@ -103,6 +103,8 @@ def test_keys_of_dicts_may_stand_in_any_order(p):
     ordered = collections.OrderedDict([("b", c(1.0)), ("a", c(2.0))])
     again = tg.cond(p, lambda: ordered, lambda: ordered)
     assert isinstance(again, collections.OrderedDict) and list(again) == ["b", "a"]
+    lists = collections.defaultdict(list, {"b": c(1.0), "a": c(2.0)})
+    assert tg.cond(c(True), lambda: lists, lambda: lists).default_factory is list
 
 
 @pytest.mark.parametrize("value, dtype", [

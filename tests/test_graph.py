@@ -343,7 +343,7 @@ def test_calls_by_position_and_by_keyword():
     assert tg.add(1.0, 2.0, "sum").name == "sum:0"
     assert tg.nn.relu(features=[1.0], name="r").name == "r:0"
     for wrong in (lambda: tg.add(1.0), lambda: tg.add(1.0, x=2.0), lambda: tg.add(1.0, 2.0, 3.0)):
-        with pytest.raises(TypeError, match="Add"):
+        with pytest.raises(TypeError, match=r"(?i)add"):
             wrong()
     with pytest.raises(TypeError, match="Add: got an unexpected keyword argument 'foo'"):
         tg.add(1.0, 2.0, foo=3)

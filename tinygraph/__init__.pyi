@@ -66,7 +66,7 @@ from tinygraph.ops.decompositions import (
 )
 from tinygraph.ops.effects import Assert as Assert, Print as Print, py_func as py_func
 from tinygraph.ops.elementary import round_ as _round
-from tinygraph.ops.groups import group as group, no_op as no_op, tuple_ as _tuple
+from tinygraph.ops.groups import group as group, tuple_ as _tuple
 from tinygraph.ops.indexed_slices import (
     IndexedSlices as IndexedSlices, IndexedSlicesValue as IndexedSlicesValue,
 )
@@ -722,6 +722,12 @@ def negative(x: TensorLike, name: str | None = None) -> Tensor:
 
     >>> tg.negative([1.0, -2.0]).eval()
     array([-1.,  2.], dtype=float32)
+    """
+
+def no_op(name: str | None = None) -> Operation:
+    """An operation that does nothing; a place for control dependencies.
+
+    >>> tg.Session().run(tg.no_op())
     """
 
 def not_equal(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:

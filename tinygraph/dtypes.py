@@ -72,9 +72,15 @@ DTYPES = {np.dtype(name): DType(name) for name in NAMES}
 ) = DTYPES.values()
 
 
-def numpy_dtype(dtype: Any) -> np.dtype:
-    """The NumPy dtype of a DType, which sources write as NumPy does: what kernels ask for."""
-    return np.dtype(getattr(dtype, "numpy", dtype))
+def for_kernel(attrs: dict[str, Any]) -> dict[str, Any]:
+    """An op's attributes as its kernel gets them: dtypes are NumPy's, as sources spell them."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, DType):
+            return value.as_numpy_dtype
+        return tuple([plain(x) for x in value]) if type(value) is tuple else value
+
+    return {key: plain(value) for key, value in attrs.items()}
 
 
 def as_dtype(value: DTypeLike) -> DType:

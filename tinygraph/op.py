@@ -71,7 +71,7 @@ class Op:
         The inputs' names, so that they can be given by keyword. A mapping has for each name the
         dtype that what is no tensor converts to, or a letter that inputs of one dtype share: that
         of the first tensor among them, or of the first; or a function that the input goes through
-        first. None leaves it open.
+        first. None leaves it open. An op with neither `params` nor `attrs` takes any number.
     attrs
         What a user may give besides inputs, in the order of TF's parameters: for each attribute a
         function `convert(value, what)`, which the value goes through, and the default, or `...` for
@@ -195,7 +195,7 @@ class Op:
         return next(((key, x[2]) for key, x in entries if len(x) == 3), None)
 
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
-        if self.params and len(inputs) != len(self.params):
+        if len(inputs) != len(self.params) and (self.params or self.attrs):
             inputs, name = self._bound(inputs, name, attrs)
         if self.attrs:
             attrs = self._converted(inputs, name, attrs)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygraph.dtypes import for_kernel
 from tinygraph.errors import TinygraphError
 from tinygraph.interrupts import quietly
 from tinygraph.spec import Spec
@@ -52,7 +53,7 @@ def values(
         dtype = object
     try:
         out = {} if several else new_output(op, outputs[0], dtype)
-        result = quietly(op.kernel, *arrays, **out, **attrs)
+        result = quietly(op.kernel, *arrays, **out, **for_kernel(attrs))
         results = list(map(np.asarray, by_output(result, several)))
     except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, TinygraphError):
         return unknown

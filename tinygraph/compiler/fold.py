@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinygraph.compiler.trace import Make, Trace
+from tinygraph.dtypes import for_kernel
 from tinygraph.interrupts import quietly
 from tinygraph.node import Node
 from tinygraph.op import Op, const
@@ -47,7 +48,7 @@ def _values(
     if spec.bytes > LARGEST or not all(y.shape.is_fully_defined() for y in outputs):
         return None
     try:
-        made = quietly(kind.kernel, *arrays, **new_output(kind, spec), **attrs)
+        made = quietly(kind.kernel, *arrays, **new_output(kind, spec), **for_kernel(attrs))
         values = list(map(np.array, by_output(made, bool(spec.items))))
     except Exception:  # noqa: BLE001  (the run will raise it, and name the node)
         return None

@@ -13,6 +13,7 @@ from tinygraph.arguments import shown
 from tinygraph.body import unchanged
 from tinygraph.compiler.fits import fresh
 from tinygraph.compiler.trace import Trace
+from tinygraph.dtypes import for_kernel
 from tinygraph.errors import DTypeError, InvalidArgumentError
 from tinygraph.interrupts import quietly
 from tinygraph.node import Node, ancestors
@@ -29,7 +30,7 @@ def call_kernel(node: Node, arrays: list[Any], **options: Any) -> Any:
         options |= fresh(node, arrays)
     static = node.kind.static
     operands = [as_static(x) if i in static else x for i, x in enumerate(arrays)]
-    result = quietly(node.kind.kernel, *operands, **options, **node.attrs)
+    result = quietly(node.kind.kernel, *operands, **options, **for_kernel(node.attrs))
     if node.kind.role == "effect":
         return result
     order: Any = "K" if node.kind.view else "C"  # as an `out` would be

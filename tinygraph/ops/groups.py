@@ -16,18 +16,13 @@ from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.spec import UNKNOWN, Spec
 from tinygraph.typing import Fetches, TensorLike
 
-no_op_op = Op(
-    "NoOp", None, lambda: Spec(UNKNOWN, float32), role="effect",
-    doc="Nothing; a place for control dependencies; made by `tg.no_op` and `tg.group`.",
-)
-
-
-def no_op(name: str | None = None) -> Operation:
-    """An operation that does nothing; a place for control dependencies.
+no_op = Op(
+    "NoOp", None, lambda: Spec(UNKNOWN, float32), attrs={"name": (named, None)}, role="effect",
+    doc="""An operation that does nothing; a place for control dependencies.
 
     >>> tg.Session().run(tg.no_op())
-    """
-    return no_op_op(name=name)
+    """,
+)
 
 
 def group(*inputs: Fetches | None, name: str | None = None) -> Operation:
@@ -38,7 +33,7 @@ def group(*inputs: Fetches | None, name: str | None = None) -> Operation:
     >>> sess.run(tg.group(v.initializer, w.initializer))
     """
     with control_dependencies_of([x for x in flatten(inputs, "inputs") if x is not None]):
-        return no_op_op(name=named(name, "group_deps"))
+        return no_op(name=named(name, "group_deps"))
 
 
 def tuple_(

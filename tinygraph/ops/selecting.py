@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygraph.arguments import flag, named
 from tinygraph.defaults import name_scope
-from tinygraph.dtypes import DType, as_dtype, bool_, int32, int64, numpy_dtype
+from tinygraph.dtypes import DType, as_dtype, bool_, int32, int64
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.families import check_dtypes, reduced_shape
 from tinygraph.graph import Node
@@ -288,21 +288,20 @@ def _unique_spec(x: Spec, out_idx: DType) -> Spec:
     return Spec.of_items([Spec(SOME, x.dtype), Spec(x.shape.with_rank(1), out_idx)])
 
 
-def _unique(x: np.ndarray, out_idx: DType) -> tuple[np.ndarray, np.ndarray]:
+def _unique(x: np.ndarray, out_idx: Any) -> tuple[np.ndarray, np.ndarray]:
     """NaN equals nothing, not even itself, as in TF."""
-    dtype = as_dtype(out_idx).numpy
     if x.size <= FEW:
         place: dict[Any, int] = {}
         idx = [place.setdefault(value, len(place)) for value in x.tolist()]
-        return np.array(list(place), x.dtype), np.array(idx, dtype)
+        return np.array(list(place), x.dtype), np.array(idx, out_idx)
     order = np.argsort(x, kind="stable")  # so equal elements stand together, the first one first
     ordered = x[order]
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     first = order[starts]
     by_appearance = np.argsort(first)
-    place_of = np.empty(first.size, dtype)
+    place_of = np.empty(first.size, out_idx)
     place_of[by_appearance] = np.arange(first.size)
-    of_each = np.empty(x.size, dtype)
+    of_each = np.empty(x.size, out_idx)
     of_each[order] = np.repeat(place_of, np.diff(starts, append=x.size))
     return x[first[by_appearance]], of_each
 
@@ -311,7 +310,7 @@ def _counts_spec(x: Spec, out_idx: DType) -> Spec:
     return Spec.of_items([*_unique_spec(x, out_idx).items, Spec(SOME, out_idx)])
 
 
-def _unique_with_counts(x: np.ndarray, out_idx: DType) -> tuple[np.ndarray, ...]:
+def _unique_with_counts(x: np.ndarray, out_idx: Any) -> tuple[np.ndarray, ...]:
     y, idx = _unique(x, out_idx)
     return y, idx, np.bincount(idx).astype(idx.dtype)
 
@@ -370,9 +369,9 @@ def _difference_spec(x: Spec, y: Spec, index_dtype: DType) -> Spec:
     return Spec.of_items([Spec(SOME, check_dtypes((x, y), "any")), Spec(SOME, index_dtype)])
 
 
-def _difference(x: np.ndarray, y: np.ndarray, index_dtype: DType) -> tuple[np.ndarray, np.ndarray]:
+def _difference(x: np.ndarray, y: np.ndarray, index_dtype: Any) -> tuple[np.ndarray, np.ndarray]:
     idx = np.flatnonzero(~np.isin(x, y))
-    return x[idx], idx.astype(numpy_dtype(index_dtype))
+    return x[idx], idx.astype(index_dtype)
 
 
 difference_op = Op(

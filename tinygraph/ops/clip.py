@@ -56,11 +56,9 @@ def _global_norm_spec(*specs: Spec) -> Spec:
     return Spec(SCALAR, check_dtypes(specs, "float"))
 
 
-global_norm_op = Op(
-    "GlobalNorm", _global_norm, _global_norm_spec,
+global_norm_op = Op("GlobalNorm", _global_norm, _global_norm_spec,
     lambda g, y, *tensors: [g * div_no_nan(x, y) for x in tensors],
-    doc="sqrt(sum of the squares of all elements of all inputs); its gradient at 0 is 0.",
-)
+    doc="sqrt(sum of the squares of all elements of all inputs); its gradient at 0 is 0.")
 
 # ---------------------------------------------------------------- checks
 
@@ -73,16 +71,13 @@ def _check_numerics(tensor: np.ndarray, message: str, out: np.ndarray) -> np.nda
     return np.positive(tensor, out=out)
 
 
-check_numerics = Op(
-    "CheckNumerics", _check_numerics, alike(), (lambda g, y, tensor, message: g,),
-    ("tensor",), inplace=(0,),
-    attrs={"message": (text, ...)},
+check_numerics = Op("CheckNumerics", _check_numerics, alike(), (lambda g, y, tensor, message: g,),
+    ("tensor",), inplace=(0,), attrs={"message": (text, ...)},
     doc="""The same tensor; a run raises InvalidArgumentError where it has an Inf or a NaN.
 
     >>> tg.check_numerics([1.0, 2.0], "weights").eval()
     array([1., 2.], dtype=float32)
-    """,
-)
+    """)
 
 
 def _check_limit(clip_norm: np.ndarray, out: np.ndarray) -> np.ndarray:
@@ -91,11 +86,9 @@ def _check_limit(clip_norm: np.ndarray, out: np.ndarray) -> np.ndarray:
     return np.positive(clip_norm, out=out)
 
 
-check_limit_op = Op(
-    "CheckClipNorm", _check_limit, lambda clip_norm: clip_norm, (lambda g, y, clip_norm: g,),
-    ("clip_norm",), inplace=(0,),
-    doc="The same tensor, or an InvalidArgumentError where it is negative or NaN.",
-)
+check_limit_op = Op("CheckClipNorm", _check_limit, lambda clip_norm: clip_norm,
+    (lambda g, y, clip_norm: g,), ("clip_norm",), inplace=(0,),
+    doc="The same tensor, or an InvalidArgumentError where it is negative or NaN.")
 
 # ---------------------------------------------------------------- clipping
 
@@ -120,10 +113,8 @@ def _exact_norm(*tensors: Node) -> Node:
     return global_norm_op(*map(exact, tensors), name="norm")
 
 
-def clip_by_global_norm(
-    t_list: Sequence, clip_norm: TensorLike, use_norm: TensorLike | None = None,
-    name: str | None = None,
-) -> tuple[list[Node | None], Node]:
+def clip_by_global_norm(t_list: Sequence, clip_norm: TensorLike, use_norm: TensorLike | None = None,
+                        name: str | None = None) -> tuple[list[Node | None], Node]:
     """All tensors times clip_norm / max(norm, clip_norm), for a global norm of at most `clip_norm`.
 
     Returns the list, with Nones where it had them, and the norm: `use_norm`, or that of all tensors
@@ -149,9 +140,8 @@ def clip_by_global_norm(
     return [t.with_values(c) if isinstance(t, CompositeTensor) else c for t, c in pairs], norm
 
 
-def clip_by_norm(
-    t: TensorLike, clip_norm: TensorLike, axes: AxisLike = None, name: str | None = None,
-) -> Node:
+def clip_by_norm(t: TensorLike, clip_norm: TensorLike, axes: AxisLike = None,
+                 name: str | None = None) -> Node:
     """t * clip_norm / max(norm, clip_norm), which has a norm of at most `clip_norm`.
 
     The norm is that of all of `t`, or one over `axes`. Where it is 0, the result is 0; a clip_norm
@@ -208,8 +198,7 @@ def _scaled(t: Node, scale: Node, name: str) -> Node:
     if not scaled.shape.is_compatible_with(t.shape):
         raise ShapeError(
             f"clip_norm would widen '{t.name}' of shape {t.shape} to {scaled.shape}; "
-            "give a scalar, or a shape that broadcasts to the tensor's"
-        )
+            "give a scalar, or a shape that broadcasts to the tensor's")
     return scaled
 
 

@@ -51,8 +51,7 @@ def _cholesky_rule(g: Node, y: Node, x: Node) -> Node:
     return 0.5 * (whole + matrix_transpose(whole))
 
 
-cholesky = Op(
-    "Cholesky", _cholesky, square, (_cholesky_rule,), ("input",),
+cholesky = Op("Cholesky", _cholesky, square, (_cholesky_rule,), ("input",),
     doc="""The lower triangular L with L @ Lᵀ = x, for each of a batch of positive definite x.
 
     What is decomposed is (x + xᵀ)/2, so that the gradient is symmetric, as in TF. (TF reads the
@@ -62,8 +61,7 @@ cholesky = Op(
     >>> tg.cholesky([[4.0, 2.0], [2.0, 5.0]]).eval()
     array([[2., 0.],
            [1., 2.]], dtype=float32)
-    """,
-)
+    """)
 
 
 def _eigh(x: Array) -> tuple[Array, ...]:
@@ -87,10 +85,8 @@ def _eigh_rule(g: Any, y: Any, x: Node) -> Node:
     return _lower(whole + matrix_transpose(whole))
 
 
-eigh_op = Op(
-    "SelfAdjointEigV2", _eigh, _eigh_spec, (_eigh_rule,), ("tensor",),
-    doc="The eigenvalues and the eigenvectors of symmetric matrices.",
-)
+eigh_op = Op("SelfAdjointEigV2", _eigh, _eigh_spec, (_eigh_rule,), ("tensor",),
+    doc="The eigenvalues and the eigenvectors of symmetric matrices.")
 
 
 def self_adjoint_eig(tensor: TensorLike, name: str | None = None) -> tuple[Node, Node]:
@@ -183,16 +179,13 @@ def _apart(s: Array, nonzero: bool, out: Array) -> Array:
         raise InvalidArgumentError("equal singular values: their vectors have no gradient")
     if nonzero and (s[..., -1:] <= noise).any():
         raise InvalidArgumentError(
-            "a singular value of 0: of a matrix that is not square, its vectors have no gradient"
-        )
+            "a singular value of 0: of a matrix that is not square, its vectors have no gradient")
     return np.positive(s, out=out)
 
 
-apart = Op(
-    "SingularValuesApart", _apart, alike(),
+apart = Op("SingularValuesApart", _apart, alike(),
     (lambda g, y, s, nonzero: g,), ("s",), inplace=(0,),
-    doc="The same values; an error where two are equal, or the least one is 0.",
-)
+    doc="The same values; an error where two are equal, or the least one is 0.")
 
 
 def _columns(w: Node, k: Any, full: bool) -> tuple[Node, Node | None]:
@@ -222,20 +215,15 @@ def _check_full(s: Node, x: Node) -> None:
             f"the gradient of '{s.op_name}' (op: 'Svd', made at {s.where}) with full_matrices=True "
             f"is defined for m x n matrices with |m - n| <= 1, not for those of shape {x.shape}; "
             "full_matrices=False has a gradient for all",
-            s,
-        )
+            s)
 
 
-svd_op = Op(
-    "Svd", _svd, _svd_spec, (_svd_rule,), ("tensor",),
-    doc="Singular values s and singular vectors u and v of matrices.",
-)
+svd_op = Op("Svd", _svd, _svd_spec, (_svd_rule,), ("tensor",),
+    doc="Singular values s and singular vectors u and v of matrices.")
 
 
-def svd(
-    tensor: TensorLike, full_matrices: bool = False, compute_uv: bool = True,
-    name: str | None = None,
-) -> Any:
+def svd(tensor: TensorLike, full_matrices: bool = False, compute_uv: bool = True,
+        name: str | None = None) -> Any:
     """Singular values and vectors, x = u diag(s) vᵀ, for each of a batch of m x n matrices x.
 
     s, u, v: the values in falling order, and as columns the left and right vectors; min(m, n) of
@@ -280,8 +268,7 @@ def _qr_rule(g: Any, y: Any, x: Node, full_matrices: bool) -> Node:
             f"the gradient of '{q.op_name}' (op: 'Qr', made at {q.where}) is defined where r is "
             f"square, not where it has shape {r.shape}: for m x n matrices with m > n give "
             "full_matrices=False, those with m < n have none",
-            q,
-        )
+            q)
     lower = _lower(matmul(r, gr, transpose_b=True) - matmul(gq, q, transpose_a=True))
     whole = gq + matmul(q, lower + matrix_transpose(lower))
     return matrix_transpose(matrix_solve(r, matrix_transpose(whole)))

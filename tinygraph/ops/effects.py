@@ -87,10 +87,8 @@ class Count:
         self._position = integer(value, "how often a Print has printed", 0)
 
 
-def _print_values(
-    input: Any, *data: Any, out: Any, state: Count, message: str, first_n: int,
-    summarize: int, texts: tuple[str | None, ...],
-) -> Any:
+def _print_values(input: Any, *data: Any, out: Any, state: Count, message: str, first_n: int,
+                  summarize: int, texts: tuple[str | None, ...]) -> Any:
     if first_n < 0 or state.position < first_n:
         say(message + "".join(_summaries(data, texts, summarize)), sys.stderr)
         state.position += first_n >= 0
@@ -98,18 +96,15 @@ def _print_values(
     return out
 
 
-print_op = Op(
-    "Print", _print_values, lambda input, *data, **attrs: Spec(input.shape, input.dtype),
-    lambda g, y, input, *data, **attrs: [g, *[None] * len(data)],
-    inplace=(0,), state=lambda name, **attrs: Count(),
-    doc="Its first input, after it has printed the others; see `tg.Print`.",
-)
+print_op = Op("Print", _print_values, lambda input, *data, **attrs: Spec(input.shape, input.dtype),
+    lambda g, y, input, *data, **attrs: [g, *[None] * len(data)], inplace=(0,),
+    state=lambda name, **attrs: Count(),
+    doc="Its first input, after it has printed the others; see `tg.Print`.")
 
 
-def Print(
-    input_: TensorLike, data: Iterable[TensorLike], message: str | None = None,
-    first_n: int | None = None, summarize: int | None = None, name: str | None = None,
-) -> Node:
+def Print(input_: TensorLike, data: Iterable[TensorLike], message: str | None = None,
+          first_n: int | None = None, summarize: int | None = None,
+          name: str | None = None) -> Node:
     """`input_`, and each run that computes it prints `data` to stderr (TF: `tf.Print`).
 
     The gradient goes through to `input_`.
@@ -162,16 +157,12 @@ def _assert_spec(condition: Spec, *data: Spec, **attrs: Any) -> Spec:
     return Spec(UNKNOWN, float32)
 
 
-assert_op = Op(
-    "Assert", _assert_true, _assert_spec, role="effect",
-    doc="An error unless a bool is true; see `tg.Assert`.",
-)
+assert_op = Op("Assert", _assert_true, _assert_spec, role="effect",
+    doc="An error unless a bool is true; see `tg.Assert`.")
 
 
-def Assert(
-    condition: TensorLike, data: Iterable[TensorLike], summarize: int | None = None,
-    name: str | None = None,
-) -> Operation:
+def Assert(condition: TensorLike, data: Iterable[TensorLike], summarize: int | None = None,
+           name: str | None = None) -> Operation:
     """An operation that fails unless `condition` is true (TF: `tf.Assert`).
 
     As in TF it checks where a run needs it, as by `tg.control_dependencies`, also if the condition
@@ -221,14 +212,12 @@ def _call_func(*arrays: Any, func: Callable, Tout: tuple[Any, ...]) -> tuple[np.
     name = getattr(func, "__name__", "func")
     if len(returned) != len(Tout):
         raise InvalidArgumentError(
-            f"{name} returns {len(returned)} values, but expects to see {len(Tout)} values"
-        )
+            f"{name} returns {len(returned)} values, but expects to see {len(Tout)} values")
     results = [np.array(value, order="C") for value in returned]
     for i, (result, wanted) in enumerate(zip(results, map(as_dtype, Tout), strict=True)):
         if result.dtype != wanted.numpy:
             raise InvalidArgumentError(
-                f"{i}-th value returned by {name} is {result.dtype}, but expects {wanted.name}"
-            )
+                f"{i}-th value returned by {name} is {result.dtype}, but expects {wanted.name}")
     return tuple(results)
 
 
@@ -238,20 +227,14 @@ def _func_spec(*inputs: Spec, func: Callable, Tout: tuple[DType, ...]) -> Spec:
     return Spec.of_items([Spec(UNKNOWN, dtype) for dtype in Tout])
 
 
-py_func_op = Op(
-    "PyFunc", _call_func, _func_spec, role="impure",
-    doc="What a Python function returns; see `tg.py_func`.",
-)
-py_func_stateless_op = Op(
-    "PyFuncStateless", _call_func, _func_spec,
-    doc="What a Python function returns, once for equal calls; see `tg.py_func`.",
-)
+py_func_op = Op("PyFunc", _call_func, _func_spec, role="impure",
+    doc="What a Python function returns; see `tg.py_func`.")
+py_func_stateless_op = Op("PyFuncStateless", _call_func, _func_spec,
+    doc="What a Python function returns, once for equal calls; see `tg.py_func`.")
 
 
-def py_func(
-    func: Callable, inp: Sequence[TensorLike], Tout: DTypeLike | Sequence[DTypeLike],
-    stateful: bool = True, name: str | None = None,
-) -> Any:
+def py_func(func: Callable, inp: Sequence[TensorLike], Tout: DTypeLike | Sequence[DTypeLike],
+            stateful: bool = True, name: str | None = None) -> Any:
     """What a Python function of NumPy arrays returns, as tensors (TF: `tf.py_func`).
 
     The arrays that it gets, and those that it returns, are its own. There is no gradient, and the

@@ -85,8 +85,7 @@ def _not_an_index(item: Any) -> str:
     return (
         "Only integers, slices (`:`), ellipsis (`...`), tg.newaxis (`None`) and scalar int tensors "
         f"are valid indices, not {item!r}; for several ints use tg.gather, for bools "
-        "tg.boolean_mask"
-    )
+        "tg.boolean_mask")
 
 
 def _known(index: Index, values: Sequence[Any]) -> Index:
@@ -160,13 +159,12 @@ def _simpler_slice(x: Node, *bounds: Node, index: Index) -> Node | None:
     return x if all(item in (Ellipsis, slice(None)) for item in index) else None
 
 
-slice_op = Op(
-    "StridedSlice", _getitem, _sliced,
+slice_op = Op("StridedSlice", _getitem, _sliced,
     lambda g, y, x, *bounds, index: [
         slice_grad_op(g, shape_of(x), *bounds, index=index), *[None] * len(bounds)
     ],
-    view="part", rewrite=_simpler_slice, doc="x[index], where `bounds` are ints that a run knows.",
-)
+    view="part", rewrite=_simpler_slice,
+    doc="x[index], where `bounds` are ints that a run knows.")
 
 
 def _slice_grad(g: np.ndarray, shape: Any, *bounds: np.ndarray, index: Any, out: Any):
@@ -175,14 +173,13 @@ def _slice_grad(g: np.ndarray, shape: Any, *bounds: np.ndarray, index: Any, out:
     return out
 
 
-slice_grad_op: Op = Op(
-    "StridedSliceGrad", _slice_grad,
+slice_grad_op: Op = Op("StridedSliceGrad", _slice_grad,
     lambda g, shape, *bounds, index: Spec(shape_from(shape), g.dtype),
     lambda h, y, g, shape, *bounds, index: [
         slice_op(h, *bounds, index=index), *[None] * (1 + len(bounds))
     ],
-    static=(1,), doc="Zeros of a shape, with g at [index].",
-)
+    static=(1,),
+    doc="Zeros of a shape, with g at [index].")
 
 
 def _add_slice(x: np.ndarray, g: np.ndarray, *bounds: np.ndarray, index: Any, out: Any):
@@ -191,13 +188,12 @@ def _add_slice(x: np.ndarray, g: np.ndarray, *bounds: np.ndarray, index: Any, ou
     return out
 
 
-add_slice_op = Op(
-    "AddSlice", _add_slice, lambda x, g, *bounds, index: x._replace(value=None),
+add_slice_op = Op("AddSlice", _add_slice, lambda x, g, *bounds, index: x._replace(value=None),
     lambda h, y, x, g, *bounds, index: [
         h, slice_op(h, *bounds, index=index), *[None] * len(bounds)
     ],
-    inplace=(0,), doc="x with g added at [index].",
-)
+    inplace=(0,),
+    doc="x with g added at [index].")
 
 
 def add_slice(x: Node, y: Node) -> Node | None:
@@ -241,22 +237,19 @@ def _mask_grad(g: np.ndarray, mask: Any, shape: Any, axis: int, out: Any) -> np.
     return out
 
 
-mask_op = Op(
-    "BooleanMask", _mask, _masked,
+mask_op = Op("BooleanMask", _mask, _masked,
     (lambda g, y, x, mask, axis: mask_grad_op(g, mask, shape_of(x), axis=axis), None),
     {"tensor": None, "mask": bool_},
-    doc="The elements where the mask is True.",
-)
-mask_grad_op: Op = Op(
-    "BooleanMaskGrad", _mask_grad, lambda g, mask, shape, axis: Spec(shape_from(shape), g.dtype),
+    doc="The elements where the mask is True.")
+mask_grad_op: Op = Op("BooleanMaskGrad", _mask_grad,
+    lambda g, mask, shape, axis: Spec(shape_from(shape), g.dtype),
     (lambda h, y, g, mask, shape, axis: mask_op(h, mask, axis=axis), None, None),
-    ("g", "mask", "shape"), static=(2,), doc="Zeros of a shape, with g where the mask is True.",
-)
+    ("g", "mask", "shape"), static=(2,),
+    doc="Zeros of a shape, with g where the mask is True.")
 
 
-def boolean_mask(
-    tensor: TensorLike, mask: TensorLike, name: str | None = "boolean_mask", axis: AxisLike = None,
-) -> Node:
+def boolean_mask(tensor: TensorLike, mask: TensorLike, name: str | None = "boolean_mask",
+                 axis: AxisLike = None) -> Node:
     """The elements, or slices from `axis` on, where `mask` is True; their number a run decides.
 
     The rank of the mask must be known: ShapeError else.
@@ -319,16 +312,14 @@ def elements_of(value: Any, what: str) -> list:
     if dims is None or len(dims) != 1 or dims[0] is None:
         raise ShapeError(
             f"{what} must be a vector of known length, unlike '{value.name}' (made at "
-            f"{value.where})"
-        )
+            f"{value.where})")
     return [value[i] for i in range(dims[0])]  # type: ignore[index]
 
 
-def strided_slice(
-    input_: TensorLike, begin: TensorLike, end: TensorLike, strides: TensorLike | None = None,
-    begin_mask: int = 0, end_mask: int = 0, ellipsis_mask: int = 0, new_axis_mask: int = 0,
-    shrink_axis_mask: int = 0, var: Node | None = None, name: str | None = None,
-) -> Node:
+def strided_slice(input_: TensorLike, begin: TensorLike, end: TensorLike,
+                  strides: TensorLike | None = None, begin_mask: int = 0, end_mask: int = 0,
+                  ellipsis_mask: int = 0, new_axis_mask: int = 0, shrink_axis_mask: int = 0,
+                  var: Node | None = None, name: str | None = None) -> Node:
     """x[begin[0]:end[0]:strides[0], ...], where bit i of a mask changes what item i means.
 
     `begin_mask` and `end_mask` leave out the bound, `ellipsis_mask` makes it `...`,
@@ -340,8 +331,7 @@ def strided_slice(
     x, name = as_node(input_, name="input"), named(name, "StridedSlice")
     begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask = (
         integer(mask, "a mask", least=0)
-        for mask in (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
-    )
+        for mask in (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask))
     with arguments_of(name, x):
         begins, ends = elements_of(begin, "begin"), elements_of(end, "end")
         steps = [1] * len(begins) if strides is None else elements_of(strides, "strides")

@@ -57,9 +57,8 @@ def _concat_vjps(g: Node, y: Node, *inputs: Node, axis: int) -> list[Node]:
     return parts
 
 
-concat_op = Op(
-    "ConcatV2", _concat, _concatenated, _concat_vjps, doc="The inputs one after another.",
-)
+concat_op = Op("ConcatV2", _concat, _concatenated, _concat_vjps,
+    doc="The inputs one after another.")
 
 
 def concat(values: Iterable[TensorLike], axis: AxisLike, name: str = "concat") -> Node:
@@ -103,11 +102,9 @@ def _stacked(*inputs: Spec, axis: int) -> Spec:
     return Spec(Shape.of((*dims[:axis], len(inputs), *dims[axis:])), spec.dtype)
 
 
-pack_op = Op(
-    "Pack", _stack, _stacked,
+pack_op = Op("Pack", _stack, _stacked,
     lambda g, y, *inputs, axis: [g[along(axis, i)] for i in range(len(inputs))],
-    doc="The inputs side by side along a new axis.",
-)
+    doc="The inputs side by side along a new axis.")
 
 
 def stack(values: Iterable[TensorLike], axis: AxisLike = 0, name: str = "stack") -> Node:
@@ -179,20 +176,16 @@ def _unstack(x: np.ndarray, num: int, axis: int) -> tuple[np.ndarray, ...]:
     return tuple(x[index_of(along(axis, i))[0]] for i in range(num))
 
 
-unpack_op = Op(
-    "Unpack", _unstack, _unstacked,
+unpack_op = Op("Unpack", _unstack, _unstacked,
     (lambda g, y, x, num, axis: _parts_rule(g, x, pack_op, axis, range(num)),), ("value",),
     view="part",
     rewrite=lambda x, num, axis: (
-        _parts_rewrite(x, axis, range(num)) if _known_dim(x, axis) == num else None
-    ),
-    doc="The `num` parts along an axis, without that axis.",
-)
+        _parts_rewrite(x, axis, range(num)) if _known_dim(x, axis) == num else None),
+    doc="The `num` parts along an axis, without that axis.")
 
 
-def unstack(
-    value: TensorLike, num: int | None = None, axis: AxisLike = 0, name: str = "unstack",
-) -> list[Node]:
+def unstack(value: TensorLike, num: int | None = None, axis: AxisLike = 0,
+            name: str = "unstack") -> list[Node]:
     """Take apart along an axis: a list of `num` tensors without that axis.
 
     `num` is needed where the size of the dimension is unknown, and checked.
@@ -259,13 +252,11 @@ def _split_rewrite(x: Node, sizes: Sizes, axis: int) -> Parts | None:
     return None if items is None else _parts_rewrite(x, axis, items)
 
 
-split_op = Op(
-    "Split", _split, _splitted,
+split_op = Op("Split", _split, _splitted,
     (lambda g, y, x, sizes, axis: _parts_rule(
-        g, x, concat_op, axis, _split_items(x, sizes, axis)),), ("value",),
-    view="part", rewrite=_split_rewrite,
-    doc="The parts along an axis: `sizes` equal ones, or one of each of these sizes.",
-)
+        g, x, concat_op, axis, _split_items(x, sizes, axis)),),
+    ("value",), view="part", rewrite=_split_rewrite,
+    doc="The parts along an axis: `sizes` equal ones, or one of each of these sizes.")
 
 
 def _split_late_spec(x: Spec, sizes: Spec, axis: int, num: int) -> Spec:
@@ -275,18 +266,15 @@ def _split_late_spec(x: Spec, sizes: Spec, axis: int, num: int) -> Spec:
     return _splitted(x, tuple(sizes.constant.tolist()), axis)
 
 
-split_late_op = Op(
-    "SplitV", lambda x, sizes, axis, num: _split(x, tuple(map(int, sizes)), axis), _split_late_spec,
+split_late_op = Op("SplitV", lambda x, sizes, axis, num: _split(x, tuple(map(int, sizes)), axis),
+    _split_late_spec,
     (lambda g, y, x, sizes, axis, num: concat_op(*g, axis=axis), None), ("value", "size_splits"),
     view="part", static=(1,),
-    doc="The `num` parts along an axis of sizes that only a run knows.",
-)
+    doc="The `num` parts along an axis of sizes that only a run knows.")
 
 
-def split(
-    value: TensorLike, num_or_size_splits: TensorLike, axis: AxisLike = 0, num: int | None = None,
-    name: str = "split",
-) -> list[Node]:
+def split(value: TensorLike, num_or_size_splits: TensorLike, axis: AxisLike = 0,
+          num: int | None = None, name: str = "split") -> list[Node]:
     """Take apart along an axis: a list of equal parts, or of parts of given sizes.
 
     One of the sizes may be -1: what is left. Raises ShapeError where the sizes do not fit.

@@ -28,17 +28,14 @@ Array = np.ndarray
 # ---------------------------------------------------------------- transposes
 
 
-swap_op: Op = Op(
-    "MatrixTranspose", np.matrix_transpose,
+swap_op: Op = Op("MatrixTranspose", np.matrix_transpose,
     ranked(lambda dims: (*dims[:-2], dims[-1], dims[-2]), least=2),
     (lambda g, y, a: swap_op(g),), ("a",), view="part",
-    doc="The last two axes swapped, whatever the rank.",
-)
+    doc="The last two axes swapped, whatever the rank.")
 
 
-def matrix_transpose(
-    a: TensorLike, name: str = "matrix_transpose", conjugate: bool = False,
-) -> Node:
+def matrix_transpose(a: TensorLike, name: str = "matrix_transpose",
+                     conjugate: bool = False) -> Node:
     """Swap the last two axes: each matrix of a batch is transposed.
 
     >>> tg.matrix_transpose([[[1, 2], [3, 4]]]).eval()
@@ -71,19 +68,17 @@ def _is_matrix(x: Node) -> bool:
     return x.shape.ndims == 2
 
 
-batch_dot_op = Op(
-    "BatchDot", np.matmul, _matmul_spec,
+batch_dot_op = Op("BatchDot", np.matmul, _matmul_spec,
     (lambda g, y, a, b: sum_like(matmul(g, b, transpose_b=True), a),
-     lambda g, y, a, b: sum_like(matmul(a, g, transpose_a=True), b)), ("a", "b"),
-    doc="The product of two batches of matrices; what BatchMatMulV2 is without transposes.",
-)
+     lambda g, y, a, b: sum_like(matmul(a, g, transpose_a=True), b)),
+    ("a", "b"),
+    doc="The product of two batches of matrices; what BatchMatMulV2 is without transposes.")
 
 
 def _matmul_body(a: Node, b: Node, transpose_a: bool, transpose_b: bool) -> Node:
     product = dot_op if _is_matrix(a) and _is_matrix(b) else batch_dot_op
     return product(
-        matrix_transpose(a) if transpose_a else a, matrix_transpose(b) if transpose_b else b
-    )
+        matrix_transpose(a) if transpose_a else a, matrix_transpose(b) if transpose_b else b)
 
 
 def _grad_a(g: Node, y: Node, a: Node, b: Node, transpose_a: bool, transpose_b: bool) -> Node:
@@ -98,24 +93,19 @@ def _grad_b(g: Node, y: Node, a: Node, b: Node, transpose_a: bool, transpose_b: 
     return matmul(a, g, transpose_a=not transpose_a)
 
 
-matmul_op = composite(
-    "MatMul", _matmul_body, _grad_a, _grad_b, params=("a", "b"), infer=_matmul_spec,
-    doc="a @ b for two matrices, either of which may be transposed first.",
-)
-batch_matmul_op = composite(
-    "BatchMatMulV2", _matmul_body,
+matmul_op = composite("MatMul", _matmul_body, _grad_a, _grad_b, params=("a", "b"),
+    infer=_matmul_spec,
+    doc="a @ b for two matrices, either of which may be transposed first.")
+batch_matmul_op = composite("BatchMatMulV2", _matmul_body,
     lambda g, y, a, b, **flags: sum_like(_grad_a(g, y, a, b, **flags), a),
-    lambda g, y, a, b, **flags: sum_like(_grad_b(g, y, a, b, **flags), b),
-    params=("a", "b"), infer=_matmul_spec,
-    doc="a @ b for batches of matrices, or tensors of unknown rank; leading dims broadcast.",
-)
+    lambda g, y, a, b, **flags: sum_like(_grad_b(g, y, a, b, **flags), b), params=("a", "b"),
+    infer=_matmul_spec,
+    doc="a @ b for batches of matrices, or tensors of unknown rank; leading dims broadcast.")
 
 
-def matmul(
-    a: TensorLike, b: TensorLike, transpose_a: bool = False, transpose_b: bool = False,
-    adjoint_a: bool = False, adjoint_b: bool = False, a_is_sparse: bool = False,
-    b_is_sparse: bool = False, name: str | None = None,
-) -> Node:
+def matmul(a: TensorLike, b: TensorLike, transpose_a: bool = False, transpose_b: bool = False,
+           adjoint_a: bool = False, adjoint_b: bool = False, a_is_sparse: bool = False,
+           b_is_sparse: bool = False, name: str | None = None) -> Node:
     """The product of two matrices, or of batches of them, whose leading dimensions broadcast.
 
     Each operand becomes a tensor on its own, as in TF1: a float32 tensor does not mix with a
@@ -131,9 +121,7 @@ def matmul(
     transpose_a, transpose_b, adjoint_a, adjoint_b = (
         flag(value, what) for value, what in (
             (transpose_a, "transpose_a"), (transpose_b, "transpose_b"),
-            (adjoint_a, "adjoint_a"), (adjoint_b, "adjoint_b"),
-        )
-    )
+            (adjoint_a, "adjoint_a"), (adjoint_b, "adjoint_b")))
     if transpose_a and adjoint_a or transpose_b and adjoint_b:
         raise GraphError("an operand of matmul has either transpose or adjoint, not both")
     a = as_node(a, name="a")
@@ -211,10 +199,8 @@ def _einsum_right(g: Node, y: Node, a: Node, b: Node, equation: str) -> Node:
     return einsum_op(a, g, equation=f"{left},{result}->{right}")
 
 
-einsum_op = Op(
-    "Einsum", _einsum, _einsum_spec, (_einsum_left, _einsum_right), ("a", "b"),
-    doc="Products of two tensors, summed over the letters that the result lacks.",
-)
+einsum_op = Op("Einsum", _einsum, _einsum_spec, (_einsum_left, _einsum_right), ("a", "b"),
+    doc="Products of two tensors, summed over the letters that the result lacks.")
 
 
 def _parsed(equation: str, inputs: list[Node]) -> tuple[list[str], str]:
@@ -345,8 +331,7 @@ def _pair(axes: Any) -> tuple[Node, Node]:
             raise ShapeError(
                 f"'{axes.name}' (made at {axes.where}) has shape {axes.shape}, but axes that only "
                 "a run knows must be two lists of axes; how many axes to sum over must be known "
-                "while building"
-            )
+                "while building")
         return axes[0], axes[1]  # type: ignore[index]
     over_a, over_b = _lists(axes)
     return as_shape_node(over_a), as_shape_node(over_b)
@@ -372,10 +357,8 @@ def _same_sizes(a: Array, b: Array) -> Array:
     return a
 
 
-same_sizes = Op(
-    "SameSizes", _same_sizes, alike("int"), (None, None), ("a", "b"), view="part",
-    doc="The sizes of axes that must be equal.",
-)
+same_sizes = Op("SameSizes", _same_sizes, alike("int"), (None, None), ("a", "b"), view="part",
+    doc="The sizes of axes that must be equal.")
 
 
 def _contracted(axes: Any, *ranks: int) -> list[list[int]]:

@@ -56,8 +56,7 @@ def _last_axis(value: AxisLike, what: str) -> Any:
 
 LAST = {"axis": (_last_axis, None, along_late), "name": (named, None), "dim": "axis"}
 
-softmax: Op = composite(
-    "Softmax",
+softmax: Op = composite("Softmax",
     in_float32(lambda z, axis: exp(shifted(z, axis)) / total(z, axis)),
     in_float32(lambda g, y, z, axis: (g - reduce_sum(g * y, axis, keepdims=True)) * y),
     params=("logits",), infer=_logits_spec, attrs=LAST,
@@ -66,21 +65,17 @@ softmax: Op = composite(
     >>> tg.nn.softmax([[0.0, 0.0], [1e4, 0.0]]).eval()
     array([[0.5, 0.5],
            [1. , 0. ]], dtype=float32)
-    """,
-)
-log_softmax: Op = composite(
-    "LogSoftmax",
+    """)
+log_softmax: Op = composite("LogSoftmax",
     in_float32(lambda z, axis: shifted(z, axis) - log(total(z, axis))),
     in_float32(
-        lambda g, y, z, axis: g - softmax(z, axis=axis) * reduce_sum(g, axis, keepdims=True)
-    ),
+        lambda g, y, z, axis: g - softmax(z, axis=axis) * reduce_sum(g, axis, keepdims=True)),
     params=("logits",), infer=_logits_spec, attrs=LAST,
     doc="""logits - log(sum(exp(logits))) along `axis`, the last one by default.
 
     >>> tg.nn.log_softmax([0.0, 1e4]).eval()
     array([-10000.,      0.], dtype=float32)
-    """,
-)
+    """)
 
 
 # ---------------------------------------------------------------- softmax cross-entropy
@@ -108,32 +103,27 @@ def _row_for_row(t: Shape, z: Shape) -> Shape:
     return Shape.of((*(z.sizes[:-1] if rows == wanted else [1] * (len(z.sizes) - 1)), t.sizes[-1]))
 
 
-row_for_row = Op(
-    "RowForRow", lambda t, z: t.reshape(_row_for_row(Shape.of(t.shape), Shape.of(z.shape)).sizes),
+row_for_row = Op("RowForRow",
+    lambda t, z: t.reshape(_row_for_row(Shape.of(t.shape), Shape.of(z.shape)).sizes),
     lambda t, z: Spec(_row_for_row(t.shape, z.shape), check_dtypes((t, z), "float")),
     (lambda g, y, t, z: reshape(g, shape_of(t)), None), ("labels", "logits"), view="part",
     rewrite=lambda t, z: (
         reshape(t, _row_for_row(t.shape, z.shape))
-        if t.shape.is_fully_defined() and z.shape.is_fully_defined() else None
-    ),
-    doc="Labels of any rank with that of the logits, whose rows they have row for row.",
-)
-softmax_cross_entropy = composite(
-    "SoftmaxCrossEntropyWithLogits",
+        if t.shape.is_fully_defined() and z.shape.is_fully_defined() else None),
+    doc="Labels of any rank with that of the logits, whose rows they have row for row.")
+softmax_cross_entropy = composite("SoftmaxCrossEntropyWithLogits",
     lambda z, t, axis: reduce_sum(
         multiply_no_nan(log(total(z, axis)) - shifted(z, axis), t), axis),
     lambda g, y, z, t, axis: expand_op(g, axis=(axis,))
     * (softmax(z, axis=axis) * reduce_sum(t, axis, keepdims=True) - t),
     lambda g, y, z, t, axis: expand_op(g, axis=(axis,)) * -log_softmax(z, axis=axis),
     params=("logits", "labels"), infer=_cross_entropy_spec, broadcasts=True,
-    doc="-sum(t * log(softmax(z))) along `axis`; its gradient is softmax(z) * sum(t) - t.",
-)
+    doc="-sum(t * log(softmax(z))) along `axis`; its gradient is softmax(z) * sum(t) - t.")
 
 
 def softmax_cross_entropy_with_logits_v2(
-    labels: TensorLike, logits: TensorLike, axis: AxisLike = None, name: str | None = None,
-    dim: AxisLike = None,
-) -> Node:
+        labels: TensorLike, logits: TensorLike, axis: AxisLike = None, name: str | None = None,
+        dim: AxisLike = None) -> Node:
     """-sum(labels * log(softmax(logits))) along `axis`, the last one by default.
 
     Gradients flow to both: softmax(logits) * sum(labels) - labels, and -log(softmax(logits)). A
@@ -161,9 +151,8 @@ def softmax_cross_entropy_with_logits_v2(
 
 
 def softmax_cross_entropy_with_logits(
-    _sentinel: None = None, labels: TensorLike | None = None, logits: TensorLike | None = None,
-    dim: AxisLike = None, name: str | None = None, axis: AxisLike = None,
-) -> Node:
+        _sentinel: None = None, labels: TensorLike | None = None, logits: TensorLike | None = None,
+        dim: AxisLike = None, name: str | None = None, axis: AxisLike = None) -> Node:
     """`softmax_cross_entropy_with_logits_v2` without a gradient to the labels.
 
     Only named arguments are taken, since the order of logits and labels has changed over time.
@@ -180,8 +169,7 @@ def softmax_cross_entropy_with_logits(
 def _check_named(function: str, sentinel: Any, labels: Any, logits: Any) -> None:
     if sentinel is not None:
         raise GraphError(
-            f"Only call `{function}` with named arguments (labels=..., logits=..., ...)"
-        )
+            f"Only call `{function}` with named arguments (labels=..., logits=..., ...)")
     if labels is None or logits is None:
         raise GraphError("Both labels and logits must be provided.")
 
@@ -196,8 +184,7 @@ def _check_labels(labels: np.ndarray, classes: int) -> None:
         shown = " ".join(map(str, flat[:20])) + " ..." * (flat.size > 20)
         raise InvalidArgumentError(
             f"Received a label value of {bad} which is outside the valid range of "
-            f"[0, {classes}).  Label values: {shown}"
-        )
+            f"[0, {classes}).  Label values: {shown}")
 
 
 def _pick(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -222,13 +209,11 @@ def _labels_fit(z: Spec, t: Spec) -> None:
     if rank is not None and labels_rank is not None and rank != labels_rank + 1:
         raise ShapeError(
             f"Rank mismatch: Rank of labels (received {labels_rank}) should equal rank of logits "
-            f"minus 1 (received {rank})."
-        )
+            f"minus 1 (received {rank}).")
     if rank is not None and not t.shape.is_compatible_with(z.shape[:-1]):
         raise ShapeError(
             f"Shape mismatch: The shape of labels (received {t.shape}) should equal the shape of "
-            f"logits except for the last dimension (received {z.shape})."
-        )
+            f"logits except for the last dimension (received {z.shape}).")
 
 
 def _picked_spec(z: Spec, t: Spec) -> Spec:
@@ -246,29 +231,21 @@ def _one_hot_spec(z: Spec, t: Spec) -> Spec:
     return Spec(z.shape, z.dtype)
 
 
-one_hot_like = Op(
-    "OneHotLike", _one_hot_like, _one_hot_spec, (None, None), ("x", "labels"),
-    doc="1 at each label's place in x's last axis, 0 elsewhere; checks the labels' range.",
-)
-pick = Op(
-    "PickLabels", _pick, _picked_spec,
+one_hot_like = Op("OneHotLike", _one_hot_like, _one_hot_spec, (None, None), ("x", "labels"),
+    doc="1 at each label's place in x's last axis, 0 elsewhere; checks the labels' range.")
+pick = Op("PickLabels", _pick, _picked_spec,
     (lambda g, y, x, labels: g * one_hot_like(x, labels), None), ("x", "labels"),
-    doc="x at each label's place in its last axis, which stays as 1; checks the labels' range.",
-)
-sparse_softmax_cross_entropy = composite(
-    "SparseSoftmaxCrossEntropyWithLogits",
+    doc="x at each label's place in its last axis, which stays as 1; checks the labels' range.")
+sparse_softmax_cross_entropy = composite("SparseSoftmaxCrossEntropyWithLogits",
     lambda z, t: squeeze(log(total(z, -1)) - pick(shifted(z, -1), t), axis=(-1,)),
-    lambda g, y, z, t: expand_op(g, axis=(-1,)) * (softmax(z, axis=-1) - one_hot_like(z, t)),
-    None,
+    lambda g, y, z, t: expand_op(g, axis=(-1,)) * (softmax(z, axis=-1) - one_hot_like(z, t)), None,
     params=("logits", "labels"), infer=_sparse_spec,
-    doc="-log(softmax(z))[t] along the last axis; its gradient is softmax(z) - one_hot(t).",
-)
+    doc="-log(softmax(z))[t] along the last axis; its gradient is softmax(z) - one_hot(t).")
 
 
 def sparse_softmax_cross_entropy_with_logits(
-    _sentinel: None = None, labels: TensorLike | None = None, logits: TensorLike | None = None,
-    name: str | None = None,
-) -> Node:
+        _sentinel: None = None, labels: TensorLike | None = None, logits: TensorLike | None = None,
+        name: str | None = None) -> Node:
     """-log(softmax(logits))[label] along the last axis, for labels given as numbers.
 
     `labels` are int32 or int64 in the shape of logits without its last axis. A label out of range
@@ -299,27 +276,23 @@ def _logistic_spec(z: Spec, t: Spec) -> Spec:
 
 # For t = 1 the difference sigmoid(z) - t rounds to 0 from z = 17 on in float32. Here both are times
 # 1 + e, with e = e^-|z|, and 1 - t is 0 before what is left is taken from it.
-sigmoid_minus = composite(
-    "SigmoidMinus",
+sigmoid_minus = composite("SigmoidMinus",
     lambda z, t: (maximum(tail(z), cast(z > 0, z.dtype)) - t - t * tail(z)) / (1 + tail(z)),
     lambda g, y, z, t: g * sigmoid_slope(z),
-    lambda g, y, z, t: -g,
-    infer=_logistic_spec, doc="sigmoid(z) - t, elementwise, with all digits for a t of 0 or 1.",
-)
+    lambda g, y, z, t: -g, infer=_logistic_spec,
+    doc="sigmoid(z) - t, elementwise, with all digits for a t of 0 or 1.")
 sigmoid_cross_entropy = composite(
     "LogisticLoss",
     lambda z, t: z * (cast(z > 0, z.dtype) - t) + log1p(tail(z)),  # max(z, 0) - z * t + ...
     lambda g, y, z, t: g * sigmoid_minus(z, t),
     lambda g, y, z, t: -g * z,
     params=("logits", "labels"), infer=_logistic_spec,
-    doc="-t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)); its gradient is sigmoid(z) - t.",
-)
+    doc="-t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)); its gradient is sigmoid(z) - t.")
 
 
 def sigmoid_cross_entropy_with_logits(
-    _sentinel: None = None, labels: TensorLike | None = None, logits: TensorLike | None = None,
-    name: str | None = None,
-) -> Node:
+        _sentinel: None = None, labels: TensorLike | None = None, logits: TensorLike | None = None,
+        name: str | None = None) -> Node:
     """-labels * log(sigmoid(logits)) - (1 - labels) * log(1 - sigmoid(logits)), elementwise.
 
     Computed as max(z, 0) - z * t + log1p(exp(-|z|)), the first two as z times a difference. Only
@@ -349,23 +322,20 @@ def _weighted_spec(z: Spec, t: Spec, q: Spec) -> Spec:
     return Spec(broadcast(spec.shape, q.shape), spec.dtype)
 
 
-weighted_cross_entropy = composite(
-    "WeightedLogisticLoss",
+weighted_cross_entropy = composite("WeightedLogisticLoss",
     lambda z, t, q: (1 - t) * maximum(z, 0) + q * t * maximum(-z, 0)
     + (1 + (q - 1) * t) * log1p(tail(z)),
     lambda g, y, z, t, q: g * ((1 - t) * sigmoid(z) - q * t * sigmoid(-z)),
     lambda g, y, z, t, q: g * ((q - 1) * softplus(-z) - z),
-    lambda g, y, z, t, q: g * t * softplus(-z),
-    params=("logits", "labels", "pos_weight"), infer=_weighted_spec, broadcasts=True,
-    doc="-q t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)).",
-)
+    lambda g, y, z, t, q: g * t * softplus(-z), params=("logits", "labels", "pos_weight"),
+    infer=_weighted_spec, broadcasts=True,
+    doc="-q t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)).")
 
 
 def weighted_cross_entropy_with_logits(
-    labels: TensorLike | None = None, logits: TensorLike | None = None,
-    pos_weight: TensorLike | None = None, name: str | None = None,
-    targets: TensorLike | None = None,
-) -> Node:
+        labels: TensorLike | None = None, logits: TensorLike | None = None,
+        pos_weight: TensorLike | None = None, name: str | None = None,
+        targets: TensorLike | None = None) -> Node:
     """Sigmoid cross-entropy in which the positive labels count `pos_weight` times.
 
     -pos_weight * t * log(sigmoid(z)) - (1 - t) * log(1 - sigmoid(z)); `targets` is the old name of

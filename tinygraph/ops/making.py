@@ -58,16 +58,12 @@ def _range_spec(*numbers: Spec) -> Spec:
     return Spec(Shape.of((size,)), dtype)
 
 
-range_op = Op(
-    "Range", _range, _range_spec, (None, None, None), ("start", "limit", "delta"),
-    doc="start, start + delta, ... up to but without limit.",
-)
+range_op = Op("Range", _range, _range_spec, (None, None, None), ("start", "limit", "delta"),
+    doc="start, start + delta, ... up to but without limit.")
 
 
-def range_(
-    start: TensorLike, limit: TensorLike | None = None, delta: TensorLike = 1,
-    dtype: DTypeLike | None = None, name: str = "range",
-) -> Node:
+def range_(start: TensorLike, limit: TensorLike | None = None, delta: TensorLike = 1,
+           dtype: DTypeLike | None = None, name: str = "range") -> Node:
     """The numbers from `start` up to but without `limit`; of `range(n)`, from 0 to n - 1.
 
     Without `dtype` it is the widest of the arguments' dtypes: int32, int64, float32, float64.
@@ -117,20 +113,17 @@ def _ramp(x: Node, first: int, last: int, num: Node) -> Node:
     return linspace(*(np.array(end, x.dtype.numpy) for end in (first, last)), num)
 
 
-linspace = Op(
-    "LinSpace", _linspace, _linspace_spec,
+linspace = Op("LinSpace", _linspace, _linspace_spec,
     (
         lambda g, y, start, stop, num: sum_like(g * _ramp(start, 1, 0, num), start),
         lambda g, y, start, stop, num: sum_like(g * _ramp(stop, 0, 1, num), stop),
-        None,
-    ),
+        None),
     {"start": "T", "stop": "T", "num": None}, static=(2,),
     doc="""`num` numbers from `start` to `stop`, both included, at equal distances.
 
     >>> tg.linspace(0.0, 1.0, 5).eval()
     array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
-    """,
-)
+    """)
 lin_space = linspace
 
 # ---------------------------------------------------------------- one_hot and sequence_mask
@@ -157,29 +150,23 @@ def _one_hot(indices: Any, depth: Any, on: Any, off: Any, axis: int, out: Any) -
     return out
 
 
-one_hot_op = Op(
-    "OneHot", _one_hot, _hot_spec,
+one_hot_op = Op("OneHot", _one_hot, _hot_spec,
     (
         None, None,
         lambda g, y, i, n, on, off, axis: sum_like(g * _hot(i, n, 1, 0, on.dtype, axis), on),
-        lambda g, y, i, n, on, off, axis: sum_like(g * _hot(i, n, 0, 1, on.dtype, axis), off),
-    ),
+        lambda g, y, i, n, on, off, axis: sum_like(g * _hot(i, n, 0, 1, on.dtype, axis), off)),
     ("indices", "depth", "on_value", "off_value"), static=(1,),
-    doc="`on_value` at [i, indices[i]], `off_value` elsewhere.",
-)
+    doc="`on_value` at [i, indices[i]], `off_value` elsewhere.")
 
 
 def _hot(indices: Node, depth: Node, on: Any, off: Any, dtype: DType, axis: int) -> Node:
     return one_hot_op(
-        indices, depth, np.array(on, dtype.numpy), np.array(off, dtype.numpy), axis=axis
-    )
+        indices, depth, np.array(on, dtype.numpy), np.array(off, dtype.numpy), axis=axis)
 
 
-def one_hot(
-    indices: TensorLike, depth: TensorLike, on_value: TensorLike | None = None,
-    off_value: TensorLike | None = None, axis: AxisLike = None, dtype: DTypeLike | None = None,
-    name: str | None = None,
-) -> Node:
+def one_hot(indices: TensorLike, depth: TensorLike, on_value: TensorLike | None = None,
+            off_value: TensorLike | None = None, axis: AxisLike = None,
+            dtype: DTypeLike | None = None, name: str | None = None) -> Node:
     """Vectors of length `depth` with `on_value` at `indices`, along a new last axis or `axis`.
 
     An index out of range gives a vector of `off_value`. The dtype is that of the values, or
@@ -206,10 +193,8 @@ def one_hot(
         return one_hot_op(indices, depth, on, off, axis=at, name=scope)
 
 
-def sequence_mask(
-    lengths: TensorLike, maxlen: TensorLike | None = None, dtype: DTypeLike = bool_,
-    name: str | None = None,
-) -> Node:
+def sequence_mask(lengths: TensorLike, maxlen: TensorLike | None = None, dtype: DTypeLike = bool_,
+                  name: str | None = None) -> Node:
     """True at [i, j] where j < lengths[i], for j below `maxlen` or the largest length.
 
     >>> tg.sequence_mask([1, 3]).eval()

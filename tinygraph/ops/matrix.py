@@ -70,11 +70,10 @@ def _inverse(x: Array, adjoint: bool) -> Array:
     return np.matrix_transpose(inverse) if adjoint else inverse
 
 
-matrix_inverse = Op(
-    "MatrixInverse", _inverse, square,
+matrix_inverse = Op("MatrixInverse", _inverse, square,
     (lambda g, y, x, adjoint: -matmul(matmul(y, g, transpose_a=not adjoint, transpose_b=adjoint),
-                                      y, transpose_b=not adjoint),), ("input",),
-    attrs={"adjoint": (flag, False)},
+                                      y, transpose_b=not adjoint),),
+    ("input",), attrs={"adjoint": (flag, False)},
     doc="""The inverse of each matrix in a batch, transposed if `adjoint`.
 
     InvalidArgumentError when a matrix is singular.
@@ -82,31 +81,28 @@ matrix_inverse = Op(
     >>> tg.matrix_inverse([[2.0, 0.0], [0.0, 4.0]]).eval()
     array([[0.5 , 0.  ],
            [0.  , 0.25]], dtype=float32)
-    """,
-)
+    """)
 
 
-matrix_determinant = Op(
-    "MatrixDeterminant", lambda x: np.asarray(np.linalg.det(x)), lambda x: _without(x, 2),
+matrix_determinant = Op("MatrixDeterminant", lambda x: np.asarray(np.linalg.det(x)),
+    lambda x: _without(x, 2),
     (lambda g, y, x: expand_op(g * y, axis=(-2, -1)) * matrix_inverse(x, adjoint=True),),
     ("input",),
     doc="""The determinant of each matrix in a batch; its gradient needs matrices with an inverse.
 
     >>> print(tg.matrix_determinant([[2.0, 1.0], [0.0, 4.0]]).eval())
     8.0
-    """,
-)
+    """)
 
 
 def _slogdet_spec(x: Spec) -> Spec:
     return Spec.of_items([_without(x, 2)] * 2)
 
 
-slogdet_op = Op(
-    "LogMatrixDeterminant", lambda x: tuple(map(np.asarray, np.linalg.slogdet(x))), _slogdet_spec,
-    (lambda g, y, x: expand_op(g[1], axis=(-2, -1)) * matrix_inverse(x, adjoint=True),),
-    ("input",), doc="The sign of each determinant, and log |determinant|.",
-)
+slogdet_op = Op("LogMatrixDeterminant", lambda x: tuple(map(np.asarray, np.linalg.slogdet(x))),
+    _slogdet_spec,
+    (lambda g, y, x: expand_op(g[1], axis=(-2, -1)) * matrix_inverse(x, adjoint=True),), ("input",),
+    doc="The sign of each determinant, and log |determinant|.")
 
 
 class LogMatrixDeterminant(NamedTuple):
@@ -143,12 +139,10 @@ def _solve_spec(matrix: Spec, rhs: Spec, adjoint: bool) -> Spec:
     return Spec(Shape.of((*known[:-1], None)).merge_with(rhs.shape), dtype)
 
 
-matrix_solve: Op = Op(
-    "MatrixSolve", _solve, _solve_spec,
+matrix_solve: Op = Op("MatrixSolve", _solve, _solve_spec,
     (lambda g, y, a, b, adjoint: _solve_rule(g, y, a, adjoint),
      lambda g, y, a, b, adjoint: matrix_solve(a, g, adjoint=not adjoint)),
-    {"matrix": "T", "rhs": "T"},
-    attrs={"adjoint": (flag, False)},
+    {"matrix": "T", "rhs": "T"}, attrs={"adjoint": (flag, False)},
     doc="""The x with matrix @ x = rhs, or with matrixᵀ @ x = rhs if `adjoint`, for each of a batch.
 
     `rhs` holds columns, and has the rank of `matrix`. InvalidArgumentError for a singular matrix.
@@ -156,8 +150,7 @@ matrix_solve: Op = Op(
     >>> tg.matrix_solve([[2.0, 0.0], [0.0, 4.0]], [[2.0], [2.0]]).eval()
     array([[1. ],
            [0.5]], dtype=float32)
-    """,
-)
+    """)
 
 
 def _solve_rule(g: Node, y: Node, a: Node, adjoint: bool) -> Node:
@@ -188,16 +181,12 @@ def _eye_spec(rows: Spec, columns: Spec, dtype: DType) -> Spec:
     return Spec(Shape.of((count_of(rows, "num_rows"), count_of(columns, "num_columns"))), dtype)
 
 
-eye_op = Op(
-    "Eye", _eye, _eye_spec, (None, None), ("num_rows", "num_columns"), static=(0, 1),
-    doc="The identity matrix.",
-)
+eye_op = Op("Eye", _eye, _eye_spec, (None, None), ("num_rows", "num_columns"), static=(0, 1),
+    doc="The identity matrix.")
 
 
-def eye(
-    num_rows: TensorLike, num_columns: TensorLike | None = None, batch_shape: ShapeLike = None,
-    dtype: DTypeLike = float32, name: str | None = None,
-) -> Node:
+def eye(num_rows: TensorLike, num_columns: TensorLike | None = None, batch_shape: ShapeLike = None,
+        dtype: DTypeLike = float32, name: str | None = None) -> Node:
     """The identity matrix, or a batch of them.
 
     >>> tg.eye(2).eval()
@@ -221,13 +210,10 @@ def _cross_spec(a: Spec, b: Spec) -> Spec:
     return spec
 
 
-cross: Op = Op(
-    "Cross", np.cross, _cross_spec,
-    (lambda g, y, a, b: cross(b, g), lambda g, y, a, b: cross(g, a)),
-    {"a": "T", "b": "T"},
+cross: Op = Op("Cross", np.cross, _cross_spec,
+    (lambda g, y, a, b: cross(b, g), lambda g, y, a, b: cross(g, a)), {"a": "T", "b": "T"},
     doc="""The cross product of vectors of length 3, the last dimension of tensors of one shape.
 
     >>> tg.cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]).eval()
     array([0., 0., 1.], dtype=float32)
-    """,
-)
+    """)

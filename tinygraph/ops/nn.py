@@ -45,43 +45,32 @@ def _slope(name: str, body: Any) -> Op:
         lambda h, y, g, x, **attrs: slope(h, x, **attrs),
         lambda h, y, g, x, **attrs: zeros_like(x),
         params=("gradients", "features"), infer=lambda g, x, **attrs: g,
-        doc="What arrives at the input of a piecewise linear op.",
-    )
+        doc="What arrives at the input of a piecewise linear op.")
     return slope
 
 
 relu_grad = _slope("ReluGrad", lambda g, x: keep_where(g, x > 0))
 relu6_grad = _slope("Relu6Grad", lambda g, x: keep_where(g, logical_and(x > 0, x < 6)))
-leaky_relu_grad = _slope(
-    "LeakyReluGrad",
-    lambda g, x, alpha: keep_where(g, x > 0) + alpha * keep_where(g, logical_not(x > 0)),
-)
-relu = composite(
-    "Relu", lambda features: maximum(features, 0), lambda g, y, features: relu_grad(g, y),
-    infer=alike("number"),
+leaky_relu_grad = _slope("LeakyReluGrad",
+    lambda g, x, alpha: keep_where(g, x > 0) + alpha * keep_where(g, logical_not(x > 0)))
+relu = composite("Relu", lambda features: maximum(features, 0),
+    lambda g, y, features: relu_grad(g, y), infer=alike("number"),
     doc="""max(x, 0), elementwise.
 
     >>> tg.nn.relu([-1.0, 0.0, 2.0]).eval()
     array([0., 0., 2.], dtype=float32)
-    """,
-)
-relu6 = composite(
-    "Relu6", lambda features: minimum(maximum(features, 0), 6),
-    lambda g, y, features: relu6_grad(g, y),
-    infer=alike("number"),
+    """)
+relu6 = composite("Relu6", lambda features: minimum(maximum(features, 0), 6),
+    lambda g, y, features: relu6_grad(g, y), infer=alike("number"),
     doc="""min(max(x, 0), 6), elementwise.
 
     >>> tg.nn.relu6([-1.0, 3.0, 7.0]).eval()
     array([0., 3., 6.], dtype=float32)
-    """,
-)
-leaky_relu_op = composite(
-    "LeakyRelu",
+    """)
+leaky_relu_op = composite("LeakyRelu",
     lambda x, alpha: (maximum if alpha <= 1 else minimum)(x, x * alpha),
-    lambda g, y, x, alpha: leaky_relu_grad(g, x, alpha=alpha),
-    infer=alike(),
-    doc="x for x > 0, else alpha * x, elementwise.",
-)
+    lambda g, y, x, alpha: leaky_relu_grad(g, x, alpha=alpha), infer=alike(),
+    doc="x for x > 0, else alpha * x, elementwise.")
 
 
 def leaky_relu(features: TensorLike, alpha: float = 0.2, name: str | None = None) -> Node:
@@ -103,18 +92,14 @@ def leaky_relu(features: TensorLike, alpha: float = 0.2, name: str | None = None
 # Klambauer et al., 2017: with these a layer keeps mean 0 and variance 1.
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
-elu = composite(
-    "Elu", lambda features: maximum(features, 0) + expm1(minimum(features, 0)),
-    lambda g, y, features: g * exp(minimum(features, 0)),
-    infer=alike(),
+elu = composite("Elu", lambda features: maximum(features, 0) + expm1(minimum(features, 0)),
+    lambda g, y, features: g * exp(minimum(features, 0)), infer=alike(),
     doc="""x where x > 0, else exp(x) - 1. Clevert et al., 2015.
 
     >>> tg.nn.elu([-1.0, 0.0, 2.0]).eval().round(4)
     array([-0.6321,  0.    ,  2.    ], dtype=float32)
-    """,
-)
-selu = composite(
-    "Selu",
+    """)
+selu = composite("Selu",
     lambda features: SELU_SCALE
     * (maximum(features, 0) + SELU_ALPHA * expm1(minimum(features, 0))),
     lambda g, y, features: keep_where(g, logical_not(features < 0)) * SELU_SCALE
@@ -124,53 +109,40 @@ selu = composite(
 
     >>> tg.nn.selu([-1.0, 1.0]).eval().round(4)
     array([-1.1113,  1.0507], dtype=float32)
-    """,
-)
+    """)
 
 
 # The numerator is e^x for x < 0, else 1. Of the forms with all digits in both tails the fastest is
 # 1 / (1 + e^-x), 61 us for 100 x 784 float32 where this one takes 90, but its e^-x overflows and is
 # of no use to the loss. (1 + tanh(x/2)) / 2 takes 50 us but has no digits left for x < -10.
-sigmoid = composite(
-    "Sigmoid", lambda x: maximum(tail(x), cast(x > 0, x.dtype)) / (1 + tail(x)),
-    lambda g, y, x: g * sigmoid_slope(x),
-    infer=alike(),
+sigmoid = composite("Sigmoid", lambda x: maximum(tail(x), cast(x > 0, x.dtype)) / (1 + tail(x)),
+    lambda g, y, x: g * sigmoid_slope(x), infer=alike(),
     doc="""1 / (1 + exp(-x)), elementwise, without overflow.
 
     >>> tg.nn.sigmoid([-1000.0, 0.0, 1000.0]).eval()
     array([0. , 0.5, 1. ], dtype=float32)
-    """,
-)
-softplus = composite(
-    "Softplus", lambda features: maximum(features, 0) + log1p(tail(features)),
-    lambda g, y, features: g * sigmoid(features),
-    infer=alike(),
+    """)
+softplus = composite("Softplus", lambda features: maximum(features, 0) + log1p(tail(features)),
+    lambda g, y, features: g * sigmoid(features), infer=alike(),
     doc="""log(1 + exp(x)), elementwise, as max(x, 0) + log1p(exp(-|x|)).
 
     >>> tg.nn.softplus([-1000.0, 1000.0]).eval()
     array([   0., 1000.], dtype=float32)
-    """,
-)
-log_sigmoid = composite(
-    "LogSigmoid", lambda x: minimum(x, 0) - log1p(tail(x)),
-    lambda g, y, x: g * sigmoid(-x),
-    infer=alike(),
+    """)
+log_sigmoid = composite("LogSigmoid", lambda x: minimum(x, 0) - log1p(tail(x)),
+    lambda g, y, x: g * sigmoid(-x), infer=alike(),
     doc="""log(sigmoid(x)), elementwise, as min(x, 0) - log1p(exp(-|x|)).
 
     >>> tg.log_sigmoid([-1000.0, 1000.0]).eval()
     array([-1000.,     0.], dtype=float32)
-    """,
-)
-softsign = composite(
-    "Softsign", lambda features: features / (1 + abs_(features)),
-    lambda g, y, features: g / (1 + abs_(features)) / (1 + abs_(features)),
-    infer=alike(),
+    """)
+softsign = composite("Softsign", lambda features: features / (1 + abs_(features)),
+    lambda g, y, features: g / (1 + abs_(features)) / (1 + abs_(features)), infer=alike(),
     doc="""x / (1 + |x|), elementwise.
 
     >>> tg.nn.softsign([-1.0, 3.0]).eval()
     array([-0.5 ,  0.75], dtype=float32)
-    """,
-)
+    """)
 
 # ---------------------------------------------------------------- layers
 
@@ -192,18 +164,16 @@ def _bias_body(value: Node, bias: Node, channels_first: bool) -> Node:
     return value + bias
 
 
-bias_add_op = composite(
-    "BiasAdd", _bias_body,
+bias_add_op = composite("BiasAdd", _bias_body,
     lambda g, y, value, bias, channels_first: g,
     lambda g, y, value, bias, channels_first:
         reduce_sum(g, (0, *range(2, len(g.shape)))) if channels_first else g,
-    broadcasts=True, infer=_bias_spec, doc="value + bias along the channels' axis.",
-)
+    broadcasts=True, infer=_bias_spec,
+    doc="value + bias along the channels' axis.")
 
 
-def bias_add(
-    value: TensorLike, bias: TensorLike, data_format: str | None = None, name: str | None = None,
-) -> Node:
+def bias_add(value: TensorLike, bias: TensorLike, data_format: str | None = None,
+             name: str | None = None) -> Node:
     """Add a vector along the last axis, or along the second one for a data_format "NC...".
 
     Raises ShapeError where the bias is no vector, or not of that axis' size.
@@ -221,9 +191,8 @@ def bias_add(
         return bias_add_op(value, bias, channels_first=form.startswith("NC"), name=scope)
 
 
-def xw_plus_b(
-    x: TensorLike, weights: TensorLike, biases: TensorLike, name: str | None = None,
-) -> Node:
+def xw_plus_b(x: TensorLike, weights: TensorLike, biases: TensorLike,
+              name: str | None = None) -> Node:
     """x @ weights + biases.
 
     >>> tg.nn.xw_plus_b([[1.0, 2.0]], [[1.0], [1.0]], [0.5]).eval()
@@ -233,9 +202,8 @@ def xw_plus_b(
         return bias_add(matmul(x, weights), biases, name=scope)
 
 
-def relu_layer(
-    x: TensorLike, weights: TensorLike, biases: TensorLike, name: str | None = None,
-) -> Node:
+def relu_layer(x: TensorLike, weights: TensorLike, biases: TensorLike,
+               name: str | None = None) -> Node:
     """relu(x @ weights + biases).
 
     >>> tg.nn.relu_layer([[1.0, -2.0]], [[1.0, 1.0], [1.0, 0.0]], [0.5, 0.0]).eval()
@@ -261,8 +229,7 @@ def _rate(keep_prob: Any, rate: Any) -> tuple[Any, Any]:
     elif not 0 <= float(given) <= 1 or float(given) == (0 if rate is None else 1):
         raise GraphError(
             f"{what} must be a scalar tensor or a float in the range "
-            f"{'(0, 1]' if rate is None else '[0, 1)'}, got {float(given):g}"
-        )
+            f"{'(0, 1]' if rate is None else '[0, 1)'}, got {float(given):g}")
     return (given, 1 - given) if rate is None else (1 - given, given)
 
 
@@ -278,10 +245,9 @@ def _noise_shape(x: Node, noise_shape: Any) -> Node:
     return as_shape_node([dim_of(x, i) if d is None else d for i, d in enumerate(dims)])
 
 
-def dropout(
-    x: TensorLike, keep_prob: TensorLike | None = None, noise_shape: ShapeLike = None,
-    seed: int | None = None, name: str | None = None, rate: TensorLike | None = None,
-) -> Node:
+def dropout(x: TensorLike, keep_prob: TensorLike | None = None, noise_shape: ShapeLike = None,
+            seed: int | None = None, name: str | None = None,
+            rate: TensorLike | None = None) -> Node:
     """Zero each element with probability `rate`, and divide the others by keep_prob = 1 - rate.
 
     So the expected sum stays. The gradient passes through the elements that the same run kept.
@@ -299,8 +265,7 @@ def dropout(
         if not x.dtype.is_floating:
             raise GraphError(
                 "x has to be a floating point tensor since it's going to be scaled. "
-                f"Got a {x.dtype.name} tensor instead."
-            )
+                f"Got a {x.dtype.name} tensor instead.")
         keep, rate = _like(x, keep, "keep_prob"), _like(x, rate, "rate")
         for given, nothing in ((keep, 1), (rate, 0)):
             if given.spec.constant == nothing:
@@ -323,19 +288,16 @@ def _centered(x: Node, axis: tuple[int, ...] | None) -> Node:
     return x - reduce_mean(x, axis, keepdims=True)
 
 
-variance_op = composite(
-    "Variance", lambda x, axis: reduce_mean(square(_centered(x, axis)), axis, keepdims=True),
+variance_op = composite("Variance",
+    lambda x, axis: reduce_mean(square(_centered(x, axis)), axis, keepdims=True),
     lambda g, y, x, axis: g * _centered(x, axis) * (2 / group_size(x, y, axis, x.dtype)),
     doc="""mean((x - mean(x))²) over `axis`, whose dimensions stay as 1. Two passes: E[x²] - E[x]²
     would cancel. The rule needs no derivative of the mean, as the deviations add up to 0.
-    """,
-)
+    """)
 
 
-def moments(
-    x: TensorLike, axes: AxisLike, shift: TensorLike | None = None, name: str | None = None,
-    keep_dims: bool | None = None, keepdims: bool | None = None,
-) -> tuple[Node, Node]:
+def moments(x: TensorLike, axes: AxisLike, shift: TensorLike | None = None, name: str | None = None,
+            keep_dims: bool | None = None, keepdims: bool | None = None) -> tuple[Node, Node]:
     """The mean and the variance over `axes`; `shift` is for old programs and changes nothing.
 
     >>> mean, variance = tg.nn.moments(tg.constant([1.0, 2.0, 3.0, 4.0]), axes=[0])
@@ -365,10 +327,9 @@ def moments(
         return mean, variance
 
 
-def batch_normalization(
-    x: TensorLike, mean: TensorLike, variance: TensorLike, offset: TensorLike | None,
-    scale: TensorLike | None, variance_epsilon: TensorLike, name: str | None = None,
-) -> Node:
+def batch_normalization(x: TensorLike, mean: TensorLike, variance: TensorLike,
+                        offset: TensorLike | None, scale: TensorLike | None,
+                        variance_epsilon: TensorLike, name: str | None = None) -> Node:
     """scale * (x - mean) / sqrt(variance + variance_epsilon) + offset; Ioffe and Szegedy, 2015.
 
     `scale` and `offset` may be None. All broadcast against x.
@@ -391,22 +352,17 @@ def batch_normalization(
         return cast(wide * cast(inverse, wide.dtype) + cast(shift, wide.dtype), x.dtype)
 
 
-l2_loss = composite(
-    "L2Loss", in_float32(lambda t: reduce_sum(square(t)) / 2),
-    lambda g, y, t: g * t,
-    infer=lambda t: Spec(SCALAR, check_dtypes((t,), "float")),
+l2_loss = composite("L2Loss", in_float32(lambda t: reduce_sum(square(t)) / 2),
+    lambda g, y, t: g * t, infer=lambda t: Spec(SCALAR, check_dtypes((t,), "float")),
     doc="""sum(t²) / 2.
 
     >>> print(tg.nn.l2_loss([3.0, 4.0]).eval())
     12.5
-    """,
-)
+    """)
 
 
-def l2_normalize(
-    x: TensorLike, axis: AxisLike = None, epsilon: float = 1e-12, name: str | None = None,
-    dim: AxisLike = None,
-) -> Node:
+def l2_normalize(x: TensorLike, axis: AxisLike = None, epsilon: float = 1e-12,
+                 name: str | None = None, dim: AxisLike = None) -> Node:
     """x / sqrt(max(sum(x²), epsilon)), with the sum over `axis`; finite at 0, also its gradient.
 
     The squares leave no dtype's range: float16s are computed with in float32, others as by norm.

@@ -60,9 +60,8 @@ def _drawing(method: str) -> Callable:
     return kernel
 
 
-def _draw_ints(
-    shape: Any, low: Any, high: Any, out: Any, *, state: Philox, dtype: Any, seed: Any
-) -> Any:
+def _draw_ints(shape: Any, low: Any, high: Any, out: Any, *, state: Philox, dtype: Any,
+               seed: Any) -> Any:
     return state.integers(out.shape, int(low), int(high), out.dtype, out=out)
 
 
@@ -79,10 +78,9 @@ def _int_spec(shape: Spec, low: Spec, high: Spec, dtype: DType, seed: Any) -> Sp
     return Spec(shape_from(shape), dtype)
 
 
-random_uniform_op = Op(
-    "RandomUniform", _drawing("uniform"), _float_spec, (None,), ("shape",),
-    static=(0,), state=_stream, doc="Floats from [0, 1).",
-)
+random_uniform_op = Op("RandomUniform", _drawing("uniform"), _float_spec, (None,), ("shape",),
+    static=(0,), state=_stream,
+    doc="Floats from [0, 1).")
 
 
 def _add_below(x: Any, low: Any, high: Any, out: Any) -> Any:
@@ -92,44 +90,36 @@ def _add_below(x: Any, low: Any, high: Any, out: Any) -> Any:
     return np.positive(kept, out=out)
 
 
-add_below_op = elementwise(
-    "AddBelow", _add_below,
+add_below_op = elementwise("AddBelow", _add_below,
     lambda g, y, x, low, high: g, lambda g, y, x, low, high: g, None, accepts="float",
     params=("x", "minval", "maxval"), inplace=True,
-    doc="x + minval, elementwise, and still inside of [minval, maxval) when rounded.",
-)
-random_uniform_int_op = Op(
-    "RandomUniformInt", _draw_ints, _int_spec, (None, None, None), ("shape", "minval", "maxval"),
-    static=(0, 1, 2), state=_stream, doc="Ints from [minval, maxval).",
-)
-random_standard_normal_op = Op(
-    "RandomStandardNormal", _drawing("normal"), _float_spec, (None,), ("shape",),
-    static=(0,), state=_stream, doc="Normal numbers of mean 0 and standard deviation 1.",
-)
-truncated_normal_op = Op(
-    "TruncatedNormal", _drawing("truncated_normal"), _float_spec, (None,), ("shape",),
-    static=(0,), state=_stream, doc="Standard normal numbers, redrawn until between -2 and 2.",
-)
+    doc="x + minval, elementwise, and still inside of [minval, maxval) when rounded.")
+random_uniform_int_op = Op("RandomUniformInt", _draw_ints, _int_spec, (None, None, None),
+    ("shape", "minval", "maxval"), static=(0, 1, 2), state=_stream,
+    doc="Ints from [minval, maxval).")
+random_standard_normal_op = Op("RandomStandardNormal", _drawing("normal"), _float_spec, (None,),
+    ("shape",), static=(0,), state=_stream,
+    doc="Normal numbers of mean 0 and standard deviation 1.")
+truncated_normal_op = Op("TruncatedNormal", _drawing("truncated_normal"), _float_spec, (None,),
+    ("shape",), static=(0,), state=_stream,
+    doc="Standard normal numbers, redrawn until between -2 and 2.")
 
 
 def _shuffle(value: Any, *, state: Philox, seed: Any) -> Any:
     return value[state.permutation(len(value))] if value.ndim else np.array(value)
 
 
-random_shuffle = Op(
-    "RandomShuffle", _shuffle, lambda value, seed: Spec(value.shape, value.dtype), (None,),
-    ("value",), {"seed": (_seeds, None)}, state=_stream,
+random_shuffle = Op("RandomShuffle", _shuffle, lambda value, seed: Spec(value.shape, value.dtype),
+    (None,), ("value",), {"seed": (_seeds, None)}, state=_stream,
     doc="""The rows of `value`, which is all along its first axis, in a random order.
 
     >>> sorted(tg.random_shuffle([1, 2, 3]).eval().tolist())
     [1, 2, 3]
-    """,
-)
+    """)
 
 
-def _multinomial(
-    logits: Any, num_samples: Any, out: Any, *, state: Philox, output_dtype: Any, seed: Any
-) -> Any:
+def _multinomial(logits: Any, num_samples: Any, out: Any, *, state: Philox, output_dtype: Any,
+                 seed: Any) -> Any:
     if int(num_samples) < 0:
         raise InvalidArgumentError(f"num_samples should be nonnegative, got {num_samples}")
     if not logits.shape[1]:
@@ -145,19 +135,16 @@ def _multinomial_spec(logits: Spec, num_samples: Spec, output_dtype: DType, seed
     return Spec(Shape.of((rows, count_of(num_samples, "num_samples"))), output_dtype)
 
 
-multinomial_op = Op(
-    "Multinomial", _multinomial, _multinomial_spec, (None, None), ("logits", "num_samples"),
-    static=(1,), state=_stream,
-    doc="Classes drawn with probability softmax(logits).",
-)
+multinomial_op = Op("Multinomial", _multinomial, _multinomial_spec, (None, None),
+    ("logits", "num_samples"), static=(1,), state=_stream,
+    doc="Classes drawn with probability softmax(logits).")
 
 # ---------------------------------------------------------------- the public functions
 
 
-def random_uniform(
-    shape: ShapeLike, minval: TensorLike = 0, maxval: TensorLike | None = None,
-    dtype: DTypeLike = float32, seed: int | None = None, name: str | None = None,
-) -> Node:
+def random_uniform(shape: ShapeLike, minval: TensorLike = 0, maxval: TensorLike | None = None,
+                   dtype: DTypeLike = float32, seed: int | None = None,
+                   name: str | None = None) -> Node:
     """Numbers drawn uniformly from [minval, maxval).
 
     `shape` may be a tensor, such as `tg.shape(x)`. `maxval` is 1 by default, and must be given for
@@ -187,10 +174,9 @@ def random_uniform(
         return add_below_op(scaled, low, high, name=scope)
 
 
-def random_normal(
-    shape: ShapeLike, mean: TensorLike = 0.0, stddev: TensorLike = 1.0, dtype: DTypeLike = float32,
-    seed: int | None = None, name: str | None = None,
-) -> Node:
+def random_normal(shape: ShapeLike, mean: TensorLike = 0.0, stddev: TensorLike = 1.0,
+                  dtype: DTypeLike = float32, seed: int | None = None,
+                  name: str | None = None) -> Node:
     """Normally distributed numbers: mean + stddev * z, through which gradients flow to both.
 
     `shape` may be a tensor, such as `tg.shape(mean)`.
@@ -202,10 +188,9 @@ def random_normal(
         return _scaled(random_standard_normal_op, shape, mean, stddev, dtype, seed, scope)
 
 
-def truncated_normal(
-    shape: ShapeLike, mean: TensorLike = 0.0, stddev: TensorLike = 1.0, dtype: DTypeLike = float32,
-    seed: int | None = None, name: str | None = None,
-) -> Node:
+def truncated_normal(shape: ShapeLike, mean: TensorLike = 0.0, stddev: TensorLike = 1.0,
+                     dtype: DTypeLike = float32, seed: int | None = None,
+                     name: str | None = None) -> Node:
     """Normally distributed numbers, redrawn until less than two `stddev` from `mean`.
 
     >>> bool(abs(tg.truncated_normal([100], stddev=0.1).eval()).max() < 0.2)
@@ -239,10 +224,8 @@ def _affine(x: Node, scale: Any, shift: Any, names: tuple[str, str], scope: str)
     return x if scaled else identity(x, name=scope)
 
 
-def multinomial(
-    logits: TensorLike, num_samples: TensorLike, seed: int | None = None, name: str | None = None,
-    output_dtype: DTypeLike | None = None,
-) -> Node:
+def multinomial(logits: TensorLike, num_samples: TensorLike, seed: int | None = None,
+                name: str | None = None, output_dtype: DTypeLike | None = None) -> Node:
     """Classes drawn with probability softmax(logits), `num_samples` for each row of a matrix.
 
     The result has shape [rows, num_samples] and dtype int64, or `output_dtype`.
@@ -257,10 +240,8 @@ def multinomial(
         return multinomial_op(logits, samples, output_dtype=dtype, seed=_seeds(seed))
 
 
-def categorical(
-    logits: TensorLike, num_samples: TensorLike, dtype: DTypeLike | None = None,
-    seed: int | None = None, name: str | None = None,
-) -> Node:
+def categorical(logits: TensorLike, num_samples: TensorLike, dtype: DTypeLike | None = None,
+                seed: int | None = None, name: str | None = None) -> Node:
     """`multinomial` under its newer name (TF: `tf.random.categorical`).
 
     >>> tg.random.categorical([[99.0, 0.0]], 3).eval()

@@ -47,16 +47,13 @@ def _selected(condition: Spec, x: Spec, y: Spec) -> Spec:
     return Spec(shape.merge_with(rows), dtype)
 
 
-select_op: Op = Op(
-    "Select", _select, _selected,
+select_op: Op = Op("Select", _select, _selected,
     (
         None,
         lambda g, z, c, x, y: select_op(c, g, zeros_like(g)),
-        lambda g, z, c, x, y: select_op(c, zeros_like(g), g),
-    ),
+        lambda g, z, c, x, y: select_op(c, zeros_like(g), g)),
     {"condition": bool_, "x": "T", "y": "T"}, inplace=(2,),
-    doc="x where the condition is True, y elsewhere.",
-)
+    doc="x where the condition is True, y elsewhere.")
 
 
 def _where_spec(condition: Spec) -> Spec:
@@ -66,16 +63,12 @@ def _where_spec(condition: Spec) -> Spec:
     return Spec(Shape.of((None, rank)), int64)
 
 
-where_op = Op(
-    "Where", np.argwhere, _where_spec, (None,), ("condition",),
-    doc="The coordinates of what is True.",
-)
+where_op = Op("Where", np.argwhere, _where_spec, (None,), ("condition",),
+    doc="The coordinates of what is True.")
 
 
-def where(
-    condition: TensorLike, x: TensorLike | None = None, y: TensorLike | None = None,
-    name: str | None = None,
-) -> Node:
+def where(condition: TensorLike, x: TensorLike | None = None, y: TensorLike | None = None,
+          name: str | None = None) -> Node:
     """x where `condition` is True, y elsewhere; without x and y, the coordinates of what is True.
 
     x and y have one shape; `condition` has it too, or is a vector that chooses rows, or a scalar.
@@ -142,30 +135,25 @@ def _arg_op(name: str, function: Callable, doc: str) -> Op:
             "axis": (_first_axis, None, _arg_late), "name": (named, None), "dimension": "axis",
             "output_type": (_dtype, int64),
         },
-        doc=doc,
-    )
+        doc=doc)
 
 
-argmax = _arg_op(
-    "ArgMax", np.argmax,
+argmax = _arg_op("ArgMax", np.argmax,
     """The index of the largest element along `axis`, which is 0 by default; the first of a tie.
 
     InvalidArgumentError when the axis is empty.
 
     >>> tg.argmax([[1.0, 9.0, 3.0], [4.0, 5.0, 5.0]], axis=1).eval()
     array([1, 1])
-    """,
-)
-argmin = _arg_op(
-    "ArgMin", np.argmin,
+    """)
+argmin = _arg_op("ArgMin", np.argmin,
     """The index of the smallest element along `axis`, which is 0 by default; the first of a tie.
 
     InvalidArgumentError when the axis is empty.
 
     >>> tg.argmin([[1.0, 9.0, 3.0], [4.0, 5.0, 5.0]], axis=1).eval()
     array([0, 0])
-    """,
-)
+    """)
 
 
 # ---------------------------------------------------------------- top_k
@@ -202,21 +190,15 @@ def _put(g: np.ndarray, indices: np.ndarray, shape: Any, out: Any) -> np.ndarray
     return out
 
 
-top_k_op = Op(
-    "TopKV2", _top_k, _top_k_spec,
-    (lambda g, y, x, k: put_op(g[0], y[1], shape_of(x)), None), ("input", "k"),
-    static=(1,), doc="The k largest elements of each row, and where they are.",
-)
-take_op = Op(
-    "TakeAlongRows", _take, lambda x, i: Spec(i.shape, x.dtype),
+top_k_op = Op("TopKV2", _top_k, _top_k_spec,
+    (lambda g, y, x, k: put_op(g[0], y[1], shape_of(x)), None), ("input", "k"), static=(1,),
+    doc="The k largest elements of each row, and where they are.")
+take_op = Op("TakeAlongRows", _take, lambda x, i: Spec(i.shape, x.dtype),
     (lambda g, y, x, i: put_op(g, i, shape_of(x)), None), ("input", "indices"),
-    doc="The elements of each row at different indices.",
-)
-put_op: Op = Op(
-    "TopKGrad", _put, lambda g, i, shape: Spec(shape_from(shape), g.dtype),
-    (lambda h, y, g, i, shape: take_op(h, i), None, None), ("g", "indices", "shape"),
-    static=(2,), doc="Zeros of a shape, with g at different indices of each row.",
-)
+    doc="The elements of each row at different indices.")
+put_op: Op = Op("TopKGrad", _put, lambda g, i, shape: Spec(shape_from(shape), g.dtype),
+    (lambda h, y, g, i, shape: take_op(h, i), None, None), ("g", "indices", "shape"), static=(2,),
+    doc="Zeros of a shape, with g at different indices of each row.")
 
 
 class TopKV2(NamedTuple):
@@ -226,9 +208,8 @@ class TopKV2(NamedTuple):
     indices: Node
 
 
-def top_k(
-    input: TensorLike, k: TensorLike = 1, sorted: bool = True, name: str | None = None,
-) -> TopKV2:
+def top_k(input: TensorLike, k: TensorLike = 1, sorted: bool = True,
+          name: str | None = None) -> TopKV2:
     """The k largest elements of each row, in descending order, and where they are (int32).
 
     Of equal elements the one with the lower index comes first.
@@ -256,18 +237,15 @@ def _in_top_k_spec(predictions: Spec, targets: Spec, k: Spec) -> Spec:
     return Spec(rows, bool_)
 
 
-in_top_k = Op(
-    "InTopKV2", _in_top_k, _in_top_k_spec, (None, None, None), ("predictions", "targets", "k"),
-    static=(2,),
-    attrs={"name": (named, "in_top_k")},
+in_top_k = Op("InTopKV2", _in_top_k, _in_top_k_spec, (None, None, None),
+    ("predictions", "targets", "k"), static=(2,), attrs={"name": (named, "in_top_k")},
     doc="""Whether fewer than `k` predictions of a row are larger than that of its target.
 
     False for a target out of range and for a row with a prediction that is not finite.
 
     >>> tg.nn.in_top_k([[0.1, 0.6, 0.3], [0.5, 0.2, 0.3]], [2, 1], 2).eval()
     array([ True, False])
-    """,
-)
+    """)
 
 
 # ---------------------------------------------------------------- sets
@@ -315,14 +293,10 @@ def _unique_with_counts(x: np.ndarray, out_idx: Any) -> tuple[np.ndarray, ...]:
     return y, idx, np.bincount(idx).astype(idx.dtype)
 
 
-unique_op = Op(
-    "Unique", _unique, _unique_spec, (None,), ("x",),
-    doc="The different elements in the order of their appearance, and which of them each is.",
-)
-unique_with_counts_op = Op(
-    "UniqueWithCounts", _unique_with_counts, _counts_spec, (None,), ("x",),
-    doc="The same, and how often each of the different elements appears.",
-)
+unique_op = Op("Unique", _unique, _unique_spec, (None,), ("x",),
+    doc="The different elements in the order of their appearance, and which of them each is.")
+unique_with_counts_op = Op("UniqueWithCounts", _unique_with_counts, _counts_spec, (None,), ("x",),
+    doc="The same, and how often each of the different elements appears.")
 
 
 class Unique(NamedTuple):
@@ -350,9 +324,8 @@ class UniqueWithCounts(NamedTuple):
     count: Node  # type: ignore[assignment]  # TF's name, which hides tuple.count
 
 
-def unique_with_counts(
-    x: TensorLike, out_idx: DTypeLike = int32, name: str | None = None,
-) -> UniqueWithCounts:
+def unique_with_counts(x: TensorLike, out_idx: DTypeLike = int32,
+                       name: str | None = None) -> UniqueWithCounts:
     """What `unique` finds, and how often each of the different elements appears.
 
     >>> y, idx, count = tg.unique_with_counts([7, 3, 7])
@@ -374,10 +347,8 @@ def _difference(x: np.ndarray, y: np.ndarray, index_dtype: Any) -> tuple[np.ndar
     return x[idx], idx.astype(index_dtype)
 
 
-difference_op = Op(
-    "ListDiff", _difference, _difference_spec, (None, None), {"x": "T", "y": "T"},
-    doc="The elements of x that are not in y, and where in x they are.",
-)
+difference_op = Op("ListDiff", _difference, _difference_spec, (None, None), {"x": "T", "y": "T"},
+    doc="The elements of x that are not in y, and where in x they are.")
 
 
 class ListDiff(NamedTuple):
@@ -387,9 +358,8 @@ class ListDiff(NamedTuple):
     idx: Node
 
 
-def setdiff1d(
-    x: TensorLike, y: TensorLike, index_dtype: DTypeLike = int32, name: str | None = None,
-) -> ListDiff:
+def setdiff1d(x: TensorLike, y: TensorLike, index_dtype: DTypeLike = int32,
+              name: str | None = None) -> ListDiff:
     """The elements of the vector x that are not in y, in order and with repetitions, and where.
 
     >>> out, idx = tg.setdiff1d([1, 2, 3, 2], [1, 3])

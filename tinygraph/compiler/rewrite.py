@@ -86,34 +86,40 @@ def _choose(replay: Replay, node: Node) -> None:
     Where it is known which body is taken, its nodes stand in place of the op. A variable that
     another body updates then counts as updated by one that leaves it alone.
     """
-    bodies, taken, roles = node.bodies, taken_by_bodies(node), dict(roles_of(node))
+    taken, roles = taken_by_bodies(node), dict(roles_of(node))
     index = [replay.value[x] for x in node.inputs[: len(node.inputs) - len(taken)]]
     plain = [replay.seen(node, 1, x) if x in replay.value else None for x in taken]
     latest = [replay.latest(x) if x in roles and x in replay.value else None for x in taken]
     wanted = sorted(replay.outputs.get(node, ()))
-    constants = [x.spec.constant for x in index]
-    updated: set[int] = set()
-    if constants and all(value is not None for value in constants):
-        updated = {i for body in bodies for i, role in body.roles_in(wanted).items()
-                   if role != "latest"}
-        numbers = tuple([lambda *_, i=i: i for i in range(len(bodies))])
-        bodies = (bodies[node.kind.kernel(*constants, bodies=numbers)],)
-    parts = [_Branch(replay, body, wanted, is_known=len(bodies) == 1) for body in bodies]
+    bodies = _possible(node, index)
+    is_known = len(bodies) == 1
+    parts = [_Branch(replay, body, wanted, is_known) for body in bodies]
     for part in parts:
         part.run(plain, latest)
         replay.specs |= part.all_specs()
     changed = [i for i in range(len(taken)) if any(part.changes_input(i) for part in parts)]
     outputs = _joined(replay, node, index, parts, changed)
-    found = dict(zip(wanted, outputs, strict=False))
-    values = [found.get(i) for i in range(len(node.spec.items))]  # None: nobody needs it
+    needed = dict(zip(wanted, outputs, strict=False))
+    values = [needed.get(i) for i in range(len(node.spec.items))]  # None: nobody needs it
     pairs = zip(values, node.spec.items, strict=True)
     spec = Spec.of_items([own if x is None else x.spec for x, own in pairs])
     replay.value[node] = replay.trace.bundled(values, spec)
     left = dict(zip(changed, outputs[len(wanted) :], strict=True))
+    roles_in_all = [body.roles_in(wanted) for body in node.bodies] if is_known else []
+    updated = {i for known in roles_in_all for i, role in known.items() if role != "latest"}
     for i in sorted(updated.union(changed)):
         x = taken[i]
         value, role = (left[i], roles[x]) if i in left else (replay.latest(x), "")
         replay.versions.add(node, x, role, value)
+
+
+def _possible(node: Node, index: list[Node]) -> tuple[Body, ...]:
+    """The bodies that may be taken: just one where the inputs that choose it are known."""
+    constants = [x.spec.constant for x in index]
+    if not constants or any(value is None for value in constants):
+        return node.bodies
+    numbers = tuple([lambda *_, i=i: i for i in range(len(node.bodies))])
+    return (node.bodies[node.kind.kernel(*constants, bodies=numbers)],)
 
 
 class _Branch(Replay):

@@ -17,9 +17,10 @@ def simplify(trace: Trace, make: Make) -> Make:
     """Make what is cheaper in place of an op."""
 
     def simplified(kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:
-        is_simple = kind.stateful or kind.kernel is None
-        found = None if is_simple else _simpler(kind, inputs, attrs, spec)
-        return make(kind, inputs, attrs, spec) if found is None else trace.bundled(found, spec)
+        simpler = None
+        if kind.kernel is not None and not kind.stateful:
+            simpler = _simpler(kind, inputs, attrs, spec)
+        return make(kind, inputs, attrs, spec) if simpler is None else trace.bundled(simpler, spec)
 
     return simplified
 
@@ -28,9 +29,9 @@ def _simpler(
     kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec
 ) -> Node | Sequence[Node] | None:
     """What may stand in place of an op: by its own rule, else by one for all ops like it."""
-    found = None if kind.rewrite is None else kind.rewrite(*inputs, **attrs)
-    if found is not None:
-        return found
+    by_own_rule = None if kind.rewrite is None else kind.rewrite(*inputs, **attrs)
+    if by_own_rule is not None:
+        return by_own_rule
     if kind.view == "part" and spec.shape.is_fully_defined():
         x = inputs[0]
         if _repeats_a_scalar(x) and x.dtype is spec.dtype:

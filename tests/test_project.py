@@ -38,6 +38,7 @@ LAYERS = """
     graph
     defaults
     pickling
+    function
     op
     families
     body

@@ -31,7 +31,8 @@ try:
     from tinygraph.spec import Dimension, Shape as TensorShape
     from tinygraph.graph import Graph, GraphKeys, Node as Tensor, Operation
     from tinygraph.node import get_default_session
-    from tinygraph.op import Op, publish as _publish, registry
+    from tinygraph.function import publish as _publish
+    from tinygraph.op import Op, registry
     from tinygraph.families import composite, elementwise, reduction
     from tinygraph.ops.arithmetic import (
         add, multiply, multiply_no_nan, squared_difference, subtract,

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cached_property
 from types import MappingProxyType, MethodDescriptorType
 from typing import Any
 
 import numpy as np
 
 from tinygraph.arguments import (
-    choice, either, expect, flag, function, named, sequence, shown, text,
+    choice, expect, flag, function, named, sequence, shown, text,
 )
 from tinygraph.arrays import no_memory, shape_array, to_array
 from tinygraph.defaults import get_default_graph, graph_of
@@ -22,6 +20,7 @@ from tinygraph.errors import (
     DTypeError, GraphError, NotFoundError, ResourceExhaustedError,
     TinygraphError,
 )
+from tinygraph.function import Function
 from tinygraph.graph import Graph, Node, Operation
 from tinygraph.nest import flatten
 from tinygraph.node import CompositeTensor
@@ -38,8 +37,8 @@ ROLES = ("", "initialized", "latest", "bodies", *UPDATES, *STATEFUL)
 INFER = "elementwise.<locals>.infer() "  # how Python calls the shape rule of that family
 
 
-@dataclass(frozen=True, eq=False)
-class Op:
+@dataclass(frozen=True, eq=False, repr=False)
+class Op(Function):
     """An op: its NumPy kernel, its shape rule and its local vector-Jacobian rules.
 
     Calling it makes a node: `op(*inputs, name=None, **attrs)`. Inputs, then the attributes that
@@ -172,28 +171,6 @@ class Op:
         choice(self.view, f"`view` of {self.name}", ("", "part", "repeat"))
         choice(self.role, f"`role` of {self.name}", ROLES)
 
-    @cached_property
-    def _keys(self) -> tuple[str, ...]:
-        """The parameters in their order."""
-        return tuple(dict.fromkeys((*self.params, *self.attrs, "name")))
-
-    @cached_property
-    def _aliases(self) -> dict[str, str]:
-        """The deprecated spellings, each with the name that it stands for."""
-        return {old: key for old, key in self.attrs.items() if isinstance(key, str)}
-
-    @cached_property
-    def _converters(self) -> list[tuple[str, Callable[[Any, str], Any], Any]]:
-        """Each attribute with its converter and its default."""
-        entries = [(key, x) for key, x in self.attrs.items() if key != "name"]
-        return [(key, x[0], x[1]) for key, x in entries if not isinstance(x, str)]
-
-    @cached_property
-    def _late(self) -> tuple[str, Callable] | None:
-        """The attribute that may be a tensor which only a run knows, and what then builds."""
-        entries = [(key, x) for key, x in self.attrs.items() if not isinstance(x, str)]
-        return next(((key, x[2]) for key, x in entries if len(x) == 3), None)
-
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
         if len(inputs) != len(self.params) and (self.params or self.attrs):
             inputs, name = self._bound(inputs, name, attrs)
@@ -219,50 +196,6 @@ class Op:
         if spec.items:
             return outputs_of(node)
         return Operation(node) if self.role == "effect" else node
-
-    def _bound(self, inputs: tuple, name: str | None, attrs: dict) -> tuple[tuple, str | None]:
-        """The inputs and the name where some came by keyword, or what follows inputs by position.
-
-        Attributes that came by position are put into `attrs`.
-        """
-        if name is not None:
-            attrs["name"] = name
-        for key, value in zip(self._keys, inputs, strict=False):
-            if key in attrs:
-                raise DTypeError(f"{self.__name__} got two values for {key!r}")
-            attrs[key] = value
-        name = attrs.pop("name", None)
-        missing = [key for key in self.params if key not in attrs]
-        allowed = self._keys if self.attrs or isinstance(name, str | None) else self.params
-        if missing or len(inputs) > len(allowed):
-            raise DTypeError(
-                f"{self.__name__} takes {len(self.params)} inputs ({', '.join(self.params)}), "
-                f"not {len(inputs)}" + "; its attributes are given by keyword" * (not self.attrs)
-            )
-        return tuple([attrs.pop(key) for key in self.params]), name
-
-    def _converted(self, inputs: tuple, name: str | None, attrs: dict) -> dict:
-        """The attributes as kernels and rules get them, defaults filled in."""
-        complete = {}
-        try:
-            for old in self._aliases.keys() & attrs:
-                key = self._aliases[old]
-                value = either(attrs.get(key), attrs.pop(old), f"{old!r} and {key!r}")
-                if value is not None:
-                    attrs[key] = value
-            for key, convert, default in self._converters:
-                value = attrs.pop(key, default)
-                if value is ...:
-                    raise DTypeError(f"`{key}` is missing")
-                value = convert(value, key)
-                if value is not ...:
-                    complete[key] = value
-            for key in attrs:
-                what = "got two values for" if key in self.params else "there is no argument"
-                raise DTypeError(f"{what} {key!r}")
-        except TinygraphError as error:
-            raise _of_arguments(error, self.__name__, self.name, inputs, name) from error
-        return complete
 
     def _nodes(self, inputs: tuple, graph: Graph, name: str) -> tuple[Node, ...]:
         """The inputs as nodes of the dtypes that the op prescribes."""
@@ -321,16 +254,6 @@ class Op:
             spec = spec._replace(value=static_values(self, specs, attrs, (spec,))[0])
         return spec
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "__signature__":  # made when it is asked for, which few programs do
-            return _signature(self)
-        if name in ("__name__", "__qualname__"):  # of one that is not public
-            return self.name
-        raise AttributeError(f"'Op' object has no attribute {name!r}")
-
-    def __repr__(self) -> str:
-        return f"{self.__name__}{_signature(self)}"
-
     def __reduce__(self):
         return op_named, (self.name,)
 
@@ -360,55 +283,11 @@ def _takes_out(kernel: Any) -> bool:
     return any(x.name == "out" or x.kind is x.VAR_KEYWORD for x in parameters)
 
 
-@contextmanager
-def arguments_of(op: str, *inputs: Any, name: str | None = None) -> Iterator[None]:
-    """Have errors about arguments say of which op, and where its inputs were made.
-
-    An op's shape rule needs none of this: what it raises, the op completes. This is for what has to
-    be settled before there is a node.
-    """
-    try:
-        yield
-    except TinygraphError as error:
-        raise _of_arguments(error, op, op, inputs, name) from error
-
-
-def _of_arguments(
-    error: TinygraphError, function: str, op: str, inputs: Iterable, name: str | None
-) -> TinygraphError:
-    """The error about arguments of `function`, which makes a node of the type `op`."""
-    label = f"'{name}' (op: '{op}')" if isinstance(name, str) and name else f"'{function}'"
-    nodes = dict.fromkeys(x for x in inputs if isinstance(x, Node))
-    made = ", ".join(f"'{x.name}' (made at {x.where})" for x in nodes)
-    return type(error)(f"{label}{' of ' + made if made else ''}: {error}")
-
-
 def as_variable(ref: Any) -> Any:
     """`ref`, which must be a variable."""
     if not isinstance(ref, Node) or ref.kind.role != "variable":
         raise DTypeError(f"only a Variable can be updated, not {shown(ref)}")
     return ref
-
-
-def _signature(op: Op) -> inspect.Signature:
-    """`(x, axis=0, name=None)`, as TF's functions have it."""
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    defaults: dict[str, Any] = dict.fromkeys(op.params, ...)
-    for key, entry in op.attrs.items():
-        defaults[key] = None if type(entry) is str else entry[1]
-    defaults.setdefault("name", None)
-    return inspect.Signature([
-        inspect.Parameter(key, kind, default=inspect.Parameter.empty if x is ... else x)
-        for key, x in defaults.items()
-    ])
-
-
-def publish(module: str, names: Mapping[str, Any]) -> None:
-    """Give records the names, and the module, by which users reach them first."""
-    for name, value in names.items():
-        if type(value) is Op and "__name__" not in vars(value):
-            for key, text in (("__name__", name), ("__qualname__", name), ("__module__", module)):
-                object.__setattr__(value, key, text)
 
 
 def op_named(name: str) -> Op:
@@ -492,24 +371,6 @@ item = Op(
     rewrite=lambda made, index: made.attrs["values"][index] if made.kind is bundle else None,
     doc="One of the values that an op with several outputs has.",
 )
-
-
-class Parts(Sequence):
-    """The outputs that a rewrite gives in place of an op with several.
-
-    `make(i)` makes output i when it is asked for, since a program may use only a few of them.
-    """
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __init__(self, size: int, make: Callable[[int], Node]):
-        self.size, self.make = size, make
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.make(index)
 
 
 def outputs_of(node: Node) -> list[Node]:

@@ -10,9 +10,10 @@ import numpy as np
 from tinygraph.defaults import graph_of
 from tinygraph.dtypes import DType, int64
 from tinygraph.errors import DTypeError, GraphError, ShapeError
+from tinygraph.function import arguments_of
 from tinygraph.graph import Graph, Node, Operation
 from tinygraph.node import CompositeTensor
-from tinygraph.op import arguments_of, as_node
+from tinygraph.op import as_node
 from tinygraph.ops.array import shape_from
 from tinygraph.ops.compare import cast
 from tinygraph.ops.gathering import gather_grad_op

@@ -12,9 +12,10 @@ import numpy as np
 from tinygraph.arguments import integer, named, sequence
 from tinygraph.dtypes import bool_
 from tinygraph.errors import DTypeError, ShapeError
+from tinygraph.function import arguments_of
 from tinygraph.graph import Node
 from tinygraph.kernels.blas import copied
-from tinygraph.op import Op, arguments_of, as_node
+from tinygraph.op import Op, as_node
 from tinygraph.ops.array import shape_from, shape_of, static_int
 from tinygraph.spec import MAX_RANK, UNKNOWN, Dimension, Shape, Spec, normalize_axis
 from tinygraph.typing import AxisLike, TensorLike

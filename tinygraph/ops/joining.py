@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -12,8 +12,9 @@ from tinygraph.arguments import integer, sequence
 from tinygraph.defaults import name_scope
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.families import check_dtypes
+from tinygraph.function import arguments_of
 from tinygraph.graph import Node
-from tinygraph.op import Op, Parts, arguments_of, as_node, as_nodes, first_node
+from tinygraph.op import Op, as_node, as_nodes, first_node
 from tinygraph.ops.array import dim_of, ensure_shape, identity, static_int, static_ints
 from tinygraph.ops.axes import in_front, late_axes, late_axis, put_back
 from tinygraph.ops.indexing import along, index_of, placed, slice_op
@@ -153,6 +154,24 @@ def _parts_rule(g: Any, x: Node, join: Op, axis: int, items: Sequence | None) ->
     pairs = zip(g.arrived, items, strict=True)
     found = [placed(part, x, along(axis, item)) for part, item in pairs if part is not None]
     return found[0] if len(found) == 1 else add_n_op(*reversed(found))
+
+
+class Parts(Sequence):
+    """The outputs that a rewrite gives in place of an op with several.
+
+    `make(i)` makes output i when it is asked for, since a program may use only a few of them.
+    """
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, size: int, make: Callable[[int], Node]):
+        self.size, self.make = size, make
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.make(index)
 
 
 def _parts_rewrite(x: Node, axis: int, items: Sequence) -> Parts:

@@ -13,8 +13,9 @@ from tinygraph.defaults import name_scope
 from tinygraph.dtypes import DType, as_dtype, bool_, float32, float64, int32, int64
 from tinygraph.errors import DTypeError, InvalidArgumentError
 from tinygraph.families import check_dtypes
+from tinygraph.function import arguments_of
 from tinygraph.graph import Node
-from tinygraph.op import Op, arguments_of, as_node
+from tinygraph.op import Op, as_node
 from tinygraph.ops.array import as_shape, count_of, dim_of, static_int
 from tinygraph.ops.broadcasting import broadcast_to, sum_like
 from tinygraph.ops.compare import cast, less

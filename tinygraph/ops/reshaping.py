@@ -10,8 +10,9 @@ import numpy as np
 from tinygraph.arguments import either, named, shown
 from tinygraph.defaults import name_scope
 from tinygraph.errors import GraphError, ShapeError
+from tinygraph.function import arguments_of
 from tinygraph.graph import Node
-from tinygraph.op import Op, arguments_of
+from tinygraph.op import Op
 from tinygraph.ops.array import as_shape, shape_from, shape_of, static_ints
 from tinygraph.ops.axes import late_axis, put_back
 from tinygraph.ops.rules import Dims, ranked
@@ -121,7 +122,7 @@ def expand_dims(
     >>> tg.expand_dims([1, 2], 1).eval().shape
     (2, 1)
     """
-    with arguments_of("ExpandDims", input, name=name):
+    with arguments_of("ExpandDims", input, name=name or "expand_dims"):
         axis = either(axis, dim, "'dim' and 'axis'")
         if axis is None:
             raise GraphError("expand_dims needs an axis")

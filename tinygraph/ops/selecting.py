@@ -13,9 +13,10 @@ from tinygraph.defaults import name_scope
 from tinygraph.dtypes import DType, as_dtype, bool_, int32, int64
 from tinygraph.errors import DTypeError, GraphError, ShapeError
 from tinygraph.families import check_dtypes, reduced_shape
+from tinygraph.function import arguments_of
 from tinygraph.graph import Node
 from tinygraph.kernels.blas import copied
-from tinygraph.op import Op, arguments_of, as_node, as_nodes
+from tinygraph.op import Op, as_node, as_nodes
 from tinygraph.ops.array import count_of, shape_from, shape_of
 from tinygraph.ops.axes import axis_of, in_front
 from tinygraph.ops.broadcasting import zeros_like
@@ -86,7 +87,7 @@ def where(condition: TensorLike, x: TensorLike | None = None, y: TensorLike | No
     if x is None and y is None:
         return where_op(condition, name=name)
     if x is None or y is None:
-        with arguments_of("Select", condition, x, y, name=name):
+        with arguments_of("Select", condition, x, y, name=name or "where"):
             raise GraphError("x and y must both be non-None or both be None.")
     with name_scope(name, "Select", [condition, x, y]) as scope:
         x, y = as_nodes([x, y])

@@ -9,10 +9,11 @@ from tinygraph.arguments import called, named, sequence, shown, text
 from tinygraph.defaults import get_default_graph, graph_of, name_scope
 from tinygraph.dtypes import DType
 from tinygraph.errors import DTypeError, GraphError, ShapeError
+from tinygraph.function import arguments_of
 from tinygraph.gradients import gradients
 from tinygraph.graph import Graph, GraphKeys, Node, Operation
 from tinygraph.nest import flatten
-from tinygraph.op import arguments_of, as_node, as_variable
+from tinygraph.op import as_node, as_variable
 from tinygraph.ops.arithmetic import is_constant
 from tinygraph.ops.array import like, shape_of, size
 from tinygraph.ops.compare import cast

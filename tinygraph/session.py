@@ -103,8 +103,7 @@ class Session:
         Parameters
         ----------
         fetches
-            A node, an operation (fetched as None), a name, or lists, tuples, dicts and
-            namedtuples of these.
+            Nodes, operations (which give None) and names, in lists, tuples, dicts, namedtuples.
         feed_dict
             Any tensor, or its name ("x:0"), -> the value it shall have in this run.
         options, run_metadata
@@ -161,9 +160,9 @@ class Session:
                functional: bool = False) -> str:
         """The program that `run` executes for these fetches and feeds.
 
-        With `functional=True` it is the same as a pure function, in which nothing is overwritten:
-        from variables, random positions and feeds to results, new variables and new positions.
-        Passes that know of memory are left out, which changes rounding at most.
+        With `functional=True` it is the same as a pure function, from variables, random positions
+        and feeds to results, new variables and positions. Nothing is overwritten in it, for passes
+        that know of memory are left out, which changes rounding at most.
 
         >>> x = tg.placeholder(tg.float32, [None], name="x")
         >>> print(tg.Session().source(tg.tanh(x), {x: np.zeros(3)}))

@@ -94,8 +94,6 @@ class Session:
             "graph and its `state`"
         )
 
-    # ---------------------------------------------------------------- running
-
     def run(self, fetches: Fetches, feed_dict: FeedDict = None, options: RunOptions | None = None,
             run_metadata: RunMetadata | None = None) -> Any:
         """Compute `fetches` and return their values, in lists, tuples and dicts like theirs.

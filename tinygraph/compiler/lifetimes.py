@@ -53,33 +53,43 @@ class Arrays:
 
     def _add(self, program: Program) -> None:
         for node in program.nodes:
-            for body in node.bodies:
-                self._add(body)
-                inputs = node.inputs[len(node.inputs) - len(body.feeds) :]
-                self.given.update(zip(body.feeds, inputs, strict=True))
-            if bodies := bodies_of_output(node):
-                results = [body.results[node.attrs["index"]] for body in bodies]
-                arrays = self.within(results)
-                handed = dict.fromkeys(self.given[a] for a in arrays if a in self.given)
-                made = [a for a in arrays if a not in self.given and a not in self.handed]
-                self.of[node], self.handed[node] = (node, *made), tuple(handed)
-            elif node.kind is const:
+            kind = node.kind
+            if kind.role == "bodies":
+                self._add_bodies(node)
+            if kind is const:
                 self.of[node] = ()
             elif is_own(node):
                 self.of[node] = (node.op_name,)
+            elif not kind.view:
+                self.of[node] = (node,)
+            elif bodies_of_output(node):
+                self._add_output(node)
             else:
-                self.of[node] = self.of[node.inputs[0]] if node.kind.view else (node,)
+                self.of[node] = self.of[node.inputs[0]]
         self.lifetimes[program] = Lifetimes(program, self)
+
+    def _add_bodies(self, node: Node) -> None:
+        for body in node.bodies:
+            self._add(body)
+            inputs = node.inputs[len(node.inputs) - len(body.feeds) :]
+            self.given.update(zip(body.feeds, inputs, strict=True))
+
+    def _add_output(self, node: Node) -> None:
+        results = [body.results[node.attrs["index"]] for body in bodies_of_output(node)]
+        arrays = self.within(results)
+        handed = dict.fromkeys(self.given[a] for a in arrays if a in self.given)
+        made = [a for a in arrays if a not in self.given and a not in self.handed]
+        self.of[node], self.handed[node] = (node, *made), tuple(handed)
 
     def within(self, nodes: Iterable[Node]) -> dict[Array, None]:
         """The arrays that nodes of one program may be, with what bodies hand on, in order."""
-        found: dict[Array, None] = {}
-        nodes = list(nodes)
-        for node in nodes:  # more follow while it runs
-            for array in self.of[node]:
-                if array not in found:
-                    found[array] = None
-                    nodes += self.handed.get(array, ())
+        found = dict.fromkeys([array for node in nodes for array in self.of[node]])
+        arrays = list(found) if self.handed else []
+        for array in arrays:  # more follow while it runs
+            for x in self.handed.get(array, ()):
+                new = [array for array in self.of[x] if array not in found]
+                found.update(dict.fromkeys(new))
+                arrays += new
         return found
 
     def behind(self, nodes: Iterable[Node]) -> set[Array]:
@@ -116,12 +126,11 @@ class Lifetimes:
         for node in (*program.results, *program.updates.values()):
             self.direct.update(dict.fromkeys(arrays.of[node], END))
         self.last, self.heirs = dict(self.direct), Counter[Array]()
-        for output in reversed(program.nodes):
-            if output.kind is item:
-                for x in arrays.handed.get(output, ()):
-                    for array in arrays.of[x]:
-                        self.last[array] = max(self.last[array], self.last[output])
-                        self.heirs[array] += 1
+        for output in reversed(program.nodes) if arrays.handed else ():
+            for x in arrays.handed.get(output, ()):
+                for array in arrays.of[x]:
+                    self.last[array] = max(self.last[array], self.last[output])
+                    self.heirs[array] += 1
 
     @cached_property
     def uses(self) -> Counter[Node]:

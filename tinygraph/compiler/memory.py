@@ -110,16 +110,18 @@ class _Planner:
     def _is_last(self, node: Node, x: Node, last: Mapping[Array, float]) -> bool:
         """Whether nobody needs x's arrays after the node, and the node knows them as x only."""
         of = self.arrays.of
-        own = {array for array in of[x] if isinstance(array, Node)}
-        return all(last[array] == node.id and array not in self.held for array in own) and all(
-            y is x or own.isdisjoint(of[y]) for y in node.inputs
-        )
+        for array in of[x]:
+            if isinstance(array, Node):
+                if last[array] != node.id or array in self.held:
+                    return False
+                if any(array in of[y] for y in node.inputs if y is not x):
+                    return False
+        return True
 
     def _may_overwrite(self, node: Node, x: Node, program: Program) -> bool:
         """Whether the node may be computed into the array where its input x stands."""
         last = self.arrays.lifetimes[program].last
-        is_allowed = program.in_place and _look(x) == _look(node)
-        return is_allowed and self._is_last(node, x, last)
+        return program.in_place and self._is_last(node, x, last) and _look(x) == _look(node)
 
     # ---------------------------------------------------------------- the arrays of variables
 
@@ -177,10 +179,13 @@ class _Planner:
 
     def _started_from(self, node: Node, program: Program) -> Node | None:
         """The input that the node may overwrite: the variable's value so far if it is one."""
-        inputs = [node.inputs[position] for position in node.kind.inplace]
-        found = [x for x in inputs if x not in self.place and self._may_overwrite(node, x, program)]
-        values = [x for x in found if program.starts and x.kind is argument or _is_new_value(x)]
-        return next(reversed(values or list(filter(computed, found))), None)
+        inputs = [node.inputs[position] for position in reversed(node.kind.inplace)]
+        values = [x for x in inputs if program.starts and x.kind is argument or _is_new_value(x)]
+        for x in (*values, *inputs):
+            if x in values or computed(x):
+                if x not in self.place and self._may_overwrite(node, x, program):
+                    return x
+        return None
 
     def _place_in_bodies(self, node: Node, variable: Node, program: Program) -> Node | None:
         """Have bodies compute a new value into the spare array.
@@ -220,14 +225,14 @@ class _Planner:
         arenas: dict[Node, Arena] = {}  # by the node that a buffer was made for
         for node in program.nodes:
             x = None
-            if computed(node) and node not in self.place:
+            if node not in self.place and computed(node):
                 x = self._overwritten(node, program)
                 if x is None:
                     self.place[node] = self._buffer(node, free.setdefault(_size(node), []), arenas)
                 else:
                     self.place[node] = self.place[x]._replace(in_place=True)
             for array in self.arrays.within([node, *node.inputs]):
-                if array is x or array in self.held or last[array] != node.id:
+                if last[array] != node.id or array is x or array in self.held:
                     continue
                 if array in self.place and self.place[array].owner in arenas:
                     free[_size(array)].append(arenas[self.place[array].owner])

@@ -102,4 +102,4 @@ def split(lines: list[Line]) -> list[list[Line]]:
 
 def _function(name: str, parameters: list[str], body: list[Line]) -> list[Line]:
     head = Line(f"def {name}({', '.join(parameters)}):")
-    return [head, *[line._replace(text=f"    {line.text}") for line in body]]
+    return [head, *[Line(f"    {line.text}", *line[1:]) for line in body]]

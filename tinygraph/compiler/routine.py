@@ -92,8 +92,11 @@ class Routine(Function):
         for node in self.program.feeds:
             code[node] = self.name(node.op_name.rpartition("/")[2])
         for node in self.program.nodes:
-            variable = self.memory.place[node].owner if self.memory.kind(node) == "spare" else None
-            if computed(node) and variable is not None and variable not in self._new:
+            place = self.memory.place.get(node)
+            if place is None or place.kind != "spare" or not computed(node):
+                continue
+            variable = place.owner
+            if variable not in self._new:
                 dims, dtype = variable.shape.sizes, variable.dtype.name
                 self._new[variable] = self.assign(
                     self.name(identifier(variable.op_name) + "_new"),

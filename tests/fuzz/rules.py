@@ -16,7 +16,7 @@ import numpy as np
 
 import tinygraph as tg
 from tinygraph.body import roles_of
-from tinygraph.compiler.program import Kernels
+from tinygraph.compiler.program import Kernels, call_kernel
 from tinygraph.compiler.rewrite import lower
 from tinygraph.errors import InvalidArgumentError, ShapeError
 from tinygraph.fetches import Fetched
@@ -156,9 +156,9 @@ class Run:
             shapes = [node.inputs[0].shape, *(Shape.of(np.shape(a)) for a in inputs[1:])]
             kind.infer(*(Spec(s, x.dtype) for s, x in zip(shapes, node.inputs, strict=True)))
             with np.errstate(all="ignore"):
-                return {"AssignAdd": np.add, "AssignSub": np.subtract}.get(
-                    kind.name, kind.kernel or (lambda ref, value: value)
-                )(*inputs)
+                if kind.name in ("AssignAdd", "AssignSub"):
+                    return {"AssignAdd": np.add, "AssignSub": np.subtract}[kind.name](*inputs)
+                return call_kernel(node, inputs) if kind.kernel else inputs[1]
         given = dict(zip(node.inputs, inputs, strict=True))
         results = self._evaluated(node, node.op.outputs, given)
         return results if node.spec.items else results[0]

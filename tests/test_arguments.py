@@ -241,6 +241,10 @@ def test_a_record_is_a_function_with_attributes_defaults_and_names():
     assert str(inspect.signature(tg.matrix_inverse)) == "(input, adjoint=False, name=None)"
     assert str(inspect.signature(tg.matrix_diag)) == "(diagonal, name='diag')"
     assert str(inspect.signature(tg.check_numerics)) == "(tensor, message, name=None)"
+    assert str(inspect.signature(tg.div_no_nan)) == "(x, y, name=None)"
+    assert tg.div_no_nan(1.0, 2.0).op.name == "div_no_nan"
+    assert tg.reduce_logsumexp([1.0]).op.name == "ReduceLogSumExp"
+    assert inspect.signature(tg.reduce_logsumexp).parameters["name"].default is None
     calls = (
         tg.matrix_inverse(a, True), tg.matrix_inverse(a, adjoint=1),
         tg.matrix_inverse(a, True, "inverse"), tg.matrix_inverse(adjoint=True, input=a),

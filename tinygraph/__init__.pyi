@@ -357,7 +357,7 @@ def diag_part(input: TensorLike, name: str | None = None) -> Tensor:
     array([1, 4], dtype=int32)
     """
 
-def div_no_nan(x: TensorLike, y: TensorLike, name: str | None = 'div_no_nan') -> Tensor:
+def div_no_nan(x: TensorLike, y: TensorLike, name: str | None = None) -> Tensor:
     """x / y, elementwise, but 0 where y is 0, also in the gradient.
 
     >>> tg.div_no_nan([1.0, 1.0], [2.0, 0.0]).eval()
@@ -812,7 +812,7 @@ def reduce_logsumexp(
     input_tensor: TensorLike,
     axis: AxisLike = None,
     keepdims: builtins.bool | None = None,
-    name: str | None = 'ReduceLogSumExp',
+    name: str | None = None,
     reduction_indices: AxisLike = None,
     keep_dims: builtins.bool | None = None,
 ) -> Tensor:

@@ -39,8 +39,8 @@ class Function:
     @cached_property
     def _late(self) -> tuple[str, Callable] | None:
         """The attribute that may be a tensor which only a run knows, and what then builds."""
-        entries = [(key, x) for key, x in self.attrs.items() if not isinstance(x, str)]
-        return next(((key, x[2]) for key, x in entries if len(x) == 3), None)
+        entries = [(key, x) for key, x in self.attrs.items() if key != "name" and len(x) == 3]
+        return next(((key, x[2]) for key, x in entries if not isinstance(x, str)), None)
 
     def _bound(self, inputs: tuple, name: str | None, attrs: dict) -> tuple[tuple, str | None]:
         """The inputs and the name where some came by keyword, or what follows inputs by position.

@@ -36,7 +36,7 @@ def in_top_k(
     predictions: TensorLike,
     targets: TensorLike,
     k: TensorLike,
-    name: str | None = 'in_top_k',
+    name: str | None = None,
 ) -> Tensor:
     """Whether fewer than `k` predictions of a row are larger than that of its target.
 

@@ -77,9 +77,9 @@ class Op(Function):
         none. An attribute that converts to `...` is left out. A tensor that only a run knows may
         stand for an attribute with a third part, `late(op, tensor, *inputs, name, **attrs)`, which
         then builds the result. In place of all this a deprecated spelling has the name that it
-        stands for. The key "name" has the place of the name, which else comes last, and the name of
-        nodes that are given none, which else is the type. An op without `attrs` takes its kernel's
-        attributes by keyword, as they are.
+        stands for. The key "name" has the place of the name, which else comes last, and its
+        default; its last part is the name of nodes that are given none, which else is the type. An
+        op without `attrs` takes its kernel's attributes by keyword, as they are.
     broadcasts
         The inputs share a dtype and broadcast; `gradients` then sums each gradient to its input.
     view
@@ -150,7 +150,7 @@ class Op(Function):
         for key, value in {
             "dynamic": allocates, "updates": self.role in UPDATES, "__doc__": self.doc,
             "stateful": self.state is not None or self.role in STATEFUL,
-            "_called": self.attrs.get("name", (named, None))[1] or self.name,
+            "_called": self.attrs.get("name", (named, None))[-1] or self.name,
         }.items():
             object.__setattr__(self, key, value)
         if not isinstance(self.params, Mapping):

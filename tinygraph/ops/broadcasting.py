@@ -226,8 +226,8 @@ def _keeps(value: bool | None, what: str) -> bool:
 def over_axes(name: str | None = None) -> dict[str, Any]:
     """The parameters of TF's reductions, and the name of their nodes if it is not the op's."""
     return {
-        "axis": (axes_of, None, _reduced_late), "keepdims": (_keeps, None), "name": (named, name),
-        "reduction_indices": "axis", "keep_dims": "keepdims",
+        "axis": (axes_of, None, _reduced_late), "keepdims": (_keeps, None),
+        "name": (named, None, name), "reduction_indices": "axis", "keep_dims": "keepdims",
     }
 
 

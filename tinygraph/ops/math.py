@@ -132,7 +132,7 @@ div_no_nan: Op = elementwise(
     "DivNoNan", _divide_unless_zero,
     lambda g, z, x, y: div_no_nan(g, y), lambda g, z, x, y: -div_no_nan(g, y) * z,
     accepts="float", inplace=True,
-    attrs={"name": (named, "div_no_nan")},
+    attrs={"name": (named, None, "div_no_nan")},
     doc="""x / y, elementwise, but 0 where y is 0, also in the gradient.
 
     >>> tg.div_no_nan([1.0, 1.0], [2.0, 0.0]).eval()

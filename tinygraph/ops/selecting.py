@@ -239,7 +239,7 @@ def _in_top_k_spec(predictions: Spec, targets: Spec, k: Spec) -> Spec:
 
 
 in_top_k = Op("InTopKV2", _in_top_k, _in_top_k_spec, (None, None, None),
-    ("predictions", "targets", "k"), static=(2,), attrs={"name": (named, "in_top_k")},
+    ("predictions", "targets", "k"), static=(2,), attrs={"name": (named, None, "in_top_k")},
     doc="""Whether fewer than `k` predictions of a row are larger than that of its target.
 
     False for a target out of range and for a row with a prediction that is not finite.

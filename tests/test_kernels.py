@@ -55,6 +55,17 @@ def test_a_kernel_with_a_parameter_out_always_gets_an_array(family):
     assert all(out.dtype.kind in "fic" and out.flags.c_contiguous for out in seen)
 
 
+def test_a_kernel_gets_no_out_where_its_rule_never_tells_the_size():
+    op = Op(
+        "PositiveForTest", lambda x, out=None: x[x > 0.0],
+        lambda x: Spec(Shape([None]), x.dtype), params=("x",),
+    )
+    x = tg.placeholder(tg.float32, [None])
+    for value in everywhere(op(x * 2.0), {x: [1.0, -1.0, 3.0]}):
+        assert value.tolist() == [2.0, 6.0]
+    assert tg.Session().run(op(tg.constant([1.0, -1.0]))).tolist() == [1.0]
+
+
 def test_a_kernel_without_out_allocates_its_result():
     def plus(number, x):
         return x + number

@@ -70,8 +70,11 @@ def takes_out(op: Op, spec: Spec) -> bool:
 
 
 def new_output(op: Op, spec: Spec, dtype: Any = None) -> dict[str, np.ndarray]:
-    """The argument `out` of the op's kernel, if that takes one: a new array for its result."""
-    if not takes_out(op, spec):
+    """The argument `out` of the op's kernel, if that takes one: a new array for its result.
+
+    There is none for a result of which the shape rule never tells the size.
+    """
+    if not takes_out(op, spec) or not spec.shape.is_fully_defined():
         return {}
     return {"out": np.empty(spec.shape.sizes, dtype or spec.dtype.numpy)}  # type: ignore[arg-type]
 

@@ -60,28 +60,31 @@ class Rule:
         self.first = [inputs[0].spec] if op.role == "assign" else []  # which needs no value
         self.inputs = inputs[len(self.first) :]
         self.dtypes = [x.spec.dtype for x in self.inputs]
-        self.fitting: list | None = None  # the last sizes that fitted: most runs bring them again
+        self.last: tuple[list, Spec] | None = None  # most runs bring the same sizes again
 
     def check(self, *arrays: np.ndarray) -> None:
         """Raise what the op's `infer` does for the arrays' shapes, and the values of ints."""
-        sizes: list = [np.shape(x) for x in arrays]
-        sizes += [np.asarray(arrays[i]).tolist() for i in self.op.static]
-        if sizes == self.fitting:
-            return
         self.spec(*arrays)
-        self.fitting = sizes
 
     def spec(self, *arrays: np.ndarray) -> Spec:
         """What the op makes of these arrays."""
-        specs = [
-            Spec(Shape.of(np.shape(x)), dtype, np.asarray(x) if dtype.is_integer else None)
-            for x, dtype in zip(arrays, self.dtypes, strict=True)
-        ]
-        return self.op.infer(*self.first, *specs, **self.attrs)
+        sizes: list = [np.shape(x) for x in arrays]
+        if self.op.static:
+            sizes += [np.asarray(arrays[i]).tolist() for i in self.op.static]
+        last = self.last  # which another thread may replace
+        if last is None or last[0] != sizes:
+            specs = [
+                Spec(Shape.of(np.shape(x)), dtype, np.asarray(x) if dtype.is_integer else None)
+                for x, dtype in zip(arrays, self.dtypes, strict=True)
+            ]
+            self.last = last = sizes, self.op.infer(*self.first, *specs, **self.attrs)
+        return last[1]
 
-    def new(self, *arrays: np.ndarray) -> np.ndarray:
-        """An array for what the op makes of these."""
-        return new_output(self.op, self.spec(*arrays))["out"]
+    def new(self, *arrays: np.ndarray) -> np.ndarray | None:
+        """An array for what the op makes of these; None if its rule cannot tell the size."""
+        spec = self.spec(*arrays)
+        sizes: Any = spec.shape.sizes
+        return None if sizes is None or None in sizes else np.empty(sizes, spec.dtype.numpy)
 
 
 def fresh(node: Node, arrays: Sequence, dtype: Any = None) -> dict[str, np.ndarray]:

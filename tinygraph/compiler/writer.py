@@ -110,16 +110,19 @@ class Writer:
 
     def new_output(self, node: Node) -> str | None:
         """An expression for a new array that the node's kernel has to be given for its result."""
-        kind, spec, dtype = node.kind, node.spec, node.spec.dtype
+        kind, spec = node.kind, node.spec
         if not takes_out(kind, spec) or is_numpys(kind.kernel):
             return None
-        if not spec.shape.is_fully_defined() and not kind.broadcasts:  # as only its rule can tell
+        if spec.shape.is_fully_defined():
+            shape = str(spec.shape.sizes)
+        elif kind.broadcasts:
+            wide = [self[x] for x in dict.fromkeys(node.inputs) if x.shape.sizes != ()]
+            one = len(wide) == 1
+            shape = f"np.shape({wide[0]})" if one else f"np.broadcast({', '.join(wide)}).shape"
+        else:  # only its rule can tell
             rule = Rule(kind, node.inputs, node.attrs)
             return f"{self.bind('new#', rule.new)}({', '.join([self[x] for x in rule.inputs])})"
-        shapes = ", ".join([f"np.shape({self[x]})" for x in dict.fromkeys(node.inputs)])
-        shape = f"np.broadcast_shapes({shapes})" if len(node.inputs) > 1 else shapes
-        known = spec.shape.is_fully_defined()
-        return f"np.empty({spec.shape.sizes if known else shape}, {numpy_name(dtype)})"
+        return f"np.empty({shape}, {numpy_name(spec.dtype)})"
 
     def attribute(self, key: str, value: Any) -> str:
         """`key=value`, the value spelled out or under a name of its own."""

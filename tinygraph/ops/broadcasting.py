@@ -259,11 +259,10 @@ def broadcast_axes(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[int,
     return (*range(lead), *repeated)
 
 
-def _sum_like_kernel(g: Array, x: Array, out: Array) -> Array:
+def _sum_like_kernel(g: Array, x: Array) -> Array:
     axes = broadcast_axes(g.shape, x.shape)
-    left = [d for i, d in enumerate(g.shape) if i not in axes]
-    sum_over(g, axes, False, out.reshape(left))
-    return out
+    total = np.empty([d for i, d in enumerate(g.shape) if i not in axes], g.dtype)
+    return sum_over(g, axes, False, total).reshape(x.shape)
 
 
 def _sum_like_rewrite(g: Node, x: Node) -> Node | None:

@@ -124,7 +124,7 @@ def test_softmax_axes():
         np.testing.assert_array_equal(run(tg.nn.softmax(fed, axis), feeds={fed: x}), value)
     with pytest.raises(tg.errors.ShapeError, match="axis 3 is out of range"):
         tg.nn.softmax(tg.constant(x), axis=3)
-    with pytest.raises(ValueError, match="Cannot specify both 'axis' and 'dim'"):
+    with pytest.raises(ValueError, match="Cannot specify both 'dim' and 'axis'"):
         tg.nn.softmax(tg.constant(x), axis=0, dim=0)
     with pytest.raises(TypeError, match="takes floats, not int32"):
         tg.nn.softmax([1, 2])

@@ -73,7 +73,7 @@ def fuse(program: Program) -> None:
             if not fused.keys().isdisjoint(node.inputs):
                 node.inputs = tuple([fused.get(x, x) for x in node.inputs])
             if node.kind in SIGNS:
-                trace.current = trace.user_node[node]
+                trace.current_user_node = trace.user_node[node]
                 better = _fused_sum(node, alone=lambda x: uses[x] == 1)
                 if better is not None:
                     fused[node] = better

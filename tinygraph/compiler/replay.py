@@ -1,4 +1,4 @@
-"""A user's node replayed: its op is called once more, on exact shapes and on variables' values."""
+"""Replay: calls the op of each user's node again, on exact shapes and variables' values."""
 
 from __future__ import annotations
 
@@ -17,27 +17,29 @@ from tinygraph.spec import UNKNOWN, Spec
 
 
 class Replay:
-    """What has become of a user's nodes so far.
+    """Replays a user's nodes into a trace, and has what became of them so far.
 
     Parameters
     ----------
     trace
         The graph that the nodes are replayed into.
     outputs
-        By op with bodies, which of its outputs are needed.
+        Maps each op with bodies to the positions of its outputs that are needed.
     feeds
         The fed nodes.
 
     Attributes
     ----------
     value
-        By user's node its value, a node of the trace; of a variable the one before the run.
-    begun
-        In a body: by variable what the updates before the body have left.
-    absent
-        The values that may be None in a run, each with the name of the variable that then has none.
+        Maps each user's node to its value, a node of the trace; a variable to its value before the
+        run.
+    at_begin
+        In a body: maps each variable to its value when the body begins.
+    maybe_absent
+        Maps each value that may be None in a run to the name of the variable that then has no
+        value.
     specs
-        Of the nodes of bodies within.
+        Maps the user's nodes in inner bodies to their specs.
     """
 
     def __init__(
@@ -46,8 +48,8 @@ class Replay:
         self.trace, self.outputs, self.feeds = trace, outputs, feeds
         self.versions = Versions(feeds)
         self.value: dict[Node, Node] = {}
-        self.begun: dict[Node, Node] = {}
-        self.absent: dict[Node, str] = {}
+        self.at_begin: dict[Node, Node] = {}
+        self.maybe_absent: dict[Node, str] = {}
         self.specs: dict[Node, Spec] = {}
 
     def step(self, node: Node) -> None:
@@ -57,7 +59,7 @@ class Replay:
             return
         inputs = tuple(
             [
-                self._read(node, i, x) if x.kind.role == "variable" else self.value[x]
+                self._checked_input(node, i, x) if x.kind.role == "variable" else self.value[x]
                 for i, x in enumerate(node.inputs)
             ]
         )
@@ -66,11 +68,11 @@ class Replay:
             return
         try:
             value = of_static_shape(self._applied(node, inputs), node)
-        except TinygraphError as error:  # of shapes that only the feeds brought to light
+        except TinygraphError as error:  # the fed shapes do not fit
             value = self._misfit(node, inputs, error.__cause__ or error)
         self.value[node] = value
         if kind is item:
-            self.trace.call_output(value, node)
+            self.trace.name_output(value, node)
         if kind.updates:
             self.versions.add(node, node.inputs[0], kind.role, value)
 
@@ -78,16 +80,16 @@ class Replay:
         """The node's op on the inputs' values."""
         kind = node.kind
         if kind.role == "variable":
-            # a copy of a vague spec: what was built with a better one is inferred anew
+            # a new Spec is not the user's, by which `_same_specs` has its users' inferred anew
             spec = node.spec if node.spec.shape.is_fully_defined() else Spec(*node.spec)
-        elif _is_exact(node.spec) and _known_before(inputs, node.inputs):
+        elif _is_exact(node.spec) and _same_specs(inputs, node.inputs):
             spec = node.spec
         else:
             spec = kind.spec_of(inputs, node.attrs, node.op_name)
         return self.trace.add(kind, inputs, node.attrs, spec, "")
 
     def _misfit(self, node: Node, inputs: tuple[Node, ...], error: BaseException) -> Node:
-        """What stands for a node that does not fit; only in a body, which need not run, may it."""
+        """In a body, which need not run, a node that fails if it does; else raise the error."""
         if self.trace.is_of_body:
             return self.trace.add(misfit, (), {"message": str(error)}, Spec(*node.spec), "")
         specs = dict(zip(node.inputs, [x.spec for x in inputs], strict=True))
@@ -95,12 +97,13 @@ class Replay:
 
     # ---------------------------------------------------------------- variables
 
-    def _read(self, node: Node, position: int, variable: Node) -> Node:
-        value = self.seen(node, position, variable)
-        return value if is_replaced(node, position) else self.present(value)
+    def _checked_input(self, node: Node, position: int, variable: Node) -> Node:
+        """The value of `variable` that `node` sees, which must not be None if `node` reads it."""
+        value = self.value_seen_by(node, position, variable)
+        return value if is_replaced(node, position) else self.check_present(value)
 
-    def seen(self, node: Node, position: int, x: Node) -> Node:
-        """The value of input `x` as `node` sees it; only for variables is there a choice."""
+    def value_seen_by(self, node: Node, position: int, x: Node) -> Node:
+        """The value of `x`, the input of `node` at `position`; a variable may have several."""
         if x in self.feeds or x.kind.role != "variable":
             return self.value[x]
         version = self.versions.read(node, position, x)
@@ -108,58 +111,61 @@ class Replay:
             return version.value
         if node.kind.role == "initialized":
             return self._or_initial(x, self.value[node.inputs[1]])
-        return self.start(x) if sees_latest(node, position) else self.value[x]
+        return self.before_updates(x) if sees_latest(node, position) else self.value[x]
 
-    def present(self, value: Node) -> Node:
-        """A variable's value for who needs it, checked where a branch may leave it without one."""
-        if value in self.absent:
-            attrs = {"name": self.absent.pop(value)}
+    def check_present(self, value: Node) -> Node:
+        """`value`, with a check for the run if it may be None then."""
+        if value in self.maybe_absent:
+            attrs = {"name": self.maybe_absent.pop(value)}
             self.trace.add(present, (value,), attrs, Spec(UNKNOWN, float32), "")
         return value
 
     def _or_initial(self, variable: Node, initial: Node) -> Node:
         """The variable's value, or `initial` where the session has none."""
-        user_node, self.trace.current = self.trace.current, variable
-        value = self.trace.add(variable.kind, (initial,), variable.attrs, variable.spec, "")
-        self.trace.current = user_node
+        trace = self.trace
+        user_node, trace.current_user_node = trace.current_user_node, variable
+        value = trace.add(variable.kind, (initial,), variable.attrs, variable.spec, "")
+        trace.current_user_node = user_node
         return value
 
-    def start(self, variable: Node) -> Node:
-        """What a variable's updates start from."""
-        return self.begun[variable] if variable in self.begun else self.value[variable]
+    def before_updates(self, variable: Node) -> Node:
+        """A variable's value before the updates of the run or, in a body, of the body."""
+        return self.at_begin[variable] if variable in self.at_begin else self.value[variable]
 
-    def latest(self, variable: Node) -> Node:
-        """What the updates so far have left of a variable."""
+    def after_updates(self, variable: Node) -> Node:
+        """A variable's value after the updates so far."""
         version = self.versions.newest.get(variable)
-        return self.start(variable) if version is None else version.value
+        return self.before_updates(variable) if version is None else version.value
 
     def changes(self, variable: Node) -> bool:
         """Whether updates give a variable another value, or at least another array."""
         version = self.versions.newest.get(variable)
-        return version is not None and version.value is not self.start(variable)
+        return version is not None and version.value is not self.before_updates(variable)
 
-    # ---------------------------------------------------------------- what comes of it
+    # ---------------------------------------------------------------- results
 
     def final(self, node: Node) -> Node:
-        """A node's value after the run, which for a variable is what its last update left."""
-        self.trace.current = node
+        """A node's value after the run: for a variable, its value after the last update."""
+        self.trace.current_user_node = node
         version = self.versions.newest.get(node)
-        return self.value[node] if version is None else self.present(version.value)
+        return self.value[node] if version is None else self.check_present(version.value)
 
     def all_specs(self) -> dict[Node, Spec]:
+        """The specs that the user's nodes, also those in bodies, have when replayed."""
         return {user: node.spec for user, node in self.value.items()} | self.specs
 
     def finish(self, program: Program, results: list[Node]) -> None:
-        """Give a program what it returns, and what that takes."""
-        program.updates = {v: self.latest(v) for v in self.versions.newest if self.changes(v)}
+        """Fill in a program's results, updates, specs and nodes."""
+        program.updates = {
+            v: self.after_updates(v) for v in self.versions.newest if self.changes(v)}
         program.specs = self.all_specs()
         program.results = results
         program.nodes = self.trace.nodes
         program.prune()
 
 
-def _known_before(nodes: tuple[Node, ...], users: tuple[Node, ...]) -> bool:
-    """Whether the specs say no more than those of the user's nodes, so that inferring won't."""
+def _same_specs(nodes: tuple[Node, ...], users: tuple[Node, ...]) -> bool:
+    """Whether the specs are those of the user's nodes: the op's spec then is the user's, too."""
     for x, y in zip(nodes, users, strict=True):  # all() takes twice as long
         if x.spec is not y.spec:
             return False

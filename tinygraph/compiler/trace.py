@@ -1,4 +1,4 @@
-"""The graph that a program is lowered into; its rules may put other nodes in place of new ones."""
+"""Trace: the graph that the compiler builds; its rules may put other nodes in place of new ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinygraph.op import Op, bundle, const, item
 from tinygraph.spec import SCALAR, Shape, Spec
 
 Make = Callable[[Op, tuple[Node, ...], dict[str, Any], Spec], Node]
-"""`make(kind, inputs, attrs, spec)` makes a node of a Trace, or finds what stands in its place."""
+"""`make(kind, inputs, attrs, spec)` returns a node of a Trace: a new one, or another for it."""
 
 
 def user_node(node: Node) -> Node:
@@ -23,10 +23,11 @@ def user_node(node: Node) -> Node:
 
 
 class Trace(Graph):
-    """The graph being compiled. `user_node[n]` is the user's node that n helps to compute.
+    """The graph that the compiler builds from the nodes of a user's graph.
 
-    Each of `rules` is a function `rule(trace, make)`, which returns a `make` of its own: it puts
-    something in place of a node or calls the next rule's. The last one makes a new node.
+    `user_node[n]` is the user's node that n helps to compute. Each of `rules` is a function
+    `rule(trace, make)`: it gets the next rule's `make` and returns a `make` of its own, which puts
+    something in place of a node or calls the one it got. The innermost `make` makes a new node.
     """
 
     def __init__(self, rules: Iterable[Callable[[Trace, Make], Make]], is_of_body: bool = False):
@@ -34,11 +35,11 @@ class Trace(Graph):
         self.rules = list(rules)
         self.is_of_body = is_of_body
         self.user_node: dict[Node, Node] = {}
-        self.current: Node | None = None
+        self.current_user_node: Node | None = None  # the one that is being replayed
         self.restart()
 
     def restart(self) -> None:
-        """Let the rules forget what has been made; the nodes stay."""
+        """Start the rules anew, so that `merge` forgets its nodes; the nodes stay."""
         self._make: Make = self._new
         for rule in reversed(self.rules):
             self._make = rule(self, self._make)
@@ -51,32 +52,33 @@ class Trace(Graph):
         node.graph, node.id = self, len(self.nodes)
         node.control_inputs = ()
         node.origin = node.forward = None
-        assert self.current is not None
-        node.op_name = self.current.op_name
-        self.user_node[node] = self.current
+        user_node = self.current_user_node
+        assert user_node is not None
+        node.op_name = user_node.op_name
+        self.user_node[node] = user_node
         self.nodes.append(node)
         return node
 
     def bundled(self, values: Node | Sequence[Node | None], spec: Spec) -> Node:
-        """A node, or several in place of an op with several outputs: these are the nodes then."""
+        """`values` as one node: a node as it is, several outputs as a node of the op `bundle`."""
         if isinstance(values, Node):
             return values
         return self.add(bundle, (), {"values": values}, spec, "")
 
-    def call_output(self, value: Node, output: Node) -> None:
-        """Give what was made for one of several outputs the name of that output."""
+    def name_output(self, value: Node, output: Node) -> None:
+        """Name `value`, which computes one of several outputs, after the user's `output`."""
         is_named = value.kind is item or value.kind.stateful
         if self.user_node[value] in (output, output.inputs[0]) and not is_named:
             self.user_node[value] = output
             value.op_name = output.name
 
     def constant(self, value: np.ndarray, spec: Spec) -> Node:
-        """A constant of the dtype of `spec`, which keeps `value` itself."""
+        """A constant of the dtype of `spec` that holds `value` itself, not a copy."""
         exact = Spec(Shape.of(value.shape), spec.dtype, value)
         return self.add(const, (), {"value": value}, exact, "")
 
     def blank(self) -> Node:
-        """What a body returns for an output that only another body computes."""
+        """A zero, which a body returns for an output that only another body computes."""
         return self.constant(np.zeros((), np.float32), Spec(SCALAR, float32))
 
 

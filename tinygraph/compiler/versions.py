@@ -1,4 +1,4 @@
-"""Which value of a variable a node sees: each of a run's updates leaves another version."""
+"""Which value of a variable a node sees: each update in a run makes a new version."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from tinygraph.origin import warn
 
 
 class Version(NamedTuple):
-    """The value that an update, a user's node, leaves of a variable; later ones have a higher age.
-    """
+    """A variable's value after `update`, a user's node; later versions have a higher `number`."""
 
-    age: int
+    number: int
     update: Node
     value: Node
 
 
 class Versions:
-    """The versions of a run's variables, as far as the run has come.
+    """The versions of variables, from the updates that have been replayed so far.
 
     Parameters
     ----------
@@ -31,12 +30,12 @@ class Versions:
     Attributes
     ----------
     newest
-        By variable the last version.
+        Maps each variable to its last version.
     after
-        By node the newest versions, by variable, among those that it comes after. A node comes
-        after all that any of its inputs comes after, control inputs included.
+        `after[node][variable]` is the variable's newest version among the updates that the node
+        depends on, directly or not, by inputs and control inputs.
     sees
-        By node the updates that left the versions which it reads.
+        Maps each node to the updates whose values it reads.
     """
 
     def __init__(self, feeds: Container[Node]):
@@ -44,39 +43,39 @@ class Versions:
         self.newest: dict[Node, Version] = {}
         self.after: dict[Node, dict[Node, Version]] = {}
         self.sees: dict[Node, list[Node]] = {}
-        self._ages = count()
+        self._numbers = count()
 
-    def place(self, node: Node) -> None:
-        """Find what a node comes after; its inputs have been placed."""
+    def note_dependencies(self, node: Node) -> None:
+        """Set `after` for a node, from that of its inputs."""
         if not self.newest:
             return
-        known = [self.after[x] for x in node.inputs + node.control_inputs if x in self.after]
-        if known:
-            self.after[node] = known[0] if len(known) == 1 else _newest(known)
+        earlier = [self.after[x] for x in node.inputs + node.control_inputs if x in self.after]
+        if earlier:
+            self.after[node] = earlier[0] if len(earlier) == 1 else _merged(earlier)
 
     def read(self, node: Node, position: int, variable: Node) -> Version | None:
-        """What a node sees of its input in that position, a variable; None for no update's."""
+        """The version that a node sees of its input at `position`, `variable`; None if none."""
         if sees_latest(node, position):
             version = self.newest.get(variable)
         elif node.kind.role == "initialized":
             initializer = variable.initializer.node  # type: ignore[attr-defined]
             version = self.after.get(initializer, {}).get(variable)
         else:
-            known = [self.after[x] for x in node.control_inputs if x in self.after]
-            version = max([v[variable] for v in known if variable in v], default=None)
+            earlier = [self.after[x] for x in node.control_inputs if x in self.after]
+            version = max([v[variable] for v in earlier if variable in v], default=None)
         if version is not None and not is_replaced(node, position):
             self.sees.setdefault(node, []).append(version.update)
         return version
 
     def add(self, update: Node, variable: Node, role: str, value: Node) -> None:
-        """Make what an update leaves the newest version of a variable."""
+        """Make `value`, from `update`, the newest version of a variable."""
         if role == "assign" and variable in self.newest:
             self._check_overwriting(update, variable)
-        version = self.newest[variable] = Version(next(self._ages), update, value)
+        version = self.newest[variable] = Version(next(self._numbers), update, value)
         self.after[update] = {**self.after.get(update, {}), variable: version}
 
     def _check_overwriting(self, node: Node, variable: Node) -> None:
-        """Warn where an assign undoes an update, which has not gone into the assigned value."""
+        """Warn if an assign overwrites an update that the assigned value does not depend on."""
         update = self.newest[variable].update
         stack, seen = [node], set()
         while stack:
@@ -98,20 +97,20 @@ class Versions:
         )
 
 
-def _newest(known: Iterable[dict[Node, Version]]) -> dict[Node, Version]:
-    """By variable the newest one of several versions."""
+def _merged(dicts: Iterable[dict[Node, Version]]) -> dict[Node, Version]:
+    """One dict that has the newest version of each variable in `dicts`."""
     newest: dict[Node, Version] = {}
-    for versions in known:
+    for versions in dicts:
         for variable, version in versions.items():
             newest[variable] = max(version, newest.get(variable, version))
     return newest
 
 
 def sees_latest(node: Node, position: int) -> bool:
-    """Whether a node sees of the variable in that position what all updates so far have left."""
+    """Whether a node sees all updates so far of its input at `position`, a variable."""
     return node.kind.role == "latest" or node.kind.updates and position == 0
 
 
 def is_replaced(node: Node, position: int) -> bool:
-    """Whether a node takes the variable in that position only to give it another value."""
+    """Whether a node gives its input at `position`, a variable, a new value without reading it."""
     return node.kind.role == "assign" and position == 0

@@ -227,6 +227,24 @@ def test_a_file_is_short_enough_to_read(path):
     assert code_lines(path) <= CODE_LINES
 
 
+def test_the_guide_through_the_core_counts_right():
+    """A file's lines may change by a tenth, or by ten, before the guide has to be told."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\|[ 0-9]+\| `([\w/.]+)` \| (\d+) \|", text, re.MULTILINE)
+    listed = {PACKAGE / name: int(lines) for name, lines in rows}
+    wrong = [
+        f"{relative(path)} has {code_lines(path)} lines, not {lines}"
+        for path, lines in listed.items()
+        if abs(code_lines(path) - lines) > max(10, lines / 10)
+    ]
+    assert len(listed) > 30 and not wrong, "\n".join(wrong)
+    total = int(re.search(r"That is ([\d,]+) lines", text)[1].replace(",", ""))
+    assert total == sum(listed.values())
+    order = [layer(module_name(path)) for path in listed]
+    ahead = layer("tinygraph.nest")  # of which the compiler needs nothing, and a session all
+    assert [x for x in order if x != ahead] == sorted(x for x in order if x != ahead)
+
+
 def text_files():
     """The project's own text files, found without git so that an unpacked archive passes too."""
     folders = [ROOT / name for name in (".ci", "benchmarks", "docs", "examples", "tests")]

@@ -220,7 +220,10 @@ class _Planner:
 
         What a body returns stays in its buffers, since whoever called it makes the user's copies.
         """
-        last = self.arrays.lifetimes[program].last
+        ending: dict[float, list[Node]] = {}  # arrays, by the node that is the last to need them
+        for array, end in self.arrays.lifetimes[program].last.items():
+            if isinstance(array, Node):
+                ending.setdefault(end, []).append(array)
         free: dict[Any, list[Arena]] = {}
         arenas: dict[Node, Arena] = {}  # by the node that a buffer was made for
         for node in program.nodes:
@@ -231,11 +234,10 @@ class _Planner:
                     self.place[node] = self._buffer(node, free.setdefault(_size(node), []), arenas)
                 else:
                     self.place[node] = self.place[x]._replace(in_place=True)
-            for array in self.arrays.within([node, *node.inputs]):
-                if last[array] != node.id or array is x or array in self.held:
-                    continue
-                if array in self.place and self.place[array].owner in arenas:
-                    free[_size(array)].append(arenas[self.place[array].owner])
+            for array in ending.get(node.id, ()):
+                place = None if array is x or array in self.held else self.place.get(array)
+                if place and place.owner in arenas:
+                    free[_size(array)].append(arenas[place.owner])
 
     def _overwritten(self, node: Node, program: Program) -> Node | None:
         """The first input in whose buffer the node may be computed."""

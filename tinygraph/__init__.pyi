@@ -169,7 +169,7 @@ def argmax(
     dimension: AxisLike = None,
     output_type: DTypeLike = tg.int64,
 ) -> Tensor:
-    """The index of the largest element along `axis`, which is 0 by default; the first of a tie.
+    """The index of the largest element along `axis`, by default 0; the first of a tie.
 
     InvalidArgumentError when the axis is empty.
 
@@ -184,7 +184,7 @@ def argmin(
     dimension: AxisLike = None,
     output_type: DTypeLike = tg.int64,
 ) -> Tensor:
-    """The index of the smallest element along `axis`, which is 0 by default; the first of a tie.
+    """The index of the smallest element along `axis`, by default 0; the first of a tie.
 
     InvalidArgumentError when the axis is empty.
 

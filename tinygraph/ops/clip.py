@@ -52,11 +52,8 @@ def _global_norm(*arrays: np.ndarray, out: np.ndarray) -> Any:
         return out
 
 
-def _global_norm_spec(*specs: Spec) -> Spec:
-    return Spec(SCALAR, check_dtypes(specs, "float"))
-
-
-global_norm_op = Op("GlobalNorm", _global_norm, _global_norm_spec,
+global_norm_op = Op("GlobalNorm", _global_norm,
+    lambda *specs: Spec(SCALAR, check_dtypes(specs, "float")),
     lambda g, y, *tensors: [g * div_no_nan(x, y) for x in tensors],
     doc="sqrt(sum of the squares of all elements of all inputs); its gradient at 0 is 0.")
 
@@ -133,9 +130,8 @@ def clip_by_global_norm(t_list: Sequence, clip_norm: TensorLike, use_norm: Tenso
     with name_scope(name, "clip_by_global_norm", tensors) as scope:
         wide = tensors[0].dtype is not exact_dtype(tensors[0].dtype) and use_norm is None
         scale = _scale(_exact_norm(*tensors) if wide else norm, clip_norm, tensors[0])
-        clipped = [
-            None if t is None else _scaled(t, scale, f"{scope}_{i}") for i, t in enumerate(values)
-        ]
+        clipped = [None if t is None else _scaled(t, scale, f"{scope}_{i}")
+                   for i, t in enumerate(values)]
     pairs: Any = zip(t_list, clipped, strict=True)
     return [t.with_values(c) if isinstance(t, CompositeTensor) else c for t, c in pairs], norm
 
@@ -155,10 +151,8 @@ def clip_by_norm(t: TensorLike, clip_norm: TensorLike, axes: AxisLike = None,
         return t.with_values(clip_by_norm(t.values, clip_norm, axes, name))
     t = as_node(t, name="t")
     with name_scope(name, "clip_by_norm", [t]) as scope:
-        if axes is None:
-            norm = _exact_norm(t)
-        else:
-            norm = reduce_euclidean_norm(exact(t), axes, keepdims=True, name="norm")
+        norm = (_exact_norm(t) if axes is None else
+                reduce_euclidean_norm(exact(t), axes, keepdims=True, name="norm"))
         return _scaled(t, _scale(norm, clip_norm, t), scope)
 
 

@@ -56,17 +56,11 @@ def _summaries(arrays: Iterable[Any], texts: tuple[str | None, ...], summarize: 
     return found
 
 
-def _split(data: Any, what: str) -> tuple[list[Node], tuple[str | None, ...]]:
+def _split(data: Any) -> tuple[list[Node], tuple[str | None, ...]]:
     """The tensors of `data`, and its strings, with None where a tensor is: no tensor has text."""
-    nodes: list[Node] = []
-    texts: list[str | None] = []
-    for i, x in enumerate(expect(data, list | tuple, what, "a list")):
-        if isinstance(x, str):
-            texts.append(str(x))
-        else:
-            nodes.append(as_node(x, name=f"{what}_{i}"))
-            texts.append(None)
-    return nodes, tuple(texts)
+    texts = tuple(str(x) if isinstance(x, str) else None for x in data)
+    pairs = enumerate(zip(data, texts, strict=True))
+    return [as_node(x, name=f"data_{i}") for i, (x, string) in pairs if string is None], texts
 
 
 # ---------------------------------------------------------------- Print
@@ -135,9 +129,9 @@ def Print(input_: TensorLike, data: Iterable[TensorLike], message: str | None = 
     data = expect(data, list | tuple, "data", "a list")
     with name_scope(name, "Print", [input_, *data]) as scope:
         x = as_node(input_, name="input")
-        nodes, texts = _split(data, "data")
-        attrs = {"message": str(message), "first_n": first_n, "summarize": summarize}
-        return print_op(x, *nodes, name=scope, texts=texts, **attrs)
+        nodes, texts = _split(data)
+        return print_op(x, *nodes, name=scope, texts=texts, message=str(message), first_n=first_n,
+                        summarize=summarize)
 
 
 # ---------------------------------------------------------------- Assert
@@ -195,7 +189,7 @@ def Assert(condition: TensorLike, data: Iterable[TensorLike], summarize: int | N
         raise GraphError("data must have at least one tensor or string to show")
     with name_scope(name, "Assert", [condition, *data]) as scope:
         is_true = as_node(condition, bool_, name="condition")
-        nodes, texts = _split(data, "data")
+        nodes, texts = _split(data)
         return assert_op(is_true, *nodes, name=scope, summarize=summarize, texts=texts)
 
 

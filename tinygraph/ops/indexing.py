@@ -161,9 +161,8 @@ def _simpler_slice(x: Node, *bounds: Node, index: Index) -> Node | None:
 
 
 slice_op = Op("StridedSlice", _getitem, _sliced,
-    lambda g, y, x, *bounds, index: [
-        slice_grad_op(g, shape_of(x), *bounds, index=index), *[None] * len(bounds)
-    ],
+    lambda g, y, x, *bounds, index:
+        [slice_grad_op(g, shape_of(x), *bounds, index=index), *[None] * len(bounds)],
     view="part", rewrite=_simpler_slice,
     doc="x[index], where `bounds` are ints that a run knows.")
 
@@ -176,10 +175,8 @@ def _slice_grad(g: np.ndarray, shape: Any, *bounds: np.ndarray, index: Any, out:
 
 slice_grad_op: Op = Op("StridedSliceGrad", _slice_grad,
     lambda g, shape, *bounds, index: Spec(shape_from(shape), g.dtype),
-    lambda h, y, g, shape, *bounds, index: [
-        slice_op(h, *bounds, index=index), *[None] * (1 + len(bounds))
-    ],
-    static=(1,),
+    lambda h, y, g, shape, *bounds, index:
+        [slice_op(h, *bounds, index=index), *[None] * (1 + len(bounds))], static=(1,),
     doc="Zeros of a shape, with g at [index].")
 
 
@@ -190,10 +187,8 @@ def _add_slice(x: np.ndarray, g: np.ndarray, *bounds: np.ndarray, index: Any, ou
 
 
 add_slice_op = Op("AddSlice", _add_slice, lambda x, g, *bounds, index: x._replace(value=None),
-    lambda h, y, x, g, *bounds, index: [
-        h, slice_op(h, *bounds, index=index), *[None] * len(bounds)
-    ],
-    inplace=(0,),
+    lambda h, y, x, g, *bounds, index:
+        [h, slice_op(h, *bounds, index=index), *[None] * len(bounds)], inplace=(0,),
     doc="x with g added at [index].")
 
 
@@ -215,16 +210,15 @@ def add_slice(x: Node, y: Node) -> Node | None:
 def _masked(x: Spec, mask: Spec, axis: int) -> Spec:
     if not mask.dtype.is_bool:
         raise DTypeError(f"the mask must be bools, not {mask.dtype.name}; tg.cast(mask, tg.bool)")
-    holes = mask.shape.sizes
+    dims, holes = x.shape.sizes, mask.shape.sizes
     if holes == ():
         raise ShapeError("the mask must not be a scalar")
-    if holes is None or x.shape.sizes is None:
+    if holes is None or dims is None:
         return Spec(UNKNOWN, x.dtype)
-    axis = normalize_axis(axis, len(x.shape.sizes))
+    axis = normalize_axis(axis, len(dims))
     end = axis + len(holes)
     if not x.shape[axis:end].is_compatible_with(mask.shape):
         raise ShapeError(f"a mask of shape {mask.shape} on dimensions {x.shape[axis:end]}")
-    dims = x.shape.sizes
     return Spec(Shape.of((*dims[:axis], None, *dims[end:])), x.dtype)
 
 
@@ -311,9 +305,8 @@ def elements_of(value: Any, what: str) -> list:
         return [int(x) for x in known]
     dims = value.shape.sizes
     if dims is None or len(dims) != 1 or dims[0] is None:
-        raise ShapeError(
-            f"{what} must be a vector of known length, unlike '{value.name}' (made at "
-            f"{value.where})")
+        raise ShapeError(f"{what} must be a vector of known length, unlike '{value.name}' "
+                         f"(made at {value.where})")
     return [value[i] for i in range(dims[0])]  # type: ignore[index]
 
 

@@ -174,18 +174,21 @@ class Parts(Sequence):
         return self.make(index)
 
 
-def _parts_rewrite(x: Node, axis: int, items: Sequence) -> Parts:
+def _parts_rewrite(x: Node, axis: int, items: Sequence | None) -> Parts | None:
+    if items is None:
+        return None
     return Parts(len(items), lambda i: slice_op(x, index=index_of(along(axis, items[i]))[0]))
 
 
-def _known_dim(x: Node, axis: int) -> int | None:
-    return None if x.shape.sizes is None else x.shape.sizes[axis]
+def _known_dim(x: Node | Spec, axis: int) -> int | None:
+    dims = x.shape.sizes
+    return None if dims is None else dims[normalize_axis(axis, len(dims))]
 
 
 def _unstacked(x: Spec, num: int, axis: int) -> Spec:
-    dims = x.shape.sizes
-    if dims is not None and dims[normalize_axis(axis, len(dims))] not in (None, num):
-        raise ShapeError(f"Dimension must be {num} but is {dims[axis]}")
+    dim = _known_dim(x, axis)
+    if dim not in (None, num):
+        raise ShapeError(f"Dimension must be {num} but is {dim}")
     return _parts_spec(x, axis, [()] * num)
 
 
@@ -198,8 +201,8 @@ def _unstack(x: np.ndarray, num: int, axis: int) -> tuple[np.ndarray, ...]:
 unpack_op = Op("Unpack", _unstack, _unstacked,
     (lambda g, y, x, num, axis: _parts_rule(g, x, pack_op, axis, range(num)),), ("value",),
     view="part",
-    rewrite=lambda x, num, axis: (
-        _parts_rewrite(x, axis, range(num)) if _known_dim(x, axis) == num else None),
+    rewrite=lambda x, num, axis:
+        _parts_rewrite(x, axis, range(num) if _known_dim(x, axis) == num else None),
     doc="The `num` parts along an axis, without that axis.")
 
 
@@ -219,8 +222,7 @@ def unstack(value: TensorLike, num: int | None = None, axis: AxisLike = 0,
         if num is not None:
             num = integer(num, "num", least=0, most=MOST_PARTS)
         else:
-            dims = value.shape.sizes
-            num = None if dims is None else dims[normalize_axis(at, len(dims))]
+            num = _known_dim(value, at)
             if num is None:
                 raise ShapeError(f"Cannot infer num from shape {value.shape}; give num")
     return unpack_op(value, num=num, axis=at, name=name) if num else []
@@ -256,9 +258,7 @@ def _split(x: np.ndarray, sizes: Sizes, axis: int) -> tuple[np.ndarray, ...]:
 
 
 def _splitted(x: Spec, sizes: Sizes, axis: int) -> Spec:
-    dims = x.shape.sizes
-    dim = None if dims is None else dims[normalize_axis(axis, len(dims))]
-    return _parts_spec(x, axis, [(width,) for width in _widths(sizes, dim)])
+    return _parts_spec(x, axis, [(width,) for width in _widths(sizes, _known_dim(x, axis))])
 
 
 def _split_items(x: Node, sizes: Sizes, axis: int) -> list[slice] | None:
@@ -266,15 +266,10 @@ def _split_items(x: Node, sizes: Sizes, axis: int) -> list[slice] | None:
     return None if dim is None else _spans(sizes, dim)
 
 
-def _split_rewrite(x: Node, sizes: Sizes, axis: int) -> Parts | None:
-    items = _split_items(x, sizes, axis)
-    return None if items is None else _parts_rewrite(x, axis, items)
-
-
 split_op = Op("Split", _split, _splitted,
-    (lambda g, y, x, sizes, axis: _parts_rule(
-        g, x, concat_op, axis, _split_items(x, sizes, axis)),),
-    ("value",), view="part", rewrite=_split_rewrite,
+    (lambda g, y, x, sizes, axis:
+        _parts_rule(g, x, concat_op, axis, _split_items(x, sizes, axis)),), ("value",), view="part",
+    rewrite=lambda x, sizes, axis: _parts_rewrite(x, axis, _split_items(x, sizes, axis)),
     doc="The parts along an axis: `sizes` equal ones, or one of each of these sizes.")
 
 

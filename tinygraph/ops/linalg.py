@@ -118,17 +118,20 @@ def matmul(a: TensorLike, b: TensorLike, transpose_a: bool = False, transpose_b:
     array([[3.],
            [7.]], dtype=float32)
     """
-    transpose_a, transpose_b, adjoint_a, adjoint_b = (
-        flag(value, what) for value, what in (
-            (transpose_a, "transpose_a"), (transpose_b, "transpose_b"),
-            (adjoint_a, "adjoint_a"), (adjoint_b, "adjoint_b")))
-    if transpose_a and adjoint_a or transpose_b and adjoint_b:
-        raise GraphError("an operand of matmul has either transpose or adjoint, not both")
+    flags = {"transpose_a": _swaps("a", transpose_a, adjoint_a),
+             "transpose_b": _swaps("b", transpose_b, adjoint_b)}
     a = as_node(a, name="a")
     b = as_node(b, name="b", graph=a.graph)
     op = matmul_op if _is_matrix(a) and _is_matrix(b) else batch_matmul_op
-    flags = {"transpose_a": transpose_a or adjoint_a, "transpose_b": transpose_b or adjoint_b}
     return op(a, b, **flags, name=named(name, "MatMul"))
+
+
+def _swaps(x: str, transpose: bool, adjoint: bool) -> bool:
+    """Whether the operand of the name `x` is transposed, by one of its two flags."""
+    transpose, adjoint = flag(transpose, f"transpose_{x}"), flag(adjoint, f"adjoint_{x}")
+    if transpose and adjoint:
+        raise GraphError("an operand of matmul has either transpose or adjoint, not both")
+    return transpose or adjoint
 
 
 def _matmul_operator(self: Node, other: TensorLike) -> Node:
@@ -189,17 +192,15 @@ def _einsum(a: Array, b: Array, equation: str, out: Array) -> Array:
     return out
 
 
-def _einsum_left(g: Node, y: Node, a: Node, b: Node, equation: str) -> Node:
-    left, right, result = _terms_of(equation)
-    return einsum_op(g, b, equation=f"{result},{right}->{left}")
+def _solved(equation: str, pattern: str) -> str:
+    """The equation with its left term {0}, its right one {1} and its result {2} in other places."""
+    return pattern.format(*_terms_of(equation))
 
 
-def _einsum_right(g: Node, y: Node, a: Node, b: Node, equation: str) -> Node:
-    left, right, result = _terms_of(equation)
-    return einsum_op(a, g, equation=f"{left},{result}->{right}")
-
-
-einsum_op = Op("Einsum", _einsum, _einsum_spec, (_einsum_left, _einsum_right), ("a", "b"),
+einsum_op: Op = Op("Einsum", _einsum, _einsum_spec,
+    (lambda g, y, a, b, equation: einsum_op(g, b, equation=_solved(equation, "{2},{1}->{0}")),
+     lambda g, y, a, b, equation: einsum_op(a, g, equation=_solved(equation, "{0},{2}->{1}"))),
+    ("a", "b"),
     doc="Products of two tensors, summed over the letters that the result lacks.")
 
 

@@ -8,6 +8,7 @@ prediction.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -199,6 +200,16 @@ def _one_hot_like(x: np.ndarray, labels: np.ndarray, out: np.ndarray) -> np.ndar
     return out
 
 
+def _labelled(shape: Callable[[Shape, Shape], Shape]) -> Callable[..., Spec]:
+    """The shape rule of an op of numbers for each class, and of the labels of the true ones."""
+
+    def infer(z: Spec, t: Spec) -> Spec:
+        _labels_fit(z, t)
+        return Spec(shape(z.shape, t.shape), z.dtype)
+
+    return infer
+
+
 def _labels_fit(z: Spec, t: Spec) -> None:
     if t.dtype not in (int32, int64):
         raise DTypeError(f"labels must be int32 or int64, not {t.dtype.name},")
@@ -216,30 +227,16 @@ def _labels_fit(z: Spec, t: Spec) -> None:
             f"logits except for the last dimension (received {z.shape}).")
 
 
-def _picked_spec(z: Spec, t: Spec) -> Spec:
-    _labels_fit(z, t)
-    return Spec(t.shape.concatenate((1,)), z.dtype)
-
-
-def _sparse_spec(z: Spec, t: Spec) -> Spec:
-    _labels_fit(z, t)
-    return Spec(t.shape if z.shape.sizes is None else z.shape[:-1].merge_with(t.shape), z.dtype)
-
-
-def _one_hot_spec(z: Spec, t: Spec) -> Spec:
-    _labels_fit(z, t)
-    return Spec(z.shape, z.dtype)
-
-
-one_hot_like = Op("OneHotLike", _one_hot_like, _one_hot_spec, (None, None), ("x", "labels"),
+one_hot_like = Op("OneHotLike", _one_hot_like, _labelled(lambda z, t: z), (None, None),
+    ("x", "labels"),
     doc="1 at each label's place in x's last axis, 0 elsewhere; checks the labels' range.")
-pick = Op("PickLabels", _pick, _picked_spec,
+pick = Op("PickLabels", _pick, _labelled(lambda z, t: t.concatenate((1,))),
     (lambda g, y, x, labels: g * one_hot_like(x, labels), None), ("x", "labels"),
     doc="x at each label's place in its last axis, which stays as 1; checks the labels' range.")
 sparse_softmax_cross_entropy = composite("SparseSoftmaxCrossEntropyWithLogits",
     lambda z, t: squeeze(log(total(z, -1)) - pick(shifted(z, -1), t), axis=(-1,)),
     lambda g, y, z, t: expand_op(g, axis=(-1,)) * (softmax(z, axis=-1) - one_hot_like(z, t)), None,
-    params=("logits", "labels"), infer=_sparse_spec,
+    params=("logits", "labels"), infer=_labelled(lambda z, t: z[:-1].merge_with(t)),
     doc="-log(softmax(z))[t] along the last axis; its gradient is softmax(z) - one_hot(t).")
 
 

@@ -205,8 +205,7 @@ def sequence_mask(lengths: TensorLike, maxlen: TensorLike | None = None, dtype: 
     with name_scope(name, "SequenceMask", [lengths, maxlen]):
         lengths = as_node(lengths, name="lengths")
         if maxlen is None:
-            longest = reduce_max(lengths, axis=None, keepdims=False)
-            maxlen = maximum(longest, 0)
+            maxlen = maximum(reduce_max(lengths), 0)
         numbers = range_(0, maxlen)
         ends = expand_op(cast(lengths, numbers.dtype), axis=(-1,))
         return cast(less(numbers, ends), dtype)
@@ -232,8 +231,6 @@ def meshgrid(*args: TensorLike, indexing: str = "xy", name: str = "meshgrid") ->
         if indexing == "xy" and len(args) > 1:
             axes[:2] = 1, 0
         sizes = [dim_of(vectors[axis], 0) for axis in axes]
-        grids = []
-        for vector, along in zip(vectors, axes, strict=True):
-            line = reshape(vector, [-1 if axis == along else 1 for axis in range(len(args))])
-            grids.append(broadcast_to(line, as_shape(sizes)))
-        return grids
+        shapes = [[-1 if axis == along else 1 for axis in range(len(args))] for along in axes]
+        lines = [reshape(x, shape) for x, shape in zip(vectors, shapes, strict=True)]
+        return [broadcast_to(line, as_shape(sizes)) for line in lines]

@@ -95,12 +95,8 @@ matrix_determinant = Op("MatrixDeterminant", lambda x: np.asarray(np.linalg.det(
     """)
 
 
-def _slogdet_spec(x: Spec) -> Spec:
-    return Spec.of_items([_without(x, 2)] * 2)
-
-
 slogdet_op = Op("LogMatrixDeterminant", lambda x: tuple(map(np.asarray, np.linalg.slogdet(x))),
-    _slogdet_spec,
+    lambda x: Spec.of_items([_without(x, 2)] * 2),
     (lambda g, y, x: expand_op(g[1], axis=(-2, -1)) * matrix_inverse(x, adjoint=True),), ("input",),
     doc="The sign of each determinant, and log |determinant|.")
 

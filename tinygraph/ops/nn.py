@@ -100,8 +100,7 @@ elu = composite("Elu", lambda features: maximum(features, 0) + expm1(minimum(fea
     array([-0.6321,  0.    ,  2.    ], dtype=float32)
     """)
 selu = composite("Selu",
-    lambda features: SELU_SCALE
-    * (maximum(features, 0) + SELU_ALPHA * expm1(minimum(features, 0))),
+    lambda x: SELU_SCALE * (maximum(x, 0) + SELU_ALPHA * expm1(minimum(x, 0))),
     lambda g, y, features: keep_where(g, logical_not(features < 0)) * SELU_SCALE
     + keep_where(g, features < 0) * (SELU_SCALE * SELU_ALPHA * exp(minimum(features, 0))),
     infer=alike(),
@@ -317,14 +316,11 @@ def moments(x: TensorLike, axes: AxisLike, shift: TensorLike | None = None, name
             return reshape(mean, kept), reshape(variance, kept)
         wide = exact(x)
         axis = known_axes(axes, x)
-        results = [
-            reduce_mean(wide, axis, keepdims=True, name="mean"),
-            variance_op(wide, axis=axis, name="variance"),
-        ]
+        mean = reduce_mean(wide, axis, keepdims=True, name="mean")
+        variance = variance_op(wide, axis=axis, name="variance")
         if not keepdims:
-            results = [dropped(y, x, axis) for y in results]
-        mean, variance = (cast(y, x.dtype) for y in results)
-        return mean, variance
+            mean, variance = dropped(mean, x, axis), dropped(variance, x, axis)
+        return cast(mean, x.dtype), cast(variance, x.dtype)
 
 
 def batch_normalization(x: TensorLike, mean: TensorLike, variance: TensorLike,

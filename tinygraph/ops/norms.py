@@ -60,8 +60,7 @@ def norm(tensor: TensorLike, ord: int | float | str = "euclidean", axis: AxisLik
     5.0 7.0
     """
     x = as_node(tensor, name="tensor")
-    keep = either(keepdims, keep_dims, "'keep_dims' and 'keepdims'")
-    keep = flag(keep, "keepdims", default=False)
+    keep = flag(either(keepdims, keep_dims, "'keep_dims' and 'keepdims'"), "keepdims", False)
     axes = known_axes(axis, x)
     name = named(name, "norm")
     if axes is not None and (len(axes) not in (1, 2) or len(set(axes)) < len(axes)):

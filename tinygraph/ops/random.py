@@ -8,7 +8,6 @@ numbers in each session, whatever else is added to the graph. Without any seed n
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -50,14 +49,14 @@ def _seed(seed: Any, what: str) -> int | None:
 # The kernel of a random op gets its stream as `state`; its attributes are static.
 
 
-def _drawing(method: str) -> Callable:
-    """The kernel that fills an array by a method of its stream."""
+def _floats(name: str, method: str, **fields: Any) -> Op:
+    """An op that fills a shape with floats, by a method of its stream."""
 
     def kernel(shape: Any, out: Any, *, state: Philox, dtype: Any, seed: Any) -> Any:
         return getattr(state, method)(out.shape, out.dtype, out=out)
 
     kernel.__name__ = f"draw_{method}"
-    return kernel
+    return Op(name, kernel, _float_spec, (None,), ("shape",), static=(0,), state=_stream, **fields)
 
 
 def _draw_ints(shape: Any, low: Any, high: Any, out: Any, *, state: Philox, dtype: Any,
@@ -78,8 +77,7 @@ def _int_spec(shape: Spec, low: Spec, high: Spec, dtype: DType, seed: Any) -> Sp
     return Spec(shape_from(shape), dtype)
 
 
-random_uniform_op = Op("RandomUniform", _drawing("uniform"), _float_spec, (None,), ("shape",),
-    static=(0,), state=_stream,
+random_uniform_op = _floats("RandomUniform", "uniform",
     doc="Floats from [0, 1).")
 
 
@@ -97,11 +95,9 @@ add_below_op = elementwise("AddBelow", _add_below,
 random_uniform_int_op = Op("RandomUniformInt", _draw_ints, _int_spec, (None, None, None),
     ("shape", "minval", "maxval"), static=(0, 1, 2), state=_stream,
     doc="Ints from [minval, maxval).")
-random_standard_normal_op = Op("RandomStandardNormal", _drawing("normal"), _float_spec, (None,),
-    ("shape",), static=(0,), state=_stream,
+random_standard_normal_op = _floats("RandomStandardNormal", "normal",
     doc="Normal numbers of mean 0 and standard deviation 1.")
-truncated_normal_op = Op("TruncatedNormal", _drawing("truncated_normal"), _float_spec, (None,),
-    ("shape",), static=(0,), state=_stream,
+truncated_normal_op = _floats("TruncatedNormal", "truncated_normal",
     doc="Standard normal numbers, redrawn until between -2 and 2.")
 
 

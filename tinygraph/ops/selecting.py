@@ -58,10 +58,9 @@ select_op: Op = Op("Select", _select, _selected,
 
 
 def _where_spec(condition: Spec) -> Spec:
-    rank = condition.shape.ndims
-    if rank == 0:
+    if condition.shape.ndims == 0:
         raise ShapeError("the condition must not be a scalar")
-    return Spec(Shape.of((None, rank)), int64)
+    return Spec(Shape.of((None, condition.shape.ndims)), int64)
 
 
 where_op = Op("Where", np.argwhere, _where_spec, (None,), ("condition",),
@@ -97,17 +96,6 @@ def where(condition: TensorLike, x: TensorLike | None = None, y: TensorLike | No
 # ---------------------------------------------------------------- where the extremes are
 
 
-def _arg_extreme(function: Callable, name: str) -> Callable:
-    def kernel(x: np.ndarray, axis: int, output_type: DType, out: np.ndarray) -> np.ndarray:
-        if out.dtype == np.intp:
-            return function(x, axis=axis, out=out)
-        out[...] = function(x, axis=axis)
-        return out
-
-    kernel.__name__ = name
-    return kernel
-
-
 def _arg_spec(x: Spec, axis: int, output_type: DType) -> Spec:
     check_dtypes((x,), "number")
     return Spec(reduced_shape(x.shape, (axis,), False), output_type)
@@ -128,19 +116,21 @@ def _arg_late(op: Op, axis: Node, x: Any, name: str, output_type: DType) -> Node
         return op(front, axis=0, output_type=output_type, name=scope)
 
 
-def _arg_op(name: str, function: Callable, doc: str) -> Op:
+def _arg_op(name: str, function: Callable, **fields: Any) -> Op:
     """An op that gives the index of an extreme along `axis`."""
-    return Op(
-        name, _arg_extreme(function, function.__name__), _arg_spec, (None,), ("input",),
-        attrs={
-            "axis": (_first_axis, None, _arg_late), "name": (named, None), "dimension": "axis",
-            "output_type": (_dtype, int64),
-        },
-        doc=doc)
+
+    def kernel(x: np.ndarray, axis: int, output_type: DType, out: np.ndarray) -> np.ndarray:
+        out[...] = function(x, axis=axis)
+        return out
+
+    kernel.__name__ = function.__name__
+    return Op(name, kernel, _arg_spec, (None,), ("input",), **fields, attrs={
+        "axis": (_first_axis, None, _arg_late), "name": (named, None), "dimension": "axis",
+        "output_type": (_dtype, int64)})
 
 
 argmax = _arg_op("ArgMax", np.argmax,
-    """The index of the largest element along `axis`, which is 0 by default; the first of a tie.
+    doc="""The index of the largest element along `axis`, by default 0; the first of a tie.
 
     InvalidArgumentError when the axis is empty.
 
@@ -148,7 +138,7 @@ argmax = _arg_op("ArgMax", np.argmax,
     array([1, 1])
     """)
 argmin = _arg_op("ArgMin", np.argmin,
-    """The index of the smallest element along `axis`, which is 0 by default; the first of a tie.
+    doc="""The index of the smallest element along `axis`, by default 0; the first of a tie.
 
     InvalidArgumentError when the axis is empty.
 
@@ -234,8 +224,7 @@ def _in_top_k(predictions: np.ndarray, targets: np.ndarray, k: Any) -> np.ndarra
 def _in_top_k_spec(predictions: Spec, targets: Spec, k: Spec) -> Spec:
     check_dtypes((predictions,), "float")
     check_ints(targets, "targets")
-    rows = predictions.shape.with_rank(2)[:1].merge_with(targets.shape)
-    return Spec(rows, bool_)
+    return Spec(predictions.shape.with_rank(2)[:1].merge_with(targets.shape), bool_)
 
 
 in_top_k = Op("InTopKV2", _in_top_k, _in_top_k_spec, (None, None, None),
@@ -273,16 +262,10 @@ def _unique(x: np.ndarray, out_idx: Any) -> tuple[np.ndarray, np.ndarray]:
         place: dict[Any, int] = {}
         idx = [place.setdefault(value, len(place)) for value in x.tolist()]
         return np.array(list(place), x.dtype), np.array(idx, out_idx)
-    order = np.argsort(x, kind="stable")  # so equal elements stand together, the first one first
-    ordered = x[order]
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    first = order[starts]
+    _, first, sorted_idx = np.unique(x, return_index=True, return_inverse=True, equal_nan=False)
     by_appearance = np.argsort(first)
-    place_of = np.empty(first.size, out_idx)
-    place_of[by_appearance] = np.arange(first.size)
-    of_each = np.empty(x.size, out_idx)
-    of_each[order] = np.repeat(place_of, np.diff(starts, append=x.size))
-    return x[first[by_appearance]], of_each
+    places = np.argsort(by_appearance).astype(out_idx)  # of the sorted elements
+    return x[first[by_appearance]], places[sorted_idx]
 
 
 def _counts_spec(x: Spec, out_idx: DType) -> Spec:
@@ -338,8 +321,8 @@ def unique_with_counts(x: TensorLike, out_idx: DTypeLike = int32,
 
 
 def _difference_spec(x: Spec, y: Spec, index_dtype: DType) -> Spec:
-    for vector, what in ((x, "x"), (y, "y")):
-        check_rank(vector, 1, what)
+    check_rank(x, 1, "x")
+    check_rank(y, 1, "y")
     return Spec.of_items([Spec(SOME, check_dtypes((x, y), "any")), Spec(SOME, index_dtype)])
 
 

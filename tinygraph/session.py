@@ -288,7 +288,7 @@ class Session:
     def _pure(self, fetched: Fetched, feeds: Feeds) -> Program:
         """The program as a pure function, without the passes that know of memory."""
         nodes = fetched.tensors, fetched.targets, fed_specs(fetched, feeds)
-        return self._threads.fixed(lower)(*nodes, self.passes & PURE_PASSES)
+        return self._threads.with_asked_threads(lower)(*nodes, self.passes & PURE_PASSES)
 
     # ---------------------------------------------------------------- life
 

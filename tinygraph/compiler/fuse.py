@@ -1,4 +1,4 @@
-"""The pass that fuses sums with products: BLAS adds a product, or something scaled, in place.
+"""The pass that fuses sums with products: BLAS adds a product, or a multiple of a tensor, in place.
 
 A variable's update then costs no more than the product that it adds.
 """
@@ -27,7 +27,7 @@ SIGNS = {add: 1.0, subtract: -1.0}
 
 # Sizes from which preparing a call into BLAS, 3 us, is less than what it saves.
 PRODUCT_SIZE, SCALED_SIZE = 1 << 13, 1 << 16
-LARGEST = 1e8  # of the factors that are moved: what they leave of float32's range is plenty
+LARGEST = 1e8  # of factors multiplied with each other: times a tensor they stay in float32's range
 
 
 # ---------------------------------------------------------------- the ops that sums become
@@ -66,7 +66,7 @@ def fuse(program: Program) -> None:
     uses = program.uses()
     fused: dict[Node, Node] = {}
     order: list[Node] = []
-    trace.restart()  # an equal node may stand further down
+    trace.restart()  # forgets nodes: an equal one may stand further down the program
     with trace.as_default():
         for node in program.nodes:
             start = len(trace.nodes)
@@ -93,8 +93,8 @@ def _fused_sum(node: Node, alone: Callable[[Node], bool]) -> Node | None:
 
 def _fused(x: Node, y: Node, sign: float, alone: Callable[[Node], bool]) -> Node | None:
     """x + sign * y as one call of BLAS, or None: y must be a product or a multiple of a tensor."""
-    size, own = x.spec.shape.num_elements() or 0, blas.routines().get(x.spec.dtype.numpy.char)
-    if size < PRODUCT_SIZE or x.spec.shape != y.spec.shape or own is None:
+    size, routines = x.spec.shape.num_elements() or 0, blas.routines().get(x.spec.dtype.numpy.char)
+    if size < PRODUCT_SIZE or x.spec.shape != y.spec.shape or routines is None:
         return None
     factors, term = _scaled(y, alone)
     alpha = _product(factors, sign, x)
@@ -106,7 +106,7 @@ def _fused(x: Node, y: Node, sign: float, alone: Callable[[Node], bool]) -> Node
         return None
     factors, other = _scaled(x, alone)
     beta = _product(factors, 1.0, x)
-    if own.axpby is None or beta.spec.constant is None or not _is_usual(beta) or other is term:
+    if routines.axpby is None or beta.spec.constant is None or not _is_usual(beta) or other is term:
         beta, other = _product([], 1.0, x), x
     return add_scaled_op(other, term, alpha, beta)
 
@@ -116,13 +116,13 @@ def _product(factors: list[Node], number: float, like: Node) -> Node:
 
 
 def _is_usual(factor: Node) -> bool:
-    """Whether a factor may be BLAS's: a constant must be finite and not 0, by which BLAS skips."""
+    """Whether BLAS may get the factor: a known one must be finite, and not 0, which BLAS skips."""
     value = factor.spec.constant
     return value is None or bool(np.isfinite(value) and value)
 
 
 def _scaled(x: Node, alone: Callable[[Node], bool]) -> tuple[list[Node], Node]:
-    """Scalar factors, and the tensor whose product with them is x; a numerator may have factors."""
+    """x as scalar factors and the tensor they multiply; a quotient's numerator may have factors."""
     factors, rest = _factors(x, alone)
     if rest.kind is realdiv and alone(rest):
         above, numerator = _factors(rest.inputs[0], alone)
@@ -143,9 +143,9 @@ def _factors(x: Node, alone: Callable[[Node], bool]) -> tuple[list[Node], Node]:
 
 
 def _may_multiply(factors: list[Node]) -> bool:
-    """Whether factors may meet before what they are times: of several, one may be unknown."""
-    known = [float(x.spec.constant) for x in factors if x.spec.constant is not None]
-    return len(factors) == 1 or len(known) + 1 >= len(factors) and _is_moderate(math.prod(known))
+    """Whether to multiply the factors first, then the tensor: at most one of several is unknown."""
+    values = [float(x.spec.constant) for x in factors if x.spec.constant is not None]
+    return len(factors) == 1 or len(values) + 1 >= len(factors) and _is_moderate(math.prod(values))
 
 
 def _is_moderate(factor: float) -> bool:

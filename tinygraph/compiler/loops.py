@@ -1,9 +1,9 @@
-"""The pass that makes loops: an elementwise op absorbs those whose results only it needs.
+"""The pass that makes loops: an elementwise op absorbs inputs that nothing else needs.
 
 NumPy computes `(a + b) * c` in two passes over memory, each with a result; a loop that numba
-compiles does it in one. Only what IEEE arithmetic determines goes into a loop, so that it gives the
-same bits as NumPy, up to the sign of a largest or smallest zero; and weighted sums, which BLAS may
-round once. NumPy's exp, log and tanh have no faster substitute anyway.
+compiles does it in one. A loop has only ops whose results IEEE arithmetic determines, so that it
+gives NumPy's bits, except the sign of a zero from maximum or minimum; and weighted sums, which BLAS
+may round once, not twice. NumPy's exp, log and tanh have no faster substitute anyway.
 """
 
 from __future__ import annotations
@@ -84,16 +84,16 @@ def loop_source(name: str, operands: tuple[Operand, ...], body: tuple[str, ...])
 
 
 def compiled(function: Callable) -> Callable:
-    """The decorator of loops: the function compiled by numba, once for all that read alike."""
+    """The decorator of loops: compiled by numba, once for all functions with the same code."""
     return _compiled(_ByCode(function.__code__))
 
 
 class _ByCode:
-    """A function's code, equal to any that does the same."""
+    """A function's code, as a key: equal for functions that do the same."""
 
     def __init__(self, code: types.CodeType):
         self.code = code
-        constants = repr(code.co_consts)  # unlike themselves not equal for 0.0 and -0.0
+        constants = repr(code.co_consts)  # as text, since 0.0 == -0.0
         self.key = (code.co_code, constants, code.co_names, code.co_varnames)
 
     def __hash__(self) -> int:
@@ -150,7 +150,7 @@ EXACT = {
     np.maximum, np.minimum, np.greater, np.greater_equal, np.less, np.less_equal, np.equal,
     np.not_equal, np.logical_and, np.logical_or, np.logical_not,
 }
-ELEMENTS = {  # of other ops an element of the result, by the inputs' elements and its dtype
+ELEMENTS = {  # op -> an element of its result, from the inputs' elements {0}, ... and its {type}
     add_scaled_op: "{3} * {0} + {2} * {1}",
     cast_op: "{type}({0})",
     keep_where: "{0} if {1} else {type}(0)",
@@ -179,7 +179,7 @@ def make_loops(program: Program) -> None:
     chains: dict[Node, Chain] = {}
     absorbed: set[Node] = set()
     for node in program.nodes:
-        if not _fits(node):
+        if not _is_loopable(node):
             continue
         chain = chains[node] = Chain(node)
         for x in dict.fromkeys(node.inputs):
@@ -197,10 +197,10 @@ def make_loops(program: Program) -> None:
     program.prune()
 
 
-def _fits(node: Node) -> bool:
+def _is_loopable(node: Node) -> bool:
     """Whether a loop can compute the node, from operands that it can go through."""
     spec = node.spec
-    if not _form(node) or spec.dtype.name not in TYPES or not spec.shape.is_fully_defined():
+    if not _formula(node) or spec.dtype.name not in TYPES or not spec.shape.is_fully_defined():
         return False
     if None in map(literal, node.attrs.values()):
         return False
@@ -218,7 +218,7 @@ def _is_contiguous(x: Node) -> bool:
     return not (x.kind.view or x.kind.dynamic)
 
 
-def _form(node: Node) -> str:
+def _formula(node: Node) -> str:
     """An element of the node as an expression of its inputs' elements, {0}, {1}, ...; or ""."""
     kind = node.kind
     is_exact = isinstance(kind.kernel, np.ufunc) and kind.kernel in EXACT and not node.attrs
@@ -242,7 +242,7 @@ def _replace(node: Node, chain: Chain) -> None:
     for i, part in enumerate(chain.nodes):
         inputs = [_number(x.spec) if _is_number(x) else element[x] for x in part.inputs]
         attrs = {key: literal(value) for key, value in part.attrs.items()}
-        value = _form(part).format(*inputs, type=TYPES[part.spec.dtype.name], **attrs)
+        value = _formula(part).format(*inputs, type=TYPES[part.spec.dtype.name], **attrs)
         element[part] = "out[k]" if part is node else f"t{i}"
         body.append(f"{element[part]} = {value}")
     node.kind, node.inputs = loop_op, tuple(chain.operands)

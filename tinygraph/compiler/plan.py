@@ -37,7 +37,7 @@ _serial = itertools.count()
 class Lines(list):
     """A program's source for `linecache`, which keeps it until the plan is gone.
 
-    What then removes it is a call into C: an interrupt of Python code would be lost there.
+    A function of C removes it: Python would lose an interrupt in a weak reference's callback.
     """
 
     plan: weakref.ref[Plan]
@@ -46,34 +46,34 @@ class Lines(list):
 class Plan:
     """`plan(variables, *feeds)` runs the program and returns the fetched values in order."""
 
-    def __init__(self, program: Program, code: Code, around: Callable[[Callable], Callable]):
+    def __init__(self, program: Program, code: Code, wrap: Callable[[Callable], Callable]):
         self.source = code.source
         self.filename = f"<tinygraph program {next(_serial)}>"
         self.lines, self._first = code.lines, code.first
         self.specs = program.specs
         self.bytes = code.bytes
-        self._first_line = {self.filename: 0}  # of what was compiled as that file, in `source`
+        self._lines_before = {self.filename: 0}  # file name -> lines of `source` before that file
         line = 0
         for i, piece in enumerate(code.pieces):
             filename = f"{self.filename[:-1]}, part {i}>" if len(code.pieces) > 1 else self.filename
             lines = Lines(piece.splitlines(keepends=True))
             lines.plan = weakref.ref(self, partial(linecache.cache.pop, filename))
             linecache.cache[filename] = (len(piece), None, lines, filename)
-            self._first_line[filename] = line
+            self._lines_before[filename] = line
             line += len(lines)
             try:
                 exec(compile(piece, filename, "exec"), code.namespace)  # our own source
-            except (MemoryError, ValueError) as error:  # of a buffer
+            except (MemoryError, ValueError) as error:  # a buffer is too large
                 self._explain(error)
-        self._namespace, self._around = code.namespace, around
-        self.step = around(code.namespace.pop("step"))  # so that the plan is in no cycle
+        self._namespace, self._wrap = code.namespace, wrap
+        self.step = wrap(code.namespace.pop("step"))  # popped, or its globals make a cycle
 
     def __call__(self, variables: Any, *feeds: np.ndarray) -> tuple:
         before = ERROR_STATE.get()
         try:
             ERROR_STATE.set(IGNORE)  # as in TF, 1/0 is inf without a warning
             return self.step(variables, *feeds)
-        except Exception as error:  # noqa: BLE001  (raised again, with the node that it was)
+        except Exception as error:  # noqa: BLE001  (raised again, naming the node)
             self._explain(error)
         finally:
             ERROR_STATE.set(before)
@@ -87,12 +87,12 @@ class Plan:
     def recorded(self, variables: Any, *feeds: np.ndarray) -> tuple[tuple, Recording]:
         """What a call returns, and when each line of the program ran."""
         try:
-            return quietly(self._around(self.clocked.run), variables, *feeds)
+            return quietly(self._wrap(self.clocked.run), variables, *feeds)
         except Exception as error:  # noqa: BLE001  (as in a call)
             self._explain(error)
 
     def _explain(self, error: Exception) -> NoReturn:
-        """Raise what went wrong as the error of the node whose line it was."""
+        """Raise `error` as an OpError that names the node whose line failed."""
         line = self._at_fault(error)
         if line is None or line.value is None:
             raise error
@@ -112,15 +112,15 @@ class Plan:
         raise kind(f"{message}\n{describe(node, self.specs)}", node) from error
 
     def _at_fault(self, error: Exception) -> Line | None:
-        """The innermost line of the program that is for a value."""
-        trace, found = error.__traceback__, None
-        while trace is not None:
-            first = self._first_line.get(trace.tb_frame.f_code.co_filename)
-            if first is not None:
-                line = self.lines[first + trace.tb_lineno - 1]
-                found = line if line.value else found
-            trace = trace.tb_next
-        return found
+        """The innermost line of the program in the traceback that is for a value."""
+        frame, failed = error.__traceback__, None
+        while frame is not None:
+            before = self._lines_before.get(frame.tb_frame.f_code.co_filename)
+            if before is not None:
+                line = self.lines[before + frame.tb_lineno - 1]
+                failed = line if line.value else failed
+            frame = frame.tb_next
+        return failed
 
 
 def compile_plan(
@@ -131,15 +131,16 @@ def compile_plan(
     passes: frozenset[str],
     threads: Threads,
 ) -> Plan:
-    """Compile what `fetches` and `targets` need, for feeds of these specs; return the fetches."""
+    """A Plan that computes what `fetches` and `targets` need, for feeds of these specs."""
 
     def build() -> Plan:
-        program = threads.fixed(lower)(fetches, targets, feeds, passes)  # it folds products too
+        # with threads, since it folds products, too
+        program = threads.with_asked_threads(lower)(fetches, targets, feeds, passes)
         transform(program, passes)
         choice = threads.choose(program)
         code = Code(begin_stream)
         Routine(code, program, plan_memory(program)).emit(choice.remark)
         code.assemble()
-        return Plan(program, code, choice.around)
+        return Plan(program, code, choice.wrap)
 
     return collector_paused(build)

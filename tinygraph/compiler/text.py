@@ -21,13 +21,13 @@ RESERVED = {
     "np", "step", "compiled", "variables", "positions", "streams", "updates", "slice",
     *keyword.kwlist,
 }
-"""The words of a program's own, which no name in it may hide."""
+"""Names that a program itself uses, and Python's keywords: no other name in it may hide them."""
 
 
 def identifier(name: str) -> str:
     """`name` as a Python identifier in ASCII: `dense/kernel` to `dense_kernel`.
 
-    Python reads other letters as what they are compatible to, so that a name would change.
+    Python normalizes other letters (Unicode's NFKC), which would change a name.
     """
     if name.isidentifier() and name.isascii() and not keyword.iskeyword(name):
         return name
@@ -42,7 +42,7 @@ def comment(text: str) -> str:
 
 
 def literal(value: Any) -> str | None:
-    """An attribute as Python or NumPy spells it; None for what is no number, string or the like."""
+    """`value` as Python or NumPy spells it; None if it is no number, string, dtype or the like."""
     if isinstance(value, DType):
         return numpy_name(value)
     kind = type(value)
@@ -66,18 +66,18 @@ def literal(value: Any) -> str | None:
 
 
 def tuple_display(parts: Sequence[str]) -> str:
-    """A tuple of what a source calls its elements."""
+    """The text of a tuple, from the texts of its elements."""
     return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
 
 
 def dict_display(items: Mapping[str, str], others: Iterable[str] = ()) -> str:
-    """A dict, by keys, of what a source calls their values, and of the items of other dicts."""
+    """The text of a dict, from its values' texts; `others` are names of dicts to merge in."""
     parts = [f"{literal(key)}: {value}" for key, value in items.items()]
     return "{" + ", ".join([*parts, *[f"**{other}" for other in others]]) + "}"
 
 
 def array_literal(value: np.ndarray) -> str:
-    """A known value, with the digits of its own type: 0.9 for the float32 that is next to it."""
+    """The text of an array, with no more digits than its dtype needs: 0.9 for np.float32(0.9)."""
     text = literal(_own_digits(value.tolist(), value.dtype))
     assert text is not None, value
     return text
@@ -92,8 +92,8 @@ def _own_digits(value: Any, dtype: np.dtype) -> Any:
 def own_digits(number: float, dtype: np.dtype) -> float:
     """The float with the fewest digits that is `number` in this dtype.
 
-    NumPy's `str` would give them too. But it keeps book of the arrays that it prints, in which an
-    interrupt leaves an entry, and it leaves out digits where a user has set its legacy mode.
+    NumPy's `str` would give them too. But it notes which arrays it is printing, and an interrupt
+    may leave such a note behind; and in NumPy's legacy mode it drops digits.
     """
     return float(np.format_float_scientific(dtype.type(number)))
 

@@ -6,7 +6,7 @@ what several threads gain has to be worth that. The choice is by shapes alone, a
 for one thread and two round differently.
 
 Products of n x n by n x n in float32, in microseconds, with OpenBLAS 0.3.31 on two cores: alone,
-and in two processes beside one that multiplies all the time.
+and beside another process that multiplies all the time, measured twice, in two processes.
 
        n   multiply-adds   alone: one thread, two   beside: one thread, two
       80         512,000                17     17
@@ -33,10 +33,10 @@ from tinygraph.origin import is_foreign, warn
 if TYPE_CHECKING:  # what only some programs use is imported when they do
     from tinygraph.config import ConfigProto
 
-ALONE = 1 << 19  # multiply-adds below which OpenBLAS takes one thread itself
-GAIN = 1 << 21  # multiply-adds up to which two threads gain 20 us at most
-MOST = 1 << 10  # threads; OpenBLAS is built for 64 or 128
-SLOW, LATE, RUNS = 4, 1e-3, 16  # a slow run takes 4 times the best and 1 ms; so many are told of
+SINGLE_BELOW = 1 << 19  # multiply-adds below which OpenBLAS takes one thread itself
+WORTH_ABOVE = 1 << 21  # multiply-adds up to which two threads gain 20 us at most
+MAX_THREADS = 1 << 10  # threads; OpenBLAS is built for 64 or 128
+SLOW, LATE, RUNS = 4, 1e-3, 16  # slow: over 4 times the best plus 1 ms; after so many, warn
 
 # ---------------------------------------------------------------- the work of a product
 
@@ -48,12 +48,12 @@ def _size(x: Node, *axes: int) -> float:
     return math.inf if chosen is None or None in chosen else math.prod(chosen)  # type: ignore[arg-type]
 
 
-def _product(a: Node, b: Node) -> float:
-    """Of two matrices; those of a batch are multiplied one by one."""
+def _product_work(a: Node, b: Node) -> float:
+    """Multiply-adds for two matrices; for batches, those of one pair, as BLAS gets them."""
     return _size(a, -2, -1) * _size(b, -1)
 
 
-def _einsum(node: Node) -> float:
+def _einsum_work(node: Node) -> float:
     terms = node.attrs["equation"].replace("->", ",").split(",")
     size: dict[str, float] = {}
     for x, term in zip(node.inputs, terms, strict=False):
@@ -61,30 +61,30 @@ def _einsum(node: Node) -> float:
     return math.prod(n for letter, n in size.items() if not all(letter in t for t in terms))
 
 
-def _decomposition(node: Node) -> float:
+def _decomposition_work(node: Node) -> float:
     return max(_size(node.inputs[0], -2), _size(node.inputs[0], -1)) ** 3
 
 
 WORK: dict[str, Callable[[Node], float]] = {
-    "Dot": lambda node: _product(*node.inputs),
-    "BatchDot": lambda node: _product(*node.inputs),
-    "AddProduct": lambda node: _product(*node.inputs[1:3]),
-    "Einsum": _einsum,
+    "Dot": lambda node: _product_work(*node.inputs),
+    "BatchDot": lambda node: _product_work(*node.inputs),
+    "AddProduct": lambda node: _product_work(*node.inputs[1:3]),
+    "Einsum": _einsum_work,
     "Sum": lambda node: _size(node.inputs[0]),
     "TimesVector": lambda node: max(map(_size, node.inputs)),
     # OpenBLAS takes several threads for it already from some 10,000 elements on.
     "AddScaled": lambda node: 8 * _size(node.inputs[0]),
-    "Cholesky": _decomposition,
-    "MatrixDeterminant": _decomposition,
-    "MatrixInverse": _decomposition,
-    "MatrixSolve": _decomposition,
-    "Orthogonalize": _decomposition,
-    "SelfAdjointEigV2": _decomposition,
+    "Cholesky": _decomposition_work,
+    "MatrixDeterminant": _decomposition_work,
+    "MatrixInverse": _decomposition_work,
+    "MatrixSolve": _decomposition_work,
+    "Orthogonalize": _decomposition_work,
+    "SelfAdjointEigV2": _decomposition_work,
 }
 """Multiply-adds of a call of BLAS or LAPACK, for the ops that make such calls."""
 
 
-def largest(program: Program) -> float:
+def largest_work(program: Program) -> float:
     """The multiply-adds of the program's largest product; 0 where it has none."""
     nodes = program.all_nodes()
     return max([WORK[n.kind.name](n) for n in nodes if n.kind.name in WORK], default=0)
@@ -97,7 +97,7 @@ class Choice(NamedTuple):
     """How a program shall run, and the remark in its source that says so."""
 
     remark: str = ""
-    around: Callable[[Callable], Callable] = lambda function: function
+    wrap: Callable[[Callable], Callable] = lambda function: function
 
 
 class Threads:
@@ -113,36 +113,38 @@ class Threads:
         self.asked = None if threads is None else _checked(threads)
         self._told = False
 
-    def fixed(self, function: Callable) -> Callable:
+    def with_asked_threads(self, function: Callable) -> Callable:
         """`function` on the threads that were asked for, if any."""
         pool = None if self.asked is None else blas.pool()
-        return function if pool is None else on(pool, self.asked, function)  # type: ignore[arg-type]
+        if pool is None or self.asked is None:
+            return function
+        return with_threads(pool, self.asked, function)
 
     def choose(self, program: Program) -> Choice:
-        work, threads = largest(program), self.asked
-        if threads is None and work < ALONE or not work and not _has_foreign(program):
+        work, threads = largest_work(program), self.asked
+        if threads is None and work < SINGLE_BELOW or not work and not _has_foreign(program):
             return Choice()
         pool = blas.pool()
         if pool is None:
             return Choice()
         if threads is not None:
             remark = f"BLAS takes {threads} thread{'s' * (threads > 1)}, as the session was told"
-        elif work <= GAIN and not _has_foreign(program):
+        elif work <= WORTH_ABOVE and not _has_foreign(program):
             threads, remark = 1, "BLAS takes 1 thread: no product is large enough for several"
         else:
             remark = "BLAS takes as many threads as the process has: a product may gain from them"
-        watched = work > GAIN and (threads or pool.count()) > 1 and _is_steady(program)
+        watched = work > WORTH_ABOVE and (threads or pool.count()) > 1 and _is_steady(program)
 
-        def around(function: Callable) -> Callable:
-            function = function if threads is None else on(pool, threads, function)
+        def wrap(function: Callable) -> Callable:
+            function = function if threads is None else with_threads(pool, threads, function)
             return self._watching(function) if watched else function
 
-        return Choice(remark, around)
+        return Choice(remark, wrap)
 
     def _watching(self, function: Callable) -> Callable:
-        """`function`, which tells the user once in a session where most of its runs are slow.
+        """`function`, with one warning in a session if most of its runs are slow.
 
-        A run that the machine slept through, or that found its memory swapped out, is one of many.
+        One slow run is not enough: the machine may have slept, or swapped its memory out.
         """
         best, slow = math.inf, 0
 
@@ -181,7 +183,7 @@ def _configured(config: Any) -> int | None:
 
 
 def _checked(threads: Any) -> int:
-    number = integer(threads, "threads", 1, MOST)
+    number = integer(threads, "threads", 1, MAX_THREADS)
     if blas.pool() is None:
         warn(
             "NumPy's BLAS isn't an OpenBLAS that tinygraph finds: the number of its threads stays "
@@ -200,21 +202,21 @@ def _has_foreign(program: Program) -> bool:
 
 def _is_steady(program: Program) -> bool:
     """Whether each run does the same: no sizes depend on values, and no kernels are users'."""
-    known = all(node.spec.shape.is_fully_defined() for node in program.nodes if not node.spec.items)
-    return known and not _has_foreign(program)
+    nodes = [node for node in program.nodes if not node.spec.items]
+    return all(node.spec.shape.is_fully_defined() for node in nodes) and not _has_foreign(program)
 
 
-def on(pool: blas.Pool, threads: int, function: Callable) -> Callable:
+def with_threads(pool: blas.Pool, threads: int, function: Callable) -> Callable:
     """`function` on so many of BLAS's threads; their number is put back however the call ends.
 
-    Python handles signals when a call of C has ended, or when a function of Python's begins. So
-    none comes between `try` and the first `next`, or the end of `function` and the second.
+    Python handles signals when a call of C has ended, or when a function of Python's begins. So no
+    signal is handled between `try` and the first `next`, or between `function` and the second.
     """
-    taking, put_back = pool.taking(threads), pool.put_back
+    set_threads, put_back = pool.setting(threads), pool.put_back
 
     def call(*arguments: Any) -> Any:
         try:
-            next(taking)
+            next(set_threads)
             return function(*arguments)
         finally:
             next(put_back)

@@ -43,18 +43,18 @@ def routines() -> dict[str, Routines]:
     library, choice, array = _library(ctypes.CDLL), ctypes.c_int, ctypes.c_void_p
     for names, size in (("scipy_cblas_%s64_", ctypes.c_int64), ("cblas_%s", ctypes.c_int32)):
         if hasattr(library, names % "sgemm"):
-            found = {}
+            by_dtype = {}
             for letter, kind, real in (("f", "s", ctypes.c_float), ("d", "d", ctypes.c_double)):
                 gemm, axpy, axpby = [
                     getattr(library, names % (kind + name), None) for name in Routines._fields
                 ]
                 term, total = (size, real, array, size), (array, size)
                 matrices = size, size, size, real, array, size, array, size, real, array, size
-                found[letter] = Routines(
+                by_dtype[letter] = Routines(
                     _typed(gemm, choice, choice, choice, *matrices), _typed(axpy, *term, *total),
                     _typed(axpby, *term, real, *total),
                 )
-            return found if _works(found) else {}
+            return by_dtype if _works(by_dtype) else {}
     return {}
 
 
@@ -65,9 +65,9 @@ def _typed(function: Any, *kinds: Any) -> Any:
     return function
 
 
-def _works(found: dict[str, Routines]) -> bool:
-    """Whether the functions are what their names say."""
-    for letter, own in found.items():
+def _works(by_dtype: dict[str, Routines]) -> bool:
+    """Whether the functions compute what their names say."""
+    for letter, own in by_dtype.items():
         a, b = np.arange(6, dtype=letter).reshape(2, 3), np.arange(12, dtype=letter).reshape(4, 3)
         c = np.ones((2, 4), letter)
         _product_call(own.gemm, c, a, b.T, 2.0)()
@@ -146,7 +146,7 @@ def _address(x: Array) -> int:
 class Pool:
     """The threads of NumPy's OpenBLAS; their number is one for the whole process.
 
-    `next(pool.taking(n))` makes it n until `next(pool.put_back)`. Each of the two is one call into
+    `next(pool.setting(n))` makes it n until `next(pool.put_back)`. Each of the two is one call into
     C, which neither a signal nor another of Python's threads can split. Where runs in several
     threads overlap, the number is that of the run which began last, until any of them ends; after
     the last one it is what it was before all.
@@ -159,7 +159,7 @@ class Pool:
         self._replaced: list[int] = []  # by the runs that go on, the process's own number first
         self.put_back = map(set_count, iter(self._replaced.pop, 0))
 
-    def taking(self, threads: int) -> Iterator:
+    def setting(self, threads: int) -> Iterator:
         replacing = map(self._replaced.append, iter(self.count, 0))
         return zip(replacing, map(self.set_count, repeat(threads)), strict=False)
 
@@ -170,9 +170,9 @@ def pool() -> Pool | None:
     library = _library(ctypes.PyDLL)  # which keeps Python's other threads out
     for names in ("scipy_openblas_%s64_", "openblas_%s64_", "openblas_%s"):
         parts = ("get_num_threads", "set_num_threads", "get_corename")
-        found = [getattr(library, names % part, None) for part in parts]
-        if None not in found:
-            count, set_count, core = found
+        functions = [getattr(library, names % part, None) for part in parts]
+        if None not in functions:
+            count, set_count, core = functions
             set_count.restype, core.restype = None, ctypes.c_char_p  # type: ignore[union-attr]
             return Pool(count, set_count, core().decode())  # type: ignore[arg-type, misc]
     return None

@@ -18,8 +18,8 @@ def _is_slow() -> bool:
     """Whether NumPy has this processor's instructions for log, but not for log1p."""
     def is_plain(name: str) -> bool:
         ways = np.lib.introspect.opt_func_info(func_name=f"^{name}$", signature="float32")
-        found = ways.get(name, {})
-        return all("baseline" in kind["current"] for kind in found.values())
+        ways_of_dtypes = ways.get(name, {})
+        return all("baseline" in way["current"] for way in ways_of_dtypes.values())
 
     return is_plain("log1p") and not is_plain("log")
 

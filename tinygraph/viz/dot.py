@@ -280,29 +280,30 @@ def _parts(view: View, frames: Mapping[str, str]) -> Iterator[str]:
 
 
 def _scopes(
-    boxes: list[Box], keys: Iterator[str], style: str, framed: set[str], scope: str = "",
-    around: str = "", indent: str = "  ",
+    boxes: list[Box], keys: Iterator[str], style: str, framed: set[str],
+    path: tuple[str, ...] = (), around: str = "", indent: str = "  ",
 ) -> Iterator[str]:
-    """The nodes of `boxes`, all in `scope`; if they are several, or `framed` has it, as a cluster.
+    """The nodes of `boxes`, all in the scope `path`, as a cluster if they are several.
 
-    `around` is the scope of the innermost cluster, and each of `keys` is for one cluster.
+    A scope in `framed` is a cluster in any case. `around` is the scope of the innermost cluster,
+    and each of `keys` is the name of one cluster.
     """
+    scope = "/".join(path)
     is_cluster = scope != "" and (len(boxes) > 1 or scope in framed)
     if is_cluster:
         around = scope
         yield f"{indent}subgraph {next(keys)} {{"
         indent += "  "
-        yield f"{indent}label=<{_text(scope.rpartition('/')[2])}>; {style}"
-    inner: dict[str, list[Box]] = {}
+        yield f"{indent}label=<{_text(path[-1])}>; {style}"
+    inner: dict[tuple[str, ...], list[Box]] = {}
     for box in boxes:
-        path = "/".join(box.scope.split("/")[:NESTED])
-        if path == scope:
+        own = tuple(box.scope.split("/")[:NESTED]) if box.scope else ()
+        if own == path:
             yield indent + _node(box, box.scope[len(around) :].strip("/"))
         else:
-            deeper = path[len(scope) :].lstrip("/").partition("/")[0]
-            inner.setdefault(f"{scope}/{deeper}".lstrip("/"), []).append(box)
-    for path, members in inner.items():
-        yield from _scopes(members, keys, style, framed, path, around, indent)
+            inner.setdefault(own[: len(path) + 1], []).append(box)
+    for deeper, members in inner.items():
+        yield from _scopes(members, keys, style, framed, deeper, around, indent)
     if is_cluster:
         yield indent[2:] + "}"
 

@@ -43,10 +43,10 @@ def _gradient(
     home = forward.graph
     arriving = [i for i, part in enumerate(g.arrived) if part is not None]
     parts = [_Backward(body, {i: g[i] for i in arriving}, home) for body in bodies]
-    found = [i for i in range(len(inputs)) if any(part.totals[i] is not None for part in parts)]
-    if not found:
+    needed = [i for i in range(len(inputs)) if any(part.totals[i] is not None for part in parts)]
+    if not needed:
         return [None] * (1 + len(inputs))
-    rows = {i: _index_dtype([part.totals[i] for part in parts]) for i in found}
+    rows = {i: _index_dtype([part.totals[i] for part in parts]) for i in needed}
     sources = [part.sources(rows, forward) for part in parts]
     taken = list(dict.fromkeys(outer for source in sources for outer in source.values()))
     backward_bodies = [
@@ -116,9 +116,9 @@ class _Backward:
                 arriving.setdefault(y, []).append(stand_in)
         floats = [x for x in body.inputs if x.dtype.is_floating]
         graph = body.graph
-        with graph.as_default(), graph.name_scope(self.scope), graph.branch() as made:
+        with graph.as_default(), graph.name_scope(self.scope), graph.branch() as branch:
             totals = backward(graph, arriving, floats, set())
-        self.nodes = made.nodes
+        self.nodes = branch.nodes
         self.totals = [totals.get(x) for x in body.inputs]
 
     def sources(self, rows: dict[int, DType | None], forward: Node) -> dict[Node, Node]:
@@ -132,16 +132,16 @@ class _Backward:
         graph, inputs = self.graph, self.forward.inputs
         with graph.as_default(), graph.name_scope(self.scope), graph.branch() as zeros:
             self.outputs = [y for i, dtype in rows.items() for y in self._outputs(i, dtype)]
-            made = self.nodes | zeros.nodes
-            needed = captured(made, self.outputs)
+            nodes = self.nodes | zeros.nodes
+            needed = captured(nodes, self.outputs)
             copies = {
                 x: graph.add(const, (), x.attrs, x.spec, "Const")
                 for x in needed if x.kind is const
             }
-        for node in made:
+        for node in nodes:
             node.inputs = tuple([copies.get(x, x) for x in node.inputs])
         self.outputs = [copies.get(y, y) for y in self.outputs]
-        self.nodes = dict.fromkeys(copies.values()) | made
+        self.nodes = dict.fromkeys(copies.values()) | nodes
         outside = dict(zip(inputs, taken_by_bodies(forward), strict=True)) | self.arriving
         used = [x for x in needed if x not in copies]
         inner = _exported([x for x in used if x not in outside], self.forward, forward)
@@ -172,11 +172,11 @@ def _exported(values: list[Node], body: Body, forward: Node) -> dict[Node, Node]
     """
     branches = forward.bodies
     outputs, start = forward.graph.outputs[forward], len(forward.spec.items)
-    found: dict[Node, Node] = {}
+    output_of: dict[Node, Node] = {}
     for i, y in enumerate(body.outputs[:start]):
         if y is not None and all(b is body or b.outputs[i] is None for b in branches):
-            found.setdefault(y, outputs[i])
-    new = [x for x in values if x not in found]
+            output_of.setdefault(y, outputs[i])
+    new = [x for x in values if x not in output_of]
     places = [slice(start, None)]  # an interrupt may have left more outputs than the spec has
     # All lists change in one call into C, so that an interrupt cannot leave one branch with more
     # outputs than another. Such a call takes maps of methods: `del outputs[start:]` is the first.
@@ -189,6 +189,6 @@ def _exported(values: list[Node], body: Body, forward: Node) -> dict[Node, Node]
     )
     specs = [x.spec._replace(value=None) for x in new]
     for i, (x, spec) in enumerate(zip(new, specs, strict=True), start):
-        found[x] = forward.graph.add(item, (forward,), {"index": i}, spec, None)
+        output_of[x] = forward.graph.add(item, (forward,), {"index": i}, spec, None)
     forward.spec = Spec.of_items([*forward.spec.items, *specs])
-    return found
+    return output_of

@@ -193,9 +193,9 @@ class Exported(Functional):
 
 def examples(nodes: Iterable[Node]) -> dict[Node, np.ndarray]:
     """Arrays of the nodes' shapes, which have to be known, in no memory."""
-    found: dict[Node, np.ndarray] = {}
+    arrays: dict[Node, np.ndarray] = {}
     for node in nodes:
-        if node in found:
+        if node in arrays:
             raise GraphError(f"'{node.name}' is fed twice")
         if not node.shape.is_fully_defined():
             raise InvalidArgumentError(
@@ -204,8 +204,8 @@ def examples(nodes: Iterable[Node]) -> dict[Node, np.ndarray]:
                 node,
             )
         shape: Any = node.shape.as_list()
-        found[node] = np.broadcast_to(np.zeros((), node.dtype.numpy), shape)
-    return found
+        arrays[node] = np.broadcast_to(np.zeros((), node.dtype.numpy), shape)
+    return arrays
 
 
 def export(program: Program, path: Any, state: SessionState, pack: Callable) -> None:
@@ -233,7 +233,7 @@ def module(program: Program, stem: str, state: SessionState, structure: Any) -> 
     exported = Exported(program, structure)
     names = _needed(program, state.variables)
     arrays = {f"variable{i}": state.variables[name] for i, name in enumerate(names)}
-    arrays |= {f"given{i}": array for i, array in enumerate(exported.given.values())}
+    arrays |= {f"given{i}": array for i, array in enumerate(exported.large_constants.values())}
     file = io.BytesIO()
     np.savez(file, **arrays)  # type: ignore[arg-type]
     data = file.getvalue()
@@ -251,9 +251,9 @@ def module(program: Program, stem: str, state: SessionState, structure: Any) -> 
         DATA.format(
             feeds=_table(feeds), variables=_table(keys), positions=_table(start),
             digest=hashlib.sha256(data).hexdigest(),
-            given=literal(tuple(f"given{i}" for i in range(len(exported.given)))),
+            given=literal(tuple(f"given{i}" for i in range(len(exported.large_constants)))),
         ),
-        *[f"{name} = given[{i}]\n" for i, name in enumerate(exported.given)],
+        *[f"{name} = given[{i}]\n" for i, name in enumerate(exported.large_constants)],
         exported.source,
         FED * bool(feeds),
         RUN.format(result=exported.result),

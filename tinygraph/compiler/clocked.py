@@ -65,17 +65,17 @@ class Clocked:
         t_start = t_clock(); np.exp(x, out=b0); t_record((7, t_start, t_clock()))
 
     in its line 7. The updates that `variables.commit` is given, and makes at one stroke, have
-    ticks of the clock between them. The functions begin behind the line `first`.
+    ticks of the clock between them. The functions begin after the first `head_lines` lines.
     """
 
     def __init__(
-        self, source: str, lines: Sequence[Line], first: int, filename: str, namespace: dict
+        self, source: str, lines: Sequence[Line], head_lines: int, filename: str, namespace: dict
     ):
         self.source = source
         self._mark = "t_"  # begins no name of the program
         while self._mark in source:
             self._mark = f"_{self._mark}"
-        numbered = dict(enumerate(lines[first:], start=first + 1))
+        numbered = dict(enumerate(lines[head_lines:], start=head_lines + 1))
         timed = {i: line for i, line in numbered.items() if line.purpose}
         self.parts = {i: _part(line) for i, line in timed.items()}
         prepared = [i for i, line in timed.items() if line.purpose == "update"]
@@ -83,7 +83,7 @@ class Clocked:
         self._updates = {i: prepared for i in commits if prepared}
         self._cost = min(-perf_counter_ns() + perf_counter_ns() for _ in range(READINGS))
         self._namespace = {**namespace, f"{self._mark}clock": perf_counter_ns}
-        text = "\n" * first + "\n".join([self._clocked(*item) for item in numbered.items()])
+        text = "\n" * head_lines + "\n".join([self._clocked(*item) for item in numbered.items()])
         exec(compile(text, filename, "exec"), self._namespace)  # our own source
 
     def _clocked(self, i: int, line: Line) -> str:
@@ -115,8 +115,8 @@ class Clocked:
             ticking = [call for update in updates[:count] for call in (update, tick)]
             variables.commit(new, tick, *ticking, *updates[count:])
 
-        own = {"record": readings.append, "returned": returned, "commit": commit}
-        self._namespace.update({self._mark + name: value for name, value in own.items()})
+        functions = {"record": readings.append, "returned": returned, "commit": commit}
+        self._namespace.update({self._mark + name: value for name, value in functions.items()})
         start = perf_counter_ns()
         result = self._namespace["step"](*arguments)
         stop = perf_counter_ns()

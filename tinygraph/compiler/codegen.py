@@ -28,11 +28,11 @@ class Code(Writer):
         super().__init__()
         self.begin_stream = begin_stream
         self.lines: list[Line] = []
-        self.first = 0  # how many lines come before the functions
-        self.bytes = 0  # of the buffers and of the constants made here
+        self.head_lines = 0  # how many come before the functions
+        self.bytes = 0  # of buffers, and of constants that the user didn't make
         self.functions: list[list[Line]] = []
-        self._kernels: dict[tuple[str, ...], str] = {}  # kernels' sources without a name
-        self._is_long = False
+        self._kernels: dict[tuple[str, ...], str] = {}  # lines of a kernel -> its name
+        self._is_split = False
         self.pieces: list[str] = []
         self.source = ""
 
@@ -43,7 +43,7 @@ class Code(Writer):
         return super()._constant(node)
 
     def kernel(self, node: Node, written: Written) -> str:
-        """The name of the function that is the node's kernel, which equal ones share."""
+        """The name of the node's kernel function; kernels with the same lines share one."""
         self.namespace |= written.names
         text = tuple(written.lines(**node.attrs))
         if text not in self._kernels:
@@ -51,20 +51,20 @@ class Code(Writer):
         return self._kernels[text]
 
     def function(self, node: Node, kernel: Any) -> str:
-        """What the source calls a kernel, or another function of the node's op."""
+        """The name in the source of a kernel, or of another function of the node's op."""
         if id(kernel) in self._functions:
             return self._functions[id(kernel)]
         name = str(getattr(kernel, "__name__", ""))
         if is_foreign(kernel) and node.kind.role != "effect":
             kernel = guarded(kernel, node)
-        return self.called(kernel, node, name)
+        return self.function_name(kernel, node, name)
 
     # ---------------------------------------------------------------- lines
 
-    def add(self, name: str, given: list[str], body: list[Line]) -> None:
-        """Define a function, in parts if it is long; the program ends with the last one."""
-        functions = in_functions(name, given, body, self.unique)
-        self._is_long = self._is_long or len(functions) > 1
+    def add(self, name: str, parameters: list[str], body: list[Line]) -> None:
+        """Define a function, in parts if it is long; the one defined last stands last."""
+        functions = in_functions(name, parameters, body, self.unique)
+        self._is_split = self._is_split or len(functions) > 1
         self.functions += functions
 
     def assemble(self) -> None:
@@ -78,8 +78,8 @@ class Code(Writer):
         if not head:
             del pieces[0][: len(GAP)]
         self.lines = [line for piece in pieces for line in piece]
-        self.first = sum(map(len, pieces[: -len(self.functions)]))
-        self.pieces = written_out(pieces if self._is_long else [self.lines])
+        self.head_lines = sum(map(len, pieces[: -len(self.functions)]))
+        self.pieces = written_out(pieces if self._is_split else [self.lines])
         self.source = "".join(self.pieces)
 
 
@@ -109,9 +109,9 @@ def guarded(kernel: Callable, node: Node) -> Callable:
 
 
 def checked(inputs: list[np.ndarray], result: Any, spec: Spec) -> Any:
-    """A kernel's result, which fits the spec, or a copy where it shares memory with an input."""
-    made = Spec(Shape(np.shape(result)), as_dtype(np.asarray(result).dtype))
-    if made.dtype is not spec.dtype or not made.shape.is_compatible_with(spec.shape):
-        raise TypeError(f"the kernel made {made}, but the op's shape rule says {spec}")
+    """`result` if it fits the spec; a copy of it if it shares memory with an input."""
+    actual = Spec(Shape(np.shape(result)), as_dtype(np.asarray(result).dtype))
+    if actual.dtype is not spec.dtype or not actual.shape.is_compatible_with(spec.shape):
+        raise TypeError(f"the kernel made {actual}, but the op's shape rule says {spec}")
     shares = any(np.may_share_memory(result, x) for x in inputs)
     return np.array(result) if shares else result

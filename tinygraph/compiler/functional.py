@@ -130,7 +130,7 @@ class Functional(Writer):
         """What the source calls the function that computes a node."""
         function = self.function_of(node)
         name = str(getattr(function, "__name__", getattr(node.kind.kernel, "__name__", "")))
-        return self.called(function, node, name, self.library, self.alias)
+        return self.function_name(function, node, name, self.library, self.alias)
 
 
 def _present(new: dict[str, str], program: Program) -> str:

@@ -15,7 +15,7 @@ from tinygraph.spec import Spec
 
 PART = 1000  # lines
 WORD = r"[^\W\d]\w*"
-GOES_ON = " ", "else:", "elif "  # what a line that belongs to the one before begins with
+GOES_ON = " ", "else:", "elif "  # beginnings of lines that belong to the line before
 
 
 class Value(NamedTuple):
@@ -37,8 +37,8 @@ class Line(NamedTuple):
         Without the comment.
     purpose
         "call": it computes the value. "update": it prepares an update, which the commit makes.
-        "allocation": it only makes an array, for the value. "return": it makes the results' arrays,
-        of which the value's is the largest. "commit", "step": another statement. "": it is no
+        "allocation": it only makes an array, for the value. "return": it copies the results, of
+        which `value` is the largest. "commit", "step": another statement. "": it is no
         statement of its own, such as `else:`.
     names
         The names that it assigns to.
@@ -61,33 +61,33 @@ GAP = [Line("")] * 2
 
 
 def functions(
-    name: str, given: list[str], body: list[Line], unique: Callable[[str], str]
+    name: str, parameters: list[str], body: list[Line], unique: Callable[[str], str]
 ) -> list[list[Line]]:
     """A function with this body; one that is too long calls its parts, which come before it."""
     if len(body) <= PART:
-        return [_function(name, given, body)]
+        return [_function(name, parameters, body)]
     bodies = split(body)
-    made = [{name for line in part for name in line.names} for part in bodies]
-    place = {name: i for i, names in enumerate([given, *made]) for name in names}
+    assigned = [{name for line in part for name in line.names} for part in bodies]
+    part_of = {name: i for i, names in enumerate([parameters, *assigned]) for name in names}
     parts: list[list[Line]] = []
     calls: list[Line] = []
-    needed: set[str] = set()  # by the parts that follow
+    needed: set[str] = set()  # by later parts
     for i in reversed(range(len(bodies))):
-        part, own = bodies[i], made[i]
+        part = bodies[i]
         words = {word for line in part for word in re.findall(WORD, line.text)}
-        takes = sorted(word for word in words if place.get(word, len(made)) <= i)
-        gives = sorted(needed & own)
-        own_name = unique("part#")
-        call = f"{own_name}({', '.join(takes)})"
+        takes = sorted(word for word in words if part_of.get(word, len(bodies)) <= i)
+        gives = sorted(needed & assigned[i])
+        part_name = unique("part#")
+        call = f"{part_name}({', '.join(takes)})"
         if not parts:
             call = f"return {call}"
         elif gives:
             names = f"({', '.join(gives)},)"
             part, call = [*part, Line(f"return {names}", "return")], f"{names} = {call}"
-        parts.append(_function(own_name, takes, part))
+        parts.append(_function(part_name, takes, part))
         calls.append(Line(call))
-        needed = needed - own | set(takes)
-    return [*parts[::-1], _function(name, given, calls[::-1])]
+        needed = needed - assigned[i] | set(takes)
+    return [*parts[::-1], _function(name, parameters, calls[::-1])]
 
 
 def split(lines: list[Line]) -> list[list[Line]]:

@@ -49,7 +49,7 @@ class Plan:
     def __init__(self, program: Program, code: Code, wrap: Callable[[Callable], Callable]):
         self.source = code.source
         self.filename = f"<tinygraph program {next(_serial)}>"
-        self.lines, self._first = code.lines, code.first
+        self.lines, self._head_lines = code.lines, code.head_lines
         self.specs = program.specs
         self.bytes = code.bytes
         self._lines_before = {self.filename: 0}  # file name -> lines of `source` before that file
@@ -82,7 +82,7 @@ class Plan:
     def clocked(self) -> Clocked:
         from tinygraph.compiler.clocked import Clocked
 
-        return Clocked(self.source, self.lines, self._first, self.filename, self._namespace)
+        return Clocked(self.source, self.lines, self._head_lines, self.filename, self._namespace)
 
     def recorded(self, variables: Any, *feeds: np.ndarray) -> tuple[tuple, Recording]:
         """What a call returns, and when each line of the program ran."""

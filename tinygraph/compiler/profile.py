@@ -12,7 +12,7 @@ from tinygraph.console import printable
 from tinygraph.errors import DTypeError, about_file
 
 SHOWN_ROWS, LONGEST_NAME = 30, 60
-SHORTEST = 1e-3  # microseconds; some clocks do not tick within a short run
+SHORTEST = 1e-3  # microseconds, the least total: a slow clock may show 0, and shares divide by it
 
 
 class Row(NamedTuple):
@@ -51,8 +51,8 @@ class Profile:
     total
         The time of the run.
     program
-        The time of the program's lines that belong to no node: they fetch the variables' arrays,
-        make the results' and commit updates.
+        The time of the program's lines that belong to no node: they get the variables'
+        arrays, copy results and commit updates.
     around
         The time outside of the program: checking feeds, finding the program, packing results.
     runs
@@ -75,11 +75,11 @@ class Profile:
         self.rows = self._rows()
 
     def _rows(self) -> list[Row]:
-        found: dict[str, list[Event]] = {}
+        by_node: dict[str, list[Event]] = {}
         for event in self.events:
             if event.part.node:
-                found.setdefault(event.part.node, []).append(event)
-        rows = [self._row(events) for events in found.values()]
+                by_node.setdefault(event.part.node, []).append(event)
+        rows = [self._row(events) for events in by_node.values()]
         return sorted(rows, key=lambda row: -row.time)
 
     def _row(self, events: list[Event]) -> Row:
@@ -99,12 +99,12 @@ class Profile:
         """The first `rows` rows, or all, as text; `str(profile)` shows 30."""
         cells: list[tuple[str, ...]]
         cells = [("node", "user's line", "calls", "us", "share", "bytes", "in place")]
-        share = partial(_share, self.total)
+        share = partial(_time_and_share, self.total)
         for row in self.rows[:rows]:
-            made = f"{row.calls:,}", *share(row.time), f"{row.bytes:,}"
+            numbers = f"{row.calls:,}", *share(row.time), f"{row.bytes:,}"
             place = "yes" if row.in_place else ""
             where = _line(os.path.basename(row.where))
-            cells.append((_short(_line(row.node)), where, *made, place))
+            cells.append((_short(_line(row.node)), where, *numbers, place))
         rest = self.rows[len(cells) - 1 :]
         if rest:
             calls, time = sum(row.calls for row in rest), sum(row.time for row in rest)
@@ -127,7 +127,8 @@ class Profile:
         times: dict[int, float] = {}
         for event in self.events:
             times[event.line] = times.get(event.line, 0.0) + event.time
-        margin = {i: "{:>10} {:>6}  ".format(*_share(self.total, t)) for i, t in times.items()}
+        share = partial(_time_and_share, self.total)
+        margin = {i: "{:>10} {:>6}  ".format(*share(time)) for i, time in times.items()}
         lines = enumerate(self._source.splitlines(), start=1)
         return "".join(f"{margin.get(i, ' ' * 19)}{line}".rstrip() + "\n" for i, line in lines)
 
@@ -142,10 +143,10 @@ class Profile:
         place = {"pid": 0, "tid": 0}
         whole = {"name": "Session.run", "cat": "run", "ph": "X", "ts": 0.0, "dur": self._span}
         names = [("process_name", "tinygraph"), ("thread_name", "Session.run")]
-        given: list[dict] = [
+        metadata: list[dict] = [
             {"name": key, "ph": "M", **place, "args": {"name": name}} for key, name in names
         ]
-        return {"traceEvents": [*given, {**whole, **place}, *self._trace_events(place)]}
+        return {"traceEvents": [*metadata, {**whole, **place}, *self._trace_events(place)]}
 
     def _trace_events(self, place: dict[str, int]) -> Iterator[dict[str, Any]]:
         for event in self.events:
@@ -173,13 +174,13 @@ class Profile:
 
 
 def check_profile(profile: Any) -> Profile:
-    """`profile` itself; DTypeError if it is none."""
+    """`profile` itself; DTypeError if it isn't a Profile."""
     if not isinstance(profile, Profile):
         raise DTypeError(f"a profile is what sess.profile(...) returns, not {profile!r}")
     return profile
 
 
-def _share(total: float, time: float) -> tuple[str, str]:
+def _time_and_share(total: float, time: float) -> tuple[str, str]:
     return f"{time:,.1f}", f"{time / total:.1%}"
 
 

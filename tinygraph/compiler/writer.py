@@ -1,4 +1,4 @@
-"""What all sources have in common: names, constants, lines with comments beside them."""
+"""What both generators of source code share: names, constants, lines with comments."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from tinygraph.op import const
 from tinygraph.static import is_numpys, takes_out
 
 COMMENT_COLUMN = 68  # at most; beside short lines the comments stand closer
-SPELLED_OUT = 8  # elements of a constant
+SPELLED_OUT = 8  # elements, up to which the source spells a constant out
 
 
 class Writer:
     """A source in the making: what its names stand for, and the lines that come first.
 
-    `namespace` has the objects that it names, `given` those arrays that it cannot spell out.
+    `namespace` maps names to objects; `large_constants` are the arrays it doesn't spell out.
     """
 
     def __init__(self):
         self.namespace: dict[str, Any] = {"np": np}
-        self.given: dict[str, np.ndarray] = {}
+        self.large_constants: dict[str, np.ndarray] = {}
         self.head: list[Line] = []
         self._names: dict[Node, str] = {}
-        self._functions: dict[int, str] = {}  # by identity, for a user's may have no hash
+        self._functions: dict[int, str] = {}  # id(function) -> name; not every function has a hash
         self._used = set(RESERVED)
         self._shared = set(RESERVED)  # of these the names that all functions see
         self._counts: dict[str, int] = {}
 
     def __setitem__(self, node: Node, name: str) -> None:
-        """Call a node's value by a name."""
+        """Set the name of a node's value."""
         self._names[node] = name
 
     def __getitem__(self, node: Node) -> str:
@@ -51,15 +51,15 @@ class Writer:
     def _constant(self, node: Node) -> str:
         """A name for a constant, which the source spells out if it is short.
 
-        A number is an array too: NumPy takes 0.3 us to make one of Python's numbers.
+        Numbers become arrays, too: NumPy needs 0.3 us to convert a Python number at each use.
         """
         value = node.attrs["value"]
         is_number = value.ndim == 0 and value.dtype.kind in "iuf"
         dtype = numpy_name(node.spec.dtype)
         if is_number:
             number = array_literal(value)
-            wish = number.removesuffix(".0").replace("-", "_minus_").replace("np.", "")
-            name = self.bind("k" + wish.replace("+", ""), value)
+            preferred = number.removesuffix(".0").replace("-", "_minus_").replace("np.", "")
+            name = self.bind("k" + preferred.replace("+", ""), value)
         else:
             name = self.bind("c#", value)
         if is_number:
@@ -69,30 +69,30 @@ class Writer:
         elif value.size and (value == 1).all():
             text = f"{name} = np.ones({value.shape}, {dtype})"
         else:
-            self.given[name] = value
+            self.large_constants[name] = value
             text = f"# {name} is given"
         self.head.append(line_for(node, text))
         return name
 
-    def unique(self, wish: str) -> str:
+    def unique(self, preferred: str) -> str:
         """A name that no function uses for anything else."""
-        name = unlike(wish, self._counts, self._used, ())
+        name = unused_name(preferred, self._counts, self._used, ())
         self._used.add(name)
         self._shared.add(name)
         return name
 
-    def bind(self, wish: str, value: Any) -> str:
+    def bind(self, preferred: str, value: Any) -> str:
         """A name for an object that the source cannot spell out."""
-        if self.namespace.get(wish) is value:
-            return wish
-        name = self.unique(wish)
+        if self.namespace.get(preferred) is value:
+            return preferred
+        name = self.unique(preferred)
         self.namespace[name] = value
         return name
 
-    def called(
+    def function_name(
         self, function: Any, node: Node, name: str, library: Any = np, alias: str = "np"
     ) -> str:
-        """What the source calls a function that computes a node: as its library, or by `name`."""
+        """A function's name in the source: its library's, such as np.dot, or else `name`."""
         if id(function) not in self._functions:
             name = identifier(name if name.isidentifier() else node.kind.name.lower())
             is_librarys = getattr(library, name, None) is function
@@ -101,7 +101,7 @@ class Writer:
         return self._functions[id(function)]
 
     def operands(self, node: Node) -> list[str]:
-        """What a call of a node's kernel takes: names, and the values of shapes and sizes."""
+        """The arguments of a kernel's call: names, or literals for known shapes and sizes."""
         parts = []
         for i, x in enumerate(node.inputs):
             value = x.spec.constant if i in node.kind.static else None
@@ -119,7 +119,7 @@ class Writer:
             wide = [self[x] for x in dict.fromkeys(node.inputs) if x.shape.sizes != ()]
             one = len(wide) == 1
             shape = f"np.shape({wide[0]})" if one else f"np.broadcast({', '.join(wide)}).shape"
-        else:  # only its rule can tell
+        else:  # only the shape rule tells the size
             rule = Rule(kind, node.inputs, node.attrs)
             return f"{self.bind('new#', rule.new)}({', '.join([self[x] for x in rule.inputs])})"
         return f"np.empty({shape}, {numpy_name(spec.dtype)})"
@@ -133,26 +133,26 @@ class Writer:
 
 
 class Function:
-    """The lines of one function of a source, and the names that it has for itself."""
+    """The lines of one function of a source, and its local names."""
 
     def __init__(self, writer: Writer):
         self.writer = writer
         self.lines: list[Line] = []
-        self._own: set[str] = set()
+        self._local: set[str] = set()
         self._counts: dict[str, int] = {}
 
-    def name(self, wish: str) -> str:
+    def name(self, preferred: str) -> str:
         """A name for something within the function; other functions may have it too."""
-        name = unlike(wish, self._counts, self.writer._shared, self._own)
+        name = unused_name(preferred, self._counts, self.writer._shared, self._local)
         self.writer._used.add(name)
-        self._own.add(name)
+        self._local.add(name)
         return name
 
     def line(
         self, text: str, node: Node | None = None, purpose: str = "",
         names: tuple[str, ...] = (), in_place: bool = False,
     ) -> None:
-        """A line that computes a node, or is another statement, unless `purpose` says else."""
+        """Add a line: it computes `node`, or is a step of none, unless `purpose` says otherwise."""
         if node is None:
             self.lines.append(Line(text, purpose or "step", names))
         else:
@@ -162,7 +162,7 @@ class Function:
         self, name: str, value: str, node: Node | None = None, purpose: str = "",
         in_place: bool = False,
     ) -> str:
-        """A line that gives a name a value; return the name."""
+        """Add a line that gives a name a value; return the name."""
         self.line(f"{name} = {value}", node, purpose, (name,), in_place)
         return name
 
@@ -176,17 +176,17 @@ def line_for(
     return Line(text, purpose, names, value)
 
 
-def unlike(
-    wish: str, counts: dict[str, int], taken: Container[str], own: Container[str]
+def unused_name(
+    preferred: str, counts: dict[str, int], taken: Container[str], local: Container[str]
 ) -> str:
-    """`wish` as an identifier that is not taken yet: sum, sum_1, ...; of "v#" v0, v1, ..."""
-    stem, between = identifier(wish.rstrip("#")), "" if wish.endswith("#") else "_"
-    count = counts.get(wish, 0)
+    """`preferred` as an identifier not used yet: sum, sum_1, ...; from "v#" v0, v1, ..."""
+    stem, between = identifier(preferred.rstrip("#")), "" if preferred.endswith("#") else "_"
+    count = counts.get(preferred, 0)
     name = stem if between and not count else f"{stem}{between}{count}"
-    while name in taken or name in own:
+    while name in taken or name in local:
         count += 1
         name = f"{stem}{between}{count}"
-    counts[wish] = count
+    counts[preferred] = count
     return name
 
 

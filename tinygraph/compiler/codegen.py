@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.compiler.parts import GAP, Line, functions as in_functions, split
-from tinygraph.compiler.program import Written
+from tinygraph.compiler.program import KernelSource
 from tinygraph.compiler.trace import user_node
 from tinygraph.compiler.writer import Writer, written_out
 from tinygraph.dtypes import as_dtype
@@ -42,10 +42,10 @@ class Code(Writer):
             self.bytes += value.nbytes
         return super()._constant(node)
 
-    def kernel(self, node: Node, written: Written) -> str:
+    def kernel(self, node: Node, source: KernelSource) -> str:
         """The name of the node's kernel function; kernels with the same lines share one."""
-        self.namespace |= written.names
-        text = tuple(written.lines(**node.attrs))
+        self.namespace |= source.names
+        text = tuple(source.lines(**node.attrs))
         if text not in self._kernels:
             self._kernels[text] = self.unique(f"{node.kind.name.lower()}#")
         return self._kernels[text]

@@ -1,4 +1,4 @@
-"""Sizes that only a run knows: an op's own rule is held against the arrays that it finds."""
+"""Checks of sizes that only a run knows: an op's shape rule is applied to the run's arrays."""
 
 from __future__ import annotations
 
@@ -33,41 +33,42 @@ def may_not_fit(op: Op, inputs: tuple[Node, ...]) -> bool:
 
 
 def check_fit(trace: Trace, make: Make) -> Make:
-    """Put a check before an op whose rule a run might break."""
+    """Put a check before an op whose shape rule a run's sizes might break."""
 
     def checked(kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:
         if inputs and may_not_fit(kind, inputs):
-            rule = Rule(kind, inputs, attrs)
-            trace.add(check_sizes, rule.inputs, {"rule": rule}, spec, "")
+            check = SizeCheck(kind, inputs, attrs)
+            trace.add(check_sizes, check.inputs, {"check": check}, spec, "")
         return make(kind, inputs, attrs, spec)
 
     return checked
 
 
 def of_static_shape(value: Node, node: Node) -> Node:
-    """`value` with what the user's node knows more of its shape, which the run then checks."""
+    """`value`, in an `ensure_shape` if the user's node knows more of the shape."""
     if value.spec.items or value.spec.shape.is_fully_defined():
         return value
     shape = value.spec.shape.merge_with(node.spec.shape)
     return value if shape == value.spec.shape else ensure_shape(value, shape)
 
 
-class Rule:
-    """An op's shape rule, to be held against arrays whose sizes only a run knows."""
+class SizeCheck:
+    """Applies an op's shape rule to arrays whose sizes only a run knows."""
 
     def __init__(self, op: Op, inputs: tuple[Node, ...], attrs: dict):
         self.op, self.attrs = op, attrs
-        self.first = [inputs[0].spec] if op.role == "assign" else []  # which needs no value
-        self.inputs = inputs[len(self.first) :]
+        # an assign does not read its variable, whose spec is known
+        self.variable_specs = [inputs[0].spec] if op.role == "assign" else []
+        self.inputs = inputs[len(self.variable_specs) :]
         self.dtypes = [x.spec.dtype for x in self.inputs]
         self.last: tuple[list, Spec] | None = None  # most runs bring the same sizes again
 
     def check(self, *arrays: np.ndarray) -> None:
-        """Raise what the op's `infer` does for the arrays' shapes, and the values of ints."""
+        """Raise the error, if any, of the op's `infer` for the arrays' shapes and ints."""
         self.spec(*arrays)
 
     def spec(self, *arrays: np.ndarray) -> Spec:
-        """What the op makes of these arrays."""
+        """The spec of the op's result for these arrays."""
         sizes: list = [np.shape(x) for x in arrays]
         if self.op.static:
             sizes += [np.asarray(arrays[i]).tolist() for i in self.op.static]
@@ -77,44 +78,42 @@ class Rule:
                 Spec(Shape.of(np.shape(x)), dtype, np.asarray(x) if dtype.is_integer else None)
                 for x, dtype in zip(arrays, self.dtypes, strict=True)
             ]
-            self.last = last = sizes, self.op.infer(*self.first, *specs, **self.attrs)
+            self.last = last = sizes, self.op.infer(*self.variable_specs, *specs, **self.attrs)
         return last[1]
 
     def new(self, *arrays: np.ndarray) -> np.ndarray | None:
-        """An array for what the op makes of these; None if its rule cannot tell the size."""
+        """A new array for the op's result; None if the shape rule cannot tell the size."""
         spec = self.spec(*arrays)
         sizes: Any = spec.shape.sizes
         return None if sizes is None or None in sizes else np.empty(sizes, spec.dtype.numpy)
 
 
-def fresh(node: Node, arrays: Sequence, dtype: Any = None) -> dict[str, np.ndarray]:
+def new_out(node: Node, arrays: Sequence, dtype: Any = None) -> dict[str, np.ndarray]:
     """The argument `out` of the node's kernel, if that takes one: a new array for its value.
 
-    Where only a run knows the size, the op's shape rule tells it of `arrays`.
+    If only a run knows the size, the op's shape rule finds it from `arrays`.
     """
     spec = node.spec
     if takes_out(node.kind, spec) and not spec.shape.is_fully_defined():
-        rule = Rule(node.kind, node.inputs, node.attrs)
-        spec = rule.spec(*arrays[len(rule.first) :])
+        check = SizeCheck(node.kind, node.inputs, node.attrs)
+        spec = check.spec(*arrays[len(check.variable_specs) :])
     return new_output(node.kind, spec, dtype)
 
 
 check_sizes = Op(
-    "_Check_Sizes", lambda *arrays, rule: rule.check(*arrays),
-    lambda *inputs, rule: Spec(UNKNOWN, float32), role="effect",
-    doc="""Whether arrays are what an op takes, where only the run knows their sizes: else the op's
-    own error. The compiler puts it before an op; NumPy's broadcasting never stands in for a rule.
+    "_Check_Sizes", lambda *arrays, check: check.check(*arrays),
+    lambda *inputs, check: Spec(UNKNOWN, float32), role="effect",
+    doc="""Raises an op's own error if arrays whose sizes only the run knows do not fit the op. The
+    compiler puts it before the op, so that NumPy broadcasts nothing that the shape rule forbids.
     """,
 )
 
 
-def refuse(message: str) -> None:
+def raise_misfit(message: str) -> None:
     raise ValueError(message)
 
 
 misfit = Op(
-    "_Misfit", refuse, lambda message: Spec(UNKNOWN, float32), role="impure",
-    doc="""What stands in a body for an op that does not take what is fed: runs that get there fail,
-    and others need not.
-    """,
+    "_Misfit", raise_misfit, lambda message: Spec(UNKNOWN, float32), role="impure",
+    doc="Replaces, in a body, an op that cannot take the fed shapes: only runs that reach it fail.",
 )

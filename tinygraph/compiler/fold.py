@@ -1,4 +1,4 @@
-"""The pass that folds: what is computed from constants alone is computed while compiling."""
+"""The pass that folds: ops on constants alone are computed while compiling."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinygraph.op import Op, const
 from tinygraph.spec import Spec
 from tinygraph.static import by_output, new_output
 
-LARGEST = 10 * 2**20  # bytes of a result, as TF's: a plan shall not hoard what is cheap to make
+LARGEST = 10 * 2**20  # bytes of a folded result, as in TF: a plan shall not keep large constants
 
 
 def fold(trace: Trace, make: Make) -> Make:
@@ -48,8 +48,8 @@ def _values(
     if spec.bytes > LARGEST or not all(y.shape.is_fully_defined() for y in outputs):
         return None
     try:
-        made = quietly(kind.kernel, *arrays, **new_output(kind, spec), **for_kernel(attrs))
-        values = list(map(np.array, by_output(made, bool(spec.items))))
+        result = quietly(kind.kernel, *arrays, **new_output(kind, spec), **for_kernel(attrs))
+        values = list(map(np.array, by_output(result, bool(spec.items))))
     except Exception:  # noqa: BLE001  (the run will raise it, and name the node)
         return None
     for value, output in zip(values, outputs, strict=False):

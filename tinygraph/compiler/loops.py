@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygraph.compiler.fuse import add_scaled_op
-from tinygraph.compiler.program import Program, Written
+from tinygraph.compiler.program import KernelSource, Program
 from tinygraph.compiler.text import literal
 from tinygraph.dtypes import DType
 from tinygraph.errors import MissingPackageError
@@ -191,7 +191,7 @@ def make_loops(program: Program) -> None:
     for node, chain in chains.items():
         if node not in absorbed and len(chain.nodes) > 1:
             _replace(node, chain)
-    program.written[loop_op] = Written(
+    program.kernel_sources[loop_op] = KernelSource(
         lambda operands, body, **_: loop_source("", operands, body), {"compiled": compiled}
     )
     program.prune()

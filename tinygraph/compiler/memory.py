@@ -93,7 +93,7 @@ def plan_memory(program: Program) -> Memory:
     for node in program.results:
         if computed(node) and node.spec.shape.sizes:
             memory.place.setdefault(node, Place("fresh", node))
-    for part in program.all():
+    for part in program.with_bodies():
         planner.place_in_buffers(part)
     return memory
 

@@ -9,7 +9,7 @@ from tinygraph.node import Node
 from tinygraph.op import Op, const
 from tinygraph.spec import Spec
 
-LARGEST = 1024  # elements of constants that are compared
+LARGEST = 1024  # elements of a constant; larger ones are never merged
 
 
 def merge(trace: Trace, make: Make) -> Make:
@@ -28,7 +28,7 @@ def merge(trace: Trace, make: Make) -> Make:
 
 
 def _key(kind: Op, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> tuple | None:
-    """What equal nodes have in common; None for a node that is like no other."""
+    """A key that equal nodes share; None for a node that is never merged."""
     if kind.stateful:
         return None
     if kind is const:
@@ -37,7 +37,7 @@ def _key(kind: Op, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> tuple | N
     items = tuple(attrs.items())
     try:
         hash(items)
-        text = repr(attrs) if attrs else ""
-    except Exception:  # noqa: BLE001  (of a user's op, an attribute without a hash or a text)
+        text = repr(attrs) if attrs else ""  # tells 1 from True, and 0.0 from -0.0
+    except Exception:  # noqa: BLE001  (a user's attribute that has no hash or no repr)
         return None
     return kind, inputs, items, text

@@ -1,7 +1,7 @@
 """The compiler's passes, in the order in which they act.
 
-A pass is one file and one line here: without them the compiler works as before. What a pass knows
-of ops by name stands in its file; the rest of the compiler knows none.
+A pass is one file and one line here; the compiler also works without it. Code for particular ops
+belongs in the file of a pass, not in the rest of the compiler.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from tinygraph.compiler.simplify import simplify
 from tinygraph.compiler.trace import Make, Trace, expand
 from tinygraph.errors import DTypeError, GraphError
 
-RULES: dict[str, Callable[[Trace, Make], Make]] = {  # which act on each node as it is made
+RULES: dict[str, Callable[[Trace, Make], Make]] = {  # name -> what acts on each node as it is made
     "merge": merge,
     "check_fit": check_fit,  # knows EnsureShape
     "expand": expand,
     "simplify": simplify,  # knows BroadcastTo
     "fold": fold,
 }
-TRANSFORMS: dict[str, Callable[[Program], None]] = {  # which then act on the program and its bodies
+TRANSFORMS: dict[str, Callable[[Program], None]] = {  # name -> what then acts on programs
     "fuse": fuse,  # knows sums, products and quotients
-    "loops": make_loops,  # knows Cast and what chooses between elements
-    "inplace": work_in_place,  # knows, in prepare.py, what adds to a variable
+    "loops": make_loops,  # knows Cast and the ops that choose between elements
+    "inplace": work_in_place,  # knows, in prepare.py, the ops that add to a variable
 }
 
 NEEDED = frozenset({"check_fit", "expand"})
-"""Those that no session can leave out."""
+"""The passes that no session can leave out."""
 
 OPTIONAL_PASSES = {"loops": numba}
-"""Those that a session has only if told so, and what raises an error where a package is missing."""
+"""The passes that a session has only if told so; each with a function that imports its package."""
 
 PURE_PASSES = frozenset(RULES) - NEEDED
-"""Those that know of no memory: what they leave is a program for any library of arrays."""
+"""The passes that do not deal with memory: after them a program can run on any array library."""
 
 PASSES = PURE_PASSES | TRANSFORMS.keys() - OPTIONAL_PASSES.keys()
-"""Those of a session by default; `simplify` and `fuse` change rounding."""
+"""The passes of a session by default; `simplify` and `fuse` change rounding."""
 
 
 def check_passes(passes: Iterable[str]) -> frozenset[str]:
-    """A session's argument `passes`, a set of names."""
+    """Check a session's argument `passes`, a set of names, and return it."""
     names = PASSES | OPTIONAL_PASSES.keys()
     words = ", ".join(sorted(names))
     if not isinstance(passes, set | frozenset | list | tuple):
@@ -60,13 +60,13 @@ def check_passes(passes: Iterable[str]) -> frozenset[str]:
 
 
 def rules(passes: Container[str]) -> list[Callable[[Trace, Make], Make]]:
-    """What `passes` do to each node as it is made."""
+    """The rules of `passes`, and those in NEEDED."""
     return [rule for name, rule in RULES.items() if name in passes or name in NEEDED]
 
 
 def transform(program: Program, passes: Container[str]) -> None:
     """Have `passes` act on a program and on the bodies in it."""
-    for part in list(program.all()):
+    for each in list(program.with_bodies()):
         for name, change in TRANSFORMS.items():
             if name in passes:
-                change(part)
+                change(each)

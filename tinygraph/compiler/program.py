@@ -1,4 +1,4 @@
-"""A lowered subgraph as a pure function, and its one interpreter."""
+"""Program: what the compiler makes of a graph, a pure function; and its interpreter."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygraph.arguments import shown
 from tinygraph.body import unchanged
-from tinygraph.compiler.fits import fresh
+from tinygraph.compiler.fits import new_out
 from tinygraph.compiler.trace import Trace
 from tinygraph.dtypes import for_kernel
 from tinygraph.errors import DTypeError, InvalidArgumentError
@@ -22,25 +22,25 @@ from tinygraph.spec import Spec
 
 
 def call_kernel(node: Node, arrays: list[Any], **options: Any) -> Any:
-    """What the node's kernel makes of `arrays`; `options` are its `out` and `state`.
+    """Call the node's kernel on `arrays`; `options` are its `out` and `state`.
 
     A kernel that takes an `out` is always given one: a new array, if it is not among the options.
     """
     if "out" not in options:
-        options |= fresh(node, arrays)
+        options |= new_out(node, arrays)
     static = node.kind.static
     operands = [as_static(x) if i in static else x for i, x in enumerate(arrays)]
     result = quietly(node.kind.kernel, *operands, **options, **for_kernel(node.attrs))
     if node.kind.role == "effect":
         return result
-    order: Any = "K" if node.kind.view else "C"  # as an `out` would be
+    order: Any = "K" if node.kind.view else "C"  # the layout of `out` arrays
     if node.spec.items:
         return tuple([np.asarray(x, order=order) for x in result])
     return np.asarray(result, order=order)
 
 
 def stream_of(node: Node, position: Any = None) -> Any:
-    """The random stream, or what else is its op's state, of a node: at its start or a position."""
+    """A new random stream, or other state of its op, for a node: at `position` or its start."""
     kind = node.kind
     if kind.state is None:
         raise InvalidArgumentError(
@@ -61,39 +61,39 @@ def as_static(value: Any) -> Any:
     return tuple(as_static(x) for x in value) if np.ndim(value) else np.asarray(value).item()
 
 
-class Written(NamedTuple):
-    """How the source of a program defines the kernels of an op, and what they name in it."""
+class KernelSource(NamedTuple):
+    """The source of an op's kernel, for a program that defines it itself."""
 
-    lines: Callable[..., list[str]]  # of the node's attributes; the function has no name yet
-    names: dict[str, Any]
+    lines: Callable[..., list[str]]  # lines(**attrs) gives a `def` without a name
+    names: dict[str, Any]  # the objects that the lines name
 
 
 class Program:
-    """A lowered subgraph: its nodes in order, what it returns and what it makes of variables.
+    """A compiled subgraph: its nodes in order, its results and the variables' new values.
 
-    It is a pure function (variables, positions, feeds) -> (results, new variables, new positions),
-    which `evaluate` defines, the one interpreter.
+    With the rule `Kernels`, `evaluate`, the one interpreter, makes it a pure function: (variables,
+    positions of random streams, feeds) -> (results, new variables, new positions).
     """
 
     def __init__(self, trace: Trace):
         self.trace = trace
         self.feeds: list[Node] = []
         self.results: list[Node] = []
-        # in a body: where a result is the value of a variable, its value before
+        # in a body: index of a result that is a variable's new value -> the old value
         self.starts: dict[int, Node] = {}
         self.updates: dict[Node, Node] = {}  # the user's variable -> its new value
         self.nodes: list[Node] = []
-        self.written: dict[Op, Written] = {}
-        self.in_place = False  # whether results may take over arrays: the pass `inplace`
-        self.specs: dict[Node, Spec] = {}  # what became of the specs of the user's nodes
+        self.kernel_sources: dict[Op, KernelSource] = {}  # for the ops that a pass has made
+        self.in_place = False  # set by the pass `inplace`: results may overwrite arrays
+        self.specs: dict[Node, Spec] = {}  # user's node -> its spec, for the fed shapes
 
     def evaluate(
         self, feeds: Iterable[Any], rule: Callable[[Node, list[Any]], Any]
     ) -> tuple[list[Any], dict[str, Any]]:
         """The results for these feeds, and the new values of variables by name.
 
-        `rule(node, values)` is the value of a node, from those of its inputs. A variable without a
-        value that no branch gives one, None, is not among the new ones.
+        `rule(node, values)` is the value of a node, from those of its inputs. A variable that had
+        no value, and was given none by a branch (None), is left out.
         """
         values = dict(zip(self.feeds, feeds, strict=True))
         for node in self.nodes:
@@ -108,18 +108,18 @@ class Program:
         return chain.from_iterable(
             [node.bodies for node in self.nodes if node.kind.role == "bodies"])
 
-    def all(self) -> Iterator[Program]:
-        """It and the programs of its nodes' bodies, at any depth."""
+    def with_bodies(self) -> Iterator[Program]:
+        """This program and those of its nodes' bodies, at any depth."""
         yield self
         for body in self.bodies():
-            yield from body.all()
+            yield from body.with_bodies()
 
     def all_nodes(self) -> Iterator[Node]:
-        """Its nodes and those of bodies."""
-        return chain.from_iterable([part.nodes for part in self.all()])
+        """Its nodes and those of bodies, at any depth."""
+        return chain.from_iterable([program.nodes for program in self.with_bodies()])
 
     def draws(self) -> bool:
-        """Whether it moves random streams on."""
+        """Whether a run changes the state of an op, such as a random stream."""
         kinds = {node.kind for node in self.all_nodes()}
         return any(kind.state is not None for kind in kinds)
 
@@ -135,25 +135,25 @@ class Program:
         self.nodes = ancestors([*self.results, *self.updates.values(), *kept], whole=True)
 
     def replace(self, replaced: Mapping[Node, Node], order: Iterable[Node]) -> None:
-        """Put other nodes in place of some; `order` is one for all, old and new."""
-        for place, node in enumerate(order):
-            node.id = place
+        """Replace nodes in results and updates; `order` has all nodes, old and new, in order."""
+        for position, node in enumerate(order):
+            node.id = position
         self.results = [replaced.get(node, node) for node in self.results]
         self.updates = {v: replaced.get(node, node) for v, node in self.updates.items()}
         self.prune()
 
 
 class Kernels:
-    """The rule of NumPy: a node's value is what its kernel makes of arrays; nothing is overwritten.
+    """The `rule` of `evaluate` that computes nodes by their NumPy kernels, and overwrites no array.
 
     Parameters
     ----------
     variables, positions
         The values of variables and the positions of random streams, by the names of the user's
-        nodes. A stream without a position is at its start, which is anywhere if nothing is seeded.
+        nodes. A stream without a position is at its start, which is random without a seed.
     compute
-        `compute(node, arrays)` calls a kernel; that of an op with a state gets `state=` too, the
-        stream to draw from.
+        `compute(node, arrays)` calls a kernel; for an op with a state it gets the stream to draw
+        from as `state=`.
 
     Attributes
     ----------
@@ -175,7 +175,7 @@ class Kernels:
         if kind is item:
             return arrays[0][node.attrs["index"]]
         if kind.role == "variable":
-            return self._kept(node, *arrays)
+            return self._variable_value(node, *arrays)
         if node.bodies:
             functions = tuple(map(self._function, node.bodies))
             return kind.kernel(*arrays, **{**node.attrs, "bodies": functions})
@@ -186,8 +186,8 @@ class Kernels:
         self.moved[name] = stream.position
         return value
 
-    def _kept(self, node: Node, initial: Any = None) -> Any:
-        """What the session keeps for a variable, or what it would be given first, if anything."""
+    def _variable_value(self, node: Node, initial: Any = None) -> Any:
+        """A variable's value in the session; without one, `initial` if the node allows that."""
         if node.inputs or node.kind is unchanged:
             return self.variables.get(node.op_name, initial)
         return self.variables[node.op_name]
@@ -197,7 +197,7 @@ class Kernels:
 
 
 def _acts(node: Node) -> bool:
-    """Whether a node of a program does more than to give its value; so may one of a body."""
+    """Whether a node has an effect or a state, or has a body with such a node."""
     kind = node.kind
     if kind.role == "bodies":
         return any(_acts(x) for body in node.bodies for x in body.nodes)
@@ -205,7 +205,7 @@ def _acts(node: Node) -> bool:
 
 
 def describe(node: Node, specs: Mapping[Node, Spec]) -> str:
-    """Which op it is, on what, and who made it, for an error message."""
+    """A node and its inputs, and where the user made them, as text for errors."""
     operation = node.op.node
     lines = [f"  in '{node.label}' (op: '{operation.kind.name}'), made at {node.where}"]
     for x in operation.inputs:

@@ -135,8 +135,8 @@ class Routine(Function):
         kind, code, place = node.kind, self.code, self.memory.place.get(node)
         if kind in (argument, const):
             return
-        if kind in self.program.written:
-            self._written[node] = code.kernel(node, self.program.written[kind])
+        if kind in self.program.kernel_sources:
+            self._written[node] = code.kernel(node, self.program.kernel_sources[kind])
         if kind.role == "variable":
             code[node] = self.assign(self.name(identifier(node.op_name)), self._kept(node), node)
         elif kind.role == "effect":

@@ -28,10 +28,10 @@ def simplify(trace: Trace, make: Make) -> Make:
 def _simpler(
     kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec
 ) -> Node | Sequence[Node] | None:
-    """What may stand in place of an op: by its own rule, else by one for all ops like it."""
-    by_own_rule = None if kind.rewrite is None else kind.rewrite(*inputs, **attrs)
-    if by_own_rule is not None:
-        return by_own_rule
+    """What may replace an op: by its `rewrite`, else by a rule for views or broadcasting ops."""
+    rewritten = None if kind.rewrite is None else kind.rewrite(*inputs, **attrs)
+    if rewritten is not None:
+        return rewritten
     if kind.view == "part" and spec.shape.is_fully_defined():
         x = inputs[0]
         if _repeats_a_scalar(x) and x.dtype is spec.dtype:
@@ -45,7 +45,7 @@ def _repeats_a_scalar(x: Node) -> bool:
 
 
 def _narrower(kind: Op, inputs: tuple[Node, ...], attrs: dict) -> Node | None:
-    """The op before its inputs are broadcast: there are fewer elements to compute."""
+    """The op on its inputs without their broadcast: there are fewer elements to compute."""
     if not any(x.kind.view == "repeat" for x in inputs):
         return None
     shape = broadcast(*[x.spec.shape for x in inputs])

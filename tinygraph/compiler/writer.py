@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.compiler.fits import Rule
+from tinygraph.compiler.fits import SizeCheck
 from tinygraph.compiler.parts import Line, Value
 from tinygraph.compiler.text import (
     RESERVED, array_literal, comment, identifier, literal, numpy_name,
@@ -120,8 +120,8 @@ class Writer:
             one = len(wide) == 1
             shape = f"np.shape({wide[0]})" if one else f"np.broadcast({', '.join(wide)}).shape"
         else:  # only the shape rule tells the size
-            rule = Rule(kind, node.inputs, node.attrs)
-            return f"{self.bind('new#', rule.new)}({', '.join([self[x] for x in rule.inputs])})"
+            check = SizeCheck(kind, node.inputs, node.attrs)
+            return f"{self.bind('new#', check.new)}({', '.join([self[x] for x in check.inputs])})"
         return f"np.empty({shape}, {numpy_name(spec.dtype)})"
 
     def attribute(self, key: str, value: Any) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygraph.arguments import positive
 from tinygraph.arrays import to_array
-from tinygraph.compiler.fits import fresh
+from tinygraph.compiler.fits import new_out
 from tinygraph.compiler.program import Kernels, call_kernel
 from tinygraph.compiler.rewrite import lower
 from tinygraph.dtypes import float64
@@ -159,7 +159,7 @@ def _analytic(node: Node, arrays: list[Any]) -> Any:
             for i, x in enumerate(arrays)
         ]
     is_wide = moved and node.dtype is not None and node.dtype.is_floating
-    out = fresh(node, arrays, complex if is_wide else None)
+    out = new_out(node, arrays, complex if is_wide else None)
     result = call_kernel(node, arrays, **out)
     outputs = result if node.spec.items else (result,)
     is_dropped = is_wide and out and not result.imag.any()  # the imaginary part, as by abs

@@ -9,7 +9,7 @@ import pytest
 from test_cond import after, c, runs
 
 import tinygraph as tg
-from tinygraph.compiler.functional import Functional
+from tinygraph.compiler.functional import FunctionalSource
 from tinygraph.compiler.program import Kernels
 from tinygraph.compiler.rewrite import lower
 from tinygraph.compiler.passes import PURE_PASSES
@@ -334,7 +334,7 @@ def test_evaluate_and_the_functional_source(p, capsys):
         rule = Kernels(variables, positions)
         return *program.evaluate(feeds, rule), rule.moved
 
-    for run in (interpreted, lambda *args: Functional(program).step(*args[:2], *args[2])):
+    for run in (interpreted, lambda *args: FunctionalSource(program).step(*args[:2], *args[2])):
         good, bad = np.float32([0.0, 1.0]), np.float32([-9.0, 1.0])
         (value,), _, moved = run({}, {}, [np.array(True), good])
         np.testing.assert_array_equal(value, [2.0, 4.0])

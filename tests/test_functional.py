@@ -8,7 +8,7 @@ import pytest
 from test_ops import RTOL, by_case, close, known
 
 import tinygraph as tg
-from tinygraph.compiler.functional import Functional
+from tinygraph.compiler.functional import FunctionalSource
 from tinygraph.compiler.program import Kernels
 from tinygraph.compiler.rewrite import lower
 from tinygraph.compiler.passes import PURE_PASSES
@@ -21,7 +21,7 @@ def functional(fetches, feeds):
     specs = {x: Spec(Shape.of(np.shape(a)), x.dtype) for x, a in feeds.items()}
     operations = [y.node for y in fetches if isinstance(y, tg.Operation)]
     tensors = [y for y in fetches if not isinstance(y, tg.Operation)]
-    return Functional(lower(tensors, operations, specs, PURE_PASSES))
+    return FunctionalSource(lower(tensors, operations, specs, PURE_PASSES))
 
 
 @by_case
@@ -108,7 +108,7 @@ def test_a_variable_without_a_value_is_not_among_the_new_ones(takes):
     y = tg.cond(p, lambda: v.assign(7.0) + 0.0, lambda: tg.constant(1.0))
     fetches = [y, w.assign_add(2.0)]
     program = lower(fetches, (), {p: Spec(p.shape, p.dtype)}, PURE_PASSES)
-    found = Functional(program).step({"w": np.float32(1.0)}, {}, np.bool_(takes))
+    found = FunctionalSource(program).step({"w": np.float32(1.0)}, {}, np.bool_(takes))
     expected = {"w": 3.0, "v": 7.0} if takes else {"w": 3.0}
     assert found == ((7.0 if takes else 1.0, 3.0), expected, {})
     results, new = program.evaluate([np.bool_(takes)], Kernels({"w": np.float32(1.0)}, {}))
@@ -154,7 +154,7 @@ def test_it_may_call_another_library():
     x, y = (tg.placeholder(tg.float32, [2], name=name) for name in "xy")
     z = tg.tanh(x + y)
     specs = {node: Spec(node.shape, node.dtype) for node in (x, y)}
-    program = Functional(
+    program = FunctionalSource(
         lower([z], (), specs, PURE_PASSES), lambda n: vars(Words)[n.kind.name.lower()].__func__,
         Words, "words",
     )

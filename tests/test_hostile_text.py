@@ -24,7 +24,7 @@ import pytest
 from fuzz.bases import every_call
 
 import tinygraph as tg
-from tinygraph.compiler.functional import Functional
+from tinygraph.compiler.functional import FunctionalSource
 from tinygraph.compiler.rewrite import lower
 from tinygraph.errors import TinygraphError
 from tinygraph.node import stacks
@@ -132,7 +132,7 @@ def test_any_valid_name_is_as_good_as_another(inside):
         metadata = tg.RunMetadata()
         session.run([total, train], feeds, tg.RunOptions(**TRACED), metadata)
         assert str(metadata.profile)
-        step = Functional(lower([total], train, {x: Spec(x.shape, x.dtype) for x in xs})).step
+        step = FunctionalSource(lower([total], train, {x: Spec(x.shape, x.dtype) for x in xs})).step
         values = {w.op_name: np.array([2.0, 3.0], np.float32) for w in ws}
         (value,), new, _ = step(values, {}, *feeds.values())
         np.testing.assert_allclose(value, right, rtol=1e-6)

@@ -17,7 +17,7 @@ import numpy as np
 from tinygraph.arguments import path as checked_path, shown
 from tinygraph.body import unchanged
 from tinygraph.compiler.fits import check_sizes
-from tinygraph.compiler.functional import Functional
+from tinygraph.compiler.functional import FunctionalSource
 from tinygraph.compiler.linking import CannotLink, Definitions
 from tinygraph.compiler.program import Program, describe, stream_of
 from tinygraph.compiler.text import (
@@ -117,7 +117,7 @@ OWN = ("hashlib", "io", "os", "data", "values", "given", "drawn", "run", "step",
        "positions", "fed", "FEEDS", "KEYS")
 
 
-class Exported(Functional):
+class Exported(FunctionalSource):
     """The functional source of a program, whose functions are `definitions` beside it.
 
     `result` is the expression for what was fetched: for a structure like it of `results`, where
@@ -180,7 +180,7 @@ class Exported(Functional):
         stream = self.definitions.function(type(stream_of(node)), "stream")
         return f"drawn({stream}, {name})"
 
-    def function(self, node: Node) -> str:
+    def function_name(self, node: Node) -> str:
         return self._calls.get(node, "")
 
     def _error(self) -> InvalidArgumentError:

@@ -1,4 +1,4 @@
-"""The families of records: elementwise, reduction and composite ops."""
+"""Functions that define ops of three kinds: elementwise, reduction and composite."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_dtypes(specs: tuple[Spec, ...], accepts: str) -> DType:
 
 
 def _inputs_of(vjps: tuple[Callable | None, ...]) -> tuple[str, ...]:
-    """The inputs' names, which a rule spells out: `lambda g, y, x: ...`."""
+    """The inputs' names, read off the parameters of a vjp: `lambda g, y, x: ...`."""
     for rule in vjps:
         code = getattr(rule, "__code__", None)
         if code is not None:
@@ -69,8 +69,8 @@ def elementwise(
 
     `vjps` has one rule per input, which never mentions broadcasting. `accepts` is the kind of
     dtypes that it takes: "float", "int", "number", "bool" or "any". The result has the inputs'
-    dtype, unless `dtype` is given. A kernel that also works where `out` is the array of an input
-    may say `inplace=True`; a ufunc need not. Further `fields` are the record's.
+    dtype, unless `dtype` is given. Pass `inplace=True` if the kernel may write into an
+    input's array; for a ufunc this is the default. Further `fields` are those of `Op`.
 
     >>> cube = tg.elementwise("Cube", lambda x, out: np.multiply(x * x, x, out=out),
     ...                       lambda g, y, x: g * 3.0 * x * x)
@@ -80,10 +80,10 @@ def elementwise(
     """
 
     def infer(*specs: Spec) -> Spec:
-        given = check_dtypes(specs, accepts)
+        input_dtype = check_dtypes(specs, accepts)
         shape = broadcast(*[spec.shape for spec in specs])
         same = shape is specs[0].shape and specs[0].value is None and dtype is None
-        return specs[0] if same else Spec(shape, dtype or given)  # specs are many and alike
+        return specs[0] if same else Spec(shape, dtype or input_dtype)  # specs are many and alike
 
     inplace = flag(inplace, "inplace", default=isinstance(kernel, np.ufunc))
     names = params or _inputs_of(vjps)
@@ -124,7 +124,7 @@ def reduction(
     """Define an op that reduces over the attribute `axis`, a tuple or None for all axes.
 
     The kernel is `kernel(x, out, axis=None, keepdims=False)` and the rule
-    `vjp(g, y, x, axis, keepdims)`. Further `fields` are the record's.
+    `vjp(g, y, x, axis, keepdims)`. Further `fields` are those of `Op`.
 
     >>> def peak_to_peak(x, out, axis=None, keepdims=False):
     ...     return np.ptp(x, axis=axis, keepdims=keepdims, out=out)
@@ -134,12 +134,12 @@ def reduction(
     """
 
     def infer(x: Spec, axis: tuple[int, ...] | None = None, keepdims: bool = False) -> Spec:
-        given = check_dtypes((x,), accepts)
-        return Spec(reduced_shape(x.shape, axis, keepdims), dtype or given)
+        input_dtype = check_dtypes((x,), accepts)
+        return Spec(reduced_shape(x.shape, axis, keepdims), dtype or input_dtype)
 
     def simpler(x: Node, axis: tuple[int, ...] | None = None, keepdims: bool = False) -> Any:
         rank = x.shape.ndims
-        if axis and rank is not None and min(axis) < 0:  # so that equal ones merge
+        if axis and rank is not None and min(axis) < 0:  # so that axis=-1 and axis=1 merge
             return op(x, axis=tuple([a % rank for a in axis]), keepdims=keepdims)
         return None if rewrite is None else rewrite(x, axis, keepdims)
 
@@ -160,8 +160,8 @@ def composite(
 ) -> Op:
     """Define an op whose body is written in other ops: one node, which the compiler expands.
 
-    The shape rule, unless given, is the body's own, found by building the body once aside. Further
-    `fields` are the record's.
+    Unless `infer` is given, the shape rule builds the body in a scratch graph and takes its specs.
+    Further `fields` are those of `Op`.
 
     >>> halve = tg.composite("Halve", lambda x: x * 0.5, lambda g, y, x: g * 0.5)
     >>> halve(tg.constant([1.0, 3.0])).eval()
@@ -172,8 +172,8 @@ def composite(
         scratch = Graph()
         with scratch.as_default():
             inputs = [scratch.add(argument, (), {}, spec, "x") for spec in specs]
-            made = body(*inputs, **attrs)
-            return made.spec if isinstance(made, Node) else Spec.of_items([y.spec for y in made])
+            y = body(*inputs, **attrs)
+            return y.spec if isinstance(y, Node) else Spec.of_items([output.spec for output in y])
 
     return Op(
         name, None, traced if infer is None else infer, vjps, params or _inputs_of(vjps),

@@ -1,4 +1,4 @@
-"""What a record is as a function: it has TF's parameters, and says so."""
+"""Function: what makes an Op a Python function, with TF's parameters."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Function:
 
     @cached_property
     def _late(self) -> tuple[str, Callable] | None:
-        """The attribute that may be a tensor which only a run knows, and what then builds."""
+        """The attribute that may be a tensor known only in a run, and its function `late`."""
         entries = [(key, x) for key, x in self.attrs.items() if key != "name" and len(x) == 3]
         return next(((key, x[2]) for key, x in entries if not isinstance(x, str)), None)
 
     def _bound(self, inputs: tuple, name: str | None, attrs: dict) -> tuple[tuple, str | None]:
-        """The inputs and the name where some came by keyword, or what follows inputs by position.
+        """The inputs and the name, if some came by keyword, or attributes by position.
 
-        Attributes that came by position are put into `attrs`.
+        The attributes that came by position are put into `attrs`.
         """
         if name is not None:
             attrs["name"] = name
@@ -110,7 +110,7 @@ class Function:
 
 
 def publish(module: str, names: Mapping[str, Any]) -> None:
-    """Give records the names, and the module, by which users reach them first."""
+    """Give ops their public name and module; the first ones given stay."""
     for name, value in names.items():
         if isinstance(value, Function) and "__name__" not in vars(value):
             for key, text in (("__name__", name), ("__qualname__", name), ("__module__", module)):
@@ -121,8 +121,8 @@ def publish(module: str, names: Mapping[str, Any]) -> None:
 def arguments_of(op: str, *inputs: Any, name: str | None = None) -> Iterator[None]:
     """Have errors about arguments say of which op, and where its inputs were made.
 
-    An op's shape rule needs none of this: what it raises, the op completes. This is for what has to
-    be settled before there is a node.
+    Errors of a shape rule get these details anyway; this is for checks before the shape rule is
+    called.
     """
     try:
         yield
@@ -133,8 +133,8 @@ def arguments_of(op: str, *inputs: Any, name: str | None = None) -> Iterator[Non
 def of_arguments(
     error: TinygraphError, function: str, op: str, inputs: Iterable, name: str | None
 ) -> TinygraphError:
-    """The error about arguments of `function`, which makes a node of the type `op`."""
+    """`error` again, with the node or `function` and the inputs' origins in its message."""
     label = f"'{name}' (op: '{op}')" if isinstance(name, str) and name else f"'{function}'"
     nodes = dict.fromkeys(x for x in inputs if isinstance(x, Node))
-    made = ", ".join(f"'{x.name}' (made at {x.where})" for x in nodes)
-    return type(error)(f"{label}{' of ' + made if made else ''}: {error}")
+    origins = ", ".join(f"'{x.name}' (made at {x.where})" for x in nodes)
+    return type(error)(f"{label}{' of ' + origins if origins else ''}: {error}")

@@ -43,7 +43,7 @@ def gradients(
 
     Where the ys depend on an x only by gathers of its rows (`tg.gather`, `embedding_lookup`), also
     within branches, its gradient is a `tg.IndexedSlices` of those rows; several gathers are
-    concatenated. It becomes a tensor where an op takes one. Derivatives of such a gradient are
+    concatenated. An op that takes a tensor converts it to one. Derivatives of such a gradient are
     tensors.
 
     Parameters
@@ -79,11 +79,11 @@ def gradients(
     def build() -> list[Node | IndexedSlices | None]:
         with graph.as_default(), graph.name_scope(name):
             totals = backward(graph, _initial(ys, grad_ys), xs, stops)
-            is_second = any(map(is_sparse, totals))  # a sparse gradient was differentiated
+            derives_sparse = any(map(is_sparse, totals))  # a sparse gradient was differentiated
             gs = [totals.get(x) for x in xs]
             if unconnected_gradients == UnconnectedGradients.ZERO:
                 gs = [zeros_like(x) if g is None else g for x, g in zip(xs, gs, strict=True)]
-            return [g if g is None or is_second else as_slices(g) for g in gs]
+            return [g if g is None or derives_sparse else as_slices(g) for g in gs]
 
     return collector_paused(build)
 
@@ -130,7 +130,7 @@ class OutputGradients(Sequence):
         return f"<gradients of {len(self)} outputs>"
 
     def __array__(self, *options: Any, **keywords: Any) -> Any:
-        node = self.outputs[0].inputs[0]  # whose rule hands all of this to an op
+        node = self.outputs[0].inputs[0]  # its vjp has used g itself as a tensor
         raise DTypeError(f"{_rule_of(node)} takes g for a tensor{_by_output(node)}")
 
     def __getitem__(self, index: Any) -> Any:
@@ -152,7 +152,7 @@ def _between(ys: Iterable[Node], xs: list[Node], stops: set[Node]) -> dict[Node,
 
 
 def vjp(node: Node, g: Any, wanted: Container[Node] | None = None) -> list[Node | None]:
-    """The gradient at each input of `node`, from the gradient g at its output: its rules applied.
+    """Apply the vjps of `node`: the gradient at each input, from the gradient g at its output.
 
     Inputs that are not `wanted` get None. For an op that broadcasts this is the one place that sums
     over the broadcast axes. For a node of several outputs g is a list, with None where no gradient
@@ -198,10 +198,10 @@ def _fitted(g: Any, x: Node, node: Node) -> Node:
         raise DTypeError(
             f"{_rule_of(node)} gives {shown(g)} for its input '{x.name}' of {x.spec}{hint}"
         )
-    ours, theirs = g.spec.shape.sizes, x.spec.shape.sizes
-    if ours != theirs and not g.shape.is_compatible_with(x.shape):
+    g_sizes, x_sizes = g.spec.shape.sizes, x.spec.shape.sizes
+    if g_sizes != x_sizes and not g.shape.is_compatible_with(x.shape):
         raise ShapeError(f"{_rule_of(node)} gives {shown(g)} for its input '{x.name}' of {x.spec}")
-    if ours == theirs and x.shape.is_fully_defined():  # the usual case, at no cost
+    if g_sizes == x_sizes and x.shape.is_fully_defined():  # the usual case, at no cost
         return g
     return like(g, x) if _has_rules_of_users(node) else g
 

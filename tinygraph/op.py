@@ -1,4 +1,4 @@
-"""An op is one small record, and the public function: its call makes a node."""
+"""Op: a record of what an op computes. Calling an Op adds a node to the graph."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ registry = MappingProxyType(_registry)
 UPDATES = ("assign", "relative")
 STATEFUL = ("feed", "variable", "effect", "impure")
 ROLES = ("", "initialized", "latest", "bodies", *UPDATES, *STATEFUL)
-INFER = "elementwise.<locals>.infer() "  # how Python calls the shape rule of that family
+INFER = "elementwise.<locals>.infer() "  # how Python's errors name an elementwise op's shape rule
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,43 +55,51 @@ class Op(Function):
         The type, such as "MatMul"; also the default name of its nodes.
     kernel
         `kernel(*arrays, out, **attrs)` writes its result into `out` and returns it. A kernel that
-        has a parameter `out` is always given an array for it. One that returns a view, or a result
-        whose size depends on values, has none; one of several outputs returns a tuple of arrays. An
-        op that has no kernel must always be rewritten.
+        has a parameter `out` is always given an array for it. A kernel that returns a view, or a
+        result whose size depends on values, has no parameter `out`. For an op with several outputs
+        the kernel returns a tuple of arrays. An op without a kernel needs a `rewrite` that never
+        returns None.
     infer
-        `infer(*specs, **attrs) -> Spec`; runs while building and again while compiling. That of an
-        op with several outputs gives `Spec.of_items`, and a call of the op a list of tensors.
+        `infer(*specs, **attrs) -> Spec`; runs while building and again while compiling. For an op
+        with several outputs it returns `Spec.of_items(...)`; calling such an op returns a list of
+        tensors.
     vjps
-        One rule per input, `rule(g, y, *inputs, **attrs) -> node`, or None where no gradient goes.
-        An op with any number of inputs has one function that returns the list of all gradients.
-        For one with several outputs g and y are sequences: g has zeros where no gradient arrives,
-        which g.arrived shows as None, and None for an output of ints.
+        One `rule(g, y, *inputs, **attrs) -> node` per input: its gradient, from the gradient g at
+        the output y; or None for no gradient. An op with any number of inputs has one function that
+        returns the list of all gradients. For an op with several outputs g and y are sequences.
+        Where no gradient arrives, g has zeros and g.arrived has None; for an output of ints both
+        have None.
     params
-        The inputs' names, so that they can be given by keyword. A mapping has for each name the
-        dtype that what is no tensor converts to, or a letter that inputs of one dtype share: that
-        of the first tensor among them, or of the first; or a function that the input goes through
-        first. None leaves it open. An op with neither `params` nor `attrs` takes any number.
+        The inputs' names, so that they can be given by keyword. A mapping has for each name one of
+        these: a dtype, to which values that are no tensors are converted; a letter, where all
+        inputs with this letter have the dtype of the first tensor among them, or of the first of
+        them; a function, which is applied to the input first; or None for any dtype. An op with
+        neither `params` nor `attrs` takes any number of inputs.
     attrs
-        What a user may give besides inputs, in the order of TF's parameters: for each attribute a
-        function `convert(value, what)`, which the value goes through, and the default, or `...` for
-        none. An attribute that converts to `...` is left out. A tensor that only a run knows may
-        stand for an attribute with a third part, `late(op, tensor, *inputs, name, **attrs)`, which
-        then builds the result. In place of all this a deprecated spelling has the name that it
-        stands for. The key "name" has the place of the name, which else comes last, and its
-        default; its last part is the name of nodes that are given none, which else is the type. An
-        op without `attrs` takes its kernel's attributes by keyword, as they are.
+        What a user may give besides inputs, in the order of TF's parameters. For each attribute a
+        pair: `convert(value, what)`, which checks and converts a value (`what` is its name, for
+        errors), and the default, or `...` if the attribute must be given. An attribute that
+        converts to `...` is left out. The pair may have a third part,
+        `late(op, tensor, *inputs, name, **attrs)`: it builds the result when the user gives a
+        tensor whose value only a run knows. For a deprecated spelling the attribute's name stands
+        in place of the pair. The key "name" says where the parameter `name` comes, which is
+        otherwise last, and its default; its last part is the name of nodes for which the user gives
+        none, which is otherwise the type. An op without `attrs` takes its kernel's attributes by
+        keyword, as they are.
     broadcasts
         The inputs share a dtype and broadcast; `gradients` then sums each gradient to its input.
     view
         "part" if the kernel returns a view of its first input, "repeat" if that view is the first
         input, broadcast, and nothing else.
     inplace
-        The inputs whose buffer the output may take.
+        The positions of the inputs that the output may overwrite.
     static
-        The inputs that are shapes or sizes: where known they reach the kernel as tuples and ints.
+        The positions of the inputs that are shapes or sizes. If the compiler knows their values,
+        the kernel gets tuples and ints.
     rewrite
-        `rewrite(*inputs, **attrs) -> node, list of outputs or None`: what the compiler puts in
-        place of the node, where it can tell; for a composite op this is its body.
+        `rewrite(*inputs, **attrs) -> node, list of outputs or None`: builds what the compiler
+        puts in place of the node; None leaves the node as it is. For a composite op this is its
+        body.
     state
         `state(name, **attrs) -> object`: what a Session keeps for a node of that name between
         runs, such as a random stream; the kernel gets it as `state=`. The object has an attribute
@@ -99,25 +107,29 @@ class Op(Function):
         set to that value goes on as this one would. Runs work on copies (`copy.copy`), so that one
         which fails leaves it where it was.
     role
-        What the op is to a run, besides its value, if that is special:
+        What the op does in a run besides computing a value; "" for most ops:
         "feed", it has no value unless the run feeds it one;
         "variable", its value is what the session keeps for it;
-        "initialized", it sees a variable's value from before the run, or its initial value where
-        the run initialises it or finds it without one;
-        "latest", it sees a variable's value after all updates made before it;
-        "assign", its value becomes that of its first input, a variable, whose own it does not use;
-        "relative", so it does, but it starts from what the run's updates so far have left;
+        "initialized", it reads a variable's value from before the run; if the session has none, or
+        the run initialises the variable, its initial value;
+        "latest", it reads a variable's value after all updates made before it;
+        "assign", its result becomes the new value of the variable that is its first input; the old
+        value is not used;
+        "relative", likewise, but it is computed from the variable's value after the run's earlier
+        updates;
         "effect", it has no value: publicly it is an Operation and fetches as None;
-        "impure", it has another value in each run, or acts, and keeps no state in a Session;
-        "bodies", its attribute `bodies` is a tuple of Bodies, of which each takes the op's last
-        inputs; the kernel gets functions of arrays in their place, and calls those that it chooses.
+        "impure", its value may differ in each run, or it has a side effect; it keeps no state in a
+        Session;
+        "bodies", its attribute `bodies` is a tuple of graphs (each a Body), such as the two
+        branches of a cond. Each takes the op's last inputs. The kernel gets a Python function for
+        each, and calls the one that it chooses.
     doc
         What it does, with its formula and a doctest.
 
     Attributes
     ----------
     dynamic
-        The kernel takes no `out`, so that each run allocates the result.
+        The kernel allocates the result in each run: it takes no `out`, and returns no view.
     updates
         The op gives its first input, a variable, a new value: its role is "assign" or "relative".
     stateful
@@ -150,16 +162,16 @@ class Op(Function):
         for key, value in {
             "dynamic": allocates, "updates": self.role in UPDATES, "__doc__": self.doc,
             "stateful": self.state is not None or self.role in STATEFUL,
-            "_called": self.attrs.get("name", (named, None))[-1] or self.name,
+            "_default_name": self.attrs.get("name", (named, None))[-1] or self.name,
         }.items():
             object.__setattr__(self, key, value)
         if not isinstance(self.params, Mapping):
-            kind = "T" if self.broadcasts else None
-            object.__setattr__(self, "params", dict.fromkeys(self.params, kind))
+            entry = "T" if self.broadcasts else None
+            object.__setattr__(self, "params", dict.fromkeys(self.params, entry))
         _registry[self.name] = self
 
     def _check_types(self) -> None:
-        """What a user may get wrong who defines an op."""
+        """Check the types of the fields, for users who define ops."""
         for word in (self.name, *expect(self.params, tuple | Mapping, "params", "names")):
             text(word, "the name of an op or of an input")
         rules = () if callable(self.vjps) else expect(self.vjps, tuple, "vjps", "a tuple")
@@ -178,14 +190,15 @@ class Op(Function):
             attrs = self._converted(inputs, name, attrs)
             if self._late is not None and isinstance(attrs[self._late[0]], Node):
                 key, build = self._late
-                return build(self, attrs.pop(key), *inputs, name=named(name, self._called), **attrs)
+                name = named(name, self._default_name)
+                return build(self, attrs.pop(key), *inputs, name=name, **attrs)
         if self.updates:
             as_variable(inputs[0])
         graph = graph_of(inputs)
         if name is None:
-            name = self._called
+            name = self._default_name
         elif type(name) is not str or not name:
-            name = named(name, self._called)
+            name = named(name, self._default_name)
         if all(type(x) is Node for x in inputs):
             nodes = inputs
         else:
@@ -199,33 +212,33 @@ class Op(Function):
 
     def _nodes(self, inputs: tuple, graph: Graph, name: str) -> tuple[Node, ...]:
         """The inputs as nodes of the dtypes that the op prescribes."""
-        kinds: Any = self.params
-        params: Any = list(kinds.items()) or [("values", None)] * len(inputs)
+        wanted_of: Any = self.params
+        params: Any = list(wanted_of.items()) or [("values", None)] * len(inputs)
         shared: dict[Any, DType] = {}
-        for x, (_, kind) in zip(inputs, params, strict=True):
-            if isinstance(kind, str) and isinstance(x, Node | CompositeTensor):
-                shared.setdefault(kind, x.dtype)
+        for x, (_, wanted) in zip(inputs, params, strict=True):
+            if isinstance(wanted, str) and isinstance(x, Node | CompositeTensor):
+                shared.setdefault(wanted, x.dtype)
         nodes: list[Node] = []
-        for x, (key, kind) in zip(inputs, params, strict=True):
-            if isinstance(kind, str):
-                dtype = shared.get(kind)
+        for x, (key, wanted) in zip(inputs, params, strict=True):
+            if isinstance(wanted, str):
+                dtype = shared.get(wanted)
             else:
-                dtype = None if isinstance(x, Node) or callable(kind) else kind
+                dtype = None if isinstance(x, Node) or callable(wanted) else wanted
             if isinstance(x, Node) and (dtype is None or x.spec.dtype is dtype):
                 nodes.append(x)
                 continue
             try:
-                value = kind(x) if callable(kind) else x
+                value = wanted(x) if callable(wanted) else x
                 nodes.append(as_node(value, dtype, name=key, graph=graph))
             except TinygraphError as error:
                 place = f"as {key!r} of '{name.rstrip('/')}' (op: '{self.name}')"
                 raise type(error)(f"{error}, {place}", error.node) from None
-            if isinstance(kind, str):
-                shared.setdefault(kind, nodes[-1].spec.dtype)
+            if isinstance(wanted, str):
+                shared.setdefault(wanted, nodes[-1].spec.dtype)
         return tuple(nodes)
 
     def spec_of(self, nodes: tuple[Node, ...], attrs: dict, name: str) -> Spec:
-        """What the op makes of these inputs; errors speak of a node of that name."""
+        """The spec of the op's result for these inputs; errors call the node `name`."""
         specs = [node.spec for node in nodes]
         try:
             return self.inferred(specs, attrs)
@@ -240,7 +253,7 @@ class Op(Function):
             raise DTypeError(f"{self.name}: {str(error).replace(INFER, '')}") from error
 
     def inferred(self, specs: list[Spec], attrs: dict) -> Spec:
-        """What the shape rule says, and the value that follows from known values."""
+        """The spec that the shape rule gives, with its value if the inputs' values are known."""
         spec = self.infer(*specs, **attrs)
         if type(spec) is not Spec:
             expect(spec, Spec, "the shape rule's result", "a Spec (of several: Spec.of_items)")
@@ -262,7 +275,7 @@ TRAITS = tuple(f.name for f in fields(Op) if f.type == "bool" and f.init)
 
 
 def _without_value(spec: Spec, inputs: list[Spec]) -> Spec:
-    """An output's spec, of which a rule that returns an input's own means shape and dtype only."""
+    """`spec` without its value, if the shape rule has just passed on an input's spec."""
     if spec.value is not None and any(spec.value is x.value for x in inputs):
         return spec._replace(value=None)
     return spec
@@ -291,7 +304,7 @@ def as_variable(ref: Any) -> Any:
 
 
 def op_named(name: str) -> Op:
-    """The op of a type name; what pickles refer to."""
+    """The op of this type name; unpickling an op calls it."""
     if name not in _registry:
         raise NotFoundError(f"no op is called {name!r} here: import what defines it, then unpickle")
     return _registry[name]
@@ -325,7 +338,7 @@ def as_node(value: Any, dtype: DType | None = None, name: str = "Const", graph=N
 
 
 def first_node(values: Any) -> Node | None:
-    """The first node in nested lists; of a composite tensor its values."""
+    """The first node in nested lists; of a composite tensor its first part."""
     return next((x for x in flatten(values, "values") if isinstance(x, Node)), None)
 
 

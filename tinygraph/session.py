@@ -179,9 +179,9 @@ class Session:
         fetched = Fetched(self.graph, fetches)
         feeds = {} if feed_dict is None else feeds_of(self.graph, feed_dict)
         if flag(functional, "functional"):
-            from tinygraph.compiler.functional import Functional
+            from tinygraph.compiler.functional import FunctionalSource
 
-            return Functional(self._pure(fetched, feeds)).source
+            return FunctionalSource(self._pure(fetched, feeds)).source
         return self._plan(fetched, feeds).source
 
     def export(self, fetches: Fetches, feeds: Iterable | Mapping, path: PathLike) -> None:

@@ -1,4 +1,4 @@
-"""A program as the pure function that it is: source over any library, one assignment a node.
+"""The source of a program as a pure function of any array library, one assignment per node.
 
     def step(variables, positions, x):
         w = variables['w']   # w    float32[784,10]
@@ -29,8 +29,8 @@ from tinygraph.op import argument, const, item
 from tinygraph.origin import is_foreign
 
 
-def numpys(node: Node) -> Callable:
-    """What computes a node in NumPy: its kernel."""
+def numpy_function(node: Node) -> Callable:
+    """The function that computes a node in NumPy: its kernel, or one that calls it."""
     kernel: Any = node.kind.kernel
     if node.kind.state is not None:
         return partial(_drawn, node)
@@ -38,34 +38,35 @@ def numpys(node: Node) -> Callable:
 
 
 def _drawn(node: Node, position: Any, *arrays: Any, **attrs: Any) -> tuple[Any, Any]:
-    """What a random op draws from its stream's position on, and the position after that."""
+    """The value that a random op draws from its stream at `position`, and the new position."""
     stream = stream_of(node, position)
     return node.kind.kernel(*arrays, state=stream, **attrs), stream.position  # type: ignore[misc]
 
 
-class Functional(Writer):
+class FunctionalSource(Writer):
     """`step(variables, positions, *feeds) -> (results, new variables, new positions)`.
 
-    `source` is its text, in which `namespace` says what the names stand for.
+    `source` is its text; `namespace` maps the names in it to objects.
 
-    Variables and positions are dicts by name; the new ones are those that the program changes. A
-    variable without a value that no branch gives one is not among them, as in `Program.evaluate`.
+    Variables and positions are dicts with names as keys; the new ones have those that the program
+    changes. A variable that still has no value is left out, as in `Program.evaluate`.
 
     Parameters
     ----------
     program
-        A lowered program without the passes that know of memory.
+        A lowered program on which no pass of TRANSFORMS has acted.
     function_of
-        `function_of(node)` computes the node from arrays and attributes. Of a random op it takes
-        the stream's position before them, or None for the start, and returns the new one, too.
+        `function_of(node)` computes the node from arrays and attributes. For a random op its first
+        argument is the stream's position, or None for the start, and it returns (value, new
+        position).
     library, alias
-        The module whose functions the source calls by their names, and what it calls the module.
+        The module whose functions the source calls by their names, and its name in the source.
     reserved
-        Names that it must not use.
+        Names that the source must not use.
     """
 
     def __init__(
-        self, program: Program, function_of: Callable[[Node], Callable] = numpys,
+        self, program: Program, function_of: Callable[[Node], Callable] = numpy_function,
         library: Any = np, alias: str = "np", reserved: Iterable[str] = (),
     ):
         super().__init__()
@@ -79,20 +80,21 @@ class Functional(Writer):
         self.source = "".join(written_out([self.head, *pieces]))
 
     def _define(self, name: str, program: Program, is_body: bool = False) -> None:
-        """A function that is the program; a body returns new variables among its results."""
-        text = _Function(self)
-        given = [text.named(node, node.op_name.rpartition("/")[2]) for node in program.feeds]
+        """Write a program's function; a body's has variables' new values in its results."""
+        function = _PureFunction(self)
+        parameters = [
+            function.named(node, node.op_name.rpartition("/")[2]) for node in program.feeds]
         for node in program.nodes:
             if node.kind not in (argument, const):
-                text.emit(node)
+                function.emit(node)
         parts = [tuple_display([self[node] for node in program.results])]
         if not is_body:
             new = {variable.op_name: self[node] for variable, node in program.updates.items()}
             parts.append(_present(new, program))
-        parts.append(dict_display(text.positions, text.moved))
-        text.line(f"return {', '.join(parts)}")
-        given = ["variables", "positions", *given]
-        self._pieces += in_functions(name, given, text.lines, self.unique)
+        parts.append(dict_display(function.positions, function.moved))
+        function.line(f"return {', '.join(parts)}")
+        parameters = ["variables", "positions", *parameters]
+        self._pieces += in_functions(name, parameters, function.lines, self.unique)
 
     @cached_property
     def step(self) -> Callable[..., tuple[tuple, dict[str, Any], dict[str, Any]]]:
@@ -109,13 +111,13 @@ class Functional(Writer):
         if kind.state is not None:
             parts.append(f"positions.get({literal(node.op_name)})")
         parts += self.operands(node)
-        if self.function_of is numpys and (out := self.new_output(node)):
+        if self.function_of is numpy_function and (out := self.new_output(node)):
             parts.append(f"out={out}")
         parts += [self.attribute(key, value) for key, value in node.attrs.items()]
-        return f"{self.function(node)}({', '.join(parts)})"
+        return f"{self.function_name(node)}({', '.join(parts)})"
 
     def _choice(self, node: Node) -> str:
-        """The call of an op with bodies, which are functions of all that it takes."""
+        """Define functions for the bodies of an op; return the op's call with them."""
         bodies = node.bodies
         names = [self.unique(body_name(node).format(i)) for i in range(len(bodies))]
         for name, body in zip(names, bodies, strict=True):
@@ -124,30 +126,30 @@ class Functional(Writer):
         count = len(inputs) - len(bodies[0].feeds)
         parts = [*inputs[:count], "variables", "positions", *inputs[count:]]
         functions = f"bodies={tuple_display(names)}"
-        return f"{self.function(node)}({', '.join([*parts, functions])})"
+        return f"{self.function_name(node)}({', '.join([*parts, functions])})"
 
-    def function(self, node: Node) -> str:
-        """What the source calls the function that computes a node."""
+    def function_name(self, node: Node) -> str:
+        """The name in the source of the function that computes a node."""
         function = self.function_of(node)
         name = str(getattr(function, "__name__", getattr(node.kind.kernel, "__name__", "")))
         return self.function_name(function, node, name, self.library, self.alias)
 
 
 def _present(new: dict[str, str], program: Program) -> str:
-    """The dict of new values, without those of variables that had none and that no branch gave."""
+    """The text of the dict of new values, without variables that still have no value."""
     text = dict_display(new)
     if any(node.kind is unchanged and node.op_name in new for node in program.all_nodes()):
         return f"{{name: value for name, value in {text}.items() if value is not None}}"
     return text
 
 
-class _Function(Function):
-    """The lines of one function of a Functional, and the positions that it returns."""
+class _PureFunction(Function):
+    """The lines of one function of a FunctionalSource, and the positions that it returns."""
 
-    def __init__(self, source: Functional):
+    def __init__(self, source: FunctionalSource):
         super().__init__(source)
         self.source = source
-        self.positions: dict[str, str] = {}  # by stream
+        self.positions: dict[str, str] = {}  # stream's name -> expression
         self.moved: list[str] = []  # dicts of positions that bodies have returned
 
     def named(self, node: Node, wish: str) -> str:
@@ -161,7 +163,7 @@ class _Function(Function):
             self.line(source.call(node), node)
             return
         if kind.role == "variable":
-            value, wish = self._kept(node), identifier(node.op_name)
+            value, wish = self._variable_value(node), identifier(node.op_name)
         elif kind is item:
             value, wish = f"{source[node.inputs[0]]}[{node.attrs['index']}]", "t#"
         else:
@@ -174,8 +176,8 @@ class _Function(Function):
             self.moved.append(f"{name}[1]")
             source[node] = f"{name}[0]"
 
-    def _kept(self, node: Node) -> str:
-        """A variable's value, or that of its input where it has none."""
+    def _variable_value(self, node: Node) -> str:
+        """An expression for a variable's value or, if it has none, that of its input."""
         key = literal(node.op_name)
         if node.kind is unchanged:
             return f"variables.get({key})"

@@ -1,7 +1,7 @@
-"""Definitions out of this package's files, with all that they need, to stand in one file.
+"""Copies definitions from this package's files, with all that they need, into one file.
 
 The kernels that an exported program calls are plain functions of NumPy. Their text is copied, and
-so is that of what it names, down to imports. What has no such text is refused.
+so is the text of all that it names, down to imports. A function without such a text is refused.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ import numpy as np
 from tinygraph.compiler.text import literal
 
 FUTURE = "from __future__ import annotations\n"
-GRAPHS = {"tinygraph.defaults", "tinygraph.graph", "tinygraph.node", "tinygraph.op"}
-ROOTS = {"np": np, "np.linalg": np.linalg, "np.ndarray": np.ndarray}
+GRAPH_MODULES = {"tinygraph.defaults", "tinygraph.graph", "tinygraph.node", "tinygraph.op"}
+NUMPY_MODULES = {"np": np, "np.linalg": np.linalg, "np.ndarray": np.ndarray}
 
 
 class CannotLink(Exception):
-    """What has no text that could stand by itself."""
+    """Raised for a function whose source cannot stand alone."""
 
 
 class Definitions:
-    """`texts` has the definitions, each after what it needs, by the names that they define."""
+    """`texts` maps names to their definitions, each after those that it needs."""
 
     def __init__(self, reserved: Iterable[str] = ()):
         self.texts: dict[str, str] = {}
-        self._homes: dict[str, Any] = {"np": ("numpy", "np")}  # by name, where it is defined
-        for name in reserved:  # a module that is imported beside them will do
+        self._homes: dict[str, Any] = {"np": ("numpy", "np")}  # name -> (its module, name there)
+        for name in reserved:  # both may use the same standard module
             self._homes[name] = (name, name) if name in sys.stdlib_module_names else None
 
     def function(self, function: Any, wish: str) -> str:
         """An expression for a function: NumPy's own, or one that is defined here."""
-        found = _numpys(function)
-        if found is not None:
-            return found
+        numpy_text = _numpy_text(function)
+        if numpy_text is not None:
+            return numpy_text
         module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
         is_ours = module.startswith("tinygraph.")
         if not is_ours or not isinstance(function, types.FunctionType | type):
@@ -56,7 +56,7 @@ class Definitions:
         return self._inner(function, module, wish)
 
     def _global(self, module: str, name: str) -> None:
-        """Define what a module calls `name`."""
+        """Define `name` as a module has it."""
         home, own, text = _definition(module, name)
         if self._homes.get(name, (home, own)) != (home, own):
             raise CannotLink(f"two different things are called {name}")
@@ -72,7 +72,7 @@ class Definitions:
             self.texts[name] = text
 
     def _inner(self, function: types.FunctionType, module: str, wish: str) -> str:
-        """A lambda, or a function within another one, whose free names get their values here."""
+        """Define a lambda or nested function, with the values of its closure's variables."""
         name = wish if function.__name__ == "<lambda>" else function.__name__
         while self._homes.get(name, function) is not function or hasattr(builtins, name):
             name += "_"
@@ -81,10 +81,10 @@ class Definitions:
             own, text = _inner_text(function.__code__, module)
             cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
             free = {key: cell.cell_contents for key, cell in cells}
-            given = [f"{k}={self._value(v, k)}" for k, v in free.items() if v is not function]
+            defaults = [f"{k}={self._value(v, k)}" for k, v in free.items() if v is not function]
             self._needs(module, text, {*free, own})
             body = textwrap.indent(f"{text}\n\nreturn {own}", "    ")
-            self.texts[name] = f"def {name}({', '.join(given)}):\n{body}\n\n\n{name} = {name}()"
+            self.texts[name] = f"def {name}({', '.join(defaults)}):\n{body}\n\n\n{name} = {name}()"
         return name
 
     def _value(self, value: Any, name: str) -> str:
@@ -97,18 +97,18 @@ class Definitions:
                 self._global(module, name)
 
 
-def _numpys(function: Any) -> str | None:
-    """How NumPy's users write one of its functions."""
+def _numpy_text(function: Any) -> str | None:
+    """The text for a function of NumPy, such as "np.dot"; else None."""
     name, owner = str(getattr(function, "__name__", "")), getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):
         return f"np.{owner.__name__}.{name}" if getattr(np, owner.__name__) is owner else None
-    found = [text for text, root in ROOTS.items() if getattr(root, name, None) is function]
-    return f"{found[0]}.{name}" if found else None
+    homes = [text for text, x in NUMPY_MODULES.items() if getattr(x, name, None) is function]
+    return f"{homes[0]}.{name}" if homes else None
 
 
 @functools.cache
 def _globals_of(text: str) -> list[str]:
-    """The names that a text needs from without; those in annotations are not needed."""
+    """The names that a text needs from outside, not counting annotations."""
     return list(dict.fromkeys(_names_in(symtable.symtable(FUTURE + text, "", "exec"))))
 
 
@@ -137,29 +137,29 @@ def _tree(module: str) -> ast.Module:
 
 @functools.cache
 def _statements(module: str) -> dict[str, ast.stmt]:
-    """The statements of a module by the names that they define."""
-    found: dict[str, ast.stmt] = {}
+    """Maps the names that a module defines to the statements that do."""
+    by_name: dict[str, ast.stmt] = {}
     for statement in _tree(module).body:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            found[statement.name] = statement
+            by_name[statement.name] = statement
         elif isinstance(statement, ast.Import | ast.ImportFrom):
-            found.update({x.asname or x.name: statement for x in statement.names})
+            by_name.update({x.asname or x.name: statement for x in statement.names})
         elif isinstance(statement, ast.Assign | ast.AnnAssign):
             one = isinstance(statement, ast.AnnAssign)
             targets = [statement.target] if one else statement.targets  # type: ignore[union-attr]
             for target in targets:
                 names = [x.id for x in ast.walk(target) if isinstance(x, ast.Name)]
-                found.update(dict.fromkeys(names, statement))
-    return found
+                by_name.update(dict.fromkeys(names, statement))
+    return by_name
 
 
 @functools.cache
 def _definition(module: str, name: str) -> tuple[str, str, str]:
-    """Where what a module calls `name` is defined, its name there, and the text."""
+    """For a module's `name`: the module that defines it, its name there, and the text."""
     statement = _statements(module).get(name)
     if statement is None:
         raise CannotLink(f"{name} is defined nowhere in {module}")
-    if module in GRAPHS:
+    if module in GRAPH_MODULES:
         raise CannotLink(f"it needs {name} of {module}, which is for graphs")
     if not isinstance(statement, ast.Import | ast.ImportFrom):
         decorators = [f"@{ast.unparse(x)}\n" for x in getattr(statement, "decorator_list", ())]
@@ -194,6 +194,7 @@ def _inner_text(code: types.CodeType, module: str) -> tuple[str, str]:
 def _is_of(tree: ast.Lambda, code: types.CodeType) -> bool:
     """Whether a lambda's text is that of a code object; several may stand on one line."""
     constants = compile(ast.Expression(tree), "", "eval").co_consts
-    made = [x for x in constants if isinstance(x, types.CodeType)][-1]  # after those of defaults
+    codes = [x for x in constants if isinstance(x, types.CodeType)]
+    code_of_tree = codes[-1]  # after those of defaults
     parts = "co_names", "co_varnames", "co_consts"
-    return all(getattr(made, part) == getattr(code, part) for part in parts)
+    return all(getattr(code_of_tree, part) == getattr(code, part) for part in parts)

@@ -156,7 +156,7 @@ def _parts_rule(g: Any, x: Node, join: Op, axis: int, items: Sequence | None) ->
     return found[0] if len(found) == 1 else add_n_op(*reversed(found))
 
 
-class Parts(Sequence):
+class LazyOutputs(Sequence):
     """The outputs that a rewrite gives in place of an op with several.
 
     `make(i)` makes output i when it is asked for, since a program may use only a few of them.
@@ -174,10 +174,10 @@ class Parts(Sequence):
         return self.make(index)
 
 
-def _parts_rewrite(x: Node, axis: int, items: Sequence | None) -> Parts | None:
+def _parts_rewrite(x: Node, axis: int, items: Sequence | None) -> LazyOutputs | None:
     if items is None:
         return None
-    return Parts(len(items), lambda i: slice_op(x, index=index_of(along(axis, items[i]))[0]))
+    return LazyOutputs(len(items), lambda i: slice_op(x, index=index_of(along(axis, items[i]))[0]))
 
 
 def _known_dim(x: Node | Spec, axis: int) -> int | None:

@@ -212,8 +212,8 @@ class Op(Function):
 
     def _nodes(self, inputs: tuple, graph: Graph, name: str) -> tuple[Node, ...]:
         """The inputs as nodes of the dtypes that the op prescribes."""
-        wanted_of: Any = self.params
-        params: Any = list(wanted_of.items()) or [("values", None)] * len(inputs)
+        entries: Any = self.params
+        params: Any = list(entries.items()) or [("values", None)] * len(inputs)
         shared: dict[Any, DType] = {}
         for x, (_, wanted) in zip(inputs, params, strict=True):
             if isinstance(wanted, str) and isinstance(x, Node | CompositeTensor):

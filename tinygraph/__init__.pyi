@@ -935,7 +935,7 @@ def scatter_add(
     use_locking: builtins.bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """Add `updates` to the rows of the variable `ref` at `indices`, and be the variable's value.
+    """Add `updates` to the variable `ref`'s rows at `indices`, and be the variable's value.
 
     Indices may repeat; the updates of a row are then added up first, as `unsorted_segment_sum`
     adds. The other rows cost nothing, unless the same run needs the whole variable after the
@@ -981,7 +981,7 @@ def scatter_sub(
     use_locking: builtins.bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """Subtract `updates` from the rows of the variable `ref` at `indices`; see `tg.scatter_add`.
+    """Subtract `updates` from the variable `ref`'s rows at `indices`; see `tg.scatter_add`.
 
     >>> w = tg.Variable([1.0, 2.0, 3.0])
     >>> sess = tg.Session()
@@ -997,7 +997,7 @@ def scatter_update(
     use_locking: builtins.bool = True,
     name: str | None = None,
 ) -> Tensor:
-    """Make `updates` the rows of the variable `ref` at `indices`; see `tg.scatter_add`.
+    """Make `updates` the variable `ref`'s rows at `indices`; see `tg.scatter_add`.
 
     Where indices repeat, the last update of a row counts.
 

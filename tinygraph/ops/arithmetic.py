@@ -43,46 +43,38 @@ def _multiply_rewrite(x: Node, y: Node) -> Node | None:
 
 # ---------------------------------------------------------------- arithmetic
 
-add = elementwise(
-    "Add", np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, rewrite=add_slice,
+add = elementwise("Add", np.add, lambda g, z, x, y: g, lambda g, z, x, y: g, rewrite=add_slice,
     doc="""x + y, elementwise.
 
     >>> tg.add([1.0, 2.0], 3.0).eval()
     array([4., 5.], dtype=float32)
-    """,
-)
-subtract = elementwise(
-    "Sub", np.subtract, lambda g, z, x, y: g, lambda g, z, x, y: -g,
+    """)
+subtract = elementwise("Sub", np.subtract, lambda g, z, x, y: g, lambda g, z, x, y: -g,
     doc="""x - y, elementwise.
 
     >>> tg.subtract([1.0, 2.0], 3.0).eval()
     array([-2., -1.], dtype=float32)
-    """,
-)
-multiply = elementwise(
-    "Mul", np.multiply, lambda g, z, x, y: g * y, lambda g, z, x, y: g * x,
+    """)
+multiply = elementwise("Mul", np.multiply, lambda g, z, x, y: g * y, lambda g, z, x, y: g * x,
     rewrite=_multiply_rewrite,
     doc="""x * y, elementwise.
 
     >>> tg.multiply([1.0, 2.0], 3.0).eval()
     array([3., 6.], dtype=float32)
-    """,
-)
+    """)
 
 
 def _squared_difference(x: Array, y: Array, out: Array) -> Array:
     return np.square(np.subtract(x, y, out=out), out=out)
 
 
-squared_difference = elementwise(
-    "SquaredDifference", _squared_difference,
+squared_difference = elementwise("SquaredDifference", _squared_difference,
     lambda g, z, x, y: g * (2 * (x - y)), lambda g, z, x, y: g * (2 * (y - x)), inplace=True,
     doc="""(x - y)², elementwise.
 
     >>> tg.squared_difference([1.0, 2.0], 4.0).eval()
     array([9., 4.], dtype=float32)
-    """,
-)
+    """)
 
 
 def _times_unless_zero(x: Array, y: Array, out: Array) -> Array:
@@ -100,13 +92,11 @@ def _times_unless_zero_rewrite(x: Node, y: Node) -> Node | None:
     return multiply(x, y) if value is not None and value.all() else None
 
 
-multiply_no_nan: Op = elementwise(
-    "MulNoNan", _times_unless_zero,
+multiply_no_nan: Op = elementwise("MulNoNan", _times_unless_zero,
     lambda g, z, x, y: multiply_no_nan(g, y), lambda g, z, x, y: multiply_no_nan(x, g),
     accepts="float", rewrite=_times_unless_zero_rewrite, inplace=True,
     doc="""x * y, elementwise, but 0 where y is 0, even if x is NaN or infinite.
 
     >>> tg.multiply_no_nan([2.0, float("inf")], [3.0, 0.0]).eval()
     array([6., 0.], dtype=float32)
-    """,
-)
+    """)

@@ -13,8 +13,7 @@ from tinygraph.defaults import graph_of, name_scope
 from tinygraph.dtypes import DType, as_dtype, int32
 from tinygraph.errors import (
     DTypeError, InvalidArgumentError, ResourceExhaustedError, ShapeError,
-    TinygraphError,
-)
+    TinygraphError)
 from tinygraph.families import composite
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, constant as const_node
@@ -23,10 +22,9 @@ from tinygraph.spec import SCALAR, UNKNOWN, Dimension, Shape, Spec
 from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 
 
-def convert_to_tensor(
-    value: TensorLike, dtype: DTypeLike | None = None, name: str | None = None,
-    preferred_dtype: DTypeLike | None = None, dtype_hint: DTypeLike | None = None,
-) -> Node:
+def convert_to_tensor(value: TensorLike, dtype: DTypeLike | None = None, name: str | None = None,
+                      preferred_dtype: DTypeLike | None = None,
+                      dtype_hint: DTypeLike | None = None) -> Node:
     """`value` as a tensor: itself, or a constant; a list with tensors in it is stacked.
 
     Without `dtype`, it has the hinted one if that loses nothing.
@@ -43,10 +41,8 @@ def convert_to_tensor(
     return as_node(value, None if dtype is None else as_dtype(dtype), named(name, "Const"))
 
 
-def constant(
-    value: TensorLike, dtype: DTypeLike | None = None, shape: ShapeLike = None, name: str = "Const",
-    verify_shape: bool = False,
-) -> Node:
+def constant(value: TensorLike, dtype: DTypeLike | None = None, shape: ShapeLike = None,
+             name: str = "Const", verify_shape: bool = False) -> Node:
     """A constant; a single value, or the last one of a short list, fills up `shape`.
 
     With `verify_shape`, the value must have the shape instead.
@@ -77,26 +73,23 @@ def constant(
 
 # ---------------------------------------------------------------- identity
 
-identity = Op(
-    "Identity", lambda x: x, lambda x: x, (lambda g, y, x: g,), ("input",), view="part",
+identity = Op("Identity", lambda x: x, lambda x: x, (lambda g, y, x: g,), ("input",), view="part",
     rewrite=lambda x: x,
     doc="""The same value, as a new node: a name, or a place for control dependencies.
 
     >>> tg.identity([1.0, 2.0], name="out").eval()
     array([1., 2.], dtype=float32)
-    """,
-)
+    """)
 
 
-stop_gradient = Op(
-    "StopGradient", lambda x: x, lambda x: x, (None,), ("input",), view="part", rewrite=lambda x: x,
+stop_gradient = Op("StopGradient", lambda x: x, lambda x: x, (None,), ("input",), view="part",
+    rewrite=lambda x: x,
     doc="""The same value, which gradients take for a constant.
 
     >>> x = tg.constant(3.0)
     >>> print(tg.gradients(x * tg.stop_gradient(x), x)[0].eval())
     3.0
-    """,
-)
+    """)
 
 # ---------------------------------------------------------------- shapes
 
@@ -106,8 +99,7 @@ def _fitting(sizes: Any, out_type: Any) -> np.ndarray:
     dtype = as_dtype(out_type)
     if any(size is not None and size > dtype.max for size in np.reshape(sizes, -1).tolist()):
         raise InvalidArgumentError(
-            f"{dtype.name} is too small for a size of {sizes}; give out_type=tg.int64"
-        )
+            f"{dtype.name} is too small for a size of {sizes}; give out_type=tg.int64")
     return np.array(sizes, dtype.numpy)
 
 
@@ -122,19 +114,15 @@ def _number_spec(number: int | None, dtype: DType) -> Spec:
     return Spec(SCALAR, dtype, None if number is None else _fitting(number, dtype))
 
 
-shape_op = Op(
-    "Shape", lambda x, out_type: _fitting(np.shape(x), out_type), _shape_spec,
-    (None,), ("input",), doc="The shape, as a vector.",
-)
-size_op = Op(
-    "Size", lambda x, out_type: _fitting(np.size(x), out_type),
-    lambda x, out_type: _number_spec(x.shape.num_elements(), out_type),
-    (None,), ("input",), doc="The number of elements.",
-)
-rank_op = Op(
-    "Rank", lambda x: np.array(np.ndim(x), np.int32), lambda x: _number_spec(x.shape.ndims, int32),
-    (None,), ("input",), doc="The number of dimensions, as an int32 scalar.",
-)
+shape_op = Op("Shape", lambda x, out_type: _fitting(np.shape(x), out_type), _shape_spec, (None,),
+    ("input",),
+    doc="The shape, as a vector.")
+size_op = Op("Size", lambda x, out_type: _fitting(np.size(x), out_type),
+    lambda x, out_type: _number_spec(x.shape.num_elements(), out_type), (None,), ("input",),
+    doc="The number of elements.")
+rank_op = Op("Rank", lambda x: np.array(np.ndim(x), np.int32),
+    lambda x: _number_spec(x.shape.ndims, int32), (None,), ("input",),
+    doc="The number of dimensions, as an int32 scalar.")
 
 
 def _of_shape(op: Op, input: Any, name: str | None, **attrs: Any) -> Node:
@@ -254,26 +242,21 @@ def _ensure(x: np.ndarray, shape: tuple[int | None, ...] | None) -> np.ndarray:
     return x
 
 
-ensure_shape = Op(
-    "EnsureShape", _ensure, _ensured, (lambda g, y, x, shape: g,), ("x",), view="part",
-    rewrite=lambda x, shape: x if _full(x) else None,
-    attrs={"shape": (_sizes, ...)},
+ensure_shape = Op("EnsureShape", _ensure, _ensured, (lambda g, y, x, shape: g,), ("x",),
+    view="part", rewrite=lambda x, shape: x if _full(x) else None, attrs={"shape": (_sizes, ...)},
     doc="""The same value, with what is known of its shape; a run fails where it differs.
 
     >>> x = tg.placeholder(tg.float32)
     >>> tg.ensure_shape(x, [None, 3]).shape
     TensorShape([Dimension(None), Dimension(3)])
-    """,
-)
+    """)
 
 
-like_op = composite(
-    "ShapedLike", lambda x, other: x, lambda h, y, x, other: h, None, params=("x", "other"),
-    infer=lambda x, other: Spec(x.shape.merge_with(other.shape), x.dtype),
+like_op = composite("ShapedLike", lambda x, other: x, lambda h, y, x, other: h, None,
+    params=("x", "other"), infer=lambda x, other: Spec(x.shape.merge_with(other.shape), x.dtype),
     doc="""x, which must have the shape of another tensor, such as a gradient that of its variable.
     The compiler leaves it out where it knows the shapes.
-    """,
-)
+    """)
 
 
 def like(x: Node, other: Node) -> Node:
@@ -307,8 +290,7 @@ def static_ints(value: Any, what: str) -> tuple[int, ...]:
             raise ShapeError(
                 f"{what} must be known while building, unlike '{value.name}' (made at "
                 f"{value.where}); give Python ints or constants, or make the shapes known that it "
-                "is computed from"
-            )
+                "is computed from")
         value = known
     elif isinstance(value, list | tuple) and any(isinstance(x, Node | Dimension) for x in value):
         value = [static_int(x, what) for x in value]

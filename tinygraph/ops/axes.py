@@ -116,23 +116,15 @@ def _merged_spec(shape: Spec, axes: Spec) -> Spec:
     return Spec(Shape.of((None if rank is None or count is None else rank - count + 1,)), int32)
 
 
-axes_first = Op(
-    "AxesFirst", _axes_first, _order_spec, (None, None), ("axes", "rank"),
-    doc="The order of a tensor's axes in which `axes` come first, as a permutation.",
-)
-axes_back = Op(
-    "AxesBack", _axes_back, _order_spec, (None, None, None), ("axis", "rank", "moved"),
-    doc="The order of axes that puts the first `moved` of them where `axis` was.",
-)
-axes_kept = Op(
-    "AxesKept", _axes_kept, _kept_spec, (None, None), ("shape", "axes"),
-    doc="A shape with a dimension of 1 for each of `axes`.",
-)
+axes_first = Op("AxesFirst", _axes_first, _order_spec, (None, None), ("axes", "rank"),
+    doc="The order of a tensor's axes in which `axes` come first, as a permutation.")
+axes_back = Op("AxesBack", _axes_back, _order_spec, (None, None, None), ("axis", "rank", "moved"),
+    doc="The order of axes that puts the first `moved` of them where `axis` was.")
+axes_kept = Op("AxesKept", _axes_kept, _kept_spec, (None, None), ("shape", "axes"),
+    doc="A shape with a dimension of 1 for each of `axes`.")
 
-axes_merged = Op(
-    "AxesMerged", _axes_merged, _merged_spec, (None, None), ("shape", "axes"),
-    doc="A shape with one dimension for the first ones, of which there are as many as `axes`.",
-)
+axes_merged = Op("AxesMerged", _axes_merged, _merged_spec, (None, None), ("shape", "axes"),
+    doc="A shape with one dimension for the first ones, of which there are as many as `axes`.")
 
 # ---------------------------------------------------------------- transposes
 
@@ -152,8 +144,7 @@ def _inverse(perm: tuple[int, ...] | None) -> tuple[int, ...] | None:
     return None if perm is None else tuple(int(i) for i in np.argsort(perm))
 
 
-transpose: Op = Op(
-    "Transpose", lambda a, perm=None: a.transpose(perm), _transposed,
+transpose: Op = Op("Transpose", lambda a, perm=None: a.transpose(perm), _transposed,
     (lambda g, y, a, perm: transpose(g, perm=_inverse(perm)),), ("a",), view="part",
     attrs={
         "perm": (axes_of, None, lambda op, order, a, name: in_order(a, order, name=name)),
@@ -166,8 +157,7 @@ transpose: Op = Op(
     array([[1, 4],
            [2, 5],
            [3, 6]], dtype=int32)
-    """,
-)
+    """)
 
 
 def _inverted(x: np.ndarray, out: Any) -> np.ndarray:
@@ -182,14 +172,12 @@ def _inverted_spec(x: Spec) -> Spec:
     return Spec(x.shape.with_rank(1), check_dtypes((x,), "int"))
 
 
-invert_permutation = Op(
-    "InvertPermutation", _inverted, _inverted_spec, (None,), ("x",),
+invert_permutation = Op("InvertPermutation", _inverted, _inverted_spec, (None,), ("x",),
     doc="""The permutation y with y[x[i]] = i.
 
     >>> tg.invert_permutation([2, 0, 1]).eval()
     array([1, 2, 0], dtype=int32)
-    """,
-)
+    """)
 
 
 def _ordered_spec(x: Spec, order: Spec) -> Spec:
@@ -210,12 +198,11 @@ def _in_order(x: Node, order: Node) -> Node | None:
     return transpose(x, perm=tuple(int(i) for i in known))
 
 
-in_order: Op = Op(
-    "TransposeBy", lambda x, order: x.transpose(tuple(int(i) for i in order)), _ordered_spec,
-    (lambda g, y, x, order: in_order(g, invert_permutation(order)), None),
-    ("a", "perm"), view="part", rewrite=_in_order,
-    doc="The axes in an order that only a run knows.",
-)
+in_order: Op = Op("TransposeBy", lambda x, order: x.transpose(tuple(int(i) for i in order)),
+    _ordered_spec,
+    (lambda g, y, x, order: in_order(g, invert_permutation(order)), None), ("a", "perm"),
+    view="part", rewrite=_in_order,
+    doc="The axes in an order that only a run knows.")
 
 
 def in_front(x: Node, axes: Node) -> tuple[Node, Node]:

@@ -51,8 +51,7 @@ fill = Op(
     >>> tg.fill([2, 2], 7).eval()
     array([[7, 7],
            [7, 7]], dtype=int32)
-    """,
-)
+    """)
 
 
 def _filled(shape: Any, number: int, dtype: Any, name: str) -> Node:
@@ -97,10 +96,8 @@ def ones(shape: ShapeLike, dtype: DTypeLike = float32, name: str | None = None) 
     return _constant_if_small(shape, 1, dtype, named(name, "ones"))
 
 
-def zeros_like(
-    tensor: TensorLike, dtype: DTypeLike | None = None, name: str | None = None,
-    optimize: bool = True,
-) -> Node:
+def zeros_like(tensor: TensorLike, dtype: DTypeLike | None = None, name: str | None = None,
+               optimize: bool = True) -> Node:
     """Zeros in the shape of `tensor`.
 
     >>> tg.zeros_like([1.0, 2.0]).eval()
@@ -109,10 +106,8 @@ def zeros_like(
     return _filled_like(tensor, 0, dtype, named(name, "zeros_like"))
 
 
-def ones_like(
-    tensor: TensorLike, dtype: DTypeLike | None = None, name: str | None = None,
-    optimize: bool = True,
-) -> Node:
+def ones_like(tensor: TensorLike, dtype: DTypeLike | None = None, name: str | None = None,
+              optimize: bool = True) -> Node:
     """Ones in the shape of `tensor`.
 
     >>> tg.ones_like([1.0, 2.0]).eval()
@@ -136,20 +131,17 @@ def _broadcast_to_spec(x: Spec, shape: Spec) -> Spec:
     return Spec(target, x.dtype)
 
 
-broadcast_to: Op = Op(
-    "BroadcastTo", lambda x, shape: np.broadcast_to(x, tuple(shape)), _broadcast_to_spec,
-    (lambda g, y, x, shape: sum_like(g, x), None), ("input", "shape"), view="repeat",
-    static=(1,),
+broadcast_to: Op = Op("BroadcastTo", lambda x, shape: np.broadcast_to(x, tuple(shape)),
+    _broadcast_to_spec,
+    (lambda g, y, x, shape: sum_like(g, x), None), ("input", "shape"), view="repeat", static=(1,),
     rewrite=lambda x, shape: (
-        x if x.shape.is_fully_defined() and x.shape == shape_from(shape.spec) else None
-    ),
+        x if x.shape.is_fully_defined() and x.shape == shape_from(shape.spec) else None),
     doc="""Repeat along dimensions of 1, as elementwise ops do by themselves.
 
     >>> tg.broadcast_to([1, 2], [2, 2]).eval()
     array([[1, 2],
            [1, 2]], dtype=int32)
-    """,
-)
+    """)
 
 
 def broadcast_like(x: Node, like: Node) -> Node:
@@ -175,16 +167,12 @@ def _swapped(x: Node) -> Node:
     return transpose(x, perm=(1, 0))
 
 
-dot_op: Op = Op(
-    "Dot", np.dot, _product_spec,
+dot_op: Op = Op("Dot", np.dot, _product_spec,
     (lambda g, y, a, b: dot_op(g, _swapped(b)), lambda g, y, a, b: dot_op(_swapped(a), g)),
     ("a", "b"),
-    doc="The product of two matrices; what MatMul is once its transposes are views.",
-)
-times_vector_op = Op(
-    "TimesVector", np.dot, _product_spec, (None, None), ("a", "b"),
-    doc="A matrix or a vector times a vector, or a vector times a matrix: what sums become.",
-)
+    doc="The product of two matrices; what MatMul is once its transposes are views.")
+times_vector_op = Op("TimesVector", np.dot, _product_spec, (None, None), ("a", "b"),
+    doc="A matrix or a vector times a vector, or a vector times a matrix: what sums become.")
 
 
 def _sum_by_product(x: Node, axis: Axis, keepdims: bool) -> Node | None:
@@ -231,15 +219,14 @@ def over_axes(name: str | None = None) -> dict[str, Any]:
     }
 
 
-reduce_sum = reduction(
-    "Sum", sum_over, lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims),
-    attrs=over_axes(), rewrite=_sum_by_product,
+reduce_sum = reduction("Sum", sum_over,
+    lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims), attrs=over_axes(),
+    rewrite=_sum_by_product,
     doc="""The sum over `axis`, an int or ints, or over all axes; float16 adds in float32.
 
     >>> tg.reduce_sum([[1.0, 2.0], [3.0, 4.0]], axis=0).eval()
     array([4., 6.], dtype=float32)
-    """,
-)
+    """)
 
 
 def spread(g: Node, x: Node, axis: Axis, keepdims: bool) -> Node:
@@ -273,9 +260,6 @@ def _sum_like_rewrite(g: Node, x: Node) -> Node | None:
     return reshape(reduce_sum(g, axis=axes, keepdims=False), narrow) if axes else reshape(g, narrow)
 
 
-sum_like: Op = Op(
-    "SumLike", _sum_like_kernel, lambda g, x: Spec(x.shape, g.dtype),
-    (lambda h, y, g, x: broadcast_like(h, g), None), ("g", "x"),
-    rewrite=_sum_like_rewrite,
-    doc="Sum `g` over the axes along which `x` was broadcast, so that it has x's shape.",
-)
+sum_like: Op = Op("SumLike", _sum_like_kernel, lambda g, x: Spec(x.shape, g.dtype),
+    (lambda h, y, g, x: broadcast_like(h, g), None), ("g", "x"), rewrite=_sum_like_rewrite,
+    doc="Sum `g` over the axes along which `x` was broadcast, so that it has x's shape.")

@@ -22,90 +22,70 @@ Array = np.ndarray
 # ---------------------------------------------------------------- comparisons and logic
 
 
-def _predicate(name: str, kernel: Callable, accepts: str, doc: str) -> Op:
-    return elementwise(name, kernel, None, None, accepts=accepts, dtype=bool_, doc=doc)
+def _predicate(name: str, kernel: Callable, accepts: str, **fields: Any) -> Op:
+    return elementwise(name, kernel, None, None, accepts=accepts, dtype=bool_, **fields)
 
 
-equal = _predicate(
-    "Equal", np.equal, "any",
-    """x == y, elementwise; between tensors the operator == itself asks for identity.
+equal = _predicate("Equal", np.equal, "any",
+    doc="""x == y, elementwise; between tensors the operator == itself asks for identity.
 
     >>> tg.equal([1, 3], 3).eval()
     array([False,  True])
-    """,
-)
-not_equal = _predicate(
-    "NotEqual", np.not_equal, "any",
-    """x != y, elementwise.
+    """)
+not_equal = _predicate("NotEqual", np.not_equal, "any",
+    doc="""x != y, elementwise.
 
     >>> tg.not_equal([1, 3], 3).eval()
     array([ True, False])
-    """,
-)
-less = _predicate(
-    "Less", np.less, "number",
-    """x < y, elementwise.
+    """)
+less = _predicate("Less", np.less, "number",
+    doc="""x < y, elementwise.
 
     >>> tg.less([1, 3], 3).eval()
     array([ True, False])
-    """,
-)
-less_equal = _predicate(
-    "LessEqual", np.less_equal, "number",
-    """x <= y, elementwise.
+    """)
+less_equal = _predicate("LessEqual", np.less_equal, "number",
+    doc="""x <= y, elementwise.
 
     >>> tg.less_equal([1, 3], 3).eval()
     array([ True,  True])
-    """,
-)
-greater = _predicate(
-    "Greater", np.greater, "number",
-    """x > y, elementwise.
+    """)
+greater = _predicate("Greater", np.greater, "number",
+    doc="""x > y, elementwise.
 
     >>> tg.greater([1, 3], 2).eval()
     array([False,  True])
-    """,
-)
-greater_equal = _predicate(
-    "GreaterEqual", np.greater_equal, "number",
-    """x >= y, elementwise.
+    """)
+greater_equal = _predicate("GreaterEqual", np.greater_equal, "number",
+    doc="""x >= y, elementwise.
 
     >>> tg.greater_equal([1, 3], 3).eval()
     array([False,  True])
-    """,
-)
-logical_and = _predicate(
-    "LogicalAnd", np.logical_and, "bool",
-    """Whether both x and y, elementwise.
+    """)
+logical_and = _predicate("LogicalAnd", np.logical_and, "bool",
+    doc="""Whether both x and y, elementwise.
 
     >>> tg.logical_and([True, False], True).eval()
     array([ True, False])
-    """,
-)
-logical_or = _predicate(
-    "LogicalOr", np.logical_or, "bool",
-    """Whether x or y or both, elementwise.
+    """)
+logical_or = _predicate("LogicalOr", np.logical_or, "bool",
+    doc="""Whether x or y or both, elementwise.
 
     >>> tg.logical_or([True, False], False).eval()
     array([ True, False])
-    """,
-)
-logical_xor = _predicate(
-    "LogicalXor", np.logical_xor, "bool",
-    """Whether either x or y, not both, elementwise.
+    """)
+logical_xor = _predicate("LogicalXor", np.logical_xor, "bool",
+    doc="""Whether either x or y, not both, elementwise.
 
     >>> tg.logical_xor([True, False], True).eval()
     array([False,  True])
-    """,
-)
-logical_not = elementwise(
-    "LogicalNot", np.logical_not, None, accepts="bool", dtype=bool_,
+    """)
+logical_not = elementwise("LogicalNot", np.logical_not, None, accepts="bool", dtype=bool_,
     doc="""Whether not x, elementwise.
 
     >>> tg.logical_not([True, False]).eval()
     array([False,  True])
-    """,
-)
+    """)
 
 # ---------------------------------------------------------------- where gradients stop
 
@@ -130,15 +110,13 @@ def _kept_spec(x: Spec, keep: Spec) -> Spec:
     return Spec(x.shape.merge_with(keep.shape), x.dtype)
 
 
-keep_where: Op = Op(
-    "KeepWhere", cleared, _kept_spec, (lambda g, y, x, keep: keep_where(g, keep), None),
-    ("x", "keep"), inplace=(0,),
+keep_where: Op = Op("KeepWhere", cleared, _kept_spec,
+    (lambda g, y, x, keep: keep_where(g, keep), None), ("x", "keep"), inplace=(0,),
     doc="""x where `keep`, else 0, also where x is NaN or infinite; the shapes are equal.
 
     >>> tg.registry["KeepWhere"]([1.0, float("inf")], [True, False]).eval()
     array([1., 0.], dtype=float32)
-    """,
-)
+    """)
 
 # ---------------------------------------------------------------- cast
 
@@ -152,12 +130,10 @@ def _cast(x: Array, dtype: Any, out: Array) -> Array:
     return out
 
 
-cast_op = Op(
-    "Cast", _cast, lambda x, dtype: Spec(x.shape, dtype),
+cast_op = Op("Cast", _cast, lambda x, dtype: Spec(x.shape, dtype),
     (lambda g, y, x, dtype: cast(g, x.dtype) if _are_floats(x.dtype, dtype) else None,), ("x",),
     rewrite=lambda x, dtype: x if x.dtype is dtype else None,
-    doc="Convert to another dtype.",
-)
+    doc="Convert to another dtype.")
 
 
 def cast(x: TensorLike, dtype: DTypeLike, name: str | None = None) -> Node:
@@ -242,11 +218,9 @@ def _saturate(x: Array, dtype: Any, out: Array) -> Array:
     return out
 
 
-saturate_cast_op = Op(
-    "SaturateCast", _saturate, lambda x, dtype: Spec(x.shape, dtype),
+saturate_cast_op = Op("SaturateCast", _saturate, lambda x, dtype: Spec(x.shape, dtype),
     (lambda g, y, x, dtype: _saturate_rule(g, x, dtype),), ("value",),
-    doc="Convert to another dtype; what is out of its range becomes its nearest value.",
-)
+    doc="Convert to another dtype; what is out of its range becomes its nearest value.")
 
 
 def _saturate_rule(g: Node, x: Node, dtype: DType) -> Node | None:

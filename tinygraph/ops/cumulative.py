@@ -60,11 +60,10 @@ def _along_axis(*specs: Spec, axis: int, **flags: bool) -> Spec:
 
 ALONG = {"axis": (axis_of, 0, along_late), "exclusive": (flag, False), "reverse": (flag, False)}
 
-cumsum: Op = Op(
-    "Cumsum", _running(np.add.accumulate, 0, "cumsum"), _along_axis,
+cumsum: Op = Op("Cumsum", _running(np.add.accumulate, 0, "cumsum"), _along_axis,
     (lambda g, y, x, axis, exclusive, reverse:
-        cumsum(g, axis=axis, exclusive=exclusive, reverse=not reverse),), ("x",),
-    attrs=ALONG,
+        cumsum(g, axis=axis, exclusive=exclusive, reverse=not reverse),),
+    ("x",), attrs=ALONG,
     doc="""The running sum along `axis`: from the end if `reverse`, without the element itself
     if `exclusive`. Floats add up in float64.
 
@@ -72,19 +71,15 @@ cumsum: Op = Op(
     array([1., 3., 6.], dtype=float32)
     >>> tg.cumsum([1.0, 2.0, 3.0], exclusive=True, reverse=True).eval()
     array([5., 3., 0.], dtype=float32)
-    """,
-)
-cumprod: Op = Op(
-    "Cumprod", _running(np.multiply.accumulate, 1, "cumprod"), _along_axis,
-    (lambda g, y, x, **attrs: _cumprod_rule(g, x, **attrs),), ("x",),
-    attrs=ALONG,
+    """)
+cumprod: Op = Op("Cumprod", _running(np.multiply.accumulate, 1, "cumprod"), _along_axis,
+    (lambda g, y, x, **attrs: _cumprod_rule(g, x, **attrs),), ("x",), attrs=ALONG,
     doc="""The running product along `axis`: from the end if `reverse`, without the element
     itself if `exclusive`. The gradient is right at zeros too.
 
     >>> tg.cumprod([2.0, 3.0, 4.0]).eval()
     array([ 2.,  6., 24.], dtype=float32)
-    """,
-)
+    """)
 
 
 def _cumprod_rule(g: Node, x: Node, axis: int, exclusive: bool, reverse: bool) -> Node:
@@ -114,12 +109,11 @@ def _recurrence_back(g: Node, a: Node, axis: int, reverse: bool) -> Node:
     return recurrence_op(following, g, axis=axis, reverse=not reverse)
 
 
-recurrence_op = Op(
-    "LinearRecurrence", _recurrence, _along_axis,
+recurrence_op = Op("LinearRecurrence", _recurrence, _along_axis,
     (lambda g, y, a, b, **along: _recurrence_back(g, a, **along) * shift_op(y, **along),
-     lambda g, y, a, b, **along: _recurrence_back(g, a, **along)), ("a", "b"),
-    doc="s[i] = b[i] + a[i] s[i-1] along an axis, or from its end; what cumprod's gradient needs.",
-)
+     lambda g, y, a, b, **along: _recurrence_back(g, a, **along)),
+    ("a", "b"),
+    doc="s[i] = b[i] + a[i] s[i-1] along an axis, or from its end; what cumprod's gradient needs.")
 
 
 def _shift(x: Array, axis: int, reverse: bool, out: Array) -> Array:
@@ -129,11 +123,9 @@ def _shift(x: Array, axis: int, reverse: bool, out: Array) -> Array:
     return out
 
 
-shift_op: Op = Op(
-    "Shift", _shift, _along_axis,
+shift_op: Op = Op("Shift", _shift, _along_axis,
     (lambda g, y, x, axis, reverse: shift_op(g, axis=axis, reverse=not reverse),), ("x",),
-    doc="y[i] = x[i-1] along an axis, or x[i+1] if `reverse`, with a 0 where x ends.",
-)
+    doc="y[i] = x[i-1] along an axis, or x[i+1] if `reverse`, with a 0 where x ends.")
 
 
 # ---------------------------------------------------------------- sums over segments
@@ -152,8 +144,7 @@ def _unsorted_segment_sum(data: Array, ids: Array, count: Any, out: Array) -> Ar
     if outside.size:
         place = ", ".join(map(str, outside[0]))
         raise InvalidArgumentError(
-            f"segment_ids[{place}] = {ids[tuple(outside[0])]} is out of range [0, {count})"
-        )
+            f"segment_ids[{place}] = {ids[tuple(outside[0])]} is out of range [0, {count})")
     return _add_segments(data, ids, out)
 
 
@@ -182,8 +173,7 @@ def _segment_rule(g: Node, data: Node, ids: Node) -> Node:
     return keep_where(taken, broadcast_like(expand_op(counted, axis=extra), taken))
 
 
-unsorted_segment_sum = Op(
-    "UnsortedSegmentSum", _unsorted_segment_sum, _unsorted_spec,
+unsorted_segment_sum = Op("UnsortedSegmentSum", _unsorted_segment_sum, _unsorted_spec,
     (lambda g, y, data, ids, count: _segment_rule(g, data, ids), None, None),
     ("data", "segment_ids", "num_segments"), static=(2,),
     doc="""y[k] = the sum of the data[i] with segment_ids[i] = k; negative ids are left out.
@@ -194,8 +184,7 @@ unsorted_segment_sum = Op(
 
     >>> tg.unsorted_segment_sum([1.0, 2.0, 3.0], [1, 0, 1], 2).eval()
     array([2., 4.], dtype=float32)
-    """,
-)
+    """)
 
 
 def _segment_sum(data: Array, ids: Array) -> Array:
@@ -213,13 +202,11 @@ def _segment_spec(data: Spec, segment_ids: Spec) -> Spec:
     return _segments(data, segment_ids, count)
 
 
-segment_sum = Op(
-    "SegmentSum", _segment_sum, _segment_spec,
+segment_sum = Op("SegmentSum", _segment_sum, _segment_spec,
     (lambda g, y, data, ids: _segment_rule(g, data, ids), None), ("data", "segment_ids"),
     doc="""y[k] = the sum of the data[i] with segment_ids[i] = k, for ids that increase.
     Floats add up as in `unsorted_segment_sum`.
 
     >>> tg.segment_sum([1.0, 2.0, 3.0], [0, 0, 2]).eval()
     array([3., 0., 3.], dtype=float32)
-    """,
-)
+    """)

@@ -35,27 +35,22 @@ def _part_dims(dims: Dims) -> Dims:
 
 
 _part_spec = ranked(_part_dims, least=2)
-matrix_diag = Op(
-    "MatrixDiag", _matrix_diag, ranked(lambda dims: (*dims, dims[-1]), least=1),
-    (lambda g, y, x: matrix_diag_part(g),), ("diagonal",),
-    attrs={"name": (named, "diag")},
+matrix_diag = Op("MatrixDiag", _matrix_diag, ranked(lambda dims: (*dims, dims[-1]), least=1),
+    (lambda g, y, x: matrix_diag_part(g),), ("diagonal",), attrs={"name": (named, "diag")},
     doc="""Square matrices with `diagonal`, which may be a batch, on their diagonals.
 
     >>> tg.matrix_diag([1, 2]).eval()
     array([[1, 0],
            [0, 2]], dtype=int32)
-    """,
-)
-matrix_diag_part: Op = Op(
-    "MatrixDiagPart", lambda x: np.diagonal(x, 0, -2, -1), _part_spec,
+    """)
+matrix_diag_part: Op = Op("MatrixDiagPart", lambda x: np.diagonal(x, 0, -2, -1), _part_spec,
     (lambda g, y, x: matrix_set_diag(zeros_like(x), g),), ("input",), view="part",
     attrs={"name": (named, "diag_part")},
     doc="""The main diagonals of matrices, which may be a batch.
 
     >>> tg.matrix_diag_part([[1, 2, 3], [4, 5, 6]]).eval()
     array([1, 5], dtype=int32)
-    """,
-)
+    """)
 
 
 def _set_diag(input: np.ndarray, diagonal: np.ndarray, out: Any) -> np.ndarray:
@@ -75,18 +70,15 @@ def _set_diag_spec(input: Spec, diagonal: Spec) -> Spec:
     return Spec(batch.concatenate(input.shape[-2:]), dtype)
 
 
-matrix_set_diag: Op = Op(
-    "MatrixSetDiag", _set_diag, _set_diag_spec,
+matrix_set_diag: Op = Op("MatrixSetDiag", _set_diag, _set_diag_spec,
     (lambda g, y, x, d: matrix_set_diag(g, zeros_like(d)), lambda g, y, x, d: matrix_diag_part(g)),
-    ("input", "diagonal"), inplace=(0,),
-    attrs={"name": (named, "set_diag")},
+    ("input", "diagonal"), inplace=(0,), attrs={"name": (named, "set_diag")},
     doc="""The matrices in `input` with their main diagonals replaced by `diagonal`.
 
     >>> tg.matrix_set_diag([[1, 2], [3, 4]], [7, 8]).eval()
     array([[7, 2],
            [3, 8]], dtype=int32)
-    """,
-)
+    """)
 
 
 def _band(x: np.ndarray, lower: Any, upper: Any, out: Any) -> np.ndarray:
@@ -105,8 +97,7 @@ def _band_spec(x: Spec, lower: Spec, upper: Spec) -> Spec:
     return Spec(x.shape, x.dtype)
 
 
-matrix_band_part: Op = Op(
-    "MatrixBandPart", _band, _band_spec,
+matrix_band_part: Op = Op("MatrixBandPart", _band, _band_spec,
     (lambda g, y, x, lower, upper: matrix_band_part(g, lower, upper), None, None),
     ("input", "num_lower", "num_upper"), static=(1, 2),
     doc="""Matrices with `num_lower` diagonals below the main one and `num_upper` above it, all if
@@ -115,8 +106,7 @@ matrix_band_part: Op = Op(
     >>> tg.matrix_band_part([[1, 2], [3, 4]], -1, 0).eval()
     array([[1, 0],
            [3, 4]], dtype=int32)
-    """,
-)
+    """)
 
 
 def _diag(diagonal: np.ndarray, out: Any) -> np.ndarray:
@@ -138,22 +128,18 @@ def _diag_part_dims(dims: Dims) -> Dims | None:
     return Shape.of(dims[:half]).merge_with(dims[half:]).sizes
 
 
-diag = Op(
-    "Diag", _diag, ranked(lambda dims: dims + dims, least=1),
+diag = Op("Diag", _diag, ranked(lambda dims: dims + dims, least=1),
     (lambda g, y, x: diag_part(g),), ("diagonal",),
     doc="""A tensor of shape s + s with `diagonal`, of shape s, at [i, ..., i, ...], zero elsewhere.
 
     >>> tg.diag([1, 2]).eval()
     array([[1, 0],
            [0, 2]], dtype=int32)
-    """,
-)
-diag_part: Op = Op(
-    "DiagPart", _diag_part, ranked(_diag_part_dims), (lambda g, y, x: diag(g),), ("input",),
-    view="part",
+    """)
+diag_part: Op = Op("DiagPart", _diag_part, ranked(_diag_part_dims), (lambda g, y, x: diag(g),),
+    ("input",), view="part",
     doc="""The elements at [i, ..., i, ...] of a tensor of shape s + s; the reverse of diag.
 
     >>> tg.diag_part([[1, 2], [3, 4]]).eval()
     array([1, 4], dtype=int32)
-    """,
-)
+    """)

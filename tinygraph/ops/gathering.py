@@ -65,8 +65,7 @@ def _gather_late(op: Op, axis: Node, params: Any, indices: Any, name: str) -> No
         return put_back(op(front, indices, axis=0), axis, rank(indices))
 
 
-gather: Op = Op(
-    "GatherV2", _gather, _gathered,
+gather: Op = Op("GatherV2", _gather, _gathered,
     (lambda g, y, x, i, axis: _gather_rule(g, x, i, axis), None), ("params", "indices"),
     attrs={
         "validate_indices": (ignored, None), "name": (named, None),
@@ -80,8 +79,7 @@ gather: Op = Op(
 
     >>> tg.gather([10, 20, 30], [2, 0, 2]).eval()
     array([30, 10, 30], dtype=int32)
-    """,
-)
+    """)
 
 
 def _gather_rule(g: Node, x: Node, i: Node, axis: int) -> Node:
@@ -117,18 +115,15 @@ def _gather_grad_spec(g: Spec, indices: Spec, shape: Spec, axis: int) -> Spec:
     return Spec(target, g.dtype)
 
 
-gather_grad_op: Op = Op(
-    "GatherGrad", _gather_grad, _gather_grad_spec,
+gather_grad_op: Op = Op("GatherGrad", _gather_grad, _gather_grad_spec,
     (lambda h, y, g, i, shape, axis: gather(h, i, axis=axis), None, None),
     ("g", "indices", "shape"), static=(2,),
-    doc="Zeros of a shape, with each slice of g added at its index; many add up in float64.",
-)
+    doc="Zeros of a shape, with each slice of g added at its index; many add up in float64.")
 
 
-def embedding_lookup(
-    params: TensorLike, ids: TensorLike, partition_strategy: str = "mod", name: str | None = None,
-    validate_indices: bool = True, max_norm: TensorLike | None = None,
-) -> Node:
+def embedding_lookup(params: TensorLike, ids: TensorLike, partition_strategy: str = "mod",
+                     name: str | None = None, validate_indices: bool = True,
+                     max_norm: TensorLike | None = None) -> Node:
     """The rows of `params` at `ids`; one table only. The gradient is sparse, as that of `gather`.
 
     >>> tg.nn.embedding_lookup([[1.0, 2.0], [3.0, 4.0]], [1]).eval()
@@ -153,8 +148,7 @@ def _flat_places(indices: np.ndarray, dims: Sequence[int]) -> np.ndarray:
         at = np.argwhere(wrong)[0]
         raise InvalidArgumentError(
             f"indices[{','.join(map(str, at))}] = {indices[tuple(at)].tolist()} does not index "
-            f"into shape {list(dims)}"
-        )
+            f"into shape {list(dims)}")
     steps = [_size(dims[i + 1 :]) for i in range(len(dims))]
     return indices.astype(np.intp) @ np.array(steps, np.intp)
 
@@ -190,8 +184,7 @@ def _gather_nd_rule(g: Node, x: Node, i: Node) -> Node:
     return scatter_nd(i, g, shape_of(x))
 
 
-gather_nd: Op = Op(
-    "GatherNd", _gather_nd, _gathered_nd,
+gather_nd: Op = Op("GatherNd", _gather_nd, _gathered_nd,
     (lambda g, y, x, i: _gather_nd_rule(g, x, i), None), ("params", "indices"),
     attrs={"name": (named, None), "batch_dims": (_no_batch_dims, 0)},
     doc="""params[indices[..., 0], indices[..., 1], ...]: elements, or slices.
@@ -200,8 +193,7 @@ gather_nd: Op = Op(
 
     >>> tg.gather_nd([[1, 2], [3, 4]], [[0, 1], [1, 0]]).eval()
     array([2, 3], dtype=int32)
-    """,
-)
+    """)
 
 
 def _scatter_nd(indices: Any, updates: np.ndarray, shape: Any, out: Any) -> np.ndarray:
@@ -224,14 +216,13 @@ def _scattered(indices: Spec, updates: Spec, shape: Spec) -> Spec:
     return Spec(target, updates.dtype)
 
 
-scatter_nd: Op = Op(
-    "ScatterNd", _scatter_nd, _scattered, (None, lambda g, y, i, x, shape: gather_nd(g, i), None),
-    ("indices", "updates", "shape"), static=(2,),
+scatter_nd: Op = Op("ScatterNd", _scatter_nd, _scattered,
+    (None, lambda g, y, i, x, shape: gather_nd(g, i), None), ("indices", "updates", "shape"),
+    static=(2,),
     doc="""Zeros of `shape`, with `updates` added at `indices`; the reverse of gather_nd.
 
     Floats add up as in `unsorted_segment_sum`.
 
     >>> tg.scatter_nd([[1], [3], [1]], [1.0, 2.0, 4.0], [5]).eval()
     array([0., 5., 0., 2., 0.], dtype=float32)
-    """,
-)
+    """)

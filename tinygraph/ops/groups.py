@@ -16,13 +16,12 @@ from tinygraph.ops.indexed_slices import IndexedSlices
 from tinygraph.spec import UNKNOWN, Spec
 from tinygraph.typing import Fetches, TensorLike
 
-no_op = Op(
-    "NoOp", None, lambda: Spec(UNKNOWN, float32), attrs={"name": (named, None)}, role="effect",
+no_op = Op("NoOp", None, lambda: Spec(UNKNOWN, float32), attrs={"name": (named, None)},
+    role="effect",
     doc="""An operation that does nothing; a place for control dependencies.
 
     >>> tg.Session().run(tg.no_op())
-    """,
-)
+    """)
 
 
 def group(*inputs: Fetches | None, name: str | None = None) -> Operation:
@@ -36,10 +35,8 @@ def group(*inputs: Fetches | None, name: str | None = None) -> Operation:
         return no_op(name=named(name, "group_deps"))
 
 
-def tuple_(
-    tensors: Iterable[TensorLike | None], name: str | None = None,
-    control_inputs: Iterable[Node | Operation] | None = None,
-) -> list:
+def tuple_(tensors: Iterable[TensorLike | None], name: str | None = None,
+           control_inputs: Iterable[Node | Operation] | None = None) -> list:
     """The same tensors or IndexedSlices, each available only once all are (TF: `tf.tuple`).
 
     >>> a, b = tg.tuple([tg.constant(1.0), tg.constant(2.0)])

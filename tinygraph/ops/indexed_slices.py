@@ -74,17 +74,15 @@ class IndexedSlices(CompositeTensor):
     indices: Node
     dense_shape: Node | None
 
-    def __init__(
-        self, values: TensorLike, indices: TensorLike, dense_shape: TensorLike | None = None,
-    ):
+    def __init__(self, values: TensorLike, indices: TensorLike,
+                 dense_shape: TensorLike | None = None):
         graph = graph_of((values, indices, dense_shape))
         with arguments_of("IndexedSlices"):
             self.values = as_node(values, name="values", graph=graph)
             self.indices = as_node(indices, name="indices", graph=graph)
             known = dense_shape is not None
             self.dense_shape = (
-                as_node(dense_shape, name="dense_shape", graph=graph) if known else None
-            )
+                as_node(dense_shape, name="dense_shape", graph=graph) if known else None)
             self._check()
 
     def _check(self) -> None:
@@ -95,8 +93,7 @@ class IndexedSlices(CompositeTensor):
         if not self.indices.shape.is_compatible_with(self.values.shape[:1]):
             raise ShapeError(
                 f"indices must be a vector with an int for each row of the values, of shape "
-                f"{self.values.shape}, not of shape {self.indices.shape}"
-            )
+                f"{self.values.shape}, not of shape {self.indices.shape}")
         if not self.values.shape[1:].is_compatible_with(self.shape[1:]):
             raise ShapeError(f"values of shape {self.values.shape} are no rows for {self.shape}")
 
@@ -115,8 +112,7 @@ class IndexedSlices(CompositeTensor):
         """The large tensor; a run checks the indices. GraphError without a dense_shape."""
         if self.dense_shape is None:
             raise GraphError(
-                f"Tensor conversion requested for IndexedSlices without dense_shape: {self}"
-            )
+                f"Tensor conversion requested for IndexedSlices without dense_shape: {self}")
         return gather_grad_op(self.values, self.indices, self.dense_shape, axis=0)
 
     @property

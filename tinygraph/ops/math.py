@@ -18,12 +18,10 @@ from tinygraph.graph import Node
 from tinygraph.node import CompositeTensor
 from tinygraph.op import Op, as_node, constant
 from tinygraph.ops.arithmetic import (
-    add, is_constant, multiply, multiply_no_nan, same_shape, subtract, without,
-)
+    add, is_constant, multiply, multiply_no_nan, same_shape, subtract, without)
 from tinygraph.ops.compare import (
     cast, cleared, greater, greater_equal, keep_where, less, less_equal, logical_and, logical_not,
-    logical_or, logical_xor,
-)
+    logical_or, logical_xor)
 from tinygraph.ops.elementary import abs_, hypot, log, negative, rint, square
 from tinygraph.ops.rules import alike
 from tinygraph.spec import Spec, broadcast
@@ -74,31 +72,25 @@ def _divide_unless_zero(x: Array, y: Array, out: Array) -> Array:
     return cleared(quotient, nonzero, out)
 
 
-realdiv = elementwise(
-    "RealDiv", np.divide, lambda g, z, x, y: g / y, lambda g, z, x, y: g * (-z / y),
-    accepts="float", rewrite=without(1),
+realdiv = elementwise("RealDiv", np.divide, lambda g, z, x, y: g / y,
+    lambda g, z, x, y: g * (-z / y), accepts="float", rewrite=without(1),
     doc="""x / y for floats, elementwise.
 
     >>> tg.realdiv([1.0, 2.0], 4.0).eval()
     array([0.25, 0.5 ], dtype=float32)
-    """,
-)
-floor_div = elementwise(
-    "FloorDiv", _floor_divide, None, None, inplace=True,
+    """)
+floor_div = elementwise("FloorDiv", _floor_divide, None, None, inplace=True,
     doc="""floor(x / y), elementwise: -7 // 2 is -4. InvalidArgumentError for an int y of 0.
 
     >>> tg.floor_div([7, -7], 2).eval()
     array([ 3, -4], dtype=int32)
-    """,
-)
-truncatediv = elementwise(
-    "TruncateDiv", _truncate_divide, None, None, inplace=True,
+    """)
+truncatediv = elementwise("TruncateDiv", _truncate_divide, None, None, inplace=True,
     doc="""x / y cut off towards 0, elementwise. InvalidArgumentError for an int y of 0.
 
     >>> tg.truncatediv([7, -7], 2).eval()
     array([ 3, -3], dtype=int32)
-    """,
-)
+    """)
 
 
 def _quotient(z: Node, x: Node, y: Node) -> Node:
@@ -106,39 +98,32 @@ def _quotient(z: Node, x: Node, y: Node) -> Node:
     return rint((x - z) / y)
 
 
-floormod = elementwise(
-    "FloorMod", _remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * _quotient(z, x, y),
-    inplace=True,
+floormod = elementwise("FloorMod", _remainder, lambda g, z, x, y: g,
+    lambda g, z, x, y: -g * _quotient(z, x, y), inplace=True,
     doc="""x - floor(x / y) y, elementwise, as Python's %: with the sign of y.
 
     InvalidArgumentError for an int y of 0.
 
     >>> tg.floormod([7, -7], 3).eval()
     array([1, 2], dtype=int32)
-    """,
-)
-truncatemod = elementwise(
-    "TruncateMod", _truncate_mod, lambda g, z, x, y: g, lambda g, z, x, y: -g * _quotient(z, x, y),
-    inplace=True,
+    """)
+truncatemod = elementwise("TruncateMod", _truncate_mod, lambda g, z, x, y: g,
+    lambda g, z, x, y: -g * _quotient(z, x, y), inplace=True,
     doc="""x - truncatediv(x, y) y, elementwise, as in C: with the sign of x.
 
     InvalidArgumentError for an int y of 0.
 
     >>> tg.truncatemod([7, -7], 3).eval()
     array([ 1, -1], dtype=int32)
-    """,
-)
-div_no_nan: Op = elementwise(
-    "DivNoNan", _divide_unless_zero,
-    lambda g, z, x, y: div_no_nan(g, y), lambda g, z, x, y: -div_no_nan(g, y) * z,
-    accepts="float", inplace=True,
-    attrs={"name": (named, None, "div_no_nan")},
+    """)
+div_no_nan: Op = elementwise("DivNoNan", _divide_unless_zero,
+    lambda g, z, x, y: div_no_nan(g, y), lambda g, z, x, y: -div_no_nan(g, y) * z, accepts="float",
+    inplace=True, attrs={"name": (named, None, "div_no_nan")},
     doc="""x / y, elementwise, but 0 where y is 0, also in the gradient.
 
     >>> tg.div_no_nan([1.0, 1.0], [2.0, 0.0]).eval()
     array([0.5, 0. ], dtype=float32)
-    """,
-)
+    """)
 
 
 def _common_dtype(x: Any, y: Any):
@@ -207,8 +192,7 @@ def _log_or_zero(x: Node) -> Node:
     return log(keep_where(x, positive) + cast(logical_not(positive), x.dtype))
 
 
-pow_ = elementwise(
-    "Pow", _power,
+pow_ = elementwise("Pow", _power,
     lambda g, z, x, y: multiply_no_nan(multiply_no_nan(x ** (y - 1), y), g),
     lambda g, z, x, y: multiply_no_nan(multiply_no_nan(z, _log_or_zero(x)), g),
     rewrite=_power_rewrite, inplace=True,
@@ -219,31 +203,25 @@ pow_ = elementwise(
 
     >>> tg.pow([3.0, 4.0], [2.0, 0.5]).eval()
     array([9., 2.], dtype=float32)
-    """,
-)
-atan2 = elementwise(
-    "Atan2", np.arctan2,
+    """)
+atan2 = elementwise("Atan2", np.arctan2,
     lambda g, z, y, x: g * (x / hypot(x, y)) / hypot(x, y),
-    lambda g, z, y, x: g * (-y / hypot(x, y)) / hypot(x, y),
-    accepts="float",
+    lambda g, z, y, x: g * (-y / hypot(x, y)) / hypot(x, y), accepts="float",
     doc="""The angle of the point (x, y), elementwise, in [-π, π].
 
     >>> tg.atan2([1.0, 1.0], [1.0, 0.0]).eval()
     array([0.7853982, 1.5707964], dtype=float32)
-    """,
-)
+    """)
 
 # ---------------------------------------------------------------- the larger and the smaller
 
 CLIP_SIZE = 1 << 10  # elements from which clip is faster; for 100 x 256 it takes a third
 
-within_op = Op(
-    "Within", np.ndarray.clip,
+within_op = Op("Within", np.ndarray.clip,
     lambda x, low, high: Spec(x.shape, check_dtypes((x, low, high), "float")),
     (lambda g, y, x, low, high: keep_where(g, logical_and(x >= low, x <= high)), None, None),
     ("x", "low", "high"), inplace=(0,),
-    doc="x, at least `low` and at most `high`, elementwise, for bounds that are constant scalars.",
-)
+    doc="x, at least `low` and at most `high`, elementwise, for bounds that are constant scalars.")
 
 
 def _bounded(*, least: bool) -> Callable[..., Node | None]:
@@ -262,8 +240,7 @@ def _bounded(*, least: bool) -> Callable[..., Node | None]:
     return rewrite
 
 
-maximum = elementwise(
-    "Maximum", np.maximum,
+maximum = elementwise("Maximum", np.maximum,
     lambda g, z, x, y: keep_where(g, x >= y), lambda g, z, x, y: keep_where(g, logical_not(x >= y)),
     rewrite=_bounded(least=True),
     doc="""The larger of x and y, elementwise; NaN if either is, then with the gradient to
@@ -271,10 +248,8 @@ maximum = elementwise(
 
     >>> tg.maximum([1.0, 2.0], 1.5).eval()
     array([1.5, 2. ], dtype=float32)
-    """,
-)
-minimum = elementwise(
-    "Minimum", np.minimum,
+    """)
+minimum = elementwise("Minimum", np.minimum,
     lambda g, z, x, y: keep_where(g, x <= y), lambda g, z, x, y: keep_where(g, logical_not(x <= y)),
     rewrite=_bounded(least=False),
     doc="""The smaller of x and y, elementwise; NaN if either is, then with the gradient to
@@ -282,25 +257,20 @@ minimum = elementwise(
 
     >>> tg.minimum([1.0, 2.0], 1.5).eval()
     array([1. , 1.5], dtype=float32)
-    """,
-)
-clip_op = composite(
-    "ClipByValue", lambda t, low, high: maximum(minimum(t, high), low),
+    """)
+clip_op = composite("ClipByValue", lambda t, low, high: maximum(minimum(t, high), low),
     lambda g, y, t, low, high: keep_where(g, logical_and(t >= low, t <= high)),
     lambda g, y, t, low, high: keep_where(g, logical_not(minimum(t, high) >= low)),
     lambda g, y, t, low, high: keep_where(g, logical_and(t > high, high >= low)),
     params=("t", "clip_value_min", "clip_value_max"), broadcasts=True,
     infer=lambda t, low, high: Spec(
         t.shape.merge_with(broadcast(t.shape, low.shape, high.shape)),
-        check_dtypes((t, low, high), "number"),
-    ),
-    doc="max(min(t, clip_value_max), clip_value_min), elementwise.",
-)
+        check_dtypes((t, low, high), "number")),
+    doc="max(min(t, clip_value_max), clip_value_min), elementwise.")
 
 
-def clip_by_value(
-    t: TensorLike, clip_value_min: TensorLike, clip_value_max: TensorLike, name: str | None = None,
-) -> Node:
+def clip_by_value(t: TensorLike, clip_value_min: TensorLike, clip_value_max: TensorLike,
+                  name: str | None = None) -> Node:
     """Limit t to [clip_value_min, clip_value_max], elementwise; the bounds broadcast to t.
 
     The gradient passes at the bounds themselves. IndexedSlices stay IndexedSlices.
@@ -335,10 +305,9 @@ def _add_n_rewrite(*inputs: Node) -> Node | None:
     return functools.reduce(add, inputs)
 
 
-add_n_op = Op(
-    "AddN", _add_n, alike("number"), lambda g, y, *inputs: [g] * len(inputs),
-    rewrite=_add_n_rewrite, doc="The sum of tensors of one shape; float16 adds in float32.",
-)
+add_n_op = Op("AddN", _add_n, alike("number"), lambda g, y, *inputs: [g] * len(inputs),
+    rewrite=_add_n_rewrite,
+    doc="The sum of tensors of one shape; float16 adds in float32.")
 
 
 def add_n(inputs: Iterable[TensorLike], name: str | None = None) -> Node:
@@ -354,10 +323,8 @@ def add_n(inputs: Iterable[TensorLike], name: str | None = None) -> Node:
     return nodes[0] if len(nodes) == 1 else add_n_op(*nodes, name=name)
 
 
-def accumulate_n(
-    inputs: Iterable[TensorLike], shape: ShapeLike = None, tensor_dtype: DTypeLike | None = None,
-    name: str | None = None,
-) -> Node:
+def accumulate_n(inputs: Iterable[TensorLike], shape: ShapeLike = None,
+                 tensor_dtype: DTypeLike | None = None, name: str | None = None) -> Node:
     """The sum of a list of tensors of one shape and dtype, as `add_n`.
 
     >>> tg.accumulate_n([[1.0, 2.0], [3.0, 4.0]]).eval()

@@ -16,11 +16,9 @@ from tinygraph.ops.array import as_shape_node, dim_of, shape_of
 from tinygraph.ops.axes import axes_kept, late_axes
 from tinygraph.ops.broadcasting import broadcast_like, merged, reduce_sum, zeros_like
 from tinygraph.ops.compare import (
-    cast, equal, exact, in_float32, keep_where, logical_and, logical_not,
-)
+    cast, equal, exact, in_float32, keep_where, logical_and, logical_not)
 from tinygraph.ops.elementary import (
-    abs_, exp, expm1, log1p, rsqrt, sigmoid_slope, sqrt, square, tail,
-)
+    abs_, exp, expm1, log1p, rsqrt, sigmoid_slope, sqrt, square, tail)
 from tinygraph.ops.linalg import matmul
 from tinygraph.ops.math import maximum, minimum, realdiv
 from tinygraph.ops.random import random_uniform

@@ -76,16 +76,14 @@ def _slice_vjp(g: Node, y: Node, x: Node, begin: Node, size: Node) -> Node:
     return pad(g, stack([begin, after], axis=1))
 
 
-slice_ = Op(
-    "Slice", _slice, _cut, (_slice_vjp, None, None), ("input_", "begin", "size"), view="part",
-    static=(1, 2),
+slice_ = Op("Slice", _slice, _cut, (_slice_vjp, None, None), ("input_", "begin", "size"),
+    view="part", static=(1, 2),
     doc="""The part of a tensor that starts at `begin` and has the shape `size`, or -1 for the rest.
 
     >>> tg.slice([[1, 2, 3], [4, 5, 6]], [0, 1], [2, -1]).eval()
     array([[2, 3],
            [5, 6]], dtype=int32)
-    """,
-)
+    """)
 
 
 # ---------------------------------------------------------------- pad
@@ -126,18 +124,15 @@ def _unpad(g: Node, x: Node, paddings: Node) -> Node:
     return slice_(g, paddings[:, 0], shape(x, out_type=paddings.dtype))  # type: ignore[index]
 
 
-pad_op = Op(
-    "Pad", _pad, _resized, (lambda g, y, x, p: _unpad(g, x, p), None), ("tensor", "paddings"),
-    static=(1,), doc="Zeros around a tensor.",
-)
-pad_with_op: Op = Op(
-    "PadV2", _pad, lambda x, p, c: _resized(x, p),
+pad_op = Op("Pad", _pad, _resized, (lambda g, y, x, p: _unpad(g, x, p), None),
+    ("tensor", "paddings"), static=(1,),
+    doc="Zeros around a tensor.")
+pad_with_op: Op = Op("PadV2", _pad, lambda x, p, c: _resized(x, p),
     (
         lambda g, y, x, p, c: _unpad(g, x, p), None,
-        lambda g, y, x, p, c: sum_like(g * pad_with_op(zeros_like(x), p, ones_like(c)), c),
-    ),
-    ("tensor", "paddings", "constant_values"), static=(1,), doc="A constant around a tensor.",
-)
+        lambda g, y, x, p, c: sum_like(g * pad_with_op(zeros_like(x), p, ones_like(c)), c)),
+    ("tensor", "paddings", "constant_values"), static=(1,),
+    doc="A constant around a tensor.")
 
 
 def _mirror_places(shape: Any, paddings: Any, mode: str) -> np.ndarray:
@@ -151,17 +146,14 @@ def _mirrored(x: Spec, paddings: Spec, mode: str) -> Spec:
     for dim, pair in zip(x.shape.sizes or (), _pads(paddings, x.shape.ndims) or (), strict=False):
         if dim is not None and any(n is not None and n > dim - edge for n in pair):
             raise ShapeError(
-                f"paddings {tuple(pair)} are too wide to {mode.lower()} a dimension of {dim}"
-            )
+                f"paddings {tuple(pair)} are too wide to {mode.lower()} a dimension of {dim}")
     return spec
 
 
-mirror_places = Op(
-    "MirrorPlaces", _mirror_places,
+mirror_places = Op("MirrorPlaces", _mirror_places,
     lambda shape, p, mode: _mirrored(Spec(shape_from(shape), int64), p, mode), (None, None),
     ("shape", "paddings"), static=(0, 1),
-    doc="Which element of a tensor of that shape, made flat, each one is after mirroring.",
-)
+    doc="Which element of a tensor of that shape, made flat, each one is after mirroring.")
 
 
 def _mirror_rule(g: Node, y: Node, x: Node, p: Node, mode: str) -> Node:
@@ -169,18 +161,14 @@ def _mirror_rule(g: Node, y: Node, x: Node, p: Node, mode: str) -> Node:
     return reshape(gather_grad_op(g, places, [size(x)], axis=0), shape_of(x))
 
 
-mirror_pad_op = composite(
-    "MirrorPad",
+mirror_pad_op = composite("MirrorPad",
     lambda x, p, mode: gather(reshape(x, [-1]), mirror_places(shape_of(x), p, mode=mode)),
     _mirror_rule, None, params=("tensor", "paddings"), infer=_mirrored, static=(1,),
-    doc="A tensor's own elements around it, mirrored at its borders.",
-)
+    doc="A tensor's own elements around it, mirrored at its borders.")
 
 
-def pad(
-    tensor: TensorLike, paddings: TensorLike, mode: str = "CONSTANT", name: str | None = None,
-    constant_values: TensorLike = 0,
-) -> Node:
+def pad(tensor: TensorLike, paddings: TensorLike, mode: str = "CONSTANT", name: str | None = None,
+        constant_values: TensorLike = 0) -> Node:
     """Add paddings[i, 0] elements before and paddings[i, 1] after along each dimension i.
 
     They are `constant_values`, or with mode "REFLECT" a mirror image without the border, with
@@ -236,15 +224,14 @@ def _tile_rule(g: Node, y: Node, x: Node, multiples: Node) -> Node:
     return reshape(sum_like(parts, reshape(x, _interleaved(x, ones_like(multiples)))), shape_of(x))
 
 
-tile = composite(
-    "Tile", _tile_body, _tile_rule, None, params=("input", "multiples"), infer=_tiled, static=(1,),
+tile = composite("Tile", _tile_body, _tile_rule, None, params=("input", "multiples"), infer=_tiled,
+    static=(1,),
     doc="""Repeat a tensor multiples[i] times along each dimension i.
 
     >>> tg.tile([[1, 2]], [2, 2]).eval()
     array([[1, 2, 1, 2],
            [1, 2, 1, 2]], dtype=int32)
-    """,
-)
+    """)
 
 
 # ---------------------------------------------------------------- reverse
@@ -263,16 +250,14 @@ def _reversed_axes(value: AxisLike, what: str) -> Any:
     return static_ints(value, what) if late is None or not late.shape.is_fully_defined() else late
 
 
-reverse: Op = Op(
-    "ReverseV2", np.flip, _reversed, (lambda g, y, x, axis: reverse(g, axis=axis),), ("tensor",),
-    view="part", attrs={"axis": (_reversed_axes, ..., along_late)},
+reverse: Op = Op("ReverseV2", np.flip, _reversed, (lambda g, y, x, axis: reverse(g, axis=axis),),
+    ("tensor",), view="part", attrs={"axis": (_reversed_axes, ..., along_late)},
     rewrite=lambda x, axis: None if axis else x,
     doc="""Reverse the order along the axes in `axis`.
 
     >>> tg.reverse([[1, 2], [3, 4]], [1]).eval()
     array([[2, 1],
            [4, 3]], dtype=int32)
-    """,
-)
+    """)
 
 reverse_v2 = reverse

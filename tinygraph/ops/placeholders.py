@@ -14,10 +14,8 @@ from tinygraph.op import Op, const
 from tinygraph.spec import Shape, Spec
 from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 
-placeholder_op = Op(
-    "Placeholder", None, lambda dtype, shape: Spec(shape, dtype), role="feed",
-    doc="A value that a run is fed; made by `tg.placeholder`.",
-)
+placeholder_op = Op("Placeholder", None, lambda dtype, shape: Spec(shape, dtype), role="feed",
+    doc="A value that a run is fed; made by `tg.placeholder`.")
 
 
 def placeholder(dtype: DTypeLike, shape: ShapeLike = None, name: str | None = None) -> Node:
@@ -42,11 +40,9 @@ def _default_spec(input: Spec, shape: Shape) -> Spec:
     return Spec(shape, input.dtype)
 
 
-placeholder_with_default_op = composite(
-    "PlaceholderWithDefault", lambda input, shape: input, lambda g, y, input, shape: g,
-    params=("input",), infer=_default_spec,
-    doc="A value that a run may be fed; made by `tg.placeholder_with_default`.",
-)
+placeholder_with_default_op = composite("PlaceholderWithDefault", lambda input, shape: input,
+    lambda g, y, input, shape: g, params=("input",), infer=_default_spec,
+    doc="A value that a run may be fed; made by `tg.placeholder_with_default`.")
 
 
 def placeholder_with_default(input: TensorLike, shape: ShapeLike, name: str | None = None) -> Node:

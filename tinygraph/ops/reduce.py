@@ -18,8 +18,7 @@ from tinygraph.ops.array import shape_of, size, static_ints, stop_gradient
 from tinygraph.ops.axes import in_front
 from tinygraph.ops.broadcasting import ones_like, over_axes, reduce_sum, spread
 from tinygraph.ops.compare import (
-    cast, greater, in_float32, keep_where, less, logical_not, not_equal,
-)
+    cast, greater, in_float32, keep_where, less, logical_not, not_equal)
 from tinygraph.ops.cumulative import cumprod
 from tinygraph.ops.elementary import exp, is_nan, log
 from tinygraph.ops.joining import concat_op
@@ -91,16 +90,13 @@ def _reduced_spec(accepts: str) -> Callable[..., Spec]:
     return infer
 
 
-reduce_mean = composite(
-    "Mean", _mean_body,
-    _mean_rule, params=("input_tensor",), infer=_reduced_spec("number"),
-    attrs=over_axes(),
+reduce_mean = composite("Mean", _mean_body, _mean_rule, params=("input_tensor",),
+    infer=_reduced_spec("number"), attrs=over_axes(),
     doc="""The mean over `axis`, an int or ints, or over all axes; of ints it is an int, as in TF1.
 
     >>> tg.reduce_mean([[1.0, 2.0], [3.0, 4.0]], axis=0).eval()
     array([2., 3.], dtype=float32)
-    """,
-)
+    """)
 
 
 # ---------------------------------------------------------------- max and min
@@ -143,8 +139,8 @@ def _extreme_rule(closer: Callable[[Node, Node], Node]) -> Callable:
     return rule
 
 
-reduce_max = reduction(
-    "Max", _extreme(np.maximum, "max_over", lambda limit: -limit if limit is np.inf else limit.min),
+reduce_max = reduction("Max",
+    _extreme(np.maximum, "max_over", lambda limit: -limit if limit is np.inf else limit.min),
     _extreme_rule(less), attrs=over_axes(),
     doc="""The largest element over `axis`, an int or ints, or over all axes; NaN if there is one.
 
@@ -152,10 +148,9 @@ reduce_max = reduction(
 
     >>> tg.reduce_max([[1.0, 4.0], [3.0, 2.0]], axis=0).eval()
     array([3., 4.], dtype=float32)
-    """,
-)
-reduce_min = reduction(
-    "Min", _extreme(np.minimum, "min_over", lambda limit: limit if limit is np.inf else limit.max),
+    """)
+reduce_min = reduction("Min",
+    _extreme(np.minimum, "min_over", lambda limit: limit if limit is np.inf else limit.max),
     _extreme_rule(greater), attrs=over_axes(),
     doc="""The smallest element over `axis`, an int or ints, or over all axes; NaN if there is one.
 
@@ -163,8 +158,7 @@ reduce_min = reduction(
 
     >>> tg.reduce_min([[1.0, 4.0], [3.0, 2.0]], axis=0).eval()
     array([1., 2.], dtype=float32)
-    """,
-)
+    """)
 
 
 # ---------------------------------------------------------------- product
@@ -194,8 +188,7 @@ def _product_of_others(x: Node, axis: Axis) -> Node:
     return before * after * _product_of_others(product, tuple(rest))
 
 
-reduce_prod = reduction(
-    "Prod", prod_over,
+reduce_prod = reduction("Prod", prod_over,
     lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims) * _product_of_others(x, axis),
     attrs=over_axes(),
     doc="""The product over `axis`, an int or ints, or over all axes.
@@ -204,28 +197,23 @@ reduce_prod = reduction(
 
     >>> tg.reduce_prod([[1.0, 2.0], [3.0, 4.0]], axis=0).eval()
     array([3., 8.], dtype=float32)
-    """,
-)
+    """)
 
 
 # ---------------------------------------------------------------- any and all
 
-reduce_any = reduction(
-    "Any", np.any, accepts="bool", attrs=over_axes(),
+reduce_any = reduction("Any", np.any, accepts="bool", attrs=over_axes(),
     doc="""Whether any of the bools is true, over `axis`, an int or ints, or over all axes.
 
     >>> tg.reduce_any([[True, False], [False, False]], axis=0).eval()
     array([ True, False])
-    """,
-)
-reduce_all = reduction(
-    "All", np.all, accepts="bool", attrs=over_axes(),
+    """)
+reduce_all = reduction("All", np.all, accepts="bool", attrs=over_axes(),
     doc="""Whether all of the bools are true, over `axis`, an int or ints, or over all axes.
 
     >>> tg.reduce_all([[True, False], [True, True]], axis=0).eval()
     array([ True, False])
-    """,
-)
+    """)
 
 
 # ---------------------------------------------------------------- log-sum-exp and the norm
@@ -263,19 +251,16 @@ def _logsumexp_rule(g: Node, y: Node, x: Node, axis: Axis, keepdims: bool) -> No
     return spread(g, x, axis, keepdims) * div_no_nan(e, total)
 
 
-reduce_logsumexp = composite(
-    "LogSumExp", _logsumexp_body, _logsumexp_rule, params=("input_tensor",),
-    infer=_reduced_spec("float"), attrs=over_axes("ReduceLogSumExp"),
+reduce_logsumexp = composite("LogSumExp", _logsumexp_body, _logsumexp_rule,
+    params=("input_tensor",), infer=_reduced_spec("float"), attrs=over_axes("ReduceLogSumExp"),
     doc="""log Σ exp(x) over `axis`, an int or ints, or over all axes, for any size of x.
 
     >>> print(tg.reduce_logsumexp([1000.0, 1000.0]).eval())
     1000.6931
-    """,
-)
+    """)
 
 
-reduce_euclidean_norm = reduction(
-    "EuclideanNorm", norm_over,
+reduce_euclidean_norm = reduction("EuclideanNorm", norm_over,
     lambda g, y, x, axis, keepdims:
         spread(g, x, axis, keepdims) * div_no_nan(x, spread(y, x, axis, keepdims)),
     accepts="float", attrs={key: over_axes()[key] for key in ("axis", "keepdims", "name")},
@@ -283,15 +268,13 @@ reduce_euclidean_norm = reduction(
 
     >>> tg.reduce_euclidean_norm([[3.0, 4.0], [0.0, 0.0]], axis=1).eval()
     array([5., 0.], dtype=float32)
-    """,
-)
+    """)
 
 
-def count_nonzero(
-    input_tensor: TensorLike | None = None, axis: AxisLike = None, keepdims: bool | None = None,
-    dtype: DTypeLike = int64, name: str | None = None, reduction_indices: AxisLike = None,
-    keep_dims: bool | None = None, input: TensorLike | None = None,
-) -> Node:
+def count_nonzero(input_tensor: TensorLike | None = None, axis: AxisLike = None,
+                  keepdims: bool | None = None, dtype: DTypeLike = int64, name: str | None = None,
+                  reduction_indices: AxisLike = None, keep_dims: bool | None = None,
+                  input: TensorLike | None = None) -> Node:
     """How many elements are not 0, or are True, over `axis`, or over all axes.
 
     >>> tg.count_nonzero([[0, 1], [2, 3]], axis=0).eval()

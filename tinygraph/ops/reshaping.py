@@ -50,25 +50,21 @@ def _reshape_spec(x: Spec, shape: Spec) -> Spec:
         dims = _of_nothing(x.shape.sizes, given)
     elif size != known and (not holes or holes == 1 and given is not None):
         raise ShapeError(
-            f"Cannot reshape a tensor with {size} elements to shape {wanted} ({known} elements)"
-        )
+            f"Cannot reshape a tensor with {size} elements to shape {wanted} ({known} elements)")
     return Spec(Shape.of(dims), x.dtype)
 
 
-reshape: Op = Op(
-    "Reshape", _reshape, _reshape_spec,
+reshape: Op = Op("Reshape", _reshape, _reshape_spec,
     (lambda g, y, x, s: reshape(g, shape_of(x)), None), {"tensor": None, "shape": as_shape},
     view="part", static=(1,),
     rewrite=lambda x, s: (
-        x if x.shape.is_fully_defined() and x.shape == shape_from(s.spec) else None
-    ),
+        x if x.shape.is_fully_defined() and x.shape == shape_from(s.spec) else None),
     doc="""The same elements in another shape; one dimension may be -1: what is left.
 
     >>> tg.reshape([1, 2, 3, 4], [2, -1]).eval()
     array([[1, 2],
            [3, 4]], dtype=int32)
-    """,
-)
+    """)
 
 
 # ---------------------------------------------------------------- expand_dims and squeeze
@@ -81,11 +77,9 @@ def _expanded(dims: Dims, axis: tuple[int, ...]) -> Dims:
     return tuple([1 if i in axes else next(rest) for i in range(total)])
 
 
-expand_op = Op(
-    "ExpandDims", np.expand_dims, ranked(_expanded),
+expand_op = Op("ExpandDims", np.expand_dims, ranked(_expanded),
     (lambda g, y, x, axis: squeeze(g, axis=axis),), ("input",), view="part",
-    doc="Dimensions of 1 inserted.",
-)
+    doc="Dimensions of 1 inserted.")
 
 
 def _squeezed(dims: Dims, axis: tuple[int, ...] | None) -> Dims | None:
@@ -102,21 +96,18 @@ def _squeeze_dims(value: AxisLike, what: str) -> Any:
     return None if value is None else static_ints(value, what) or None
 
 
-squeeze: Op = Op(
-    "Squeeze", np.squeeze, ranked(_squeezed),
+squeeze: Op = Op("Squeeze", np.squeeze, ranked(_squeezed),
     (lambda g, y, x, axis: reshape(g, shape_of(x)),), ("input",), view="part",
     attrs={"axis": (_squeeze_dims, None), "name": (named, None), "squeeze_dims": "axis"},
     doc="""Drop dimensions of 1: those in `axis`, or all.
 
     >>> tg.squeeze([[[1, 2]]]).eval()
     array([1, 2], dtype=int32)
-    """,
-)
+    """)
 
 
-def expand_dims(
-    input: TensorLike, axis: AxisLike = None, name: str | None = None, dim: AxisLike = None,
-) -> Node:
+def expand_dims(input: TensorLike, axis: AxisLike = None, name: str | None = None,
+                dim: AxisLike = None) -> Node:
     """Insert a dimension of 1 at `axis` of the result.
 
     >>> tg.expand_dims([1, 2], 1).eval().shape

@@ -70,8 +70,7 @@ def _row_totals_spec(rows: Spec, indices: Spec) -> Spec:
     return Spec(rows.shape, check_dtypes((rows,), "number"))
 
 
-row_totals: Op = Op(
-    "RowTotals", _row_totals, _row_totals_spec,
+row_totals: Op = Op("RowTotals", _row_totals, _row_totals_spec,
     (lambda g, y, rows, indices: row_totals(g, indices), None), ("rows", "indices"), inplace=(0,),
     doc="""Each row replaced by the sum of all rows with its index.
 
@@ -79,8 +78,7 @@ row_totals: Op = Op(
     have one total, so an optimiser may write what it computes from them once for each row. The
     result has as many rows as `rows`; sums over `tg.unique` indices would have a number of rows
     that only a run knows.
-    """,
-)
+    """)
 
 
 # ---------------------------------------------------------------- the rows of a variable
@@ -138,9 +136,8 @@ def _scatter_spec(ref: Spec, indices: Spec, updates: Spec, accepts: str = "numbe
     return Spec(ref.shape, ref.dtype)
 
 
-def _scatter(
-    name: str, writing: Writing, accepts: str, doc: str, use_locking: bool = False
-) -> Op:
+def _scatter(name: str, writing: Writing, accepts: str, use_locking: bool = False,
+             **fields: Any) -> Op:
     """An update of rows. `writing(x, indices, updates)` is the call that changes x."""
 
     def kernel(ref: Array, indices: Any, updates: Array, out: Array) -> Array:
@@ -148,16 +145,13 @@ def _scatter(
         return out
 
     kernel.__name__ = f"scatter_{name.removeprefix('Scatter').lower()}"
-    return Op(
-        name, kernel, partial(_scatter_spec, accepts=accepts), (None, None, None),
+    return Op(name, kernel, partial(_scatter_spec, accepts=accepts), (None, None, None),
         {"ref": "T", "indices": None, "updates": "T"}, {"use_locking": (ignored, use_locking)},
-        inplace=(0,), role="relative", doc=doc,
-    )
+        inplace=(0,), role="relative", **fields)
 
 
-scatter_add = _scatter(
-    "ScatterAdd", adding_rows, "number",
-    """Add `updates` to the rows of the variable `ref` at `indices`, and be the variable's value.
+scatter_add = _scatter("ScatterAdd", adding_rows, "number",
+    doc="""Add `updates` to the variable `ref`'s rows at `indices`, and be the variable's value.
 
     Indices may repeat; the updates of a row are then added up first, as `unsorted_segment_sum`
     adds. The other rows cost nothing, unless the same run needs the whole variable after the
@@ -180,22 +174,18 @@ scatter_add = _scatter(
     >>> sess.run(w.initializer)
     >>> sess.run(tg.scatter_add(w, [2, 0, 2], [10.0, 20.0, 30.0]))
     array([21.,  2., 43.], dtype=float32)
-    """,
-)
-scatter_sub = _scatter(
-    "ScatterSub", subtracting_rows, "number",
-    """Subtract `updates` from the rows of the variable `ref` at `indices`; see `tg.scatter_add`.
+    """)
+scatter_sub = _scatter("ScatterSub", subtracting_rows, "number",
+    doc="""Subtract `updates` from the variable `ref`'s rows at `indices`; see `tg.scatter_add`.
 
     >>> w = tg.Variable([1.0, 2.0, 3.0])
     >>> sess = tg.Session()
     >>> sess.run(w.initializer)
     >>> sess.run(tg.scatter_sub(w, [2], [10.0]))
     array([ 1.,  2., -7.], dtype=float32)
-    """,
-)
-scatter_update = _scatter(
-    "ScatterUpdate", setting_rows, "any",
-    """Make `updates` the rows of the variable `ref` at `indices`; see `tg.scatter_add`.
+    """)
+scatter_update = _scatter("ScatterUpdate", setting_rows, "any", use_locking=True,
+    doc="""Make `updates` the variable `ref`'s rows at `indices`; see `tg.scatter_add`.
 
     Where indices repeat, the last update of a row counts.
 
@@ -204,6 +194,4 @@ scatter_update = _scatter(
     >>> sess.run(w.initializer)
     >>> sess.run(tg.scatter_update(w, [2, 0], [10.0, 20.0]))
     array([20.,  2., 10.], dtype=float32)
-    """,
-    use_locking=True,
-)
+    """)

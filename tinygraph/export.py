@@ -180,7 +180,7 @@ class Exported(FunctionalSource):
         stream = self.definitions.function(type(stream_of(node)), "stream")
         return f"drawn({stream}, {name})"
 
-    def function_name(self, node: Node) -> str:
+    def kernel_name(self, node: Node) -> str:
         return self._calls.get(node, "")
 
     def _error(self) -> InvalidArgumentError:

@@ -114,7 +114,7 @@ class FunctionalSource(Writer):
         if self.function_of is numpy_function and (out := self.new_output(node)):
             parts.append(f"out={out}")
         parts += [self.attribute(key, value) for key, value in node.attrs.items()]
-        return f"{self.function_name(node)}({', '.join(parts)})"
+        return f"{self.kernel_name(node)}({', '.join(parts)})"
 
     def _choice(self, node: Node) -> str:
         """Define functions for the bodies of an op; return the op's call with them."""
@@ -126,9 +126,9 @@ class FunctionalSource(Writer):
         count = len(inputs) - len(bodies[0].feeds)
         parts = [*inputs[:count], "variables", "positions", *inputs[count:]]
         functions = f"bodies={tuple_display(names)}"
-        return f"{self.function_name(node)}({', '.join([*parts, functions])})"
+        return f"{self.kernel_name(node)}({', '.join([*parts, functions])})"
 
-    def function_name(self, node: Node) -> str:
+    def kernel_name(self, node: Node) -> str:
         """The name in the source of the function that computes a node."""
         function = self.function_of(node)
         name = str(getattr(function, "__name__", getattr(node.kind.kernel, "__name__", "")))

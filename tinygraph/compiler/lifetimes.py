@@ -12,7 +12,7 @@ from tinygraph.graph import Node
 from tinygraph.op import const, item
 
 Array = Node | str
-"""An array is called by the node that makes it; a variable's own array by the variable's name."""
+"""An array's key is the node that makes it; for a variable's own array, the variable's name."""
 
 END = math.inf  # later than any node
 
@@ -22,7 +22,7 @@ def bodies_of_output(node: Node) -> tuple[Program, ...]:
     return node.inputs[0].bodies if node.kind is item else ()
 
 
-def is_own(node: Node) -> bool:
+def is_variables_array(node: Node) -> bool:
     """Whether a node's value is the array that a session keeps for a variable."""
     return node.kind.role == "variable" and not node.inputs
 
@@ -35,19 +35,18 @@ class Arrays:
     of
         `of[x]` are the arrays that the value of node x may be, or be a view of. These are several
         only for an output of an op with bodies; a constant, which nobody writes into, has none.
-    handed
-        What else such an output may be: `handed[output]` are the inputs of the op that a body may
-        return as they are.
-    given
-        `given[feed]` is the input of the op with bodies that a body gets as this feed.
+    returned_inputs
+        For an output of an op with bodies: the op's inputs that a body may return unchanged.
+    outer
+        `outer[feed]` is the op's input that a body's feed stands for.
     lifetimes
-        By program, until when it needs its arrays.
+        Maps the program, and each body, to its Lifetimes.
     """
 
     def __init__(self, program: Program):
         self.of: dict[Node, tuple[Array, ...]] = {}
-        self.handed: dict[Array, tuple[Node, ...]] = {}
-        self.given: dict[Array, Node] = {}
+        self.returned_inputs: dict[Array, tuple[Node, ...]] = {}
+        self.outer: dict[Array, Node] = {}
         self.lifetimes: dict[Program, Lifetimes] = {}
         self._add(program)
 
@@ -58,7 +57,7 @@ class Arrays:
                 self._add_bodies(node)
             if kind is const:
                 self.of[node] = ()
-            elif is_own(node):
+            elif is_variables_array(node):
                 self.of[node] = (node.op_name,)
             elif not kind.view:
                 self.of[node] = (node,)
@@ -72,47 +71,48 @@ class Arrays:
         for body in node.bodies:
             self._add(body)
             inputs = node.inputs[len(node.inputs) - len(body.feeds) :]
-            self.given.update(zip(body.feeds, inputs, strict=True))
+            self.outer.update(zip(body.feeds, inputs, strict=True))
 
     def _add_output(self, node: Node) -> None:
         results = [body.results[node.attrs["index"]] for body in bodies_of_output(node)]
-        arrays = self.within(results)
-        handed = dict.fromkeys(self.given[a] for a in arrays if a in self.given)
-        made = [a for a in arrays if a not in self.given and a not in self.handed]
-        self.of[node], self.handed[node] = (node, *made), tuple(handed)
+        arrays = self.of_all(results)
+        inputs = dict.fromkeys(self.outer[a] for a in arrays if a in self.outer)
+        computed = [a for a in arrays if a not in self.outer and a not in self.returned_inputs]
+        self.of[node], self.returned_inputs[node] = (node, *computed), tuple(inputs)
 
-    def within(self, nodes: Iterable[Node]) -> dict[Array, None]:
-        """The arrays that nodes of one program may be, with what bodies hand on, in order."""
-        found = dict.fromkeys([array for node in nodes for array in self.of[node]])
-        arrays = list(found) if self.handed else []
-        for array in arrays:  # more follow while it runs
-            for x in self.handed.get(array, ()):
-                new = [array for array in self.of[x] if array not in found]
-                found.update(dict.fromkeys(new))
-                arrays += new
-        return found
+    def of_all(self, nodes: Iterable[Node]) -> dict[Array, None]:
+        """The arrays that these nodes' values may be, with those that bodies return unchanged."""
+        arrays = dict.fromkeys([array for node in nodes for array in self.of[node]])
+        queue = list(arrays) if self.returned_inputs else []
+        for array in queue:  # the loop appends more
+            for x in self.returned_inputs.get(array, ()):
+                new = [array for array in self.of[x] if array not in arrays]
+                arrays.update(dict.fromkeys(new))
+                queue += new
+        return arrays
 
-    def behind(self, nodes: Iterable[Node]) -> set[Array]:
-        """The arrays that nodes may be, with what a body gets from the programs around it."""
-        found: set[Array] = set()
+    def with_outer(self, nodes: Iterable[Node]) -> set[Array]:
+        """As `of_all`, and for a body's feeds also the arrays of the programs outside it."""
+        all_arrays: set[Array] = set()
         while nodes:
-            arrays = self.within(nodes)
-            found.update(arrays)
-            nodes = [self.given[array] for array in arrays if array in self.given]
-        return found
+            arrays = self.of_all(nodes)
+            all_arrays.update(arrays)
+            nodes = [self.outer[array] for array in arrays if array in self.outer]
+        return all_arrays
 
 
 class Lifetimes:
-    """When a program uses each array last, as the id of the node that does; END if it returns it.
+    """The id of the node that uses each array last; END if the program returns the array.
 
     Attributes
     ----------
     direct
-        By array. An output that may be the array, but goes by another name, does not count.
+        Last uses by array, not counting uses of an op's output that may be the array, since a
+        body returned it unchanged.
     last
-        By array, with all uses of such outputs.
-    heirs
-        By array, how many outputs of ops with bodies may be it.
+        Last uses by array, with those of such outputs.
+    aliases
+        How many such outputs an array has.
     """
 
     def __init__(self, program: Program, arrays: Arrays):
@@ -125,12 +125,12 @@ class Lifetimes:
                     self.direct[array] = node.id
         for node in (*program.results, *program.updates.values()):
             self.direct.update(dict.fromkeys(arrays.of[node], END))
-        self.last, self.heirs = dict(self.direct), Counter[Array]()
-        for output in reversed(program.nodes) if arrays.handed else ():
-            for x in arrays.handed.get(output, ()):
+        self.last, self.aliases = dict(self.direct), Counter[Array]()
+        for output in reversed(program.nodes) if arrays.returned_inputs else ():
+            for x in arrays.returned_inputs.get(output, ()):
                 for array in arrays.of[x]:
                     self.last[array] = max(self.last[array], self.last[output])
-                    self.heirs[array] += 1
+                    self.aliases[array] += 1
 
     @cached_property
     def uses(self) -> Counter[Node]:

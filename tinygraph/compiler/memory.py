@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tinygraph.compiler.lifetimes import Array, Arrays, bodies_of_output, is_own
+from tinygraph.compiler.lifetimes import Array, Arrays, bodies_of_output, is_variables_array
 from tinygraph.compiler.prepare import PREPARE
 from tinygraph.compiler.program import Program
 from tinygraph.graph import Node
 from tinygraph.op import argument, const
 
-SHARED = 1 << 16  # bytes from which arrays of different shapes and dtypes take turns in one memory
+SHARED_FROM = 1 << 16  # bytes, from which arrays of any shapes and dtypes share memory
 
 Arena = list[Node]
-"""A block of memory in which several buffers take turns, called by the nodes they were made for."""
+"""A block of memory that several buffers use in turn: a list of the nodes they were made for."""
 
 
 class Place(NamedTuple):
@@ -30,7 +30,7 @@ class Place(NamedTuple):
         "own": the array that is the value of the variable `owner`; it changes at the run's end.
         "fresh": a new array in each run, since the user keeps it.
     in_place
-        Whether the value of one of the node's inputs stands there before.
+        Whether the array holds the value of an input, which is overwritten.
     """
 
     kind: str
@@ -44,10 +44,10 @@ class Memory:
     Attributes
     ----------
     place
-        By node. What has no place is a feed, a constant, a variable's value, a view, or an array
-        that the kernel allocates.
+        Maps nodes to places. Feeds, constants, variables' values, views, and arrays that a kernel
+        allocates have none.
     arenas
-        The memory that the buffers are in.
+        The blocks of memory that the buffers are in.
     """
 
     def __init__(self):
@@ -63,8 +63,8 @@ class Memory:
         return any(self.kind(node) == kind for node in program.all_nodes())
 
 
-def computed(node: Node) -> bool:
-    """Whether a kernel writes the node's value into an array that it is handed."""
+def writes_out(node: Node) -> bool:
+    """Whether a kernel writes the node's value into an array that it gets, `out`."""
     kind = node.kind
     return not (
         kind in (argument, const)
@@ -78,7 +78,7 @@ def computed(node: Node) -> bool:
 
 
 def work_in_place(program: Program) -> None:
-    """The pass `inplace`: results may take over the arrays of inputs and of variables."""
+    """The pass `inplace`: results may overwrite the arrays of inputs and of variables."""
     program.in_place = True
 
 
@@ -91,7 +91,7 @@ def plan_memory(program: Program) -> Memory:
     for variable, node in program.updates.items():
         planner.place_new_value(program, variable, node)
     for node in program.results:
-        if computed(node) and node.spec.shape.sizes:
+        if writes_out(node) and node.spec.shape.sizes:
             memory.place.setdefault(node, Place("fresh", node))
     for part in program.with_bodies():
         planner.place_in_buffers(part)
@@ -105,10 +105,10 @@ class _Planner:
         self.program = program
         self.memory, self.place = memory, memory.place
         self.arrays = Arrays(program)
-        self.held: set[Array] = set()  # what must last until the run's end
+        self.held: set[Array] = set()  # arrays that must last until the run's end
 
     def _is_last(self, node: Node, x: Node, last: Mapping[Array, float]) -> bool:
-        """Whether nobody needs x's arrays after the node, and the node knows them as x only."""
+        """Whether the node uses x's arrays last, and no other input of it may be in them."""
         of = self.arrays.of
         for array in of[x]:
             if isinstance(array, Node):
@@ -119,28 +119,28 @@ class _Planner:
         return True
 
     def _may_overwrite(self, node: Node, x: Node, program: Program) -> bool:
-        """Whether the node may be computed into the array where its input x stands."""
+        """Whether the node may be computed into the array of its input x."""
         last = self.arrays.lifetimes[program].last
-        return program.in_place and self._is_last(node, x, last) and _look(x) == _look(node)
+        return program.in_place and self._is_last(node, x, last) and _alike(x, node)
 
     # ---------------------------------------------------------------- the arrays of variables
 
     def place_in_own_arrays(self) -> None:
-        """Find the updates that change a variable's own array: what they read must last till then.
+        """Find updates that write into a variable's own array; keep what they read till the end.
 
         Such an update is one call of a C function, made when all else is done, so the variable
-        needs no second array. But no one else may return the variable's old value. What the update
-        reads can be no variable's own array, and may be used for nothing else before the end.
+        needs no second array. But nothing else may return the variable's old value. What the update
+        reads must not be in a variable's own array, and its memory isn't reused before the end.
         """
         program, arrays = self.program, self.arrays
         returns = *program.results, *program.updates.values()
-        ends = {node: arrays.behind([node]) for node in returns}
-        returned = Counter(array for behind in ends.values() for array in behind)
+        arrays_of = {node: arrays.with_outer([node]) for node in returns}
+        returned = Counter(array for of_node in arrays_of.values() for array in of_node)
         updates = [
             (program, variable, node) for variable, node in program.updates.items()
-            if returned[variable.op_name] == (variable.op_name in ends[node])
+            if returned[variable.op_name] == (variable.op_name in arrays_of[node])
         ]
-        for part, variable, node in updates:  # more follow while it runs
+        for part, variable, node in updates:  # the loop appends more
             if arrays.lifetimes[part].uses[node] > 1:
                 continue
             for body in bodies_of_output(node):
@@ -148,50 +148,50 @@ class _Planner:
             if node.kind not in PREPARE:
                 continue
             old, *others = node.inputs
-            read = arrays.behind(others)
-            made = [x for x in read if isinstance(x, Node) and x.graph is node.graph]
+            read = arrays.with_outer(others)
+            local = [x for x in read if isinstance(x, Node) and x.graph is node.graph]
             if (
-                is_own(old) and old.op_name == variable.op_name
+                is_variables_array(old) and old.op_name == variable.op_name
                 and not any(isinstance(array, str) for array in read)
-                and _elements(x for x in made if x.kind is not argument) <= 2 * _elements([old])
+                and _elements(x for x in local if x.kind is not argument) <= 2 * _elements([old])
             ):
                 self.place[node] = Place("own", variable, in_place=True)
                 self.held |= read
 
     def place_new_value(self, program: Program, variable: Node, node: Node) -> Node | None:
-        """Compute a variable's new value into its spare array, and in place what leads to it.
+        """Put a variable's new value, and values that become it in place, into its spare array.
 
-        Return the value, not computed here, that has to stand in the spare array already; None if
-        whatever stands there is overwritten.
+        Return the value that must be in the spare array at the start; None if there needs to be
+        none.
         """
         while node not in self.place:
-            if computed(node) and variable.shape.is_fully_defined():
-                x = self._started_from(node, program)
+            if writes_out(node) and variable.shape.is_fully_defined():
+                x = self._starting_value(node, program)
             elif _is_new_value(node):
                 x = self._place_in_bodies(node, variable, program)
             else:
                 break
-            self.place[node] = Place("spare", variable, in_place=x is not None and computed(x))
+            self.place[node] = Place("spare", variable, in_place=x is not None and writes_out(x))
             if x is None:
                 return None
             node = x
         return node
 
-    def _started_from(self, node: Node, program: Program) -> Node | None:
-        """The input that the node may overwrite: the variable's value so far if it is one."""
+    def _starting_value(self, node: Node, program: Program) -> Node | None:
+        """The input that the node may overwrite, at best the variable's value so far."""
         inputs = [node.inputs[position] for position in reversed(node.kind.inplace)]
         values = [x for x in inputs if program.starts and x.kind is argument or _is_new_value(x)]
         for x in (*values, *inputs):
-            if x in values or computed(x):
+            if x in values or writes_out(x):
                 if x not in self.place and self._may_overwrite(node, x, program):
                     return x
         return None
 
     def _place_in_bodies(self, node: Node, variable: Node, program: Program) -> Node | None:
-        """Have bodies compute a new value into the spare array.
+        """Let bodies compute a new value into the spare array.
 
-        Return the value before, if it may stand there too: no body writes into the array before it
-        needs that value, and nobody else needs it, neither at that time nor afterwards.
+        Return the variable's value before the op, if it may be in the same array: no body
+        overwrites it before its last use there, and nothing else uses it then or later.
         """
         arrays, lifetimes = self.arrays, self.arrays.lifetimes
         chosen, i = node.inputs[0], node.attrs["index"]
@@ -199,45 +199,45 @@ class _Planner:
         is_safe = program.in_place
         for body in chosen.bodies:
             result, start = body.results[i], body.starts[i]
-            before = arrays.given.get(start, before)
-            end = self.place_new_value(body, variable, result)
-            is_left = start not in arrays.within([result]) and end is result
-            is_needed = start in lifetimes[body].last
-            is_safe = is_safe and (end is start or is_left or not is_needed)
+            before = arrays.outer.get(start, before)
+            needed = self.place_new_value(body, variable, result)
+            is_elsewhere = start not in arrays.of_all([result]) and needed is result
+            is_read = start in lifetimes[body].last
+            is_safe = is_safe and (needed is start or is_elsewhere or not is_read)
         if before is None or not is_safe:
             return None
         life = lifetimes[program]
         others = [
             array for array in arrays.of[before]
-            if life.heirs[array] > (before in arrays.handed[node])
+            if life.aliases[array] > (before in arrays.returned_inputs[node])
         ]
         return before if not others and self._is_last(chosen, before, life.direct) else None
 
     # ---------------------------------------------------------------- buffers
 
     def place_in_buffers(self, program: Program) -> None:
-        """Give what has no place yet buffers, which are free again after their values' last use.
+        """Give the other nodes buffers, which are free again after their values' last use.
 
-        What a body returns stays in its buffers, since whoever called it makes the user's copies.
+        A body's results stay in its buffers: the program around it makes the user's copies.
         """
-        ending: dict[float, list[Node]] = {}  # arrays, by the node that is the last to need them
+        ending: dict[float, list[Node]] = {}  # a node's id -> the arrays that it uses last
         for array, end in self.arrays.lifetimes[program].last.items():
             if isinstance(array, Node):
                 ending.setdefault(end, []).append(array)
         free: dict[Any, list[Arena]] = {}
-        arenas: dict[Node, Arena] = {}  # by the node that a buffer was made for
+        arenas: dict[Node, Arena] = {}  # the node that a buffer was made for -> its arena
         for node in program.nodes:
             x = None
-            if node not in self.place and computed(node):
+            if node not in self.place and writes_out(node):
                 x = self._overwritten(node, program)
                 if x is None:
-                    self.place[node] = self._buffer(node, free.setdefault(_size(node), []), arenas)
+                    self.place[node] = self._buffer(node, free.setdefault(_key(node), []), arenas)
                 else:
                     self.place[node] = self.place[x]._replace(in_place=True)
             for array in ending.get(node.id, ()):
                 place = None if array is x or array in self.held else self.place.get(array)
                 if place and place.owner in arenas:
-                    free[_size(array)].append(arenas[place.owner])
+                    free[_key(array)].append(arenas[place.owner])
 
     def _overwritten(self, node: Node, program: Program) -> Node | None:
         """The first input in whose buffer the node may be computed."""
@@ -247,15 +247,15 @@ class _Planner:
                 return x
         return None
 
-    def _buffer(self, node: Node, pool: list[Arena], arenas: dict[Node, Arena]) -> Place:
-        """A buffer in an arena of the pool, one that looks right if it can be; or a new arena."""
-        for i in reversed(range(len(pool))):
-            for owner in pool[i]:
-                if _look(owner) == _look(node):
-                    del pool[i]
+    def _buffer(self, node: Node, free: list[Arena], arenas: dict[Node, Arena]) -> Place:
+        """A buffer in a free arena, at best one of this shape and dtype; else in a new arena."""
+        for i in reversed(range(len(free))):
+            for owner in free[i]:
+                if _alike(owner, node):
+                    del free[i]
                     return Place("buffer", owner)
-        if pool:
-            arena = pool.pop()
+        if free:
+            arena = free.pop()
         else:
             arena = []
             self.memory.arenas.append(arena)
@@ -264,14 +264,14 @@ class _Planner:
         return Place("buffer", node)
 
 
-def _look(node: Node) -> tuple:
-    return node.spec.shape.sizes, node.spec.dtype
+def _alike(x: Node, y: Node) -> bool:
+    return x.spec.shape.sizes == y.spec.shape.sizes and x.spec.dtype is y.spec.dtype
 
 
-def _size(node: Node) -> Any:
-    """What free memory is found by; large values find what is less than twice their size."""
-    size = node.spec.bytes
-    return size.bit_length() if size >= SHARED else _look(node)
+def _key(node: Node) -> Any:
+    """The key of free memory: shape and dtype; for large values the number of bits of the size."""
+    spec, size = node.spec, node.spec.bytes
+    return size.bit_length() if size >= SHARED_FROM else (spec.shape.sizes, spec.dtype)
 
 
 def _elements(nodes: Iterable[Node]) -> int:
@@ -279,5 +279,5 @@ def _elements(nodes: Iterable[Node]) -> int:
 
 
 def _is_new_value(node: Node) -> bool:
-    """Whether the node is what an op with bodies makes of a variable."""
+    """Whether an op with bodies returns the node as a variable's new value."""
     return any(node.attrs["index"] in body.starts for body in bodies_of_output(node))

@@ -1,4 +1,4 @@
-"""One function of a program: the program itself, or a body of one of its ops."""
+"""Writes one function of the source: the program's own, or that of a body of one of its ops."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygraph.body import unchanged
 from tinygraph.compiler.codegen import Code
-from tinygraph.compiler.memory import Memory, computed
+from tinygraph.compiler.memory import Memory, writes_out
 from tinygraph.compiler.parts import Line
 from tinygraph.compiler.prepare import PREPARE
 from tinygraph.compiler.program import Program
@@ -29,23 +29,23 @@ class Routine(Function):
         self.program = program
         self.memory = memory
         self._new: dict[Node, str] = {}  # variable -> the array for its new value
-        self._updates: list[str] = []  # those of variables' own arrays
+        self._updates: list[str] = []  # names of the prepared updates of variables' own arrays
         self._is_body = False
-        self._static: dict[Node, np.ndarray] = {}
-        self._returned: set[Node] = set()
-        self._written: dict[Node, str] = {}  # the functions that are written for nodes
-        self._outputs: dict[Node, list[str]] = {}  # the names of several outputs
-        self._used: dict[Node, set[int]] = {}  # and which of them there are nodes for
+        self._lasting_views: dict[Node, np.ndarray] = {}  # those made once
+        self._handed_out: set[Node] = set()  # "fresh" arrays that the user gets
+        self._written: dict[Node, str] = {}  # node -> its kernel's name in the source
+        self._outputs: dict[Node, list[str]] = {}  # node -> the names of its outputs
+        self._used: dict[Node, set[int]] = {}  # and the indices of those that are used
         for node in program.nodes:
             if node.kind is item:
                 self._used.setdefault(node.inputs[0], set()).add(node.attrs["index"])
 
     def emit(self, remark: str = "") -> None:
-        """Define `step`, which makes all new values of variables theirs when all is computed."""
+        """Define `step`, which at its end gives all variables their new values at once."""
         if remark:
             self.lines.append(Line(comment(remark)))
         self._allocate()
-        given = self._begin()
+        parameters = self._begin()
         if self.program.draws():
             self.line("streams = variables.drawing()", names=("streams",))
         deferred = any(self.memory.has(body, "own") for body in self.program.bodies())
@@ -53,31 +53,31 @@ class Routine(Function):
             self.line("updates = []", names=("updates",))
         self._nodes()
         self._commit(["*updates"] * deferred)
-        results = tuple_display([self._copied(node) for node in self.program.results])
-        copied = [node for node in self.program.results if self.memory.kind(node) != "fresh"]
-        largest = max(copied, key=lambda node: node.spec.bytes, default=None)
-        self.line(f"return {results}", largest, "return")
-        self.code.add("step", ["variables", *given], self.lines)
+        results = tuple_display([self._result_for_user(node) for node in self.program.results])
+        to_copy = [node for node in self.program.results if self.memory.kind(node) != "fresh"]
+        largest_copy = max(to_copy, key=lambda node: node.spec.bytes, default=None)
+        self.line(f"return {results}", largest_copy, "return")
+        self.code.add("step", ["variables", *parameters], self.lines)
 
     def emit_body(self, name: str, arguments: list[str]) -> str:
-        """Define a function of that name, which returns new values too; the call of it."""
+        """Define a body's function, which also returns new values of variables; return its call."""
         self._is_body = True
         self._begin()
         self._nodes()
         results = tuple_display([self.code[node] for node in self.program.results])
         self.line(f"return {results}", purpose="return")
-        needs = {
+        uses = {
             "variables": self._uses_variables(), "updates": self.memory.has(self.program, "own"),
             "streams": self.program.draws(),
         }
-        shared = [name for name, is_needed in needs.items() if is_needed]
-        needed = set(self.program.nodes)
+        common = [name for name, is_used in uses.items() if is_used]
+        nodes = set(self.program.nodes)
         pairs = [
             (self.code[feed], argument)
-            for feed, argument in zip(self.program.feeds, arguments, strict=True) if feed in needed
+            for feed, argument in zip(self.program.feeds, arguments, strict=True) if feed in nodes
         ]
-        self.code.add(name, [*shared, *[given for given, _ in pairs]], self.lines)
-        return f"{name}({', '.join([*shared, *[argument for _, argument in pairs]])})"
+        self.code.add(name, [*common, *[parameter for parameter, _ in pairs]], self.lines)
+        return f"{name}({', '.join([*common, *[argument for _, argument in pairs]])})"
 
     def _uses_variables(self) -> bool:
         kinds = {node.kind for node in self.program.all_nodes()}
@@ -87,13 +87,13 @@ class Routine(Function):
     # ---------------------------------------------------------------- the parts
 
     def _begin(self) -> list[str]:
-        """Names for what is given, buffers, and arrays for the new values of variables."""
+        """Name the feeds, write lines that get arrays for new values; return the feeds' names."""
         code = self.code
         for node in self.program.feeds:
             code[node] = self.name(node.op_name.rpartition("/")[2])
         for node in self.program.nodes:
             place = self.memory.place.get(node)
-            if place is None or place.kind != "spare" or not computed(node):
+            if place is None or place.kind != "spare" or not writes_out(node):
                 continue
             variable = place.owner
             if variable not in self._new:
@@ -109,27 +109,27 @@ class Routine(Function):
             self._emit_node(node)
 
     def _commit(self, deferred: list[str]) -> None:
-        """Make all new values the variables', with the `deferred` updates of bodies."""
-        moved = ["variables.moved(streams)"] * self.program.draws()
+        """Write the line that commits all new values, and the `deferred` updates of bodies."""
+        stream_update = ["variables.moved(streams)"] * self.program.draws()
         if not self.program.updates:
-            if moved:
+            if stream_update:
                 self.line("variables.streams.update(streams)")
             return
-        names, is_new = {}, True
+        names, all_in_spares = {}, True
         for variable, node in self.program.updates.items():
             place = self.memory.place.get(node)
             kind, owner = (place.kind, place.owner) if place else ("", None)
             if kind == "own":
                 continue
             key, name = variable.op_name, self.code[node]
-            if not (computed(node) and kind == "spare" and owner is variable):
-                is_new = False
+            if not (writes_out(node) and kind == "spare" and owner is variable):
+                all_in_spares = False
                 name = self.name(identifier(key) + "_new")
                 self.assign(name, f"variables.own({key!r}, {self.code[node]})", node)
             names[key] = name
-        new = dict_display(names) if is_new else f"variables.changed({dict_display(names)})"
-        made = ", ".join([new, *self._updates, *deferred, *moved])
-        self.line(f"variables.commit({made})", purpose="commit")
+        new = dict_display(names) if all_in_spares else f"variables.changed({dict_display(names)})"
+        arguments = ", ".join([new, *self._updates, *deferred, *stream_update])
+        self.line(f"variables.commit({arguments})", purpose="commit")
 
     def _emit_node(self, node: Node) -> None:
         kind, code, place = node.kind, self.code, self.memory.place.get(node)
@@ -167,7 +167,7 @@ class Routine(Function):
             self.line(self._call(node, out=code[node]), node, in_place=place.in_place)
 
     def _kept(self, node: Node) -> str:
-        """A variable's value; a copy where it may be that of the node's input."""
+        """A variable's value as an expression; a copy if it may be the initial value."""
         if node.kind is unchanged:
             return f"variables.get({node.op_name!r})"
         if node.inputs:
@@ -175,7 +175,7 @@ class Routine(Function):
         return f"variables[{node.op_name!r}]"
 
     def _emit_outputs(self, node: Node) -> None:
-        """An op with several outputs, of which those that nothing uses get no name."""
+        """Write the line of an op with several outputs; outputs that nothing uses get no name."""
         used = self._used.get(node, ())
         names = [self.name("v#") if i in used else "_" for i in range(len(node.spec.items))]
         self._outputs[node] = names
@@ -188,7 +188,7 @@ class Routine(Function):
             self.line(text, node, names=tuple([name for name in names if name != "_"]))
 
     def _emit_allocating(self, node: Node) -> None:
-        """A view, made once where what it views stays in place; else what the kernel allocates."""
+        """A view, made once if its base array stays the same; or what a kernel allocates."""
         kind = node.kind
         if kind.view and node.spec.shape.is_fully_defined() and not is_foreign(kind.kernel):
             try:
@@ -196,7 +196,7 @@ class Routine(Function):
             except (MemoryError, ValueError):  # the run will raise it, and name the node
                 view = None
             if view is not None:
-                self._static[node] = view
+                self._lasting_views[node] = view
                 name = self.code[node] = self.code.unique("v#")
                 self.code.head.append(line_for(node, f"{name} = {self._call(node)}"))
                 return
@@ -205,8 +205,8 @@ class Routine(Function):
 
     def _view_once(self, node: Node) -> np.ndarray | None:
         base = node.inputs[0]
-        array = base.spec.constant if base.kind is const else self._static.get(base)
-        if self.memory.kind(base) == "buffer":  # any array that looks like the buffer will do
+        array = base.spec.constant if base.kind is const else self._lasting_views.get(base)
+        if self.memory.kind(base) == "buffer":  # only shape and dtype matter here
             array = np.empty(base.spec.shape.as_list(), base.spec.dtype.numpy)  # type: ignore[arg-type]
         others = [
             x.spec.constant if x.kind is const or i in node.kind.static else None
@@ -217,11 +217,11 @@ class Routine(Function):
         view = node.kind.kernel(array, *others, **node.attrs)
         return view if np.may_share_memory(view, array) else None
 
-    def _copied(self, node: Node) -> str:
-        """What the user gets for a node's value."""
+    def _result_for_user(self, node: Node) -> str:
+        """An expression for the array that the user gets."""
         name = self.code[node]
-        if self.memory.kind(node) == "fresh" and node not in self._returned:
-            self._returned.add(node)  # a second fetch of the same value gets a copy of its own
+        if self.memory.kind(node) == "fresh" and node not in self._handed_out:
+            self._handed_out.add(node)  # a second fetch of the same value gets a copy of its own
             return name
         if node.spec.shape.sizes == ():
             return f"{name}[()]"
@@ -243,7 +243,7 @@ class Routine(Function):
         return f"{self.code.function(node, function)}({', '.join(parts)})"
 
     def _choice(self, node: Node) -> Iterator[tuple[str, str]]:
-        """When which body is chosen by a bool or a number, and its call with what it takes."""
+        """For each body, the `if` line that chooses it, by a bool or number, and its call."""
         index, *arguments = [self.code[x] for x in node.inputs]
         is_bool, last = node.inputs[0].spec.dtype.is_bool, len(node.bodies) - 1
         stem = body_name(node)
@@ -256,7 +256,7 @@ class Routine(Function):
     # ---------------------------------------------------------------- lines
 
     def _allocate(self) -> None:
-        """The buffers, and the memory that several of them take turns in."""
+        """Write lines that allocate the buffers, and the arenas that several of them share."""
         code = self.code
         for arena in self.memory.arenas:
             largest = max(arena, key=lambda node: node.spec.bytes)
@@ -275,7 +275,7 @@ class Routine(Function):
 
 
 def body_name(node: Node) -> str:
-    """What the functions of a node's bodies are called, with {} for which body it is."""
+    """The name of the functions of a node's bodies, with {} for the body's number."""
     user, end = user_node(node).op.node, ""
     while user.forward is not None:
         user, end = user.forward, f"{end}_grad"

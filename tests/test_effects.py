@@ -11,7 +11,7 @@ from test_cond import after, c, runs
 import tinygraph as tg
 from tinygraph.compiler.functional import FunctionalSource
 from tinygraph.compiler.program import Kernels
-from tinygraph.compiler.rewrite import lower
+from tinygraph.compiler.lower import lower
 from tinygraph.compiler.passes import PURE_PASSES
 from tinygraph.errors import FailedPreconditionError, InternalError, InvalidArgumentError
 

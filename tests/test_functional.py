@@ -10,7 +10,7 @@ from test_ops import RTOL, by_case, close, known
 import tinygraph as tg
 from tinygraph.compiler.functional import FunctionalSource
 from tinygraph.compiler.program import Kernels
-from tinygraph.compiler.rewrite import lower
+from tinygraph.compiler.lower import lower
 from tinygraph.compiler.passes import PURE_PASSES
 from tinygraph.interrupts import quietly
 from tinygraph.spec import Shape, Spec

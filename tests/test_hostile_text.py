@@ -25,7 +25,7 @@ from fuzz.bases import every_call
 
 import tinygraph as tg
 from tinygraph.compiler.functional import FunctionalSource
-from tinygraph.compiler.rewrite import lower
+from tinygraph.compiler.lower import lower
 from tinygraph.errors import TinygraphError
 from tinygraph.node import stacks
 from tinygraph.spec import Spec

@@ -16,7 +16,7 @@ from cases import every_case
 
 import tinygraph as tg
 from tinygraph.compiler.program import Kernels, call_kernel
-from tinygraph.compiler.rewrite import lower
+from tinygraph.compiler.lower import lower
 from tinygraph.compiler.passes import PASSES
 from tinygraph.graph import Graph, Node, Operation
 from tinygraph.op import item

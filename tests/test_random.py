@@ -11,7 +11,7 @@ import pytest
 
 import tinygraph as tg
 from tinygraph.compiler.program import Kernels
-from tinygraph.compiler.rewrite import lower
+from tinygraph.compiler.lower import lower
 from tinygraph.spec import Spec
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,7 +15,7 @@ from tinygraph.arguments import expect, flag, sequence
 from tinygraph.compiler.passes import PASSES, PURE_PASSES, check_passes
 from tinygraph.compiler.plan import Plan, compile_plan
 from tinygraph.compiler.program import Program
-from tinygraph.compiler.rewrite import lower
+from tinygraph.compiler.lower import lower
 from tinygraph.compiler.threads import Threads
 from tinygraph.defaults import get_default_graph
 from tinygraph.errors import DTypeError, FailedPreconditionError, InvalidArgumentError

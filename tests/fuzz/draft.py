@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.compiler.program import Kernels
-from tinygraph.compiler.rewrite import lower
+from tinygraph.compiler.lower import lower
 from tinygraph.errors import TinygraphError
 from tinygraph.graph import Node
 from tinygraph.node import ancestors

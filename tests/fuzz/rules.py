@@ -17,7 +17,7 @@ import numpy as np
 import tinygraph as tg
 from tinygraph.body import roles_of
 from tinygraph.compiler.program import Kernels, call_kernel
-from tinygraph.compiler.rewrite import lower
+from tinygraph.compiler.lower import lower
 from tinygraph.errors import InvalidArgumentError, ShapeError
 from tinygraph.fetches import Fetched
 from tinygraph.graph import Node, Operation

@@ -9,7 +9,7 @@ import numpy as np
 
 import tinygraph as tg
 from tinygraph.compiler.program import Kernels, call_kernel
-from tinygraph.compiler.rewrite import lower
+from tinygraph.compiler.lower import lower
 from tinygraph.compiler.passes import PASSES, transform
 from tinygraph.errors import (
     InternalError, InvalidArgumentError, OpError, ResourceExhaustedError, TinygraphError,

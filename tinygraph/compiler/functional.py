@@ -5,8 +5,8 @@
         t0 = np.dot(x, w)    # MatMul    float32[100,10]
         return (t0,), {}, {}
 
-No line writes into an array that another one sees: a library whose arrays never change can run it
-too. Kernels of this package's get their `out` as a new array in the same line.
+No line writes into an array that another line sees: a library whose arrays never change can run it,
+too. This package's kernels get their `out` as a new array in the same line.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tinygraph.compiler.routine import body_name
 from tinygraph.compiler.parts import GAP, Line, functions as in_functions
 from tinygraph.compiler.program import Program, stream_of
 from tinygraph.compiler.text import dict_display, identifier, literal, tuple_display
-from tinygraph.compiler.writer import Function, Writer, written_out
+from tinygraph.compiler.writer import FunctionLines, Writer, written_out
 from tinygraph.graph import Node
 from tinygraph.op import argument, const, item
 from tinygraph.origin import is_foreign
@@ -143,7 +143,7 @@ def _present(new: dict[str, str], program: Program) -> str:
     return text
 
 
-class _PureFunction(Function):
+class _PureFunction(FunctionLines):
     """The lines of one function of a FunctionalSource, and the positions that it returns."""
 
     def __init__(self, source: FunctionalSource):

@@ -65,7 +65,7 @@ def _dependencies(nodes: Iterable[Node], feeds: Container[Node], members: list[N
 
 
 def _in_sequence(roles: Roles, bits: Bits) -> list[Node]:
-    """A variable's updates, and what reads its latest value, one after another."""
+    """A variable's updates, and the nodes that read its latest value, in order."""
     nodes = list(roles)
     latest = sum(bits[node][0] for node, role in roles.items() if role == "latest")
     assigns = [n for n, role in roles.items() if role == "assign" and not bits[n][1] & latest]

@@ -18,7 +18,7 @@ from tinygraph.compiler.memory import plan_memory
 from tinygraph.compiler.parts import Line
 from tinygraph.compiler.passes import transform
 from tinygraph.compiler.program import Program, describe
-from tinygraph.compiler.rewrite import lower
+from tinygraph.compiler.lower import lower
 from tinygraph.compiler.routine import Routine
 from tinygraph.compiler.threads import Threads
 from tinygraph.errors import (

@@ -14,13 +14,13 @@ from tinygraph.compiler.prepare import PREPARE
 from tinygraph.compiler.program import Program
 from tinygraph.compiler.text import comment, dict_display, identifier, numpy_name, tuple_display
 from tinygraph.compiler.trace import user_node
-from tinygraph.compiler.writer import Function, line_for
+from tinygraph.compiler.writer import FunctionLines, line_for
 from tinygraph.node import Node
 from tinygraph.op import argument, const, item
 from tinygraph.origin import is_foreign
 
 
-class Routine(Function):
+class Routine(FunctionLines):
     """Writes the lines of one function into a Code; `emit` is the way to use it."""
 
     def __init__(self, code: Code, program: Program, memory: Memory):

@@ -1,4 +1,4 @@
-"""The pass that simplifies: before a node is made, it looks for something cheaper in its place."""
+"""The pass that simplifies: it looks for a cheaper node before it makes one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinygraph.spec import Shape, Spec, broadcast
 
 
 def simplify(trace: Trace, make: Make) -> Make:
-    """Make what is cheaper in place of an op."""
+    """Make a cheaper node in place of an op's, if there is one."""
 
     def simplified(kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:
         simpler = None

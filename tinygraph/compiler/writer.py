@@ -132,7 +132,7 @@ class Writer:
         return f"{key}={text}" if key == identifier(key) else f"**{{{literal(key)}: {text}}}"
 
 
-class Function:
+class FunctionLines:
     """The lines of one function of a source, and its local names."""
 
     def __init__(self, writer: Writer):

@@ -14,7 +14,7 @@ from tinygraph.arguments import positive
 from tinygraph.arrays import to_array
 from tinygraph.compiler.fits import new_out
 from tinygraph.compiler.program import Kernels, call_kernel
-from tinygraph.compiler.rewrite import lower
+from tinygraph.compiler.lower import lower
 from tinygraph.dtypes import float64
 from tinygraph.errors import ShapeError, TinygraphError
 from tinygraph.graph import Node

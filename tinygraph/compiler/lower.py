@@ -30,7 +30,10 @@ def lower(
     feeds: Mapping[Node, Spec],
     passes: frozenset[str] = PASSES,
 ) -> Program:
-    """The program of what `fetches` and `targets` (run for their effect) need, for these feeds."""
+    """The program that computes `fetches`, and runs `targets` for their effects.
+
+    `feeds` maps the fed nodes to the specs of their arrays.
+    """
     trace = Trace(rules(passes))
     program = Program(trace)
     fetches = list(fetches)

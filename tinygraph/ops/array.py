@@ -190,8 +190,10 @@ def count_of(spec: Spec, what: str, least: int | None = 0) -> int | None:
     return count
 
 
-def _full(node: Node) -> bool:
-    return node.spec.shape.is_fully_defined()
+def unless_reshaped(x: Node, shape: Node) -> Node | None:
+    """`x` where `shape` is known to be the one that it has: what then needs no op."""
+    dims = x.spec.shape
+    return x if dims.is_fully_defined() and dims == shape_from(shape.spec) else None
 
 
 def shape_of(x: Node) -> Node:
@@ -232,18 +234,16 @@ def _sizes(value: ShapeLike, what: str) -> tuple[int | None, ...] | None:
     return Shape(value).sizes
 
 
-def _ensured(x: Spec, shape: tuple[int | None, ...] | None) -> Spec:
-    return x._replace(shape=x.shape.merge_with(shape))
-
-
 def _ensure(x: np.ndarray, shape: tuple[int | None, ...] | None) -> np.ndarray:
     if not Shape(np.shape(x)).is_compatible_with(shape):
         raise InvalidArgumentError(f"a shape of {np.shape(x)} is not what was expected: {shape}")
     return x
 
 
-ensure_shape = Op("EnsureShape", _ensure, _ensured, (lambda g, y, x, shape: g,), ("x",),
-    view="part", rewrite=lambda x, shape: x if _full(x) else None, attrs={"shape": (_sizes, ...)},
+ensure_shape = Op("EnsureShape", _ensure,
+    lambda x, shape: x._replace(shape=x.shape.merge_with(shape)),
+    (lambda g, y, x, shape: g,), ("x",), view="part", attrs={"shape": (_sizes, ...)},
+    rewrite=lambda x, shape: x if x.shape.is_fully_defined() else None,
     doc="""The same value, with what is known of its shape; a run fails where it differs.
 
     >>> x = tg.placeholder(tg.float32)

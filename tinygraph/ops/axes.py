@@ -40,8 +40,6 @@ def _is_late(value: Any) -> bool:
 
 def late_axis(value: Any) -> Node | None:
     """One axis as a tensor if only a run knows it; None if it is known while building."""
-    if value is None or type(value) is int:
-        return None
     if not _is_late(value):
         return None
     if value.shape.ndims not in (None, 0):
@@ -53,6 +51,11 @@ def axis_of(value: AxisLike, what: str) -> Any:
     """One axis as an int, or as the tensor that only a run knows."""
     late = late_axis(value)
     return static_int(value, what) if late is None else late
+
+
+def first_axis(value: AxisLike, what: str) -> Any:
+    """`axis_of` where no axis stands for the first one."""
+    return 0 if value is None else axis_of(value, what)
 
 
 def axes_of(value: AxisLike, what: str) -> Any:
@@ -168,11 +171,8 @@ def _inverted(x: np.ndarray, out: Any) -> np.ndarray:
     return out
 
 
-def _inverted_spec(x: Spec) -> Spec:
-    return Spec(x.shape.with_rank(1), check_dtypes((x,), "int"))
-
-
-invert_permutation = Op("InvertPermutation", _inverted, _inverted_spec, (None,), ("x",),
+invert_permutation = Op("InvertPermutation", _inverted,
+    lambda x: Spec(x.shape.with_rank(1), check_dtypes((x,), "int")), (None,), ("x",),
     doc="""The permutation y with y[x[i]] = i.
 
     >>> tg.invert_permutation([2, 0, 1]).eval()
@@ -199,9 +199,8 @@ def _in_order(x: Node, order: Node) -> Node | None:
 
 
 in_order: Op = Op("TransposeBy", lambda x, order: x.transpose(tuple(int(i) for i in order)),
-    _ordered_spec,
-    (lambda g, y, x, order: in_order(g, invert_permutation(order)), None), ("a", "perm"),
-    view="part", rewrite=_in_order,
+    _ordered_spec, (lambda g, y, x, order: in_order(g, invert_permutation(order)), None),
+    ("a", "perm"), view="part", rewrite=_in_order,
     doc="The axes in an order that only a run knows.")
 
 

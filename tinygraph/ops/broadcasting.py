@@ -15,7 +15,7 @@ from tinygraph.families import reduction
 from tinygraph.graph import Node
 from tinygraph.kernels.summation import DIRECT, ONES, Array, Axis, sum_over
 from tinygraph.op import Op, as_node, constant
-from tinygraph.ops.array import as_shape, shape_from, shape_of
+from tinygraph.ops.array import as_shape, shape_from, shape_of, unless_reshaped
 from tinygraph.ops.axes import axes_kept, axes_merged, axes_of, in_front, transpose
 from tinygraph.ops.reshaping import expand_op, reshape
 from tinygraph.ops.rules import Dims, check_rank, equal_dims, ranked
@@ -132,10 +132,8 @@ def _broadcast_to_spec(x: Spec, shape: Spec) -> Spec:
 
 
 broadcast_to: Op = Op("BroadcastTo", lambda x, shape: np.broadcast_to(x, tuple(shape)),
-    _broadcast_to_spec,
-    (lambda g, y, x, shape: sum_like(g, x), None), ("input", "shape"), view="repeat", static=(1,),
-    rewrite=lambda x, shape: (
-        x if x.shape.is_fully_defined() and x.shape == shape_from(shape.spec) else None),
+    _broadcast_to_spec, (lambda g, y, x, shape: sum_like(g, x), None), ("input", "shape"),
+    view="repeat", static=(1,), rewrite=unless_reshaped,
     doc="""Repeat along dimensions of 1, as elementwise ops do by themselves.
 
     >>> tg.broadcast_to([1, 2], [2, 2]).eval()

@@ -159,10 +159,6 @@ def _segments(data: Spec, ids: Spec, count: int | None) -> Spec:
     return Spec(Shape.of((count, *data.shape.sizes[rank:])), dtype)
 
 
-def _unsorted_spec(data: Spec, segment_ids: Spec, num_segments: Spec) -> Spec:
-    return _segments(data, segment_ids, count_of(num_segments, "num_segments"))
-
-
 def _segment_rule(g: Node, data: Node, ids: Node) -> Node:
     """Each element gets the gradient of its segment; what was left out gets 0."""
     if data.shape.ndims is None or ids.shape.ndims is None:
@@ -173,7 +169,8 @@ def _segment_rule(g: Node, data: Node, ids: Node) -> Node:
     return keep_where(taken, broadcast_like(expand_op(counted, axis=extra), taken))
 
 
-unsorted_segment_sum = Op("UnsortedSegmentSum", _unsorted_segment_sum, _unsorted_spec,
+unsorted_segment_sum = Op("UnsortedSegmentSum", _unsorted_segment_sum,
+    lambda data, ids, count: _segments(data, ids, count_of(count, "num_segments")),
     (lambda g, y, data, ids, count: _segment_rule(g, data, ids), None, None),
     ("data", "segment_ids", "num_segments"), static=(2,),
     doc="""y[k] = the sum of the data[i] with segment_ids[i] = k; negative ids are left out.

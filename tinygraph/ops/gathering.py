@@ -14,12 +14,12 @@ from tinygraph.graph import Node
 from tinygraph.kernels.summation import add_at
 from tinygraph.op import as_node, Op
 from tinygraph.ops.array import rank, shape_from, shape_of, size
-from tinygraph.ops.axes import axis_of, in_front, put_back
+from tinygraph.ops.axes import first_axis, in_front, put_back
 from tinygraph.ops.joining import concat
 from tinygraph.ops.reshaping import reshape
 from tinygraph.ops.rules import at_least_rank, check_ints
 from tinygraph.spec import UNKNOWN, Shape, Spec, normalize_axis
-from tinygraph.typing import AxisLike, TensorLike
+from tinygraph.typing import TensorLike
 
 # ---------------------------------------------------------------- gather
 
@@ -53,10 +53,6 @@ def _no_batch_dims(value: int, what: str) -> Any:
     return ...
 
 
-def _gather_axis(value: AxisLike, what: str) -> Any:
-    return 0 if value is None else axis_of(value, what)
-
-
 def _gather_late(op: Op, axis: Node, params: Any, indices: Any, name: str) -> Node:
     """gather along an axis that only a run knows."""
     with name_scope(name, values=[params, indices, axis]):
@@ -67,10 +63,8 @@ def _gather_late(op: Op, axis: Node, params: Any, indices: Any, name: str) -> No
 
 gather: Op = Op("GatherV2", _gather, _gathered,
     (lambda g, y, x, i, axis: _gather_rule(g, x, i, axis), None), ("params", "indices"),
-    attrs={
-        "validate_indices": (ignored, None), "name": (named, None),
-        "axis": (_gather_axis, None, _gather_late), "batch_dims": (_no_batch_dims, 0),
-    },
+    attrs={"validate_indices": (ignored, None), "name": (named, None),
+           "axis": (first_axis, None, _gather_late), "batch_dims": (_no_batch_dims, 0)},
     doc="""The slices of `params` at `indices` along `axis` (0 by default).
 
     The shape is params.shape[:axis] + indices.shape + params.shape[axis + 1:]. A negative index is

@@ -281,9 +281,8 @@ def _split_late_spec(x: Spec, sizes: Spec, axis: int, num: int) -> Spec:
 
 
 split_late_op = Op("SplitV", lambda x, sizes, axis, num: _split(x, tuple(map(int, sizes)), axis),
-    _split_late_spec,
-    (lambda g, y, x, sizes, axis, num: concat_op(*g, axis=axis), None), ("value", "size_splits"),
-    view="part", static=(1,),
+    _split_late_spec, (lambda g, y, x, sizes, axis, num: concat_op(*g, axis=axis), None),
+    ("value", "size_splits"), view="part", static=(1,),
     doc="The `num` parts along an axis of sizes that only a run knows.")
 
 

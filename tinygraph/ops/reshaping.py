@@ -13,7 +13,7 @@ from tinygraph.errors import GraphError, ShapeError
 from tinygraph.function import arguments_of
 from tinygraph.graph import Node
 from tinygraph.op import Op
-from tinygraph.ops.array import as_shape, shape_from, shape_of, static_ints
+from tinygraph.ops.array import as_shape, shape_from, shape_of, static_ints, unless_reshaped
 from tinygraph.ops.axes import late_axis, put_back
 from tinygraph.ops.rules import Dims, ranked
 from tinygraph.spec import Shape, Spec, normalize_axis
@@ -56,9 +56,7 @@ def _reshape_spec(x: Spec, shape: Spec) -> Spec:
 
 reshape: Op = Op("Reshape", _reshape, _reshape_spec,
     (lambda g, y, x, s: reshape(g, shape_of(x)), None), {"tensor": None, "shape": as_shape},
-    view="part", static=(1,),
-    rewrite=lambda x, s: (
-        x if x.shape.is_fully_defined() and x.shape == shape_from(s.spec) else None),
+    view="part", static=(1,), rewrite=unless_reshaped,
     doc="""The same elements in another shape; one dimension may be -1: what is left.
 
     >>> tg.reshape([1, 2, 3, 4], [2, -1]).eval()

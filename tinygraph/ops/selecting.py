@@ -18,11 +18,11 @@ from tinygraph.graph import Node
 from tinygraph.kernels.blas import copied
 from tinygraph.op import Op, as_node, as_nodes
 from tinygraph.ops.array import count_of, shape_from, shape_of
-from tinygraph.ops.axes import axis_of, in_front
+from tinygraph.ops.axes import first_axis, in_front
 from tinygraph.ops.broadcasting import zeros_like
 from tinygraph.ops.rules import at_least_rank, check_ints, check_rank
 from tinygraph.spec import UNKNOWN, Shape, Spec
-from tinygraph.typing import AxisLike, DTypeLike, TensorLike
+from tinygraph.typing import DTypeLike, TensorLike
 
 # ---------------------------------------------------------------- where
 
@@ -105,10 +105,6 @@ def _dtype(value: DTypeLike, what: str) -> DType:
     return as_dtype(value)
 
 
-def _first_axis(value: AxisLike, what: str) -> Any:
-    return 0 if value is None else axis_of(value, what)
-
-
 def _arg_late(op: Op, axis: Node, x: Any, name: str, output_type: DType) -> Node:
     """The op along an axis that only a run knows."""
     with name_scope(name, values=[x, axis]) as scope:
@@ -125,7 +121,7 @@ def _arg_op(name: str, function: Callable, **fields: Any) -> Op:
 
     kernel.__name__ = function.__name__
     return Op(name, kernel, _arg_spec, (None,), ("input",), **fields, attrs={
-        "axis": (_first_axis, None, _arg_late), "name": (named, None), "dimension": "axis",
+        "axis": (first_axis, None, _arg_late), "name": (named, None), "dimension": "axis",
         "output_type": (_dtype, int64)})
 
 
@@ -268,10 +264,6 @@ def _unique(x: np.ndarray, out_idx: Any) -> tuple[np.ndarray, np.ndarray]:
     return x[first[by_appearance]], places[sorted_idx]
 
 
-def _counts_spec(x: Spec, out_idx: DType) -> Spec:
-    return Spec.of_items([*_unique_spec(x, out_idx).items, Spec(SOME, out_idx)])
-
-
 def _unique_with_counts(x: np.ndarray, out_idx: Any) -> tuple[np.ndarray, ...]:
     y, idx = _unique(x, out_idx)
     return y, idx, np.bincount(idx).astype(idx.dtype)
@@ -279,7 +271,9 @@ def _unique_with_counts(x: np.ndarray, out_idx: Any) -> tuple[np.ndarray, ...]:
 
 unique_op = Op("Unique", _unique, _unique_spec, (None,), ("x",),
     doc="The different elements in the order of their appearance, and which of them each is.")
-unique_with_counts_op = Op("UniqueWithCounts", _unique_with_counts, _counts_spec, (None,), ("x",),
+unique_with_counts_op = Op("UniqueWithCounts", _unique_with_counts,
+    lambda x, out_idx: Spec.of_items([*_unique_spec(x, out_idx).items, Spec(SOME, out_idx)]),
+    (None,), ("x",),
     doc="The same, and how often each of the different elements appears.")
 
 

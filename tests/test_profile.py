@@ -14,7 +14,7 @@ import pytest
 from test_viz import Drawn, in_little_stack
 
 import tinygraph as tg
-from tinygraph.compiler.clocked import Clocked, Part, Recording
+from tinygraph.compiler.clocked import Clocked, Recording, Statement
 from tinygraph.compiler.parts import Line, Value
 from tinygraph.errors import DTypeError, FileError, InvalidArgumentError
 from tinygraph.session import Variables
@@ -59,12 +59,12 @@ def nodes_in(source):
 
 def made_up(times, around=0):
     """The profile of a run in which each node took so many microseconds."""
-    parts, readings, now = {}, [], 0
+    statements, readings, now = {}, [], 0
     for line, (node, time) in enumerate(times.items()):
-        parts[line] = Part(f"{node}()", node)
+        statements[line] = Statement(f"{node}()", node)
         readings.append((line, now, now + time * 1000))
         now = readings[-1][2]
-    return tg.Profile(Recording("", parts, readings, 0, now + around * 1000, 0, [], {}))
+    return tg.Profile(Recording("", statements, readings, 0, now + around * 1000, 0, [], {}))
 
 
 # ---------------------------------------------------------------- what runs is the program
@@ -193,7 +193,7 @@ def test_each_line_is_timed_once():
     texts = []
     for line, start, stop in recording.readings:
         texts.append(PARTS[line - 1].text.strip())
-        assert recording.parts[line].source == texts[-1] and start <= stop
+        assert recording.statements[line].source == texts[-1] and start <= stop
     assert texts == [
         't_start = "é", n', "b.append(n)", "return (t_start,)", "k = len(t_start)", "return k * 2",
     ]
@@ -294,9 +294,9 @@ def test_times_add_up():
 
 def test_each_line_has_its_own_time():
     """What is between the lines is the recording's; reading the clock costs 100 ns here."""
-    parts = {1: Part("a()", "a"), 2: Part("b()", "b"), 3: Part("return")}
+    statements = {1: Statement("a()", "a"), 2: Statement("b()", "b"), 3: Statement("return")}
     readings = [(1, 10_000, 14_000), (2, 15_000, 45_000), (1, 46_000, 52_000), (3, 53_000, 54_000)]
-    profile = tg.Profile(Recording("", parts, readings, 5_000, 56_000, 100, [], {}))
+    profile = tg.Profile(Recording("", statements, readings, 5_000, 56_000, 100, [], {}))
     assert [(row.node, row.calls) for row in profile.rows] == [("b", 1), ("a", 2)]
     assert [row.time for row in profile.rows] == pytest.approx([29.9, 9.8])
     assert profile.program == pytest.approx(0.9) and profile.around == pytest.approx(7)

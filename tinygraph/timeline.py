@@ -81,17 +81,18 @@ class RunMetadata:
             return SimpleNamespace(dev_stats=[], profile=None)
         profile = Profile(self.recording)
         epoch = time_ns() - perf_counter_ns() + self.recording.start
-        stats = [_node_stats(event, epoch) for event in profile.events if event.part.node]
+        stats = [_node_stats(event, epoch) for event in profile.events if event.statement.node]
         device = SimpleNamespace(device=DEVICE, node_stats=stats)
         return SimpleNamespace(dev_stats=[device], profile=profile)
 
 
 def _node_stats(event: Event, epoch: int) -> SimpleNamespace:
     """An event as TF's NodeExecStats."""
-    part, start, time = event.part, epoch + round(event.start * 1e3), round(event.time * 1e3)
+    statement, time = event.statement, round(event.time * 1e3)
+    start = epoch + round(event.start * 1e3)
     return SimpleNamespace(
-        node_name=part.node,
-        timeline_label=f"{part.node} = {part.op}({', '.join(part.inputs)})",
+        node_name=statement.node,
+        timeline_label=f"{statement.node} = {statement.op}({', '.join(statement.inputs)})",
         thread_id=0,
         scheduled_micros=start // 1000, scheduled_nanos=start,
         all_start_micros=start // 1000, all_start_nanos=start,

@@ -1,4 +1,4 @@
-"""A program with a clock: what it reads before and after each line is the recording of a run."""
+"""A program that reads the clock before and after each line, for the recording of a run."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tinygraph.compiler.parts import Line
 READINGS = 200  # of the clock, the fastest of which is its cost
 
 
-class Part(NamedTuple):
-    """A line of a program in words, which keep no graph and no array alive."""
+class Statement(NamedTuple):
+    """A line of a program as text, which keeps no graph and no array alive."""
 
     source: str
     node: str = ""  # empty where the line belongs to no node
@@ -30,7 +30,7 @@ class Event(NamedTuple):
     """One execution of a line; times in microseconds, `start` from the beginning of the run."""
 
     line: int
-    part: Part
+    statement: Statement
     start: float
     time: float
 
@@ -39,7 +39,7 @@ class Recording(NamedTuple):
     """The readings of one run: (line, start, stop) in nanoseconds, as the lines were executed."""
 
     source: str
-    parts: dict[int, Part]
+    statements: dict[int, Statement]
     readings: list[tuple[int, int, int]]
     start: int
     stop: int
@@ -77,7 +77,7 @@ class Clocked:
             self._mark = f"_{self._mark}"
         numbered = dict(enumerate(lines[head_lines:], start=head_lines + 1))
         timed = {i: line for i, line in numbered.items() if line.purpose}
-        self.parts = {i: _part(line) for i, line in timed.items()}
+        self.statements = {i: _statement(line) for i, line in timed.items()}
         prepared = [i for i, line in timed.items() if line.purpose == "update"]
         commits = [i for i, line in timed.items() if line.purpose == "commit"]
         self._updates = {i: prepared for i in commits if prepared}
@@ -101,7 +101,7 @@ class Clocked:
         return f"{start}{text}; {mark}record(({i}, {mark}start, {mark}clock()))"
 
     def run(self, *arguments: Any) -> tuple[Any, Recording]:
-        """What the plain program returns, and when it did what."""
+        """The plain program's results, and the recording of the run."""
         readings: list[tuple[int, int, int]] = []
         ticks: list[int] = []
         # Reads the clock without a step of Python, in which a signal might split the commit.
@@ -121,18 +121,18 @@ class Clocked:
         result = self._namespace["step"](*arguments)
         stop = perf_counter_ns()
         return result, Recording(
-            self.source, self.parts, readings, start, stop, self._cost, ticks, self._updates
+            self.source, self.statements, readings, start, stop, self._cost, ticks, self._updates
         )
 
 
-def _part(line: Line) -> Part:
+def _statement(line: Line) -> Statement:
     text, value = line.text.strip(), line.computed
     if value is None:
-        return Part(text)
+        return Statement(text)
     node, _, kind, spec, in_place = value
     written = 0 if kind.view or kind.role in ("variable", "effect") else spec.bytes
-    operation = node.op.node  # of which the node may be one of several outputs
+    operation = node.op.node  # the node may be one of its outputs
     inputs = tuple(x.label for x in operation.inputs)
-    return Part(
+    return Statement(
         text, node.op_name, operation.kind.name, inputs, node.where, str(spec), written, in_place
     )

@@ -27,7 +27,7 @@ SIGNS = {add: 1.0, subtract: -1.0}
 
 # Sizes from which preparing a call into BLAS, 3 us, is less than what it saves.
 PRODUCT_SIZE, SCALED_SIZE = 1 << 13, 1 << 16
-LARGEST = 1e8  # of factors multiplied with each other: times a tensor they stay in float32's range
+LARGEST = 1e8  # of a product of factors: usual values times it stay in float32's range
 
 
 # ---------------------------------------------------------------- the ops that sums become
@@ -83,7 +83,7 @@ def fuse(program: Program) -> None:
 
 
 def _fused_sum(node: Node, alone: Callable[[Node], bool]) -> Node | None:
-    """The op that takes the place of a sum, or None; `alone(x)`: only one node needs x."""
+    """The op that replaces a sum, or None; `alone(x)`: only one node needs x."""
     (x, y), sign = node.inputs, SIGNS[node.kind]
     fused = _fused(x, y, sign, alone)
     if fused is None and sign == 1:

@@ -1,4 +1,4 @@
-"""The pass that makes loops: an elementwise op absorbs inputs that nothing else needs.
+"""The pass that makes loops: an elementwise op absorbs elementwise inputs that nothing else needs.
 
 NumPy computes `(a + b) * c` in two passes over memory, each with a result; a loop that numba
 compiles does it in one. A loop has only ops whose results IEEE arithmetic determines, so that it

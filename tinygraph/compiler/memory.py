@@ -1,4 +1,4 @@
-"""Where each node of a program keeps its value."""
+"""The place of each node's value: in a buffer, a variable's array, or an array for the user."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Place(NamedTuple):
 
     Attributes
     ----------
-    kind
+    storage
         "buffer": an array that is made once. `owner` is the node that it was made for; others whose
         values are not needed at the same time use it in turn.
         "spare": the second array of the variable `owner`, which becomes its value at the run's end.
@@ -33,7 +33,7 @@ class Place(NamedTuple):
         Whether the array holds the value of an input, which is overwritten.
     """
 
-    kind: str
+    storage: str
     owner: Node
     in_place: bool = False
 
@@ -54,13 +54,13 @@ class Memory:
         self.place: dict[Node, Place] = {}
         self.arenas: list[Arena] = []
 
-    def kind(self, node: Node) -> str:
-        """The kind of a node's place; empty if it has none."""
-        return self.place[node].kind if node in self.place else ""
+    def storage(self, node: Node) -> str:
+        """The storage of a node's place; empty if it has none."""
+        return self.place[node].storage if node in self.place else ""
 
-    def has(self, program: Program, kind: str) -> bool:
-        """Whether a node of the program, or of a body in it, has a place of this kind."""
-        return any(self.kind(node) == kind for node in program.all_nodes())
+    def has(self, program: Program, storage: str) -> bool:
+        """Whether a node of the program, or of a body in it, has a place in this storage."""
+        return any(self.storage(node) == storage for node in program.all_nodes())
 
 
 def writes_out(node: Node) -> bool:
@@ -99,7 +99,7 @@ def plan_memory(program: Program) -> Memory:
 
 
 class _Planner:
-    """Gives the nodes of a program their places, kind by kind."""
+    """Gives the nodes of a program their places, storage by storage."""
 
     def __init__(self, program: Program, memory: Memory):
         self.program = program
@@ -243,7 +243,7 @@ class _Planner:
         """The first input in whose buffer the node may be computed."""
         for position in node.kind.inplace:
             x = node.inputs[position]
-            if self.memory.kind(x) == "buffer" and self._may_overwrite(node, x, program):
+            if self.memory.storage(x) == "buffer" and self._may_overwrite(node, x, program):
                 return x
         return None
 

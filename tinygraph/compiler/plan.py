@@ -1,4 +1,4 @@
-"""A compiled program, ready to run, with what it takes to explain an error in it."""
+"""A compiled program, ready to run; its errors name the node whose line failed."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Plan:
         return Clocked(self.source, self.lines, self._head_lines, self.filename, self._namespace)
 
     def recorded(self, variables: Any, *feeds: np.ndarray) -> tuple[tuple, Recording]:
-        """What a call returns, and when each line of the program ran."""
+        """A call's results, and a recording of when each line of the program ran."""
         try:
             return quietly(self._wrap(self.clocked.run), variables, *feeds)
         except Exception as error:  # noqa: BLE001  (as in a call)

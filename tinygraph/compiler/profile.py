@@ -63,13 +63,13 @@ class Profile:
         start, stop, cost = recording.start, recording.stop, recording.cost
         self.runs = runs
         self.events = [
-            Event(line, recording.parts[line], (a - start) / 1e3, max(b - a - cost, 0) / 1e3)
+            Event(line, recording.statements[line], (a - start) / 1e3, max(b - a - cost, 0) / 1e3)
             for line, a, b in recording.split()
         ]
         self._source = recording.source
         self._span = (stop - start) / 1e3
         self.around = (recording.readings[0][1] - start + stop - recording.readings[-1][2]) / 1e3
-        self.program = sum(event.time for event in self.events if not event.part.node)
+        self.program = sum(event.time for event in self.events if not event.statement.node)
         spent = self.around + sum(event.time for event in self.events)
         self.total = max(spent, SHORTEST)
         self.rows = self._rows()
@@ -77,20 +77,20 @@ class Profile:
     def _rows(self) -> list[Row]:
         by_node: dict[str, list[Event]] = {}
         for event in self.events:
-            if event.part.node:
-                by_node.setdefault(event.part.node, []).append(event)
+            if event.statement.node:
+                by_node.setdefault(event.statement.node, []).append(event)
         rows = [self._row(events) for events in by_node.values()]
         return sorted(rows, key=lambda row: -row.time)
 
     def _row(self, events: list[Event]) -> Row:
-        part = events[0].part
-        lines = {event.line: event.part for event in events}.values()
-        written = [part for part in lines if part.bytes]
+        statement = events[0].statement
+        lines = {event.line: event.statement for event in events}.values()
+        written = [statement for statement in lines if statement.bytes]
         time = sum(event.time for event in events)
         return Row(
-            part.node, part.op, part.where, len(events), time, time / self.total,
-            sum(part.bytes for part in written),
-            bool(written) and all(part.in_place for part in written),
+            statement.node, statement.op, statement.where, len(events), time, time / self.total,
+            sum(statement.bytes for statement in written),
+            bool(written) and all(statement.in_place for statement in written),
         )
 
     # ---------------------------------------------------------------- as text
@@ -137,8 +137,8 @@ class Profile:
     def chrome_trace(self) -> dict[str, Any]:
         """The run as a dict in Chrome's trace event format: one event per executed line.
 
-        An event is named by its node; its arguments have the line of the program, what it
-        computes, and the user's line.
+        An event is named by its node; its arguments have the program's line, its
+        result's spec, and the user's line.
         """
         place = {"pid": 0, "tid": 0}
         whole = {"name": "Session.run", "cat": "run", "ph": "X", "ts": 0.0, "dur": self._span}
@@ -150,15 +150,15 @@ class Profile:
 
     def _trace_events(self, place: dict[str, int]) -> Iterator[dict[str, Any]]:
         for event in self.events:
-            part = event.part
+            statement = event.statement
             yield {
-                "name": part.node or part.source.partition("(")[0].strip(),
-                "cat": part.op or "program",
+                "name": statement.node or statement.source.partition("(")[0].strip(),
+                "cat": statement.op or "program",
                 "ph": "X",
                 "ts": event.start,
                 "dur": event.time,
                 **place,
-                "args": {key: value for key, value in part._asdict().items() if value},
+                "args": {key: value for key, value in statement._asdict().items() if value},
             }
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -54,7 +54,7 @@ class Routine(FunctionLines):
         self._nodes()
         self._commit(["*updates"] * deferred)
         results = tuple_display([self._result_for_user(node) for node in self.program.results])
-        to_copy = [node for node in self.program.results if self.memory.kind(node) != "fresh"]
+        to_copy = [node for node in self.program.results if self.memory.storage(node) != "fresh"]
         largest_copy = max(to_copy, key=lambda node: node.spec.bytes, default=None)
         self.line(f"return {results}", largest_copy, "return")
         self.code.add("step", ["variables", *parameters], self.lines)
@@ -93,7 +93,7 @@ class Routine(FunctionLines):
             code[node] = self.name(node.op_name.rpartition("/")[2])
         for node in self.program.nodes:
             place = self.memory.place.get(node)
-            if place is None or place.kind != "spare" or not writes_out(node):
+            if place is None or place.storage != "spare" or not writes_out(node):
                 continue
             variable = place.owner
             if variable not in self._new:
@@ -118,11 +118,11 @@ class Routine(FunctionLines):
         names, all_in_spares = {}, True
         for variable, node in self.program.updates.items():
             place = self.memory.place.get(node)
-            kind, owner = (place.kind, place.owner) if place else ("", None)
-            if kind == "own":
+            storage, owner = (place.storage, place.owner) if place else ("", None)
+            if storage == "own":
                 continue
             key, name = variable.op_name, self.code[node]
-            if not (writes_out(node) and kind == "spare" and owner is variable):
+            if not (writes_out(node) and storage == "spare" and owner is variable):
                 all_in_spares = False
                 name = self.name(identifier(key) + "_new")
                 self.assign(name, f"variables.own({key!r}, {self.code[node]})", node)
@@ -147,7 +147,7 @@ class Routine(FunctionLines):
             self._emit_outputs(node)
         elif place is None:
             self._emit_allocating(node)
-        elif place.kind == "own":
+        elif place.storage == "own":
             code[node] = code[node.inputs[0]]
             update = self._call(node, PREPARE[kind])
             if self._is_body:
@@ -156,9 +156,9 @@ class Routine(FunctionLines):
                 name = self.assign(self.name("update#"), update, node, "update", in_place=True)
                 self._updates.append(name)
         else:
-            if place.kind == "buffer":
+            if place.storage == "buffer":
                 code[node] = code[place.owner]
-            elif place.kind == "spare":
+            elif place.storage == "spare":
                 code[node] = self._new[place.owner]
             else:
                 dims, dtype = node.spec.shape.sizes, numpy_name(node.spec.dtype)
@@ -206,7 +206,7 @@ class Routine(FunctionLines):
     def _view_once(self, node: Node) -> np.ndarray | None:
         base = node.inputs[0]
         array = base.spec.constant if base.kind is const else self._lasting_views.get(base)
-        if self.memory.kind(base) == "buffer":  # only shape and dtype matter here
+        if self.memory.storage(base) == "buffer":  # only shape and dtype matter here
             array = np.empty(base.spec.shape.as_list(), base.spec.dtype.numpy)  # type: ignore[arg-type]
         others = [
             x.spec.constant if x.kind is const or i in node.kind.static else None
@@ -220,7 +220,7 @@ class Routine(FunctionLines):
     def _result_for_user(self, node: Node) -> str:
         """An expression for the array that the user gets."""
         name = self.code[node]
-        if self.memory.kind(node) == "fresh" and node not in self._handed_out:
+        if self.memory.storage(node) == "fresh" and node not in self._handed_out:
             self._handed_out.add(node)  # a second fetch of the same value gets a copy of its own
             return name
         if node.spec.shape.sizes == ():

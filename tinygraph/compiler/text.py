@@ -36,7 +36,7 @@ def identifier(name: str) -> str:
 
 
 def comment(text: str) -> str:
-    """`text` as it can stand behind a "#": on one line, with Python's escapes for all but ASCII."""
+    """`text` as a comment on one line, with Python's escapes for what isn't printable ASCII."""
     is_plain = text.isascii() and text.isprintable()
     return "# " + (text if is_plain else ascii(text)[1:-1])
 
@@ -78,18 +78,18 @@ def dict_display(items: Mapping[str, str], others: Iterable[str] = ()) -> str:
 
 def array_literal(value: np.ndarray) -> str:
     """The text of an array, with no more digits than its dtype needs: 0.9 for np.float32(0.9)."""
-    text = literal(_own_digits(value.tolist(), value.dtype))
+    text = literal(_shortened(value.tolist(), value.dtype))
     assert text is not None, value
     return text
 
 
-def _own_digits(value: Any, dtype: np.dtype) -> Any:
+def _shortened(value: Any, dtype: np.dtype) -> Any:
     if isinstance(value, list):
-        return tuple(_own_digits(x, dtype) for x in value)
-    return own_digits(value, dtype) if dtype.kind == "f" else value
+        return tuple(_shortened(x, dtype) for x in value)
+    return shortest(value, dtype) if dtype.kind == "f" else value
 
 
-def own_digits(number: float, dtype: np.dtype) -> float:
+def shortest(number: float, dtype: np.dtype) -> float:
     """The float with the fewest digits that is `number` in this dtype.
 
     NumPy's `str` would give them too. But it notes which arrays it is printing, and an interrupt

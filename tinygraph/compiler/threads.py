@@ -2,7 +2,7 @@
 
 OpenBLAS's threads wait for each other by spinning. Where another program keeps the cores busy, one
 of them spins until the system lets the other go on, which may take milliseconds for each product:
-what several threads gain has to be worth that. The choice is by shapes alone, and never by a clock,
+the gain from several threads has to be worth it. The choice is by shapes alone, never by a clock,
 for one thread and two round differently.
 
 Products of n x n by n x n in float32, in microseconds, with OpenBLAS 0.3.31 on two cores: alone,
@@ -30,7 +30,7 @@ from tinygraph.graph import Node
 from tinygraph.kernels import blas
 from tinygraph.origin import is_foreign, warn
 
-if TYPE_CHECKING:  # what only some programs use is imported when they do
+if TYPE_CHECKING:  # imported only by programs that use it
     from tinygraph.config import ConfigProto
 
 SINGLE_BELOW = 1 << 19  # multiply-adds below which OpenBLAS takes one thread itself
@@ -195,9 +195,9 @@ def _checked(threads: Any) -> int:
 def _has_foreign(program: Program) -> bool:
     """Whether there are users' kernels or functions, which may multiply matrices of any size."""
     nodes = list(program.all_nodes())
-    called = [kind.kernel for kind in {node.kind for node in nodes}]
-    called += [x for node in nodes for x in node.attrs.values() if callable(x)]
-    return any(map(is_foreign, called))
+    functions = [kind.kernel for kind in {node.kind for node in nodes}]
+    functions += [x for node in nodes for x in node.attrs.values() if callable(x)]
+    return any(map(is_foreign, functions))
 
 
 def _is_steady(program: Program) -> bool:

@@ -22,7 +22,7 @@ SPELLED_OUT = 8  # elements, up to which the source spells a constant out
 
 
 class Writer:
-    """A source in the making: what its names stand for, and the lines that come first.
+    """Source code that is being written: its names, and the lines that come first.
 
     `namespace` maps names to objects; `large_constants` are the arrays it doesn't spell out.
     """
@@ -42,7 +42,7 @@ class Writer:
         self._names[node] = name
 
     def __getitem__(self, node: Node) -> str:
-        """The name of a node's value; that of a constant is made up when it is asked for."""
+        """The name of a node's value; a constant gets one when it is first asked for."""
         if node not in self._names:
             assert node.kind is const, node
             self._names[node] = self._constant(node)

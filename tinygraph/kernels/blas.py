@@ -67,15 +67,15 @@ def _typed(function: Any, *kinds: Any) -> Any:
 
 def _works(by_dtype: dict[str, Routines]) -> bool:
     """Whether the functions compute what their names say."""
-    for letter, own in by_dtype.items():
+    for letter, blas in by_dtype.items():
         a, b = np.arange(6, dtype=letter).reshape(2, 3), np.arange(12, dtype=letter).reshape(4, 3)
         c = np.ones((2, 4), letter)
-        _product_call(own.gemm, c, a, b.T, 2.0)()
+        _product_call(blas.gemm, c, a, b.T, 2.0)()
         if not np.array_equal(c, 1 + 2 * (a @ b.T)):
             return False
-        for beta in (1, 2) if own.axpby else (1,):
+        for beta in (1, 2) if blas.axpby else (1,):
             d = np.ones(6, letter)
-            _scaled_call(own, d, a.reshape(6), -3.0, beta)()
+            _scaled_call(blas, d, a.reshape(6), -3.0, beta)()
             if not np.array_equal(d, beta - 3 * a.ravel()):
                 return False
     return True
@@ -113,14 +113,14 @@ def _product_call(gemm: Callable, c: Array, a: Array, b: Array, alpha: float) ->
     return call
 
 
-def _scaled_call(own: Routines, y: Array, x: Array, alpha: float, beta: float) -> functools.partial:
+def _scaled_call(blas: Routines, y: Array, x: Array, alpha: float, beta: float) -> functools.partial:
     x = np.ascontiguousarray(x)
     term, total = (y.size, alpha, _address(x), 1), (_address(y), 1)
     if beta == 1:
-        call = functools.partial(own.axpy, *term, *total)
+        call = functools.partial(blas.axpy, *term, *total)
     else:
-        assert own.axpby is not None
-        call = functools.partial(own.axpby, *term, beta, *total)
+        assert blas.axpby is not None
+        call = functools.partial(blas.axpby, *term, beta, *total)
     call.operands = y, x  # type: ignore[attr-defined]
     return call
 
@@ -191,13 +191,13 @@ def add_product(c: Array, a: Array, b: Array, alpha: Array, out: Array) -> Array
 
 def add_scaled(y: Array, x: Array, alpha: Any, beta: Any, out: Array) -> Array:
     """beta * y + alpha * x."""
-    own = routines().get(y.dtype.char)
-    if own is None:
+    blas = routines().get(y.dtype.char)
+    if blas is None:
         return np.add(beta * y, alpha * x, out=out)
     if out is x:
         y, x, beta, alpha = x, y, alpha, beta
     out = copied(y, out)
-    if own.axpby is None and beta != 1:
+    if blas.axpby is None and beta != 1:
         np.multiply(out, beta, out=out)
         beta = 1.0
     adding_scaled(out, x, alpha, beta)()

@@ -113,7 +113,9 @@ def _product_call(gemm: Callable, c: Array, a: Array, b: Array, alpha: float) ->
     return call
 
 
-def _scaled_call(blas: Routines, y: Array, x: Array, alpha: float, beta: float) -> functools.partial:
+def _scaled_call(
+    blas: Routines, y: Array, x: Array, alpha: float, beta: float
+) -> functools.partial:
     x = np.ascontiguousarray(x)
     term, total = (y.size, alpha, _address(x), 1), (_address(y), 1)
     if beta == 1:

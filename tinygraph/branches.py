@@ -41,17 +41,17 @@ def _gradient(
     """The same op on the branches' gradients, which take what they need of the forward branches."""
     forward = y[0].inputs[0]
     home = forward.graph
-    arriving = [i for i, part in enumerate(g.arrived) if part is not None]
-    parts = [_Backward(body, {i: g[i] for i in arriving}, home) for body in bodies]
-    needed = [i for i in range(len(inputs)) if any(part.totals[i] is not None for part in parts)]
+    arriving = [i for i, gradient in enumerate(g.arrived) if gradient is not None]
+    branches = [_Backward(body, {i: g[i] for i in arriving}, home) for body in bodies]
+    needed = [i for i in range(len(inputs)) if any(b.totals[i] is not None for b in branches)]
     if not needed:
         return [None] * (1 + len(inputs))
-    rows = {i: _index_dtype([part.totals[i] for part in parts]) for i in needed}
-    sources = [part.sources(rows, forward) for part in parts]
+    rows = {i: _index_dtype([branch.totals[i] for branch in branches]) for i in needed}
+    sources = [branch.sources(rows, forward) for branch in branches]
     taken = list(dict.fromkeys(outer for source in sources for outer in source.values()))
     backward_bodies = [
-        enclose(part.graph, part.nodes, source, part.outputs, taken)
-        for part, source in zip(parts, sources, strict=True)
+        enclose(branch.graph, branch.nodes, source, branch.outputs, taken)
+        for branch, source in zip(branches, sources, strict=True)
     ]
     outputs = iter(branching(forward.kind, index, taken, backward_bodies, forward.kind.name))
     gradients: list[Any] = [None] * (1 + len(inputs))

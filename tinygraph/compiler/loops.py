@@ -239,12 +239,12 @@ def _replace(node: Node, chain: Chain) -> None:
     )
     element = {x: operand.element for x, operand in zip(chain.operands, operands, strict=True)}
     body = []
-    for i, part in enumerate(chain.nodes):
-        inputs = [_number(x.spec) if _is_number(x) else element[x] for x in part.inputs]
-        attrs = {key: literal(value) for key, value in part.attrs.items()}
-        value = _formula(part).format(*inputs, type=TYPES[part.spec.dtype.name], **attrs)
-        element[part] = "out[k]" if part is node else f"t{i}"
-        body.append(f"{element[part]} = {value}")
+    for i, inner in enumerate(chain.nodes):
+        inputs = [_number(x.spec) if _is_number(x) else element[x] for x in inner.inputs]
+        attrs = {key: literal(value) for key, value in inner.attrs.items()}
+        value = _formula(inner).format(*inputs, type=TYPES[inner.spec.dtype.name], **attrs)
+        element[inner] = "out[k]" if inner is node else f"t{i}"
+        body.append(f"{element[inner]} = {value}")
     node.kind, node.inputs = loop_op, tuple(chain.operands)
     node.attrs = {
         "operands": operands, "body": tuple(body), "shape": node.spec.shape,

@@ -93,8 +93,8 @@ def plan_memory(program: Program) -> Memory:
     for node in program.results:
         if writes_out(node) and node.spec.shape.sizes:
             memory.place.setdefault(node, Place("fresh", node))
-    for part in program.with_bodies():
-        planner.place_in_buffers(part)
+    for each in program.with_bodies():
+        planner.place_in_buffers(each)
     return memory
 
 
@@ -140,8 +140,8 @@ class _Planner:
             (program, variable, node) for variable, node in program.updates.items()
             if returned[variable.op_name] == (variable.op_name in arrays_of[node])
         ]
-        for part, variable, node in updates:  # the loop appends more
-            if arrays.lifetimes[part].uses[node] > 1:
+        for each, variable, node in updates:  # the loop appends more
+            if arrays.lifetimes[each].uses[node] > 1:
                 continue
             for body in bodies_of_output(node):
                 updates.append((body, variable, body.results[node.attrs["index"]]))

@@ -149,10 +149,8 @@ def _inverse(perm: tuple[int, ...] | None) -> tuple[int, ...] | None:
 
 transpose: Op = Op("Transpose", lambda a, perm=None: a.transpose(perm), _transposed,
     (lambda g, y, a, perm: transpose(g, perm=_inverse(perm)),), ("a",), view="part",
-    attrs={
-        "perm": (axes_of, None, lambda op, order, a, name: in_order(a, order, name=name)),
-        "name": (named, "transpose"), "conjugate": (ignored, False),
-    },
+    attrs={"perm": (axes_of, None, lambda op, order, a, name: in_order(a, order, name=name)),
+           "name": (named, "transpose"), "conjugate": (ignored, False)},
     rewrite=lambda a, perm: a if perm is not None and perm == tuple(range(len(perm))) else None,
     doc="""The axes in the order `perm`, by default reversed.
 

@@ -62,8 +62,7 @@ ALONG = {"axis": (axis_of, 0, along_late), "exclusive": (flag, False), "reverse"
 
 cumsum: Op = Op("Cumsum", _running(np.add.accumulate, 0, "cumsum"), _along_axis,
     (lambda g, y, x, axis, exclusive, reverse:
-        cumsum(g, axis=axis, exclusive=exclusive, reverse=not reverse),),
-    ("x",), attrs=ALONG,
+        cumsum(g, axis=axis, exclusive=exclusive, reverse=not reverse),), ("x",), attrs=ALONG,
     doc="""The running sum along `axis`: from the end if `reverse`, without the element itself
     if `exclusive`. Floats add up in float64.
 
@@ -111,8 +110,7 @@ def _recurrence_back(g: Node, a: Node, axis: int, reverse: bool) -> Node:
 
 recurrence_op = Op("LinearRecurrence", _recurrence, _along_axis,
     (lambda g, y, a, b, **along: _recurrence_back(g, a, **along) * shift_op(y, **along),
-     lambda g, y, a, b, **along: _recurrence_back(g, a, **along)),
-    ("a", "b"),
+     lambda g, y, a, b, **along: _recurrence_back(g, a, **along)), ("a", "b"),
     doc="s[i] = b[i] + a[i] s[i-1] along an axis, or from its end; what cumprod's gradient needs.")
 
 

@@ -70,8 +70,7 @@ def _is_matrix(x: Node) -> bool:
 
 batch_dot_op = Op("BatchDot", np.matmul, _matmul_spec,
     (lambda g, y, a, b: sum_like(matmul(g, b, transpose_b=True), a),
-     lambda g, y, a, b: sum_like(matmul(a, g, transpose_a=True), b)),
-    ("a", "b"),
+     lambda g, y, a, b: sum_like(matmul(a, g, transpose_a=True), b)), ("a", "b"),
     doc="The product of two batches of matrices; what BatchMatMulV2 is without transposes.")
 
 

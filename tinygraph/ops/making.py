@@ -115,10 +115,8 @@ def _ramp(x: Node, first: int, last: int, num: Node) -> Node:
 
 
 linspace = Op("LinSpace", _linspace, _linspace_spec,
-    (
-        lambda g, y, start, stop, num: sum_like(g * _ramp(start, 1, 0, num), start),
-        lambda g, y, start, stop, num: sum_like(g * _ramp(stop, 0, 1, num), stop),
-        None),
+    (lambda g, y, start, stop, num: sum_like(g * _ramp(start, 1, 0, num), start),
+     lambda g, y, start, stop, num: sum_like(g * _ramp(stop, 0, 1, num), stop), None),
     {"start": "T", "stop": "T", "num": None}, static=(2,),
     doc="""`num` numbers from `start` to `stop`, both included, at equal distances.
 
@@ -152,10 +150,9 @@ def _one_hot(indices: Any, depth: Any, on: Any, off: Any, axis: int, out: Any) -
 
 
 one_hot_op = Op("OneHot", _one_hot, _hot_spec,
-    (
-        None, None,
-        lambda g, y, i, n, on, off, axis: sum_like(g * _hot(i, n, 1, 0, on.dtype, axis), on),
-        lambda g, y, i, n, on, off, axis: sum_like(g * _hot(i, n, 0, 1, on.dtype, axis), off)),
+    (None, None,
+     lambda g, y, i, n, on, off, axis: sum_like(g * _hot(i, n, 1, 0, on.dtype, axis), on),
+     lambda g, y, i, n, on, off, axis: sum_like(g * _hot(i, n, 0, 1, on.dtype, axis), off)),
     ("indices", "depth", "on_value", "off_value"), static=(1,),
     doc="`on_value` at [i, indices[i]], `off_value` elsewhere.")
 

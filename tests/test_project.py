@@ -276,7 +276,7 @@ def public_names():
     """(dotted name, object) for each public function, class and op."""
     for module in public_modules():
         for name, value in exported(module).items():
-            if callable(value) and value.__module__.startswith("tinygraph."):
+            if callable(value) and value.__module__.split(".")[0] == "tinygraph":
                 yield f"{module.__name__}.{name}", value
 
 

@@ -56,14 +56,9 @@ def _inputs_of(vjps: tuple[Callable | None, ...]) -> tuple[str, ...]:
 
 
 def elementwise(
-    name: str,
-    kernel: Callable | None,
-    *vjps: Callable | None,
-    accepts: str = "number",
-    dtype: DType | None = None,
-    params: tuple[str, ...] = (),
-    inplace: bool | None = None,
-    **fields: Any,
+    name: str, kernel: Callable | None, *vjps: Callable | None,
+    accepts: str = "number", dtype: DType | None = None, params: tuple[str, ...] = (),
+    inplace: bool | None = None, **fields: Any,
 ) -> Op:
     """Define an op that works element by element, with broadcasting.
 
@@ -112,14 +107,9 @@ def reduced_shape(shape: Shape, axis: tuple[int, ...] | None, keepdims: bool) ->
 
 
 def reduction(
-    name: str,
-    kernel: Callable,
-    vjp: Callable | None = None,
-    *,
-    accepts: str = "number",
-    dtype: DType | None = None,
-    rewrite: Callable[..., Node | None] | None = None,
-    **fields: Any,
+    name: str, kernel: Callable, vjp: Callable | None = None, *,
+    accepts: str = "number", dtype: DType | None = None,
+    rewrite: Callable[..., Node | None] | None = None, **fields: Any,
 ) -> Op:
     """Define an op that reduces over the attribute `axis`, a tuple or None for all axes.
 
@@ -151,12 +141,9 @@ def reduction(
 
 
 def composite(
-    name: str,
-    body: Callable[..., Node | Sequence[Node]],
-    *vjps: Callable | None,
+    name: str, body: Callable[..., Node | Sequence[Node]], *vjps: Callable | None,
     params: Mapping[str, Any] | tuple[str, ...] = (),
-    infer: Callable[..., Spec] | None = None,
-    **fields: Any,
+    infer: Callable[..., Spec] | None = None, **fields: Any,
 ) -> Op:
     """Define an op whose body is written in other ops: one node, which the compiler expands.
 

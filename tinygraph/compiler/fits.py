@@ -63,12 +63,8 @@ class SizeCheck:
         self.dtypes = [x.spec.dtype for x in self.inputs]
         self.last: tuple[list, Spec] | None = None  # most runs bring the same sizes again
 
-    def check(self, *arrays: np.ndarray) -> None:
-        """Raise the error, if any, of the op's `infer` for the arrays' shapes and ints."""
-        self.spec(*arrays)
-
     def spec(self, *arrays: np.ndarray) -> Spec:
-        """The spec of the op's result for these arrays."""
+        """The spec of the op's result for these arrays; or the error of its shape rule."""
         sizes: list = [np.shape(x) for x in arrays]
         if self.op.static:
             sizes += [np.asarray(arrays[i]).tolist() for i in self.op.static]
@@ -101,7 +97,7 @@ def new_out(node: Node, arrays: Sequence, dtype: Any = None) -> dict[str, np.nda
 
 
 check_sizes = Op(
-    "_Check_Sizes", lambda *arrays, check: check.check(*arrays),
+    "_Check_Sizes", lambda *arrays, check: check.spec(*arrays),
     lambda *inputs, check: Spec(UNKNOWN, float32), role="effect",
     doc="""Raises an op's own error if arrays whose sizes only the run knows do not fit the op. The
     compiler puts it before the op, so that NumPy broadcasts nothing that the shape rule forbids.

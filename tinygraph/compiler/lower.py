@@ -25,9 +25,7 @@ from tinygraph.spec import Spec
 
 
 def lower(
-    fetches: Iterable[Node],
-    targets: Iterable[Node],
-    feeds: Mapping[Node, Spec],
+    fetches: Iterable[Node], targets: Iterable[Node], feeds: Mapping[Node, Spec],
     passes: frozenset[str] = PASSES,
 ) -> Program:
     """The program that computes `fetches`, and runs `targets` for their effects.
@@ -91,14 +89,14 @@ def _replay_bodies(replay: Replay, node: Node) -> None:
     """
     taken, roles = taken_by_bodies(node), dict(roles_of(node))
     selectors = [replay.value[x] for x in node.inputs[: len(node.inputs) - len(taken)]]
-    values = [replay.value_seen_by(node, 1, x) if x in replay.value else None for x in taken]
+    seen = [replay.value_seen_by(node, 1, x) if x in replay.value else None for x in taken]
     newest = [replay.after_updates(x) if x in roles and x in replay.value else None for x in taken]
     wanted = sorted(replay.outputs.get(node, ()))
     bodies = _possible(node, selectors)
     is_known = len(bodies) == 1
     branches = [_Branch(replay, body, wanted, is_known) for body in bodies]
     for branch in branches:
-        branch.replay(values, newest)
+        branch.replay(seen, newest)
         replay.specs |= branch.all_specs()
     changed = [i for i in range(len(taken)) if any(b.changes_input(i) for b in branches)]
     outputs = _joined(replay, node, selectors, branches, changed)

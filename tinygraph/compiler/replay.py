@@ -57,12 +57,10 @@ class Replay:
         kind = node.kind
         if kind.role == "effect" and kind.kernel is None:
             return
-        inputs = tuple(
-            [
-                self._checked_input(node, i, x) if x.kind.role == "variable" else self.value[x]
-                for i, x in enumerate(node.inputs)
-            ]
-        )
+        inputs = tuple([
+            self._checked_input(node, i, x) if x.kind.role == "variable" else self.value[x]
+            for i, x in enumerate(node.inputs)
+        ])
         if kind.role == "latest":
             self.value[node] = inputs[0]
             return

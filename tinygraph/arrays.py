@@ -37,10 +37,15 @@ def to_array(value: Any, dtype: DType | None = None, by_value: bool = False) -> 
     >>> to_array(np.ones(2), tg.int32), to_array([1.0, 0.0], tg.bool, by_value=True)
     (array([1, 1], dtype=int32), array([ True, False]))
     """
-    if dtype is not None:  # the common cases: a hyper-parameter, a scalar that a run has returned
-        is_float = type(value) is float and dtype.is_floating and dtype.min <= value <= dtype.max
-        if is_float or type(value) is dtype.numpy.type:
-            return np.array(value, dtype.numpy)
+    # the common cases: a hyper-parameter, a scalar that a run has returned, a shape
+    kind, default = type(value), dtype or float32
+    if kind is float and default.is_floating and default.min <= value <= default.max:
+        return np.array(value, default.numpy)
+    if dtype is not None and kind is dtype.numpy.type:
+        return np.array(value, dtype.numpy)
+    if dtype is None and kind in (list, tuple) and {*map(type, value)} == {int}:
+        if int32.min <= min(value) and max(value) <= int32.max:
+            return np.array(value, np.int32)
     try:
         return quietly(exact_array, value, None if dtype is None else dtype.numpy, by_value)
     except TinygraphError:

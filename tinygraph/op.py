@@ -199,7 +199,7 @@ class Op(Function):
             name = self._default_name
         elif type(name) is not str or not name:
             name = named(name, self._default_name)
-        if all(type(x) is Node for x in inputs):
+        if _PLAIN.issuperset(map(type, inputs)):
             nodes = inputs
         else:
             with graph.name_scope(name) as name:  # operands are called mul/x, mul/y
@@ -271,6 +271,7 @@ class Op(Function):
         return op_named, (self.name,)
 
 
+_PLAIN = frozenset({Node})
 TRAITS = tuple(f.name for f in fields(Op) if f.type == "bool" and f.init)
 
 

@@ -291,7 +291,7 @@ class Spec(NamedTuple):
             return f"({', '.join(map(str, self.items))})"
         if self.shape.sizes is None:
             return f"{self.dtype.name}[...]"
-        dims = ",".join("?" if d is None else str(d) for d in self.shape.sizes)
+        dims = ",".join(["?" if d is None else str(d) for d in self.shape.sizes])
         return f"{self.dtype.name}[{dims}]"
 
 

@@ -29,7 +29,7 @@ def may_not_fit(op: Op, inputs: tuple[Node, ...]) -> bool:
         dims = x.spec.shape.sizes
         if dims is None or None in dims:
             return True
-    return any(inputs[i].spec.constant is None for i in op.static)
+    return bool(op.static) and any(inputs[i].spec.constant is None for i in op.static)
 
 
 def check_fit(trace: Trace, make: Make) -> Make:

@@ -21,11 +21,10 @@ def fold(trace: Trace, make: Make) -> Make:
     """Make a constant in place of an op whose value is known."""
 
     def folded(kind: Op, inputs: tuple[Node, ...], attrs: dict, spec: Spec) -> Node:
-        outputs = spec.items or (spec,)
         values = None if kind is const or kind.stateful else _values(kind, inputs, attrs, spec)
-        if values is None or len(values) != len(outputs):
+        if values is None:
             return make(kind, inputs, attrs, spec)
-        constants = list(map(trace.constant, values, outputs))
+        constants = list(map(trace.constant, values, spec.items or (spec,)))
         return trace.bundled(constants, spec) if spec.items else constants[0]
 
     return folded
@@ -52,8 +51,10 @@ def _values(
         values = list(map(np.array, by_output(result, bool(spec.items))))
     except Exception:  # noqa: BLE001  (the run will raise it, and name the node)
         return None
-    for value, output in zip(values, outputs, strict=False):
+    if len(values) != len(outputs):
+        return None  # the run will complain
+    for value, output in zip(values, outputs, strict=True):
         if value.dtype != output.dtype.numpy or value.shape != output.shape.sizes:
-            return None  # the run will complain
+            return None
         value.flags.writeable = False
     return values

@@ -136,6 +136,6 @@ class Lifetimes:
     def uses(self) -> Counter[Node]:
         """How often each node is an input, or a new value of a variable (in a body: a result)."""
         program = self.program
-        uses = Counter(x for node in program.nodes for x in node.inputs)
+        uses = Counter([x for node in program.nodes for x in node.inputs])
         uses.update(program.updates.values() or program.results)
         return uses

@@ -10,7 +10,8 @@ from tinygraph.compiler.lifetimes import Array, Arrays, bodies_of_output, is_var
 from tinygraph.compiler.prepare import PREPARE
 from tinygraph.compiler.program import Program
 from tinygraph.graph import Node
-from tinygraph.op import argument, const
+from tinygraph.op import argument
+from tinygraph.static import takes_out
 
 SHARED_FROM = 1 << 16  # bytes, from which arrays of any shapes and dtypes share memory
 
@@ -65,16 +66,9 @@ class Memory:
 
 def writes_out(node: Node) -> bool:
     """Whether a kernel writes the node's value into an array that it gets, `out`."""
-    kind = node.kind
-    return not (
-        kind in (argument, const)
-        or kind.role == "variable"
-        or kind.view
-        or kind.dynamic
-        or kind.role == "effect"
-        or node.spec.items
-        or not node.spec.shape.is_fully_defined()
-    )
+    kind, spec = node.kind, node.spec
+    has_out = kind.kernel is not None and takes_out(kind, spec)
+    return has_out and spec.shape.is_fully_defined()
 
 
 def work_in_place(program: Program) -> None:
@@ -182,8 +176,8 @@ class _Planner:
         inputs = [node.inputs[position] for position in reversed(node.kind.inplace)]
         values = [x for x in inputs if program.starts and x.kind is argument or _is_new_value(x)]
         for x in (*values, *inputs):
-            if x in values or writes_out(x):
-                if x not in self.place and self._may_overwrite(node, x, program):
+            if x not in self.place and (x in values or writes_out(x)):
+                if self._may_overwrite(node, x, program):
                     return x
         return None
 
@@ -280,4 +274,5 @@ def _elements(nodes: Iterable[Node]) -> int:
 
 def _is_new_value(node: Node) -> bool:
     """Whether an op with bodies returns the node as a variable's new value."""
-    return any(node.attrs["index"] in body.starts for body in bodies_of_output(node))
+    bodies = bodies_of_output(node)
+    return bool(bodies) and any(node.attrs["index"] in body.starts for body in bodies)

@@ -20,9 +20,10 @@ def merge(trace: Trace, make: Make) -> Make:
         key = _key(kind, inputs, attrs)
         if key is None:
             return make(kind, inputs, attrs, spec)
-        if key not in nodes:
-            nodes[key] = make(kind, inputs, attrs, spec)
-        return nodes[key]
+        node = nodes.get(key)
+        if node is None:
+            node = nodes[key] = make(kind, inputs, attrs, spec)
+        return node
 
     return merged
 
@@ -34,10 +35,12 @@ def _key(kind: Op, inputs: tuple[Node, ...], attrs: dict[str, Any]) -> tuple | N
     if kind is const:
         value = attrs["value"]
         return (kind, value.dtype, value.shape, value.tobytes()) if value.size <= LARGEST else None
+    if not attrs:
+        return kind, inputs
     items = tuple(attrs.items())
     try:
         hash(items)
-        text = repr(attrs) if attrs else ""  # tells 1 from True, and 0.0 from -0.0
+        text = repr(attrs)  # tells 1 from True, and 0.0 from -0.0
     except Exception:  # noqa: BLE001  (a user's attribute that has no hash or no repr)
         return None
     return kind, inputs, items, text

@@ -102,4 +102,5 @@ def split(lines: list[Line]) -> list[list[Line]]:
 
 def _function(name: str, parameters: list[str], body: list[Line]) -> list[Line]:
     head = Line(f"def {name}({', '.join(parameters)}):")
-    return [head, *[Line(f"    {line.text}", *line[1:]) for line in body]]
+    lines = [Line(f"    {text}", what, names, value) for text, what, names, value in body]
+    return [head, *lines]

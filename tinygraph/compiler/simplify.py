@@ -46,7 +46,7 @@ def _repeats_a_scalar(x: Node) -> bool:
 
 def _narrower(kind: Op, inputs: tuple[Node, ...], attrs: dict) -> Node | None:
     """The op on its inputs without their broadcast: there are fewer elements to compute."""
-    if not any(x.kind.view == "repeat" for x in inputs):
+    if "repeat" not in [x.kind.view for x in inputs]:
         return None
     shape = broadcast(*[x.spec.shape for x in inputs])
     if not shape.is_fully_defined():

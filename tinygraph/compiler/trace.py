@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,10 @@ class Trace(Graph):
         self.user_node: dict[Node, Node] = {}
         self.current_user_node: Node | None = None  # the one that is being replayed
         self.restart()
+
+    def name_scope(self, name: str | None) -> Any:
+        """No block: nodes here have the names of users' nodes."""
+        return nullcontext(name)
 
     def restart(self) -> None:
         """Start the rules anew, so that `merge` forgets its nodes; the nodes stay."""

@@ -194,11 +194,11 @@ def written_out(pieces: list[list[Line]]) -> list[str]:
     """The text of each piece, with the comments of all in one column."""
     widths = [len(line.text) for lines in pieces for line in lines if line.computed]
     column = min(max(widths, default=0), COMMENT_COLUMN)
-    return ["".join(_commented(line, column) + "\n" for line in piece) for piece in pieces]
+    return ["".join([_commented(line, column) for line in piece]) for piece in pieces]
 
 
 def _commented(line: Line, column: int) -> str:
     value = line.computed
     if value is None:
-        return line.text
-    return f"{line.text:<{column}}  {comment(f'{value.label}    {value.spec}')}"
+        return f"{line.text}\n"
+    return f"{line.text:<{column}}  {comment(f'{value.label}    {value.spec}')}\n"

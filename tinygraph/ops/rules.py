@@ -28,7 +28,7 @@ def ranked(rule: Callable[..., Iterable[int | None] | None], accepts: str = "any
 
     def infer(*specs: Spec, **attrs: Any) -> Spec:
         dtype, dims = check_dtypes(specs, accepts), [at_least_rank(x, least) for x in specs]
-        result = None if any(d is None for d in dims) else rule(*dims, **attrs)
+        result = None if None in dims else rule(*dims, **attrs)
         return Spec(UNKNOWN if result is None else Shape.of(tuple(result)), dtype)
 
     return infer

@@ -38,7 +38,7 @@ def test_a_buffer_taken_too_early_is_found(monkeypatch):
     is_last = memory._Planner._is_last
 
     def hasty(planner, node, x, last):
-        return planner.memory.kind(x) == "buffer" or is_last(planner, node, x, last)
+        return planner.memory.storage(x) == "buffer" or is_last(planner, node, x, last)
 
     monkeypatch.setattr(memory._Planner, "_is_last", hasty)
     found = first_fault(100, kinds=("exact",), ways=2)

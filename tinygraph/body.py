@@ -15,19 +15,15 @@ from tinygraph.spec import UNKNOWN, Spec, common_shape
 
 ACTIONS = ("latest", "relative", "assign")  # roles of what acts on a variable, the weakest first
 
-variable_argument = Op(
-    "_VariableArg", None, lambda: Spec(UNKNOWN, float32), role="variable",
-    doc="A variable as an input of a body.",
-)
+variable_argument = Op("_VariableArg", None, lambda: Spec(UNKNOWN, float32), role="variable",
+    doc="A variable as an input of a body.")
 
 
-unchanged = Op(
-    "_Unchanged", None, lambda: Spec(UNKNOWN, float32), role="variable",
+unchanged = Op("_Unchanged", None, lambda: Spec(UNKNOWN, float32), role="variable",
     doc="""The value that a variable has, None if it has none. A body returns it for a variable that
     another body of the same op updates: in `tg.cond(p, lambda: v.assign(1.0), lambda: x)` the
     second branch returns v unchanged.
-    """,
-)
+    """)
 
 
 def uninitialized(name: str) -> FailedPreconditionError:
@@ -43,10 +39,8 @@ def _present(value: Any, name: str) -> None:
         raise uninitialized(name)
 
 
-present = Op(
-    "_Present", _present, lambda value, name: Spec(UNKNOWN, float32), role="effect",
-    doc="A check of a variable's value after bodies, which may have left it without one.",
-)
+present = Op("_Present", _present, lambda value, name: Spec(UNKNOWN, float32), role="effect",
+    doc="A check of a variable's value after bodies, which may have left it without one.")
 
 
 class Body:

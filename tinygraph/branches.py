@@ -70,14 +70,10 @@ def _index_dtype(totals: list[Node | None]) -> DType | None:
     return dtypes.pop() if len(dtypes) == 1 else None
 
 
-if_op = Op(
-    "If", _if, _merged, _gradient, role="bodies",
-    doc="The outputs of the first branch if a bool is true, of the second if not; see `tg.cond`.",
-)
-case_op = Op(
-    "Case", _case, _merged, _gradient, role="bodies",
-    doc="The outputs of the branch of a number, of the last one by default; see `tg.switch_case`.",
-)
+if_op = Op("If", _if, _merged, _gradient, role="bodies",
+    doc="The outputs of the first branch if a bool is true, of the second if not; see `tg.cond`.")
+case_op = Op("Case", _case, _merged, _gradient, role="bodies",
+    doc="The outputs of the branch of a number, of the last one by default; see `tg.switch_case`.")
 
 
 def branching(

@@ -41,10 +41,8 @@ def _check_preds(preds: Any, *, exclusive: bool, some: bool) -> None:
         )
 
 
-one_true = Op(
-    "OneTrue", _check_preds, lambda preds, exclusive, some: Spec(UNKNOWN, float32),
-    params=("preds",), role="effect", doc="A check of the predicates of `tg.case`.",
-)
+one_true = Op("OneTrue", _check_preds, lambda preds, exclusive, some: Spec(UNKNOWN, float32),
+    params=("preds",), role="effect", doc="A check of the predicates of `tg.case`.")
 
 
 # ---------------------------------------------------------------- tracing

@@ -376,15 +376,11 @@ const = Op("Const", None, _const_spec, doc="A constant; made by `tg.constant`.")
 
 # ---------------------------------------------------------------- several outputs
 
-bundle = Op(
-    "_Bundle", None, lambda values: Spec.of_items([x.spec for x in values]),
-    doc="Several values as one: what the compiler puts in place of an op with several outputs.",
-)
-item = Op(
-    "_Item", None, lambda values, index: values.items[index], view="part",
+bundle = Op("_Bundle", None, lambda values: Spec.of_items([x.spec for x in values]),
+    doc="Several values as one: what the compiler puts in place of an op with several outputs.")
+item = Op("_Item", None, lambda values, index: values.items[index], view="part",
     rewrite=lambda made, index: made.attrs["values"][index] if made.kind is bundle else None,
-    doc="One of the values that an op with several outputs has.",
-)
+    doc="One of the values that an op with several outputs has.")
 
 
 def outputs_of(node: Node) -> list[Node]:
@@ -393,7 +389,5 @@ def outputs_of(node: Node) -> list[Node]:
     return [node.graph.add(item, (node,), {"index": i}, s, None) for i, s in enumerate(specs)]
 
 
-argument = Op(
-    "_Arg", None, lambda: Spec(UNKNOWN, float32), role="feed",
-    doc="An input of a program being compiled: a feed, or a composite's input.",
-)
+argument = Op("_Arg", None, lambda: Spec(UNKNOWN, float32), role="feed",
+    doc="An input of a program being compiled: a feed, or a composite's input.")

@@ -96,20 +96,16 @@ def new_out(node: Node, arrays: Sequence, dtype: Any = None) -> dict[str, np.nda
     return new_output(node.kind, spec, dtype)
 
 
-check_sizes = Op(
-    "_Check_Sizes", lambda *arrays, check: check.spec(*arrays),
+check_sizes = Op("_Check_Sizes", lambda *arrays, check: check.spec(*arrays),
     lambda *inputs, check: Spec(UNKNOWN, float32), role="effect",
     doc="""Raises an op's own error if arrays whose sizes only the run knows do not fit the op. The
     compiler puts it before the op, so that NumPy broadcasts nothing that the shape rule forbids.
-    """,
-)
+    """)
 
 
 def raise_misfit(message: str) -> None:
     raise ValueError(message)
 
 
-misfit = Op(
-    "_Misfit", raise_misfit, lambda message: Spec(UNKNOWN, float32), role="impure",
-    doc="Replaces, in a body, an op that cannot take the fed shapes: only runs that reach it fail.",
-)
+misfit = Op("_Misfit", raise_misfit, lambda message: Spec(UNKNOWN, float32), role="impure",
+    doc="Replaces, in a body, an op that cannot take the fed shapes: only runs that reach it fail.")

@@ -41,18 +41,14 @@ def _add_product_spec(c: Spec, a: Spec, b: Spec, alpha: Spec) -> Spec:
     return Spec(c.shape, dtype)
 
 
-add_product_op = Op(
-    "AddProduct", blas.add_product, _add_product_spec,
+add_product_op = Op("AddProduct", blas.add_product, _add_product_spec,
     params=("c", "a", "b", "alpha"), inplace=(0,), static=(3,),
-    doc="c + alpha * a @ b, for matrices and a scalar alpha; BLAS's gemm.",
-)
-add_scaled_op = Op(
-    "AddScaled", blas.add_scaled,
+    doc="c + alpha * a @ b, for matrices and a scalar alpha; BLAS's gemm.")
+add_scaled_op = Op("AddScaled", blas.add_scaled,
     lambda y, x, alpha, beta: Spec(
         y.shape.merge_with(x.shape), check_dtypes((y, x, alpha, beta), "float")),
     params=("y", "x", "alpha", "beta"), inplace=(0, 1), static=(2, 3),
-    doc="beta * y + alpha * x, for scalars alpha and beta; BLAS's axpby, or axpy where beta is 1.",
-)
+    doc="beta * y + alpha * x, for scalars alpha and beta; BLAS's axpby, or axpy where beta is 1.")
 
 
 # ---------------------------------------------------------------- the pass

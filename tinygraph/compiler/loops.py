@@ -134,12 +134,10 @@ def _interpreted(
     return out
 
 
-loop_op = Op(
-    "Loop", _interpreted, lambda *inputs, operands, body, shape, dtype: Spec(shape, dtype),
+loop_op = Op("Loop", _interpreted, lambda *inputs, operands, body, shape, dtype: Spec(shape, dtype),
     lambda g, y, *inputs, **attrs: [None] * len(inputs),
     doc="""Several elementwise ops at once, made by the pass `loops`. Never computed in place: the
-    compiled loop would find that its arrays overlap, and use no vector instructions.""",
-)
+    compiled loop would find that its arrays overlap, and use no vector instructions.""")
 
 
 # ---------------------------------------------------------------- the pass

@@ -42,8 +42,7 @@ def _whole_shape(dims: Spec) -> Shape:
     return shape_from(dims)
 
 
-fill = Op(
-    "Fill", _fill, _fill_spec,
+fill = Op("Fill", _fill, _fill_spec,
     (None, lambda g, y, dims, value: sum_like(g, value)), ("dims", "value"), static=(0,),
     rewrite=lambda dims, value: broadcast_to(value, dims),  # a view needs no memory
     doc="""A tensor of shape `dims` with `value` everywhere.

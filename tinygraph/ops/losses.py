@@ -278,8 +278,7 @@ sigmoid_minus = composite("SigmoidMinus",
     lambda g, y, z, t: g * sigmoid_slope(z),
     lambda g, y, z, t: -g, infer=_logistic_spec,
     doc="sigmoid(z) - t, elementwise, with all digits for a t of 0 or 1.")
-sigmoid_cross_entropy = composite(
-    "LogisticLoss",
+sigmoid_cross_entropy = composite("LogisticLoss",
     lambda z, t: z * (cast(z > 0, z.dtype) - t) + log1p(tail(z)),  # max(z, 0) - z * t + ...
     lambda g, y, z, t: g * sigmoid_minus(z, t),
     lambda g, y, z, t: -g * z,

@@ -344,10 +344,9 @@ def _orthogonalize(x: np.ndarray) -> np.ndarray:
     return (q * np.sign(np.diagonal(r))).astype(x.dtype)
 
 
-orthogonalize = Op(
-    "Orthogonalize", _orthogonalize, lambda x: Spec(x.shape, check_dtypes((x,), "float")), (None,),
-    ("x",), doc="The orthonormal columns that Gram and Schmidt make of a matrix's.",
-)
+orthogonalize = Op("Orthogonalize", _orthogonalize,
+    lambda x: Spec(x.shape, check_dtypes((x,), "float")), (None,), ("x",),
+    doc="The orthonormal columns that Gram and Schmidt make of a matrix's.")
 
 
 class orthogonal_initializer(Initializer):

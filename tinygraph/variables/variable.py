@@ -169,16 +169,13 @@ def _read(update: Node, read_value: bool) -> Node | Operation:
     return update if flag(read_value, "read_value") else update.op
 
 
-variable_op = Op(
-    "VariableV2", None, lambda dtype, shape: Spec(shape, dtype), role="variable",
-    doc="A value that a session keeps; made by `tg.Variable`.",
-)
+variable_op = Op("VariableV2", None, lambda dtype, shape: Spec(shape, dtype), role="variable",
+    doc="A value that a session keeps; made by `tg.Variable`.")
 
-initialized_op = Op(
-    "InitializedValue", None, lambda ref, initial_value: ref, (lambda g, y, ref, start: g, None),
-    ("ref", "initial_value"), rewrite=lambda ref, initial_value: ref, role="initialized",
-    doc="The value of a variable, or its initial value where it has none yet.",
-)
+initialized_op = Op("InitializedValue", None, lambda ref, initial_value: ref,
+    (lambda g, y, ref, start: g, None), ("ref", "initial_value"),
+    rewrite=lambda ref, initial_value: ref, role="initialized",
+    doc="The value of a variable, or its initial value where it has none yet.")
 
 
 def initialized_value(ref: Node, name: str | None = None) -> Node:
@@ -199,8 +196,7 @@ def initialized_value(ref: Node, name: str | None = None) -> Node:
         return initialized_op(ref, ref.initial_value, name=name)
 
 
-latest_value = Op(
-    "LatestValue", None, lambda ref: ref, (lambda g, y, ref: g,), ("ref",),
+latest_value = Op("LatestValue", None, lambda ref: ref, (lambda g, y, ref: g,), ("ref",),
     rewrite=lambda ref: ref, role="latest",
     doc="""The value of a variable that the updates made before it have left, in the same run.
 
@@ -215,8 +211,7 @@ latest_value = Op(
     >>> _ = sess.run(half)
     >>> print(sess.run(m))
     0.25
-    """,
-)
+    """)
 
 
 def _check_not_inside(initial_value: Any, name: str | None) -> None:

@@ -63,6 +63,10 @@ class SizeCheck:
         self.dtypes = [x.spec.dtype for x in self.inputs]
         self.last: tuple[list, Spec] | None = None  # most runs bring the same sizes again
 
+    def check(self, *arrays: np.ndarray) -> None:
+        """Raise the error, if any, of the op's shape rule: a kernel of an effect has no value."""
+        self.spec(*arrays)
+
     def spec(self, *arrays: np.ndarray) -> Spec:
         """The spec of the op's result for these arrays; or the error of its shape rule."""
         sizes: list = [np.shape(x) for x in arrays]
@@ -96,7 +100,7 @@ def new_out(node: Node, arrays: Sequence, dtype: Any = None) -> dict[str, np.nda
     return new_output(node.kind, spec, dtype)
 
 
-check_sizes = Op("_Check_Sizes", lambda *arrays, check: check.spec(*arrays),
+check_sizes = Op("_Check_Sizes", lambda *arrays, check: check.check(*arrays),
     lambda *inputs, check: Spec(UNKNOWN, float32), role="effect",
     doc="""Raises an op's own error if arrays whose sizes only the run knows do not fit the op. The
     compiler puts it before the op, so that NumPy broadcasts nothing that the shape rule forbids.

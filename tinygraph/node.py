@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import _thread
 from collections.abc import Iterable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -316,7 +316,7 @@ def ancestors(
 # ---------------------------------------------------------------- the defaults of a thread
 
 
-class _Stacks(threading.local):
+class _Stacks(_thread._local):
     """The default graphs and sessions of each thread: the only mutable module state."""
 
     def __init__(self):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
 import sys
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from time import perf_counter_ns
@@ -83,7 +83,7 @@ class Session:
         self._threads = Threads(threads, config)
         self._variables = Variables()
         self._plans = Plans(self.graph)
-        self._lock = threading.RLock()
+        self._lock = _thread.RLock()
         self._is_held = self._lock._is_owned  # type: ignore[attr-defined]  # by this thread
         self._blocks: list[Block] = []  # as which the session was entered
         self._closed = False

@@ -11,8 +11,8 @@ half counts. A run that makes n numbers moves the counter on by 256 * n, whateve
 
 from __future__ import annotations
 
+import _thread
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -89,7 +89,7 @@ class Philox:
 
     def __init__(self, seed: int | None = None, seed2: int | None = None) -> None:
         self._count = 0  # of the next run: the counter's lower half, which never overflows
-        self._lock = threading.Lock()
+        self._lock = _thread.allocate_lock()
         self._process: int | None = None  # that which drew the seeds, where none are given
         if seed is None or seed2 is None:
             self._draw_seeds()

@@ -71,9 +71,10 @@ class Session:
 
     PASSES = PASSES
 
-    def __init__(self, target: str = "", graph: Graph | None = None,
-                 config: ConfigProto | None = None, *, passes: Iterable[str] = PASSES,
-                 threads: int | None = None):
+    def __init__(
+        self, target: str = "", graph: Graph | None = None, config: ConfigProto | None = None, *,
+        passes: Iterable[str] = PASSES, threads: int | None = None,
+    ):
         if not isinstance(target, str):
             raise DTypeError(f"target must be a string, not {target!r}; did you mean graph=?")
         if graph is not None and not isinstance(graph, Graph):
@@ -94,8 +95,10 @@ class Session:
             "graph and its `state`"
         )
 
-    def run(self, fetches: Fetches, feed_dict: FeedDict = None, options: RunOptions | None = None,
-            run_metadata: RunMetadata | None = None) -> Any:
+    def run(
+        self, fetches: Fetches, feed_dict: FeedDict = None, options: RunOptions | None = None,
+        run_metadata: RunMetadata | None = None,
+    ) -> Any:
         """Compute `fetches` and return their values, in lists, tuples and dicts like theirs.
 
         Parameters
@@ -154,8 +157,7 @@ class Session:
         while self._is_held():
             self._lock.release()
 
-    def source(self, fetches: Fetches, feed_dict: FeedDict = None,
-               functional: bool = False) -> str:
+    def source(self, fetches: Fetches, feed_dict: FeedDict = None, functional: bool = False) -> str:
         """The program that `run` executes for these fetches and feeds.
 
         With `functional=True` it is the same as a pure function, from variables, random positions
@@ -385,8 +387,10 @@ class InteractiveSession(Session):
     >>> sess.close()
     """
 
-    def __init__(self, target: str = "", graph: Graph | None = None,
-                 config: ConfigProto | None = None, **options: Any):
+    def __init__(
+        self, target: str = "", graph: Graph | None = None, config: ConfigProto | None = None,
+        **options: Any,
+    ):
         super().__init__(target, graph, config, **options)
         self._blocks.append(self.as_default())
         self._blocks[-1].__enter__()

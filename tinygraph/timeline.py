@@ -35,9 +35,10 @@ class RunOptions:
 
     NO_TRACE, SOFTWARE_TRACE, HARDWARE_TRACE, FULL_TRACE = LEVELS = range(4)
 
-    def __init__(self, trace_level: int = NO_TRACE, timeout_in_ms: int = 0,
-                 inter_op_thread_pool: int = 0, output_partition_graphs: bool = False,
-                 report_tensor_allocations_upon_oom: bool = False):
+    def __init__(
+        self, trace_level: int = NO_TRACE, timeout_in_ms: int = 0, inter_op_thread_pool: int = 0,
+        output_partition_graphs: bool = False, report_tensor_allocations_upon_oom: bool = False,
+    ):
         if not isinstance(trace_level, int) or trace_level not in self.LEVELS:
             raise InvalidArgumentError(f"trace_level is one of 0 to 3, not {trace_level!r}")
         self.trace_level = trace_level

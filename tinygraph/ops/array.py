@@ -12,8 +12,8 @@ from tinygraph.arrays import no_memory, shape_array, to_array
 from tinygraph.defaults import graph_of, name_scope
 from tinygraph.dtypes import DType, as_dtype, int32
 from tinygraph.errors import (
-    DTypeError, InvalidArgumentError, ResourceExhaustedError, ShapeError,
-    TinygraphError)
+    DTypeError, InvalidArgumentError, ResourceExhaustedError, ShapeError, TinygraphError,
+)
 from tinygraph.families import composite
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node, constant as const_node
@@ -22,9 +22,10 @@ from tinygraph.spec import SCALAR, UNKNOWN, Dimension, Shape, Spec
 from tinygraph.typing import DTypeLike, ShapeLike, TensorLike
 
 
-def convert_to_tensor(value: TensorLike, dtype: DTypeLike | None = None, name: str | None = None,
-                      preferred_dtype: DTypeLike | None = None,
-                      dtype_hint: DTypeLike | None = None) -> Node:
+def convert_to_tensor(
+    value: TensorLike, dtype: DTypeLike | None = None, name: str | None = None,
+    preferred_dtype: DTypeLike | None = None, dtype_hint: DTypeLike | None = None,
+) -> Node:
     """`value` as a tensor: itself, or a constant; a list with tensors in it is stacked.
 
     Without `dtype`, it has the hinted one if that loses nothing.
@@ -41,8 +42,10 @@ def convert_to_tensor(value: TensorLike, dtype: DTypeLike | None = None, name: s
     return as_node(value, None if dtype is None else as_dtype(dtype), named(name, "Const"))
 
 
-def constant(value: TensorLike, dtype: DTypeLike | None = None, shape: ShapeLike = None,
-             name: str = "Const", verify_shape: bool = False) -> Node:
+def constant(
+    value: TensorLike, dtype: DTypeLike | None = None, shape: ShapeLike = None, name: str = "Const",
+    verify_shape: bool = False,
+) -> Node:
     """A constant; a single value, or the last one of a short list, fills up `shape`.
 
     With `verify_shape`, the value must have the shape instead.

@@ -95,8 +95,10 @@ def ones(shape: ShapeLike, dtype: DTypeLike = float32, name: str | None = None) 
     return _constant_if_small(shape, 1, dtype, named(name, "ones"))
 
 
-def zeros_like(tensor: TensorLike, dtype: DTypeLike | None = None, name: str | None = None,
-               optimize: bool = True) -> Node:
+def zeros_like(
+    tensor: TensorLike, dtype: DTypeLike | None = None, name: str | None = None,
+    optimize: bool = True,
+) -> Node:
     """Zeros in the shape of `tensor`.
 
     >>> tg.zeros_like([1.0, 2.0]).eval()
@@ -105,8 +107,10 @@ def zeros_like(tensor: TensorLike, dtype: DTypeLike | None = None, name: str | N
     return _filled_like(tensor, 0, dtype, named(name, "zeros_like"))
 
 
-def ones_like(tensor: TensorLike, dtype: DTypeLike | None = None, name: str | None = None,
-              optimize: bool = True) -> Node:
+def ones_like(
+    tensor: TensorLike, dtype: DTypeLike | None = None, name: str | None = None,
+    optimize: bool = True,
+) -> Node:
     """Ones in the shape of `tensor`.
 
     >>> tg.ones_like([1.0, 2.0]).eval()

@@ -110,8 +110,10 @@ def _exact_norm(*tensors: Node) -> Node:
     return global_norm_op(*map(exact, tensors), name="norm")
 
 
-def clip_by_global_norm(t_list: Sequence, clip_norm: TensorLike, use_norm: TensorLike | None = None,
-                        name: str | None = None) -> tuple[list[Node | None], Node]:
+def clip_by_global_norm(
+    t_list: Sequence, clip_norm: TensorLike, use_norm: TensorLike | None = None,
+    name: str | None = None,
+) -> tuple[list[Node | None], Node]:
     """All tensors times clip_norm / max(norm, clip_norm), for a global norm of at most `clip_norm`.
 
     Returns the list, with Nones where it had them, and the norm: `use_norm`, or that of all tensors
@@ -136,8 +138,9 @@ def clip_by_global_norm(t_list: Sequence, clip_norm: TensorLike, use_norm: Tenso
     return [t.with_values(c) if isinstance(t, CompositeTensor) else c for t, c in pairs], norm
 
 
-def clip_by_norm(t: TensorLike, clip_norm: TensorLike, axes: AxisLike = None,
-                 name: str | None = None) -> Node:
+def clip_by_norm(
+    t: TensorLike, clip_norm: TensorLike, axes: AxisLike = None, name: str | None = None
+) -> Node:
     """t * clip_norm / max(norm, clip_norm), which has a norm of at most `clip_norm`.
 
     The norm is that of all of `t`, or one over `axes`. Where it is 0, the result is 0; a clip_norm

@@ -222,8 +222,10 @@ svd_op = Op("Svd", _svd, _svd_spec, (_svd_rule,), ("tensor",),
     doc="Singular values s and singular vectors u and v of matrices.")
 
 
-def svd(tensor: TensorLike, full_matrices: bool = False, compute_uv: bool = True,
-        name: str | None = None) -> Any:
+def svd(
+    tensor: TensorLike, full_matrices: bool = False, compute_uv: bool = True,
+    name: str | None = None,
+) -> Any:
     """Singular values and vectors, x = u diag(s) vᵀ, for each of a batch of m x n matrices x.
 
     s, u, v: the values in falling order, and as columns the left and right vectors; min(m, n) of

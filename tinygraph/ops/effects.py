@@ -81,8 +81,10 @@ class Count:
         self._position = integer(value, "how often a Print has printed", 0)
 
 
-def _print_values(input: Any, *data: Any, out: Any, state: Count, message: str, first_n: int,
-                  summarize: int, texts: tuple[str | None, ...]) -> Any:
+def _print_values(
+    input: Any, *data: Any, out: Any, state: Count, message: str, first_n: int, summarize: int,
+    texts: tuple[str | None, ...],
+) -> Any:
     if first_n < 0 or state.position < first_n:
         say(message + "".join(_summaries(data, texts, summarize)), sys.stderr)
         state.position += first_n >= 0
@@ -96,9 +98,10 @@ print_op = Op("Print", _print_values, lambda input, *data, **attrs: Spec(input.s
     doc="Its first input, after it has printed the others; see `tg.Print`.")
 
 
-def Print(input_: TensorLike, data: Iterable[TensorLike], message: str | None = None,
-          first_n: int | None = None, summarize: int | None = None,
-          name: str | None = None) -> Node:
+def Print(
+    input_: TensorLike, data: Iterable[TensorLike], message: str | None = None,
+    first_n: int | None = None, summarize: int | None = None, name: str | None = None,
+) -> Node:
     """`input_`, and each run that computes it prints `data` to stderr (TF: `tf.Print`).
 
     The gradient goes through to `input_`.
@@ -155,8 +158,10 @@ assert_op = Op("Assert", _assert_true, _assert_spec, role="effect",
     doc="An error unless a bool is true; see `tg.Assert`.")
 
 
-def Assert(condition: TensorLike, data: Iterable[TensorLike], summarize: int | None = None,
-           name: str | None = None) -> Operation:
+def Assert(
+    condition: TensorLike, data: Iterable[TensorLike], summarize: int | None = None,
+    name: str | None = None,
+) -> Operation:
     """An operation that fails unless `condition` is true (TF: `tf.Assert`).
 
     As in TF it checks where a run needs it, as by `tg.control_dependencies`, also if the condition
@@ -227,8 +232,10 @@ py_func_stateless_op = Op("PyFuncStateless", _call_func, _func_spec,
     doc="What a Python function returns, once for equal calls; see `tg.py_func`.")
 
 
-def py_func(func: Callable, inp: Sequence[TensorLike], Tout: DTypeLike | Sequence[DTypeLike],
-            stateful: bool = True, name: str | None = None) -> Any:
+def py_func(
+    func: Callable, inp: Sequence[TensorLike], Tout: DTypeLike | Sequence[DTypeLike],
+    stateful: bool = True, name: str | None = None,
+) -> Any:
     """What a Python function of NumPy arrays returns, as tensors (TF: `tf.py_func`).
 
     The arrays that it gets, and those that it returns, are its own. There is no gradient, and the

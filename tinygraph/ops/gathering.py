@@ -115,9 +115,10 @@ gather_grad_op: Op = Op("GatherGrad", _gather_grad, _gather_grad_spec,
     doc="Zeros of a shape, with each slice of g added at its index; many add up in float64.")
 
 
-def embedding_lookup(params: TensorLike, ids: TensorLike, partition_strategy: str = "mod",
-                     name: str | None = None, validate_indices: bool = True,
-                     max_norm: TensorLike | None = None) -> Node:
+def embedding_lookup(
+    params: TensorLike, ids: TensorLike, partition_strategy: str = "mod", name: str | None = None,
+    validate_indices: bool = True, max_norm: TensorLike | None = None,
+) -> Node:
     """The rows of `params` at `ids`; one table only. The gradient is sparse, as that of `gather`.
 
     >>> tg.nn.embedding_lookup([[1.0, 2.0], [3.0, 4.0]], [1]).eval()

@@ -35,8 +35,10 @@ def group(*inputs: Fetches | None, name: str | None = None) -> Operation:
         return no_op(name=named(name, "group_deps"))
 
 
-def tuple_(tensors: Iterable[TensorLike | None], name: str | None = None,
-           control_inputs: Iterable[Node | Operation] | None = None) -> list:
+def tuple_(
+    tensors: Iterable[TensorLike | None], name: str | None = None,
+    control_inputs: Iterable[Node | Operation] | None = None,
+) -> list:
     """The same tensors or IndexedSlices, each available only once all are (TF: `tf.tuple`).
 
     >>> a, b = tg.tuple([tg.constant(1.0), tg.constant(2.0)])

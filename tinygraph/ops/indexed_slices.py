@@ -74,8 +74,9 @@ class IndexedSlices(CompositeTensor):
     indices: Node
     dense_shape: Node | None
 
-    def __init__(self, values: TensorLike, indices: TensorLike,
-                 dense_shape: TensorLike | None = None):
+    def __init__(
+        self, values: TensorLike, indices: TensorLike, dense_shape: TensorLike | None = None
+    ):
         graph = graph_of((values, indices, dense_shape))
         with arguments_of("IndexedSlices"):
             self.values = as_node(values, name="values", graph=graph)

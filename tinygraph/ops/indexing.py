@@ -243,8 +243,9 @@ mask_grad_op: Op = Op("BooleanMaskGrad", _mask_grad,
     doc="Zeros of a shape, with g where the mask is True.")
 
 
-def boolean_mask(tensor: TensorLike, mask: TensorLike, name: str | None = "boolean_mask",
-                 axis: AxisLike = None) -> Node:
+def boolean_mask(
+    tensor: TensorLike, mask: TensorLike, name: str | None = "boolean_mask", axis: AxisLike = None
+) -> Node:
     """The elements, or slices from `axis` on, where `mask` is True; their number a run decides.
 
     The rank of the mask must be known: ShapeError else.
@@ -310,10 +311,11 @@ def elements_of(value: Any, what: str) -> list:
     return [value[i] for i in range(dims[0])]  # type: ignore[index]
 
 
-def strided_slice(input_: TensorLike, begin: TensorLike, end: TensorLike,
-                  strides: TensorLike | None = None, begin_mask: int = 0, end_mask: int = 0,
-                  ellipsis_mask: int = 0, new_axis_mask: int = 0, shrink_axis_mask: int = 0,
-                  var: Node | None = None, name: str | None = None) -> Node:
+def strided_slice(
+    input_: TensorLike, begin: TensorLike, end: TensorLike, strides: TensorLike | None = None,
+    begin_mask: int = 0, end_mask: int = 0, ellipsis_mask: int = 0, new_axis_mask: int = 0,
+    shrink_axis_mask: int = 0, var: Node | None = None, name: str | None = None,
+) -> Node:
     """x[begin[0]:end[0]:strides[0], ...], where bit i of a mask changes what item i means.
 
     `begin_mask` and `end_mask` leave out the bound, `ellipsis_mask` makes it `...`,

@@ -206,8 +206,9 @@ unpack_op = Op("Unpack", _unstack, _unstacked,
     doc="The `num` parts along an axis, without that axis.")
 
 
-def unstack(value: TensorLike, num: int | None = None, axis: AxisLike = 0,
-            name: str = "unstack") -> list[Node]:
+def unstack(
+    value: TensorLike, num: int | None = None, axis: AxisLike = 0, name: str = "unstack"
+) -> list[Node]:
     """Take apart along an axis: a list of `num` tensors without that axis.
 
     `num` is needed where the size of the dimension is unknown, and checked.
@@ -286,8 +287,10 @@ split_late_op = Op("SplitV", lambda x, sizes, axis, num: _split(x, tuple(map(int
     doc="The `num` parts along an axis of sizes that only a run knows.")
 
 
-def split(value: TensorLike, num_or_size_splits: TensorLike, axis: AxisLike = 0,
-          num: int | None = None, name: str = "split") -> list[Node]:
+def split(
+    value: TensorLike, num_or_size_splits: TensorLike, axis: AxisLike = 0, num: int | None = None,
+    name: str = "split",
+) -> list[Node]:
     """Take apart along an axis: a list of equal parts, or of parts of given sizes.
 
     One of the sizes may be -1: what is left. Raises ShapeError where the sizes do not fit.

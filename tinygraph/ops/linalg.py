@@ -34,8 +34,9 @@ swap_op: Op = Op("MatrixTranspose", np.matrix_transpose,
     doc="The last two axes swapped, whatever the rank.")
 
 
-def matrix_transpose(a: TensorLike, name: str = "matrix_transpose",
-                     conjugate: bool = False) -> Node:
+def matrix_transpose(
+    a: TensorLike, name: str = "matrix_transpose", conjugate: bool = False
+) -> Node:
     """Swap the last two axes: each matrix of a batch is transposed.
 
     >>> tg.matrix_transpose([[[1, 2], [3, 4]]]).eval()
@@ -102,9 +103,11 @@ batch_matmul_op = composite("BatchMatMulV2", _matmul_body,
     doc="a @ b for batches of matrices, or tensors of unknown rank; leading dims broadcast.")
 
 
-def matmul(a: TensorLike, b: TensorLike, transpose_a: bool = False, transpose_b: bool = False,
-           adjoint_a: bool = False, adjoint_b: bool = False, a_is_sparse: bool = False,
-           b_is_sparse: bool = False, name: str | None = None) -> Node:
+def matmul(
+    a: TensorLike, b: TensorLike, transpose_a: bool = False, transpose_b: bool = False,
+    adjoint_a: bool = False, adjoint_b: bool = False, a_is_sparse: bool = False,
+    b_is_sparse: bool = False, name: str | None = None,
+) -> Node:
     """The product of two matrices, or of batches of them, whose leading dimensions broadcast.
 
     Each operand becomes a tensor on its own, as in TF1: a float32 tensor does not mix with a

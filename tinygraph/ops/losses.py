@@ -123,8 +123,9 @@ softmax_cross_entropy = composite("SoftmaxCrossEntropyWithLogits",
 
 
 def softmax_cross_entropy_with_logits_v2(
-        labels: TensorLike, logits: TensorLike, axis: AxisLike = None, name: str | None = None,
-        dim: AxisLike = None) -> Node:
+    labels: TensorLike, logits: TensorLike, axis: AxisLike = None, name: str | None = None,
+    dim: AxisLike = None,
+) -> Node:
     """-sum(labels * log(softmax(logits))) along `axis`, the last one by default.
 
     Gradients flow to both: softmax(logits) * sum(labels) - labels, and -log(softmax(logits)). A
@@ -152,8 +153,9 @@ def softmax_cross_entropy_with_logits_v2(
 
 
 def softmax_cross_entropy_with_logits(
-        _sentinel: None = None, labels: TensorLike | None = None, logits: TensorLike | None = None,
-        dim: AxisLike = None, name: str | None = None, axis: AxisLike = None) -> Node:
+    _sentinel: None = None, labels: TensorLike | None = None, logits: TensorLike | None = None,
+    dim: AxisLike = None, name: str | None = None, axis: AxisLike = None,
+) -> Node:
     """`softmax_cross_entropy_with_logits_v2` without a gradient to the labels.
 
     Only named arguments are taken, since the order of logits and labels has changed over time.
@@ -241,8 +243,9 @@ sparse_softmax_cross_entropy = composite("SparseSoftmaxCrossEntropyWithLogits",
 
 
 def sparse_softmax_cross_entropy_with_logits(
-        _sentinel: None = None, labels: TensorLike | None = None, logits: TensorLike | None = None,
-        name: str | None = None) -> Node:
+    _sentinel: None = None, labels: TensorLike | None = None, logits: TensorLike | None = None,
+    name: str | None = None,
+) -> Node:
     """-log(softmax(logits))[label] along the last axis, for labels given as numbers.
 
     `labels` are int32 or int64 in the shape of logits without its last axis. A label out of range
@@ -287,8 +290,9 @@ sigmoid_cross_entropy = composite("LogisticLoss",
 
 
 def sigmoid_cross_entropy_with_logits(
-        _sentinel: None = None, labels: TensorLike | None = None, logits: TensorLike | None = None,
-        name: str | None = None) -> Node:
+    _sentinel: None = None, labels: TensorLike | None = None, logits: TensorLike | None = None,
+    name: str | None = None,
+) -> Node:
     """-labels * log(sigmoid(logits)) - (1 - labels) * log(1 - sigmoid(logits)), elementwise.
 
     Computed as max(z, 0) - z * t + log1p(exp(-|z|)), the first two as z times a difference. Only
@@ -329,9 +333,10 @@ weighted_cross_entropy = composite("WeightedLogisticLoss",
 
 
 def weighted_cross_entropy_with_logits(
-        labels: TensorLike | None = None, logits: TensorLike | None = None,
-        pos_weight: TensorLike | None = None, name: str | None = None,
-        targets: TensorLike | None = None) -> Node:
+    labels: TensorLike | None = None, logits: TensorLike | None = None,
+    pos_weight: TensorLike | None = None, name: str | None = None,
+    targets: TensorLike | None = None,
+) -> Node:
     """Sigmoid cross-entropy in which the positive labels count `pos_weight` times.
 
     -pos_weight * t * log(sigmoid(z)) - (1 - t) * log(1 - sigmoid(z)); `targets` is the old name of

@@ -63,8 +63,10 @@ range_op = Op("Range", _range, _range_spec, (None, None, None), ("start", "limit
     doc="start, start + delta, ... up to but without limit.")
 
 
-def range_(start: TensorLike, limit: TensorLike | None = None, delta: TensorLike = 1,
-           dtype: DTypeLike | None = None, name: str = "range") -> Node:
+def range_(
+    start: TensorLike, limit: TensorLike | None = None, delta: TensorLike = 1,
+    dtype: DTypeLike | None = None, name: str = "range",
+) -> Node:
     """The numbers from `start` up to but without `limit`; of `range(n)`, from 0 to n - 1.
 
     Without `dtype` it is the widest of the arguments' dtypes: int32, int64, float32, float64.
@@ -162,9 +164,11 @@ def _hot(indices: Node, depth: Node, on: Any, off: Any, dtype: DType, axis: int)
         indices, depth, np.array(on, dtype.numpy), np.array(off, dtype.numpy), axis=axis)
 
 
-def one_hot(indices: TensorLike, depth: TensorLike, on_value: TensorLike | None = None,
-            off_value: TensorLike | None = None, axis: AxisLike = None,
-            dtype: DTypeLike | None = None, name: str | None = None) -> Node:
+def one_hot(
+    indices: TensorLike, depth: TensorLike, on_value: TensorLike | None = None,
+    off_value: TensorLike | None = None, axis: AxisLike = None, dtype: DTypeLike | None = None,
+    name: str | None = None,
+) -> Node:
     """Vectors of length `depth` with `on_value` at `indices`, along a new last axis or `axis`.
 
     An index out of range gives a vector of `off_value`. The dtype is that of the values, or
@@ -191,8 +195,10 @@ def one_hot(indices: TensorLike, depth: TensorLike, on_value: TensorLike | None 
         return one_hot_op(indices, depth, on, off, axis=at, name=scope)
 
 
-def sequence_mask(lengths: TensorLike, maxlen: TensorLike | None = None, dtype: DTypeLike = bool_,
-                  name: str | None = None) -> Node:
+def sequence_mask(
+    lengths: TensorLike, maxlen: TensorLike | None = None, dtype: DTypeLike = bool_,
+    name: str | None = None,
+) -> Node:
     """True at [i, j] where j < lengths[i], for j below `maxlen` or the largest length.
 
     >>> tg.sequence_mask([1, 3]).eval()

@@ -18,10 +18,12 @@ from tinygraph.graph import Node
 from tinygraph.node import CompositeTensor
 from tinygraph.op import Op, as_node, constant
 from tinygraph.ops.arithmetic import (
-    add, is_constant, multiply, multiply_no_nan, same_shape, subtract, without)
+    add, is_constant, multiply, multiply_no_nan, same_shape, subtract, without,
+)
 from tinygraph.ops.compare import (
     cast, cleared, greater, greater_equal, keep_where, less, less_equal, logical_and, logical_not,
-    logical_or, logical_xor)
+    logical_or, logical_xor,
+)
 from tinygraph.ops.elementary import abs_, hypot, log, negative, rint, square
 from tinygraph.ops.rules import alike
 from tinygraph.spec import Spec, broadcast
@@ -269,8 +271,9 @@ clip_op = composite("ClipByValue", lambda t, low, high: maximum(minimum(t, high)
     doc="max(min(t, clip_value_max), clip_value_min), elementwise.")
 
 
-def clip_by_value(t: TensorLike, clip_value_min: TensorLike, clip_value_max: TensorLike,
-                  name: str | None = None) -> Node:
+def clip_by_value(
+    t: TensorLike, clip_value_min: TensorLike, clip_value_max: TensorLike, name: str | None = None
+) -> Node:
     """Limit t to [clip_value_min, clip_value_max], elementwise; the bounds broadcast to t.
 
     The gradient passes at the bounds themselves. IndexedSlices stay IndexedSlices.
@@ -323,8 +326,10 @@ def add_n(inputs: Iterable[TensorLike], name: str | None = None) -> Node:
     return nodes[0] if len(nodes) == 1 else add_n_op(*nodes, name=name)
 
 
-def accumulate_n(inputs: Iterable[TensorLike], shape: ShapeLike = None,
-                 tensor_dtype: DTypeLike | None = None, name: str | None = None) -> Node:
+def accumulate_n(
+    inputs: Iterable[TensorLike], shape: ShapeLike = None, tensor_dtype: DTypeLike | None = None,
+    name: str | None = None,
+) -> Node:
     """The sum of a list of tensors of one shape and dtype, as `add_n`.
 
     >>> tg.accumulate_n([[1.0, 2.0], [3.0, 4.0]]).eval()

@@ -181,8 +181,10 @@ eye_op = Op("Eye", _eye, _eye_spec, (None, None), ("num_rows", "num_columns"), s
     doc="The identity matrix.")
 
 
-def eye(num_rows: TensorLike, num_columns: TensorLike | None = None, batch_shape: ShapeLike = None,
-        dtype: DTypeLike = float32, name: str | None = None) -> Node:
+def eye(
+    num_rows: TensorLike, num_columns: TensorLike | None = None, batch_shape: ShapeLike = None,
+    dtype: DTypeLike = float32, name: str | None = None,
+) -> Node:
     """The identity matrix, or a batch of them.
 
     >>> tg.eye(2).eval()

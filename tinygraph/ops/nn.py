@@ -16,9 +16,11 @@ from tinygraph.ops.array import as_shape_node, dim_of, shape_of
 from tinygraph.ops.axes import axes_kept, late_axes
 from tinygraph.ops.broadcasting import broadcast_like, merged, reduce_sum, zeros_like
 from tinygraph.ops.compare import (
-    cast, equal, exact, in_float32, keep_where, logical_and, logical_not)
+    cast, equal, exact, in_float32, keep_where, logical_and, logical_not,
+)
 from tinygraph.ops.elementary import (
-    abs_, exp, expm1, log1p, rsqrt, sigmoid_slope, sqrt, square, tail)
+    abs_, exp, expm1, log1p, rsqrt, sigmoid_slope, sqrt, square, tail,
+)
 from tinygraph.ops.linalg import matmul
 from tinygraph.ops.math import maximum, minimum, realdiv
 from tinygraph.ops.random import random_uniform
@@ -169,8 +171,9 @@ bias_add_op = composite("BiasAdd", _bias_body,
     doc="value + bias along the channels' axis.")
 
 
-def bias_add(value: TensorLike, bias: TensorLike, data_format: str | None = None,
-             name: str | None = None) -> Node:
+def bias_add(
+    value: TensorLike, bias: TensorLike, data_format: str | None = None, name: str | None = None
+) -> Node:
     """Add a vector along the last axis, or along the second one for a data_format "NC...".
 
     Raises ShapeError where the bias is no vector, or not of that axis' size.
@@ -188,8 +191,9 @@ def bias_add(value: TensorLike, bias: TensorLike, data_format: str | None = None
         return bias_add_op(value, bias, channels_first=form.startswith("NC"), name=scope)
 
 
-def xw_plus_b(x: TensorLike, weights: TensorLike, biases: TensorLike,
-              name: str | None = None) -> Node:
+def xw_plus_b(
+    x: TensorLike, weights: TensorLike, biases: TensorLike, name: str | None = None
+) -> Node:
     """x @ weights + biases.
 
     >>> tg.nn.xw_plus_b([[1.0, 2.0]], [[1.0], [1.0]], [0.5]).eval()
@@ -199,8 +203,9 @@ def xw_plus_b(x: TensorLike, weights: TensorLike, biases: TensorLike,
         return bias_add(matmul(x, weights), biases, name=scope)
 
 
-def relu_layer(x: TensorLike, weights: TensorLike, biases: TensorLike,
-               name: str | None = None) -> Node:
+def relu_layer(
+    x: TensorLike, weights: TensorLike, biases: TensorLike, name: str | None = None
+) -> Node:
     """relu(x @ weights + biases).
 
     >>> tg.nn.relu_layer([[1.0, -2.0]], [[1.0, 1.0], [1.0, 0.0]], [0.5, 0.0]).eval()
@@ -242,9 +247,10 @@ def _noise_shape(x: Node, noise_shape: Any) -> Node:
     return as_shape_node([dim_of(x, i) if d is None else d for i, d in enumerate(dims)])
 
 
-def dropout(x: TensorLike, keep_prob: TensorLike | None = None, noise_shape: ShapeLike = None,
-            seed: int | None = None, name: str | None = None,
-            rate: TensorLike | None = None) -> Node:
+def dropout(
+    x: TensorLike, keep_prob: TensorLike | None = None, noise_shape: ShapeLike = None,
+    seed: int | None = None, name: str | None = None, rate: TensorLike | None = None,
+) -> Node:
     """Zero each element with probability `rate`, and divide the others by keep_prob = 1 - rate.
 
     So the expected sum stays. The gradient passes through the elements that the same run kept.
@@ -293,8 +299,10 @@ variance_op = composite("Variance",
     """)
 
 
-def moments(x: TensorLike, axes: AxisLike, shift: TensorLike | None = None, name: str | None = None,
-            keep_dims: bool | None = None, keepdims: bool | None = None) -> tuple[Node, Node]:
+def moments(
+    x: TensorLike, axes: AxisLike, shift: TensorLike | None = None, name: str | None = None,
+    keep_dims: bool | None = None, keepdims: bool | None = None,
+) -> tuple[Node, Node]:
     """The mean and the variance over `axes`; `shift` is for old programs and changes nothing.
 
     >>> mean, variance = tg.nn.moments(tg.constant([1.0, 2.0, 3.0, 4.0]), axes=[0])
@@ -321,9 +329,10 @@ def moments(x: TensorLike, axes: AxisLike, shift: TensorLike | None = None, name
         return cast(mean, x.dtype), cast(variance, x.dtype)
 
 
-def batch_normalization(x: TensorLike, mean: TensorLike, variance: TensorLike,
-                        offset: TensorLike | None, scale: TensorLike | None,
-                        variance_epsilon: TensorLike, name: str | None = None) -> Node:
+def batch_normalization(
+    x: TensorLike, mean: TensorLike, variance: TensorLike, offset: TensorLike | None,
+    scale: TensorLike | None, variance_epsilon: TensorLike, name: str | None = None,
+) -> Node:
     """scale * (x - mean) / sqrt(variance + variance_epsilon) + offset; Ioffe and Szegedy, 2015.
 
     `scale` and `offset` may be None. All broadcast against x.
@@ -355,8 +364,10 @@ l2_loss = composite("L2Loss", in_float32(lambda t: reduce_sum(square(t)) / 2),
     """)
 
 
-def l2_normalize(x: TensorLike, axis: AxisLike = None, epsilon: float = 1e-12,
-                 name: str | None = None, dim: AxisLike = None) -> Node:
+def l2_normalize(
+    x: TensorLike, axis: AxisLike = None, epsilon: float = 1e-12, name: str | None = None,
+    dim: AxisLike = None,
+) -> Node:
     """x / sqrt(max(sum(x²), epsilon)), with the sum over `axis`; finite at 0, also its gradient.
 
     The squares leave no dtype's range: float16s are computed with in float32, others as by norm.

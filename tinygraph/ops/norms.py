@@ -48,9 +48,10 @@ p_norm_op = composite("PNorm", _p_norm_body, _p_norm_rule, params=("tensor",),
     doc="(Σ |x|^p)^(1/p) over axes; the gradient at 0 is 0.")
 
 
-def norm(tensor: TensorLike, ord: int | float | str = "euclidean", axis: AxisLike = None,
-         keepdims: bool | None = None, name: str | None = None,
-         keep_dims: bool | None = None) -> Node:
+def norm(
+    tensor: TensorLike, ord: int | float | str = "euclidean", axis: AxisLike = None,
+    keepdims: bool | None = None, name: str | None = None, keep_dims: bool | None = None,
+) -> Node:
     """The norm of the vectors along `axis`, of the matrices in two axes, or of all elements.
 
     `ord` is "euclidean", 1, 2, np.inf or any positive p for vectors; "euclidean", "fro", 1, 2 (the

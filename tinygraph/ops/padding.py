@@ -166,8 +166,10 @@ mirror_pad_op = composite("MirrorPad",
     doc="A tensor's own elements around it, mirrored at its borders.")
 
 
-def pad(tensor: TensorLike, paddings: TensorLike, mode: str = "CONSTANT", name: str | None = None,
-        constant_values: TensorLike = 0) -> Node:
+def pad(
+    tensor: TensorLike, paddings: TensorLike, mode: str = "CONSTANT", name: str | None = None,
+    constant_values: TensorLike = 0,
+) -> Node:
     """Add paddings[i, 0] elements before and paddings[i, 1] after along each dimension i.
 
     They are `constant_values`, or with mode "REFLECT" a mirror image without the border, with

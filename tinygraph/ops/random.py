@@ -59,8 +59,9 @@ def _floats(name: str, method: str, **fields: Any) -> Op:
     return Op(name, kernel, _float_spec, (None,), ("shape",), static=(0,), state=_stream, **fields)
 
 
-def _draw_ints(shape: Any, low: Any, high: Any, out: Any, *, state: Philox, dtype: Any,
-               seed: Any) -> Any:
+def _draw_ints(
+    shape: Any, low: Any, high: Any, out: Any, *, state: Philox, dtype: Any, seed: Any
+) -> Any:
     return state.integers(out.shape, int(low), int(high), out.dtype, out=out)
 
 
@@ -114,8 +115,9 @@ random_shuffle = Op("RandomShuffle", _shuffle, lambda value, seed: Spec(value.sh
     """)
 
 
-def _multinomial(logits: Any, num_samples: Any, out: Any, *, state: Philox, output_dtype: Any,
-                 seed: Any) -> Any:
+def _multinomial(
+    logits: Any, num_samples: Any, out: Any, *, state: Philox, output_dtype: Any, seed: Any
+) -> Any:
     if int(num_samples) < 0:
         raise InvalidArgumentError(f"num_samples should be nonnegative, got {num_samples}")
     if not logits.shape[1]:
@@ -138,9 +140,10 @@ multinomial_op = Op("Multinomial", _multinomial, _multinomial_spec, (None, None)
 # ---------------------------------------------------------------- the public functions
 
 
-def random_uniform(shape: ShapeLike, minval: TensorLike = 0, maxval: TensorLike | None = None,
-                   dtype: DTypeLike = float32, seed: int | None = None,
-                   name: str | None = None) -> Node:
+def random_uniform(
+    shape: ShapeLike, minval: TensorLike = 0, maxval: TensorLike | None = None,
+    dtype: DTypeLike = float32, seed: int | None = None, name: str | None = None,
+) -> Node:
     """Numbers drawn uniformly from [minval, maxval).
 
     `shape` may be a tensor, such as `tg.shape(x)`. `maxval` is 1 by default, and must be given for
@@ -170,9 +173,10 @@ def random_uniform(shape: ShapeLike, minval: TensorLike = 0, maxval: TensorLike 
         return add_below_op(scaled, low, high, name=scope)
 
 
-def random_normal(shape: ShapeLike, mean: TensorLike = 0.0, stddev: TensorLike = 1.0,
-                  dtype: DTypeLike = float32, seed: int | None = None,
-                  name: str | None = None) -> Node:
+def random_normal(
+    shape: ShapeLike, mean: TensorLike = 0.0, stddev: TensorLike = 1.0, dtype: DTypeLike = float32,
+    seed: int | None = None, name: str | None = None,
+) -> Node:
     """Normally distributed numbers: mean + stddev * z, through which gradients flow to both.
 
     `shape` may be a tensor, such as `tg.shape(mean)`.
@@ -184,9 +188,10 @@ def random_normal(shape: ShapeLike, mean: TensorLike = 0.0, stddev: TensorLike =
         return _scaled(random_standard_normal_op, shape, mean, stddev, dtype, seed, scope)
 
 
-def truncated_normal(shape: ShapeLike, mean: TensorLike = 0.0, stddev: TensorLike = 1.0,
-                     dtype: DTypeLike = float32, seed: int | None = None,
-                     name: str | None = None) -> Node:
+def truncated_normal(
+    shape: ShapeLike, mean: TensorLike = 0.0, stddev: TensorLike = 1.0, dtype: DTypeLike = float32,
+    seed: int | None = None, name: str | None = None,
+) -> Node:
     """Normally distributed numbers, redrawn until less than two `stddev` from `mean`.
 
     >>> bool(abs(tg.truncated_normal([100], stddev=0.1).eval()).max() < 0.2)
@@ -220,8 +225,10 @@ def _affine(x: Node, scale: Any, shift: Any, names: tuple[str, str], scope: str)
     return x if scaled else identity(x, name=scope)
 
 
-def multinomial(logits: TensorLike, num_samples: TensorLike, seed: int | None = None,
-                name: str | None = None, output_dtype: DTypeLike | None = None) -> Node:
+def multinomial(
+    logits: TensorLike, num_samples: TensorLike, seed: int | None = None, name: str | None = None,
+    output_dtype: DTypeLike | None = None,
+) -> Node:
     """Classes drawn with probability softmax(logits), `num_samples` for each row of a matrix.
 
     The result has shape [rows, num_samples] and dtype int64, or `output_dtype`.
@@ -236,8 +243,10 @@ def multinomial(logits: TensorLike, num_samples: TensorLike, seed: int | None = 
         return multinomial_op(logits, samples, output_dtype=dtype, seed=_seeds(seed))
 
 
-def categorical(logits: TensorLike, num_samples: TensorLike, dtype: DTypeLike | None = None,
-                seed: int | None = None, name: str | None = None) -> Node:
+def categorical(
+    logits: TensorLike, num_samples: TensorLike, dtype: DTypeLike | None = None,
+    seed: int | None = None, name: str | None = None,
+) -> Node:
     """`multinomial` under its newer name (TF: `tf.random.categorical`).
 
     >>> tg.random.categorical([[99.0, 0.0]], 3).eval()

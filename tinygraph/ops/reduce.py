@@ -18,7 +18,8 @@ from tinygraph.ops.array import shape_of, size, static_ints, stop_gradient
 from tinygraph.ops.axes import in_front
 from tinygraph.ops.broadcasting import ones_like, over_axes, reduce_sum, spread
 from tinygraph.ops.compare import (
-    cast, greater, in_float32, keep_where, less, logical_not, not_equal)
+    cast, greater, in_float32, keep_where, less, logical_not, not_equal,
+)
 from tinygraph.ops.cumulative import cumprod
 from tinygraph.ops.elementary import exp, is_nan, log
 from tinygraph.ops.joining import concat_op
@@ -271,10 +272,11 @@ reduce_euclidean_norm = reduction("EuclideanNorm", norm_over,
     """)
 
 
-def count_nonzero(input_tensor: TensorLike | None = None, axis: AxisLike = None,
-                  keepdims: bool | None = None, dtype: DTypeLike = int64, name: str | None = None,
-                  reduction_indices: AxisLike = None, keep_dims: bool | None = None,
-                  input: TensorLike | None = None) -> Node:
+def count_nonzero(
+    input_tensor: TensorLike | None = None, axis: AxisLike = None, keepdims: bool | None = None,
+    dtype: DTypeLike = int64, name: str | None = None, reduction_indices: AxisLike = None,
+    keep_dims: bool | None = None, input: TensorLike | None = None,
+) -> Node:
     """How many elements are not 0, or are True, over `axis`, or over all axes.
 
     >>> tg.count_nonzero([[0, 1], [2, 3]], axis=0).eval()

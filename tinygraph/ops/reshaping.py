@@ -104,8 +104,9 @@ squeeze: Op = Op("Squeeze", np.squeeze, ranked(_squeezed),
     """)
 
 
-def expand_dims(input: TensorLike, axis: AxisLike = None, name: str | None = None,
-                dim: AxisLike = None) -> Node:
+def expand_dims(
+    input: TensorLike, axis: AxisLike = None, name: str | None = None, dim: AxisLike = None
+) -> Node:
     """Insert a dimension of 1 at `axis` of the result.
 
     >>> tg.expand_dims([1, 2], 1).eval().shape

@@ -12,8 +12,9 @@ from tinygraph.spec import UNKNOWN, Shape, Spec
 Dims = tuple[int | None, ...]
 
 
-def ranked(rule: Callable[..., Iterable[int | None] | None], accepts: str = "any",
-           least: int = 0) -> Callable[..., Spec]:
+def ranked(
+    rule: Callable[..., Iterable[int | None] | None], accepts: str = "any", least: int = 0
+) -> Callable[..., Spec]:
     """The shape rule of an op for which `rule(*dims, **attrs)` tells the dims of the result.
 
     `rule` sees known ranks only: where the rank of an input is unknown, so is that of the result,

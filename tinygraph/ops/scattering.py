@@ -136,8 +136,9 @@ def _scatter_spec(ref: Spec, indices: Spec, updates: Spec, accepts: str = "numbe
     return Spec(ref.shape, ref.dtype)
 
 
-def _scatter(name: str, writing: Writing, accepts: str, use_locking: bool = False,
-             **fields: Any) -> Op:
+def _scatter(
+    name: str, writing: Writing, accepts: str, use_locking: bool = False, **fields: Any
+) -> Op:
     """An update of rows. `writing(x, indices, updates)` is the call that changes x."""
 
     def kernel(ref: Array, indices: Any, updates: Array, out: Array) -> Array:

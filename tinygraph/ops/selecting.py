@@ -65,8 +65,10 @@ where_op = Op("Where", np.argwhere, _where_spec, (None,), ("condition",),
     doc="The coordinates of what is True.")
 
 
-def where(condition: TensorLike, x: TensorLike | None = None, y: TensorLike | None = None,
-          name: str | None = None) -> Node:
+def where(
+    condition: TensorLike, x: TensorLike | None = None, y: TensorLike | None = None,
+    name: str | None = None,
+) -> Node:
     """x where `condition` is True, y elsewhere; without x and y, the coordinates of what is True.
 
     x and y have one shape; `condition` has it too, or is a vector that chooses rows, or a scalar.
@@ -195,8 +197,9 @@ class TopKV2(NamedTuple):
     indices: Node
 
 
-def top_k(input: TensorLike, k: TensorLike = 1, sorted: bool = True,
-          name: str | None = None) -> TopKV2:
+def top_k(
+    input: TensorLike, k: TensorLike = 1, sorted: bool = True, name: str | None = None
+) -> TopKV2:
     """The k largest elements of each row, in descending order, and where they are (int32).
 
     Of equal elements the one with the lower index comes first.
@@ -302,8 +305,9 @@ class UniqueWithCounts(NamedTuple):
     count: Node  # type: ignore[assignment]  # TF's name, which hides tuple.count
 
 
-def unique_with_counts(x: TensorLike, out_idx: DTypeLike = int32,
-                       name: str | None = None) -> UniqueWithCounts:
+def unique_with_counts(
+    x: TensorLike, out_idx: DTypeLike = int32, name: str | None = None
+) -> UniqueWithCounts:
     """What `unique` finds, and how often each of the different elements appears.
 
     >>> y, idx, count = tg.unique_with_counts([7, 3, 7])
@@ -336,8 +340,9 @@ class ListDiff(NamedTuple):
     idx: Node
 
 
-def setdiff1d(x: TensorLike, y: TensorLike, index_dtype: DTypeLike = int32,
-              name: str | None = None) -> ListDiff:
+def setdiff1d(
+    x: TensorLike, y: TensorLike, index_dtype: DTypeLike = int32, name: str | None = None
+) -> ListDiff:
     """The elements of the vector x that are not in y, in order and with repetitions, and where.
 
     >>> out, idx = tg.setdiff1d([1, 2, 3, 2], [1, 3])

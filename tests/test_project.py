@@ -78,6 +78,7 @@ SELDOM = {  # each would be a millisecond of the import; few programs, or only c
 }
 
 CODE_LINES = 400
+CORE_LINES = 3_850  # of the files that one reads to know what a run is; they may get fewer
 
 
 def relative(path):
@@ -239,7 +240,7 @@ def test_the_guide_through_the_core_counts_right():
     ]
     assert len(listed) > 30 and not wrong, "\n".join(wrong)
     total = int(re.search(r"That is ([\d,]+) lines", text)[1].replace(",", ""))
-    assert total == sum(listed.values())
+    assert total == sum(listed.values()) <= CORE_LINES
     order = [layer(module_name(path)) for path in listed]
     ahead = layer("tinygraph.nest")  # of which the compiler needs nothing, and a session all
     assert [x for x in order if x != ahead] == sorted(x for x in order if x != ahead)

@@ -64,6 +64,25 @@ def test_a_kernel_gets_no_out_where_its_rule_never_tells_the_size():
     for value in everywhere(op(x * 2.0), {x: [1.0, -1.0, 3.0]}):
         assert value.tolist() == [2.0, 6.0]
     assert tg.Session().run(op(tg.constant([1.0, -1.0]))).tolist() == [1.0]
+    assert "out" not in tg.Session().source(op(x), {x: [1.0]}, functional=True)
+
+
+def test_a_kernel_that_needs_out_has_a_rule_that_tells_the_size():
+    def kernel(x, out):
+        return np.copyto(out, x) or out
+
+    op = Op("SizelessForTest", kernel, lambda x: Spec(Shape([None]), x.dtype), params=("x",))
+    pair = Op("PairForTest", kernel, lambda x: Spec.of_items([x, x]), params=("x",))
+    with pytest.raises(tg.errors.DTypeError, match="PairForTest takes `out`, but it has several"):
+        pair([1.0])
+    complaint = "SizelessForTest takes `out`, but its shape rule never tells the size: leave `out`"
+    with pytest.raises(tg.errors.DTypeError, match=complaint):
+        op([1.0])
+    x = tg.placeholder(tg.float32, [None])
+    for y in (op(x), op(tg.boolean_mask(x, x > 0.0))):  # compiling, and a run, bring it to light
+        with pytest.raises(tg.errors.OpError, match=complaint) as error:
+            tg.Session().run(y, {x: [1.0]})
+        assert "test_kernels.py" in str(error.value)
 
 
 def test_a_kernel_without_out_allocates_its_result():

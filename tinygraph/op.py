@@ -25,6 +25,7 @@ from tinygraph.graph import Graph, Node, Operation
 from tinygraph.nest import flatten
 from tinygraph.node import CompositeTensor
 from tinygraph.spec import UNKNOWN, Dimension, Shape, Spec
+from tinygraph.static import is_sized
 from tinygraph.static import values as static_values
 
 _registry: dict[str, Op] = {}
@@ -55,10 +56,10 @@ class Op(Function):
         The type, such as "MatMul"; also the default name of its nodes.
     kernel
         `kernel(*arrays, out, **attrs)` writes its result into `out` and returns it. A kernel that
-        has a parameter `out` is always given an array for it. A kernel that returns a view, or a
-        result whose size depends on values, has no parameter `out`. For an op with several outputs
-        the kernel returns a tuple of arrays. An op without a kernel needs a `rewrite` that never
-        returns None.
+        has a parameter `out` is given an array of the size that the shape rule tells. A kernel that
+        returns a view, or a result whose size the shape rule cannot tell, has no parameter `out`.
+        For an op with several outputs the kernel has none either, and returns a tuple of arrays. An
+        op without a kernel needs a `rewrite` that never returns None.
     infer
         `infer(*specs, **attrs) -> Spec`; runs while building and again while compiling. For an op
         with several outputs it returns `Spec.of_items(...)`; calling such an op returns a list of
@@ -257,6 +258,8 @@ class Op(Function):
         spec = self.infer(*specs, **attrs)
         if type(spec) is not Spec:
             expect(spec, Spec, "the shape rule's result", "a Spec (of several: Spec.of_items)")
+        if not (self.dynamic or self.view or spec.shape.is_fully_defined()):
+            is_sized(self, specs, spec)  # or an error
         if spec.items:
             items = [_without_value(own, specs) for own in spec.items]
             values = static_values(self, specs, attrs, tuple(items), several=True)

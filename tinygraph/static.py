@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from types import MethodDescriptorType
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.dtypes import for_kernel
-from tinygraph.errors import TinygraphError
+from tinygraph.errors import DTypeError, TinygraphError
 from tinygraph.interrupts import quietly
 from tinygraph.spec import Spec
 
@@ -67,6 +68,38 @@ def values(
 def takes_out(op: Op, spec: Spec) -> bool:
     """Whether the op's kernel is given `out`, an array of that spec, which it writes into."""
     return not (op.view or op.dynamic or op.role == "effect" or spec.items)
+
+
+def is_sized(op: Op, inputs: Sequence[Spec], spec: Spec) -> bool:
+    """Whether the shape rule tells the result's size, in a run at the latest.
+
+    Raises DTypeError if the kernel needs `out` where there is none: the rule leaves the size open
+    though it knows the inputs' sizes and values, or the op has several outputs.
+    """
+    if spec.items:
+        sized, why = False, "it has several outputs, which it returns as a tuple"
+    else:
+        sized, why = spec.shape.is_fully_defined(), "its shape rule never tells the size"
+        sized = sized or not all(map(_is_known, inputs))
+    if not sized and not op.dynamic and takes_out(op, spec._replace(items=())):
+        if op.kernel is not None and _needs_out(op.kernel):
+            raise DTypeError(f"the kernel of {op.name} takes `out`, but {why}: leave `out` away")
+    return sized
+
+
+def _is_known(spec: Spec) -> bool:
+    """Whether a run could tell a shape rule no more of an input."""
+    value = spec.constant is not None or spec.dtype is None or not spec.dtype.is_integer
+    return value and not spec.items and spec.shape.is_fully_defined()
+
+
+def _needs_out(kernel: Any) -> bool:
+    """Whether a kernel cannot be called without `out`."""
+    try:
+        out = inspect.signature(kernel).parameters.get("out")
+    except (TypeError, ValueError):  # of a function that is written in C
+        return False
+    return out is not None and out.default is not None
 
 
 def new_output(op: Op, spec: Spec, dtype: Any = None) -> dict[str, np.ndarray]:

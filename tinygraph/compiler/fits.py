@@ -13,7 +13,7 @@ from tinygraph.graph import Node
 from tinygraph.op import Op
 from tinygraph.ops.array import ensure_shape
 from tinygraph.spec import UNKNOWN, Shape, Spec
-from tinygraph.static import new_output, takes_out
+from tinygraph.static import is_sized, new_output, takes_out
 
 
 def may_not_fit(op: Op, inputs: tuple[Node, ...]) -> bool:
@@ -78,7 +78,9 @@ class SizeCheck:
                 Spec(Shape.of(np.shape(x)), dtype, np.asarray(x) if dtype.is_integer else None)
                 for x, dtype in zip(arrays, self.dtypes, strict=True)
             ]
-            self.last = last = sizes, self.op.infer(*self.variable_specs, *specs, **self.attrs)
+            specs = self.variable_specs + specs
+            self.last = last = sizes, self.op.infer(*specs, **self.attrs)
+            is_sized(self.op, specs, last[1])  # or an error
         return last[1]
 
     def new(self, *arrays: np.ndarray) -> np.ndarray | None:

@@ -15,7 +15,7 @@ from tinygraph.compiler.text import (
 from tinygraph.compiler.trace import user_node
 from tinygraph.graph import Node
 from tinygraph.op import const
-from tinygraph.static import is_numpys, takes_out
+from tinygraph.static import is_numpys, is_sized, takes_out
 
 COMMENT_COLUMN = 68  # at most; beside short lines the comments stand closer
 SPELLED_OUT = 8  # elements, up to which the source spells a constant out
@@ -119,6 +119,8 @@ class Writer:
             wide = [self[x] for x in dict.fromkeys(node.inputs) if x.shape.sizes != ()]
             one = len(wide) == 1
             shape = f"np.shape({wide[0]})" if one else f"np.broadcast({', '.join(wide)}).shape"
+        elif not is_sized(kind, [x.spec for x in node.inputs], spec):
+            return None
         else:  # only the shape rule tells the size
             check = SizeCheck(kind, node.inputs, node.attrs)
             return f"{self.bind('new#', check.new)}({', '.join([self[x] for x in check.inputs])})"

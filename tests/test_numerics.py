@@ -488,7 +488,7 @@ def test_norm_of_a_zero_row():
 
 def summed(x, axis, keepdims=False):
     out = np.full(x.sum(axis, keepdims=keepdims).shape, 7, x.dtype)
-    assert sum_over(x, axis, keepdims, out) is out
+    assert sum_over(x, out, axis, keepdims) is out
     return out
 
 

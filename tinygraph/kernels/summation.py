@@ -22,7 +22,7 @@ LARGE = 1 << 13  # elements from which a sum of all takes the sums of the rows f
 ONES = {np.dtype(t): np.broadcast_to(np.ones(DIRECT, t), DIRECT) for t in (np.float32, np.float64)}
 
 
-def sum_over(x: Array, axis: Axis, keepdims: bool, out: Array) -> Array:
+def sum_over(x: Array, out: Array, axis: Axis, keepdims: bool) -> Array:
     """The sum over `axis`, accurate whatever the axes and the layout."""
     ones = ONES.get(x.dtype)
     if ones is not None and axis is not None and x.ndim == 2 == len(axis) + 1:
@@ -33,7 +33,7 @@ def sum_over(x: Array, axis: Axis, keepdims: bool, out: Array) -> Array:
             return out
     if x.dtype == np.float16:
         wide = np.empty(out.shape, np.float32)
-        np.copyto(out, sum_over(x.astype(np.float32), axis, keepdims, wide), "same_kind")
+        np.copyto(out, sum_over(x.astype(np.float32), wide, axis, keepdims), "same_kind")
         return out
     if ones is None:
         return np.add.reduce(x, axis=axis, dtype=x.dtype, out=out, keepdims=keepdims)
@@ -52,8 +52,8 @@ def sum_over(x: Array, axis: Axis, keepdims: bool, out: Array) -> Array:
         first -= 1
     if end - first < len(axes):  # the last axes first, then the others
         part = np.empty(_dims_kept(shape, range(first, end)), x.dtype)
-        sum_over(x, tuple(range(first, end)), True, part)
-        return sum_over(part, tuple(axes[: first - end]), keepdims, out)
+        sum_over(x, part, tuple(range(first, end)), True)
+        return sum_over(part, out, tuple(axes[: first - end]), keepdims)
     x = x.reshape(math.prod(shape[:first]), math.prod(shape[first:end]), math.prod(shape[end:]))
     _sum_middle(x, out.reshape(x.shape[0], x.shape[2]))
     return out
@@ -85,7 +85,7 @@ def _sum_middle(x: Array, out: Array) -> None:
         out[...] = total
 
 
-def int_mean_over(x: Array, axis: Axis, keepdims: bool, out: Array) -> Array:
+def int_mean_over(x: Array, out: Array, axis: Axis, keepdims: bool) -> Array:
     """The mean of ints, cut off towards 0: of their quotients and rests, which don't overflow."""
     wide = x.astype(np.uint64 if x.dtype == np.uint64 else np.int64)
     count = wide.dtype.type(max(x.size // max(np.any(x, axis).size, 1), 1))
@@ -99,17 +99,17 @@ def int_mean_over(x: Array, axis: Axis, keepdims: bool, out: Array) -> Array:
     return out
 
 
-def norm_over(x: Array, axis: Axis, keepdims: bool, out: Array) -> Array:
+def norm_over(x: Array, out: Array, axis: Axis, keepdims: bool) -> Array:
     """√(Σ x²) over `axis`; where the squares leave the dtype's range, those of x / max |x|."""
     x = x.astype(np.float32) if x.dtype == np.float16 else x
     limits, kept = np.finfo(x.dtype), _dims_kept(x.shape, axis)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        norm = np.sqrt(sum_over(np.square(x), axis, True, np.empty(kept, x.dtype)))
+        norm = np.sqrt(sum_over(np.square(x), np.empty(kept, x.dtype), axis, True))
         inexact = ~((norm > np.sqrt(limits.tiny / limits.eps)) & (norm < np.inf))
         if inexact.any():
             top = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
             scale = np.where(inexact & (top > 0) & (top < np.inf), top, np.ones((), x.dtype))
-            norm = scale * np.sqrt(sum_over(np.square(x / scale), axis, True, np.empty_like(norm)))
+            norm = scale * np.sqrt(sum_over(np.square(x / scale), np.empty_like(norm), axis, True))
     np.copyto(out, norm.reshape(out.shape), "same_kind")
     return out
 

@@ -250,7 +250,7 @@ def broadcast_axes(wide: tuple[int, ...], narrow: tuple[int, ...]) -> tuple[int,
 def _sum_like_kernel(g: Array, x: Array) -> Array:
     axes = broadcast_axes(g.shape, x.shape)
     total = np.empty([d for i, d in enumerate(g.shape) if i not in axes], g.dtype)
-    return sum_over(g, axes, False, total).reshape(x.shape)
+    return sum_over(g, total, axes, False).reshape(x.shape)
 
 
 def _sum_like_rewrite(g: Node, x: Node) -> Node | None:

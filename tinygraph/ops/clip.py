@@ -60,7 +60,7 @@ global_norm_op = Op("GlobalNorm", _global_norm,
 # ---------------------------------------------------------------- checks
 
 
-def _check_numerics(tensor: np.ndarray, message: str, out: np.ndarray) -> np.ndarray:
+def _check_numerics(tensor: np.ndarray, out: np.ndarray, message: str) -> np.ndarray:
     if not np.isfinite(tensor).all():
         has = {"Inf": np.isinf(tensor).any(), "NaN": np.isnan(tensor).any()}
         found = " and ".join(name for name, is_there in has.items() if is_there)

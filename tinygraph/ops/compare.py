@@ -125,7 +125,7 @@ def _are_floats(*dtypes: DType) -> bool:
     return all(dtype.is_floating for dtype in dtypes)
 
 
-def _cast(x: Array, dtype: Any, out: Array) -> Array:
+def _cast(x: Array, out: Array, dtype: Any) -> Array:
     np.copyto(out, x, casting="unsafe")
     return out
 
@@ -207,9 +207,9 @@ def to_int64(x: TensorLike, name: str = "ToInt64") -> Node:
     return cast(x, int64, name=name)
 
 
-def _saturate(x: Array, dtype: Any, out: Array) -> Array:
+def _saturate(x: Array, out: Array, dtype: Any) -> Array:
     low, high = as_dtype(dtype).min, as_dtype(dtype).max
-    _cast(x, dtype, out)
+    _cast(x, out, dtype)
     if x.dtype.kind == "f" and out.dtype.kind != "f":
         np.copyto(out, 0, where=np.isnan(x))
     np.copyto(out, low, where=np.less(x, low))

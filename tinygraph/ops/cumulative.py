@@ -31,9 +31,9 @@ Array = np.ndarray
 def _running(accumulate: Callable, start: float, name: str) -> Callable:
     """The kernel of a running sum or product that begins with `start`."""
 
-    def kernel(x: Array, axis: int, exclusive: bool, reverse: bool, out: Array) -> Array:
+    def kernel(x: Array, out: Array, axis: int, exclusive: bool, reverse: bool) -> Array:
         if x.dtype in (np.float16, np.float32):
-            out[...] = kernel(x.astype(np.float64), axis, exclusive, reverse, np.empty(x.shape))
+            out[...] = kernel(x.astype(np.float64), np.empty(x.shape), axis, exclusive, reverse)
             return out
         source, target = _from_start(x, axis, reverse), _from_start(out, axis, reverse)
         if exclusive:
@@ -92,7 +92,7 @@ def _cumprod_rule(g: Node, x: Node, axis: int, exclusive: bool, reverse: bool) -
     return before * recurrence_op(following, g, axis=axis, reverse=not reverse)
 
 
-def _recurrence(a: Array, b: Array, axis: int, reverse: bool, out: Array) -> Array:
+def _recurrence(a: Array, b: Array, out: Array, axis: int, reverse: bool) -> Array:
     a, b, s = (_from_start(array, axis, reverse) for array in (a, b, out))
     last = b[:1].astype(np.result_type(b, np.float64))
     s[:1] = last
@@ -114,7 +114,7 @@ recurrence_op = Op("LinearRecurrence", _recurrence, _along_axis,
     doc="s[i] = b[i] + a[i] s[i-1] along an axis, or from its end; what cumprod's gradient needs.")
 
 
-def _shift(x: Array, axis: int, reverse: bool, out: Array) -> Array:
+def _shift(x: Array, out: Array, axis: int, reverse: bool) -> Array:
     source, target = _from_start(x, axis, reverse), _from_start(out, axis, reverse)
     target[:1] = 0
     target[1:] = source[:-1]

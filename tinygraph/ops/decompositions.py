@@ -172,7 +172,7 @@ def _svd_rule(g: Any, y: Any, x: Node, full_matrices: bool, compute_uv: bool) ->
     return gx
 
 
-def _apart(s: Array, nonzero: bool, out: Array) -> Array:
+def _apart(s: Array, out: Array, nonzero: bool) -> Array:
     """What rounding may have put between equal values, or above 0, is no difference."""
     noise = s.shape[-1] * np.finfo(s.dtype).eps * s[..., :1]
     if (s[..., :-1] - s[..., 1:] <= noise).any():

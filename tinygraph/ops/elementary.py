@@ -39,15 +39,15 @@ def unless_zero(g: Node, slope: Node) -> Node:
     return multiply_no_nan(slope, g)
 
 
-negative = elementwise("Neg", np.negative, lambda g, y, x: -g,
-    rewrite=lambda x: x.inputs[0] if x.kind.name == "Neg" else None,
+negative: Op = elementwise("Neg", np.negative, lambda g, y, x: -g,
+    rewrite=lambda x: x.inputs[0] if x.kind is negative else None,
     doc="""-x, elementwise.
 
     >>> tg.negative([1.0, -2.0]).eval()
     array([-1.,  2.], dtype=float32)
     """)
 abs_: Op = elementwise("Abs", np.absolute, lambda g, y, x: g * sign(x),
-    rewrite=lambda x: abs_(x.inputs[0]) if x.kind.name == "Neg" else None,
+    rewrite=lambda x: abs_(x.inputs[0]) if x.kind is negative else None,
     doc="""|x|, elementwise; the gradient at 0 is 0.
 
     >>> tg.abs([1.0, -2.0]).eval()

@@ -32,7 +32,7 @@ def check_range(indices: np.ndarray, size: int) -> None:
         raise InvalidArgumentError(f"indices{place} = {indices[tuple(at)]} is not in [0, {size})")
 
 
-def _gather(params: np.ndarray, indices: Any, axis: int, out: Any) -> np.ndarray:
+def _gather(params: np.ndarray, indices: Any, out: Any, axis: int) -> np.ndarray:
     indices = np.asarray(indices).astype(np.intp, copy=False)
     check_range(indices, params.shape[axis])
     return params.take(indices, axis, out, "clip")  # "raise" would buffer out
@@ -88,7 +88,7 @@ def _size(dims: Any) -> int:
     return int(np.prod(dims, dtype=np.int64))
 
 
-def _gather_grad(g: np.ndarray, indices: Any, shape: Any, axis: int, out: Any) -> np.ndarray:
+def _gather_grad(g: np.ndarray, indices: Any, shape: Any, out: Any, axis: int) -> np.ndarray:
     out.fill(0)
     axis %= out.ndim
     places = np.asarray(indices).astype(np.intp, copy=False)

@@ -167,7 +167,7 @@ slice_op = Op("StridedSlice", _getitem, _sliced,
     doc="x[index], where `bounds` are ints that a run knows.")
 
 
-def _slice_grad(g: np.ndarray, shape: Any, *bounds: np.ndarray, index: Any, out: Any):
+def _slice_grad(g: np.ndarray, shape: Any, *bounds: np.ndarray, out: Any, index: Any):
     out.fill(0)
     out[tuple(_known(index, bounds)) if bounds else index] = g
     return out
@@ -180,7 +180,7 @@ slice_grad_op: Op = Op("StridedSliceGrad", _slice_grad,
     doc="Zeros of a shape, with g at [index].")
 
 
-def _add_slice(x: np.ndarray, g: np.ndarray, *bounds: np.ndarray, index: Any, out: Any):
+def _add_slice(x: np.ndarray, g: np.ndarray, *bounds: np.ndarray, out: Any, index: Any):
     part = _getitem(copied(x, out), *bounds, index=index)
     np.add(part, g, out=part)
     return out
@@ -226,7 +226,7 @@ def _mask(x: np.ndarray, mask: np.ndarray, axis: int) -> np.ndarray:
     return x[(slice(None),) * (axis % x.ndim) + (mask,)]
 
 
-def _mask_grad(g: np.ndarray, mask: Any, shape: Any, axis: int, out: Any) -> np.ndarray:
+def _mask_grad(g: np.ndarray, mask: Any, shape: Any, out: Any, axis: int) -> np.ndarray:
     out.fill(0)
     out[(slice(None),) * (axis % out.ndim) + (mask,)] = g
     return out

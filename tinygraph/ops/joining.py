@@ -26,7 +26,7 @@ from tinygraph.typing import AxisLike, TensorLike
 # ---------------------------------------------------------------- concat
 
 
-def _concat(*arrays: np.ndarray, axis: int, out: Any) -> np.ndarray:
+def _concat(*arrays: np.ndarray, out: Any, axis: int) -> np.ndarray:
     return np.concatenate(arrays, axis, out=out)
 
 
@@ -88,7 +88,7 @@ def concat(values: Iterable[TensorLike], axis: AxisLike, name: str = "concat") -
 # ---------------------------------------------------------------- stack
 
 
-def _stack(*arrays: np.ndarray, axis: int, out: Any) -> np.ndarray:
+def _stack(*arrays: np.ndarray, out: Any, axis: int) -> np.ndarray:
     return np.stack(arrays, axis, out=out)
 
 

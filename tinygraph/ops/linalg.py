@@ -174,7 +174,7 @@ def _einsum_spec(a: Spec, b: Spec, equation: str) -> Spec:
     return Spec(Shape.of(tuple(size[letter] for letter in result)), dtype)
 
 
-def _einsum(a: Array, b: Array, equation: str, out: Array) -> Array:
+def _einsum(a: Array, b: Array, out: Array, equation: str) -> Array:
     """Transposes, one (batch of) matrix product, a transpose: BLAS where np.einsum loops."""
     left, right, result = _terms_of(equation)
     size = dict(zip(left + right, a.shape + b.shape, strict=True))

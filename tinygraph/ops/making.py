@@ -142,7 +142,7 @@ def _hot_spec(indices: Spec, depth: Spec, on: Spec, off: Spec, axis: int) -> Spe
     return Spec(Shape.of((*dims[:at], count, *dims[at:])), dtype)
 
 
-def _one_hot(indices: Any, depth: Any, on: Any, off: Any, axis: int, out: Any) -> np.ndarray:
+def _one_hot(indices: Any, depth: Any, on: Any, off: Any, out: Any, axis: int) -> np.ndarray:
     indices = np.asarray(indices)
     out[...] = off
     rows = np.moveaxis(out, axis, -1)[None]  # [None]: np.nonzero wants at least one dimension

@@ -167,7 +167,7 @@ def trace(x: TensorLike, name: str | None = None) -> Node:
     return reduce_sum(matrix_diag_part(x), [-1], name=named(name, "Trace"))
 
 
-def _eye(rows: Any, columns: Any, dtype: DType, out: Array) -> Array:
+def _eye(rows: Any, columns: Any, out: Array, dtype: DType) -> Array:
     out.fill(0)
     np.fill_diagonal(out, 1)
     return out

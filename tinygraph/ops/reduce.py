@@ -109,7 +109,7 @@ FEW = 32  # columns; across so few NumPy takes 50 us for 1,000 rows, down the tr
 def _extreme(ufunc: np.ufunc, name: str, of_nothing: Callable[[Any], Any]) -> Callable:
     """The kernel of a maximum or minimum, which over nothing is the dtype's own limit."""
 
-    def kernel(x: Array, axis: Axis, keepdims: bool, out: Array) -> Array:
+    def kernel(x: Array, out: Array, axis: Axis, keepdims: bool) -> Array:
         if x.ndim == 2 and axis == (1,) and 0 < x.shape[1] <= FEW:
             ufunc.reduce(np.ascontiguousarray(x.T), axis=0, out=out.reshape(-1))
             return out
@@ -165,10 +165,10 @@ reduce_min = reduction("Min",
 # ---------------------------------------------------------------- product
 
 
-def prod_over(x: Array, axis: Axis, keepdims: bool, out: Array) -> Array:
+def prod_over(x: Array, out: Array, axis: Axis, keepdims: bool) -> Array:
     if x.dtype == np.float16:
         wide = np.empty(out.shape, np.float32)
-        np.copyto(out, prod_over(x.astype(np.float32), axis, keepdims, wide), "same_kind")
+        np.copyto(out, prod_over(x.astype(np.float32), wide, axis, keepdims), "same_kind")
         return out
     return np.multiply.reduce(x, axis=axis, dtype=x.dtype, out=out, keepdims=keepdims)
 

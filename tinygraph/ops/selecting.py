@@ -115,7 +115,7 @@ def _arg_late(op: Op, axis: Node, x: Any, name: str, output_type: DType) -> Node
 def _arg_op(name: str, function: Callable, **fields: Any) -> Op:
     """An op that gives the index of an extreme along `axis`."""
 
-    def kernel(x: np.ndarray, axis: int, output_type: DType, out: np.ndarray) -> np.ndarray:
+    def kernel(x: np.ndarray, out: np.ndarray, axis: int, output_type: DType) -> np.ndarray:
         if out.dtype == np.intp:
             return function(x, axis=axis, out=out)
         out[...] = function(x, axis=axis)

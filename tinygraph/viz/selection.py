@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from tinygraph.graph import Graph, Node
 from tinygraph.op import const, item
+from tinygraph.ops.placeholders import placeholder_with_default_op
 from tinygraph.viz.branches import Opened
 from tinygraph.viz.scopes import gradient_scope, is_seed, scope_of
 from tinygraph.viz.words import is_trainable
@@ -193,4 +194,4 @@ class Selection:
 
 
 def is_placeholder(node: Node) -> bool:
-    return node.kind.role == "feed" or node.kind.name == "PlaceholderWithDefault"
+    return node.kind.role == "feed" or node.kind is placeholder_with_default_op

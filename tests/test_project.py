@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import inspect
 import re
 import subprocess
 import sys
@@ -228,6 +229,24 @@ def test_a_file_is_short_enough_to_read(path):
     assert code_lines(path) <= CODE_LINES
 
 
+VAGUE = {"found", "given", "known", "made"}  # what of? in a long function nobody can tell
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_long_functions_have_no_vague_names(path):
+    """In functions of more than five lines; a docstring does not count."""
+    wrong = []
+    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(function, ast.FunctionDef):
+            body = function.body[bool(ast.get_docstring(function)) :] or function.body
+            names = {x.arg for x in ast.walk(function) if isinstance(x, ast.arg)}
+            names |= {x.id for x in ast.walk(function)
+                      if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)}
+            if names & VAGUE and body[-1].end_lineno - body[0].lineno >= 5:
+                wrong.append(f"{relative(path)}:{function.lineno} {function.name}")
+    assert not wrong, "\n".join(wrong)
+
+
 def test_the_guide_through_the_core_counts_right():
     """A file's lines may change by a tenth, or by ten, before the guide has to be told."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -300,6 +319,17 @@ def does_nothing(value):
         return False
     members = [member for name, member in vars(value).items() if name[0] != "_"]
     return issubclass(value, Exception) or all(isinstance(member, str) for member in members)
+
+
+def test_docs_of_public_ops_name_their_subject_by_its_parameter():
+    """No doc of a record speaks of x where no parameter is called so; `>>>` begins an example."""
+    wrong = [
+        f"{name}{inspect.signature(value)}"
+        for name, value in public_names()
+        if isinstance(value, tg.Op) and "x" not in inspect.signature(value).parameters
+        and re.search(r"(?<![\w.])x(?!\w)", value.__doc__.split(">>>")[0])
+    ]
+    assert not wrong, f"their docs speak of an x: {', '.join(wrong)}"
 
 
 def test_every_public_name_shows_an_example():

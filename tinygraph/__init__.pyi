@@ -280,10 +280,10 @@ def check_numerics(tensor: TensorLike, message: str, name: str | None = None) ->
     """
 
 def cholesky(input: TensorLike, name: str | None = None) -> Tensor:
-    """The lower triangular L with L @ Lᵀ = x, for each of a batch of positive definite x.
+    """The lower triangular L with L @ Lᵀ = input, for a batch of positive definite matrices.
 
-    What is decomposed is (x + xᵀ)/2, so that the gradient is symmetric, as in TF. (TF reads the
-    lower triangle only, which makes a difference for an x that is not symmetric.)
+    What is decomposed is (input + inputᵀ)/2, so that the gradient is symmetric, as in TF. (TF reads
+    the lower triangle only, which makes a difference for a matrix that is not symmetric.)
     InvalidArgumentError when a matrix is not positive definite.
 
     >>> tg.cholesky([[4.0, 2.0], [2.0, 5.0]]).eval()
@@ -678,7 +678,7 @@ def matrix_solve(
     adjoint: builtins.bool = False,
     name: str | None = None,
 ) -> Tensor:
-    """The x with matrix @ x = rhs, or with matrixᵀ @ x = rhs if `adjoint`, for each of a batch.
+    """The y with matrix @ y = rhs, or with matrixᵀ @ y = rhs if `adjoint`, for each of a batch.
 
     `rhs` holds columns, and has the rank of `matrix`. InvalidArgumentError for a singular matrix.
 
@@ -816,7 +816,7 @@ def reduce_logsumexp(
     reduction_indices: AxisLike = None,
     keep_dims: builtins.bool | None = None,
 ) -> Tensor:
-    """log Σ exp(x) over `axis`, an int or ints, or over all axes, for any size of x.
+    """log Σ exp(input_tensor) over `axis`, an int or ints, or over all axes, without overflow.
 
     >>> print(tg.reduce_logsumexp([1000.0, 1000.0]).eval())
     1000.6931

@@ -72,14 +72,14 @@ def softmax(
     """
 
 def softplus(features: TensorLike, name: str | None = None) -> Tensor:
-    """log(1 + exp(x)), elementwise, as max(x, 0) + log1p(exp(-|x|)).
+    """log(1 + exp(features)), elementwise, as max(features, 0) + log1p(exp(-|features|)).
 
     >>> tg.nn.softplus([-1000.0, 1000.0]).eval()
     array([   0., 1000.], dtype=float32)
     """
 
 def softsign(features: TensorLike, name: str | None = None) -> Tensor:
-    """x / (1 + |x|), elementwise.
+    """features / (1 + |features|), elementwise.
 
     >>> tg.nn.softsign([-1.0, 3.0]).eval()
     array([-0.5 ,  0.75], dtype=float32)

@@ -24,7 +24,7 @@ from tinygraph.ops.selecting import top_k as top_k
 from tinygraph.typing import TensorLike
 
 def elu(features: TensorLike, name: str | None = None) -> Tensor:
-    """x where x > 0, else exp(x) - 1. Clevert et al., 2015.
+    """`features` where positive, else exp(features) - 1. Clevert et al., 2015.
 
     >>> tg.nn.elu([-1.0, 0.0, 2.0]).eval().round(4)
     array([-0.6321,  0.    ,  2.    ], dtype=float32)
@@ -38,21 +38,21 @@ def l2_loss(t: TensorLike, name: str | None = None) -> Tensor:
     """
 
 def relu(features: TensorLike, name: str | None = None) -> Tensor:
-    """max(x, 0), elementwise.
+    """max(features, 0), elementwise.
 
     >>> tg.nn.relu([-1.0, 0.0, 2.0]).eval()
     array([0., 0., 2.], dtype=float32)
     """
 
 def relu6(features: TensorLike, name: str | None = None) -> Tensor:
-    """min(max(x, 0), 6), elementwise.
+    """min(max(features, 0), 6), elementwise.
 
     >>> tg.nn.relu6([-1.0, 3.0, 7.0]).eval()
     array([0., 3., 6.], dtype=float32)
     """
 
 def selu(features: TensorLike, name: str | None = None) -> Tensor:
-    """scale * elu(x), with a slope of scale * alpha below 0; scale is 1.0507, alpha 1.6733.
+    """scale * elu(features), times alpha below 0; scale is 1.0507, alpha 1.6733.
 
     >>> tg.nn.selu([-1.0, 1.0]).eval().round(4)
     array([-1.1113,  1.0507], dtype=float32)

@@ -132,9 +132,9 @@ def _of_shape(op: Op, input: Any, name: str | None, **attrs: Any) -> Node:
     """`op` of a shape; as in TF1 a constant, which needs no feed, where that is known."""
     with name_scope(name, op.name, [input]) as scope:
         x = as_node(input, name="input")
-        known = op.infer(x.spec, **attrs).constant
-        if known is not None:
-            return const_node(known, name=scope, graph=graph_of((x,)))
+        constant = op.infer(x.spec, **attrs).constant
+        if constant is not None:
+            return const_node(constant, name=scope, graph=graph_of((x,)))
         return op(x, name=scope, **attrs)
 
 
@@ -288,13 +288,13 @@ def static_ints(value: Any, what: str) -> tuple[int, ...]:
     if type(value) in (list, tuple) and all(type(x) is int for x in value):
         return tuple(value)
     if isinstance(value, Node):
-        known = value.graph.use_value(value, what)
-        if known is None:
+        constant = value.graph.use_value(value, what)
+        if constant is None:
             raise ShapeError(
                 f"{what} must be known while building, unlike '{value.name}' (made at "
                 f"{value.where}); give Python ints or constants, or make the shapes known that it "
                 "is computed from")
-        value = known
+        value = constant
     elif isinstance(value, list | tuple) and any(isinstance(x, Node | Dimension) for x in value):
         value = [static_int(x, what) for x in value]
     elif isinstance(value, Dimension):

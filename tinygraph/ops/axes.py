@@ -185,8 +185,8 @@ def _ordered_spec(x: Spec, order: Spec) -> Spec:
         order.shape.merge_with([len(dims)])
         return Spec(Shape.of((None,) * len(dims)), x.dtype)
     sizes = order.shape.sizes
-    known = sizes is not None and len(sizes) == 1 and sizes[0] is not None
-    return Spec(Shape.of((None,) * sizes[0]) if known else UNKNOWN, x.dtype)  # type: ignore
+    is_vector = sizes is not None and len(sizes) == 1 and sizes[0] is not None
+    return Spec(Shape.of((None,) * sizes[0]) if is_vector else UNKNOWN, x.dtype)  # type: ignore
 
 
 def _in_order(x: Node, order: Node) -> Node | None:

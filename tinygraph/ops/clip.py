@@ -178,9 +178,9 @@ def _scale(norm: Node, clip_norm: Any, t: Node) -> Node:
     norm = exact(norm)
     dtype = t.dtype if isinstance(clip_norm, Node) else norm.dtype
     limit = exact(as_node(clip_norm, dtype, "clip_norm", norm.graph))
-    known = limit.spec.constant
-    if known is not None and not np.all(known >= 0):
-        raise GraphError(f"clip_norm must not be negative, but it is {known}")
+    constant = limit.spec.constant
+    if constant is not None and not np.all(constant >= 0):
+        raise GraphError(f"clip_norm must not be negative, but it is {constant}")
     limit = minimum(check_limit_op(limit), limit.dtype.max)  # inf / inf would be NaN
     norm = check_numerics(norm, "Cannot clip by a norm that is not finite", name="finite_norm")
     return div_no_nan(limit, maximum(norm, limit), name="scale")

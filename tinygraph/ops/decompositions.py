@@ -52,10 +52,10 @@ def _cholesky_rule(g: Node, y: Node, x: Node) -> Node:
 
 
 cholesky = Op("Cholesky", _cholesky, square, (_cholesky_rule,), ("input",),
-    doc="""The lower triangular L with L @ Lᵀ = x, for each of a batch of positive definite x.
+    doc="""The lower triangular L with L @ Lᵀ = input, for a batch of positive definite matrices.
 
-    What is decomposed is (x + xᵀ)/2, so that the gradient is symmetric, as in TF. (TF reads the
-    lower triangle only, which makes a difference for an x that is not symmetric.)
+    What is decomposed is (input + inputᵀ)/2, so that the gradient is symmetric, as in TF. (TF reads
+    the lower triangle only, which makes a difference for a matrix that is not symmetric.)
     InvalidArgumentError when a matrix is not positive definite.
 
     >>> tg.cholesky([[4.0, 2.0], [2.0, 5.0]]).eval()
@@ -92,8 +92,8 @@ eigh_op = Op("SelfAdjointEigV2", _eigh, _eigh_spec, (_eigh_rule,), ("tensor",),
 def self_adjoint_eig(tensor: TensorLike, name: str | None = None) -> tuple[Node, Node]:
     """The eigenvalues e, in rising order, and the eigenvectors v of symmetric matrices.
 
-    x @ v[..., i] = e[i] v[..., i]. Only the lower triangle is read. Where eigenvalues are equal,
-    the gradient leaves out what their eigenvectors, which are not unique then, would add.
+    tensor @ v[..., i] = e[i] v[..., i]. Only the lower triangle is read. Where eigenvalues are
+    equal, the gradient leaves out what their eigenvectors, which are not unique then, would add.
 
     >>> e, v = tg.self_adjoint_eig([[2.0, 0.0], [0.0, 3.0]])
     >>> e.eval()
@@ -123,10 +123,10 @@ def _sizes(x: Spec) -> tuple[tuple[int | None, ...], int | None, int | None, int
 
 def _svd(x: Array, full_matrices: bool, compute_uv: bool) -> tuple[Array, Array, Array]:
     fails = "Singular value decomposition was not successful."
-    found = decomposed(np.linalg.svd, x, full_matrices, compute_uv, fails=fails)
+    parts = decomposed(np.linalg.svd, x, full_matrices, compute_uv, fails=fails)
     if not compute_uv:
-        return found, *[np.zeros(0, x.dtype)] * 2
-    u, s, vt = found
+        return parts, *[np.zeros(0, x.dtype)] * 2
+    u, s, vt = parts
     return s, u, np.ascontiguousarray(np.matrix_transpose(vt))
 
 
@@ -226,7 +226,7 @@ def svd(
     tensor: TensorLike, full_matrices: bool = False, compute_uv: bool = True,
     name: str | None = None,
 ) -> Any:
-    """Singular values and vectors, x = u diag(s) vᵀ, for each of a batch of m x n matrices x.
+    """Singular values and vectors, tensor = u diag(s) vᵀ, for each of a batch of m by n matrices.
 
     s, u, v: the values in falling order, and as columns the left and right vectors; min(m, n) of
     them, or with `full_matrices` m and n of them. Without `compute_uv` s alone.
@@ -287,9 +287,9 @@ class Qr(NamedTuple):
 
 
 def qr(input: TensorLike, full_matrices: bool = False, name: str | None = None) -> Qr:
-    """x = q r with orthonormal columns of q and an upper triangular r, for each of a batch of x.
+    """input = q r with orthonormal columns of q and an upper triangular r, for each of a batch.
 
-    For m x n matrices q has min(m, n) columns, or m with `full_matrices`. The gradient is defined
+    For m by n matrices q has min(m, n) columns, or m with `full_matrices`. The gradient is defined
     where r is square.
 
     >>> q, r = tg.qr([[0.0, 2.0], [3.0, 0.0]])

@@ -46,14 +46,14 @@ def _elements(x: np.ndarray, most: int) -> str:
 
 def _summaries(arrays: Iterable[Any], texts: tuple[str | None, ...], summarize: int) -> list[str]:
     """`texts` with the next array in place of each None; of arrays so many elements, -1 for all."""
-    found, left = [], iter(arrays)
+    summaries, left = [], iter(arrays)
     for part in texts:
         if part is None:
             x = np.asarray(next(left))
             most = x.size if summarize < 0 else summarize
             part = (_elements(x, most) if x.size else "") + "..." * (x.size > most)
-        found.append(f"[{part}]")
-    return found
+        summaries.append(f"[{part}]")
+    return summaries
 
 
 def _split(data: Any) -> tuple[list[Node], tuple[str | None, ...]]:
@@ -272,7 +272,7 @@ def py_func(
     inp = expect(inp, list | tuple, "inp", "a list")
     with name_scope(name, kind.name, inp) as scope:
         nodes = [as_node(x, name=f"input_{i}") for i, x in enumerate(inp)]
-        made = kind(*nodes, name=scope, func=func, Tout=dtypes)
+        results = kind(*nodes, name=scope, func=func, Tout=dtypes)
     if not dtypes:
-        return Operation(made)
-    return made if outputs is Tout else made[0]
+        return Operation(results)
+    return results if outputs is Tout else results[0]

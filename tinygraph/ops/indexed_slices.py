@@ -81,9 +81,9 @@ class IndexedSlices(CompositeTensor):
         with arguments_of("IndexedSlices"):
             self.values = as_node(values, name="values", graph=graph)
             self.indices = as_node(indices, name="indices", graph=graph)
-            known = dense_shape is not None
-            self.dense_shape = (
-                as_node(dense_shape, name="dense_shape", graph=graph) if known else None)
+            self.dense_shape = None
+            if dense_shape is not None:
+                self.dense_shape = as_node(dense_shape, name="dense_shape", graph=graph)
             self._check()
 
     def _check(self) -> None:

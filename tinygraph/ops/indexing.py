@@ -301,9 +301,9 @@ def elements_of(value: Any, what: str) -> list:
     """A vector as a list of ints and scalar nodes; its length must be known."""
     if not isinstance(value, Node):
         return sequence(value, what)
-    known = value.graph.use_value(value, what)
-    if known is not None and known.ndim == 1:
-        return [int(x) for x in known]
+    constant = value.graph.use_value(value, what)
+    if constant is not None and constant.ndim == 1:
+        return [int(x) for x in constant]
     dims = value.shape.sizes
     if dims is None or len(dims) != 1 or dims[0] is None:
         raise ShapeError(f"{what} must be a vector of known length, unlike '{value.name}' "
@@ -316,7 +316,7 @@ def strided_slice(
     begin_mask: int = 0, end_mask: int = 0, ellipsis_mask: int = 0, new_axis_mask: int = 0,
     shrink_axis_mask: int = 0, var: Node | None = None, name: str | None = None,
 ) -> Node:
-    """x[begin[0]:end[0]:strides[0], ...], where bit i of a mask changes what item i means.
+    """input_[begin[0]:end[0]:strides[0], ...], where bit i of a mask changes what item i means.
 
     `begin_mask` and `end_mask` leave out the bound, `ellipsis_mask` makes it `...`,
     `new_axis_mask` a new axis, `shrink_axis_mask` the int begin[i]. `var` is not supported.

@@ -34,17 +34,17 @@ def _concatenated(*inputs: Spec, axis: int) -> Spec:
     if not inputs:
         raise ShapeError("there is nothing to concatenate")
     dtype = check_dtypes(inputs, "any")
-    known = [x.shape.sizes for x in inputs if x.shape.sizes is not None]
-    if not known:
+    shapes = [x.shape.sizes for x in inputs if x.shape.sizes is not None]
+    if not shapes:
         return Spec(UNKNOWN, dtype)
-    if () in known:
+    if () in shapes:
         raise ShapeError("Can't concatenate scalars (use tg.stack instead)")
-    axis = normalize_axis(axis, len(known[0]))
+    axis = normalize_axis(axis, len(shapes[0]))
     shape = UNKNOWN
-    for dims in known:
+    for dims in shapes:
         shape = shape.merge_with([*dims[:axis], None, *dims[axis + 1 :]])
-    sizes = [dims[axis] for dims in known]
-    total = sum(sizes) if None not in sizes and len(known) == len(inputs) else None  # type: ignore
+    sizes = [dims[axis] for dims in shapes]
+    total = sum(sizes) if None not in sizes and len(shapes) == len(inputs) else None  # type: ignore
     dims = shape.sizes or ()
     return Spec(Shape.of((*dims[:axis], total, *dims[axis + 1 :])), dtype)
 
@@ -310,14 +310,14 @@ def split(
         sizes = late_axes(num_or_size_splits)
         if sizes is not None and sizes.shape.ndims != 0:
             return _split_late(value, sizes, at, num, name)
-        given = static_ints(num_or_size_splits, "num_or_size_splits")
+        counts = static_ints(num_or_size_splits, "num_or_size_splits")
         scalar = _is_scalar(num_or_size_splits)
-        if scalar and not 1 <= given[0] <= MOST_PARTS:
-            raise GraphError(f"split makes 1 to {MOST_PARTS} parts, not {given[0]}")
-        if num is not None and integer(num, "num") != len(given) and not scalar:
-            raise ShapeError(f"num is {num}, but there are {len(given)} sizes, {list(given)}")
-    widths: Sizes = given[0] if scalar else given
-    return split_op(value, sizes=widths, axis=at, name=name) if given else []
+        if scalar and not 1 <= counts[0] <= MOST_PARTS:
+            raise GraphError(f"split makes 1 to {MOST_PARTS} parts, not {counts[0]}")
+        if num is not None and integer(num, "num") != len(counts) and not scalar:
+            raise ShapeError(f"num is {num}, but there are {len(counts)} sizes, {list(counts)}")
+    widths: Sizes = counts[0] if scalar else counts
+    return split_op(value, sizes=widths, axis=at, name=name) if counts else []
 
 
 def _split_late(x: Node, sizes: Node, axis: int, num: Any, name: str) -> list[Node]:

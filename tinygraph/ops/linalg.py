@@ -167,10 +167,10 @@ def _einsum_spec(a: Spec, b: Spec, equation: str) -> Spec:
     size: dict[str, int | None] = {}
     for x, letters in ((a, left), (b, right)):
         for letter, dim in zip(letters, x.shape.with_rank(len(letters)).as_list(), strict=True):
-            known = size.get(letter)
-            if None not in (known, dim) and known != dim:
-                raise ShapeError(f"'{letter}' of '{equation}' is both {known} and {dim}")
-            size[letter] = dim if known is None else known
+            earlier = size.get(letter)
+            if None not in (earlier, dim) and earlier != dim:
+                raise ShapeError(f"'{letter}' of '{equation}' is both {earlier} and {dim}")
+            size[letter] = dim if earlier is None else earlier
     return Spec(Shape.of(tuple(size[letter] for letter in result)), dtype)
 
 
@@ -299,8 +299,8 @@ def tensordot(a: TensorLike, b: TensorLike, axes: TensorLike, name: str | None =
     """
     a = as_node(a, name="a")
     b = as_node(b, name="b", graph=a.graph)
-    known = axes.graph.use_value(axes, "axes") if isinstance(axes, Node) else None
-    axes = axes if known is None else known
+    constant = axes.graph.use_value(axes, "axes") if isinstance(axes, Node) else None
+    axes = axes if constant is None else constant
     if a.shape.ndims is None or b.shape.ndims is None or isinstance(axes, Node):
         return _tensordot_late(a, b, axes, name)
     over_a, over_b = _contracted(axes, a.shape.ndims, b.shape.ndims)

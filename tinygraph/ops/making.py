@@ -54,8 +54,8 @@ def _range_spec(*numbers: Spec) -> Spec:
     dtype = check_dtypes(numbers, "number")
     for x, what in zip(numbers, ("start", "limit", "delta"), strict=True):
         check_rank(x, 0, what)
-    known = [x.constant for x in numbers]
-    size = None if any(x is None for x in known) else _length(*known)
+    constants = [x.constant for x in numbers]
+    size = None if any(x is None for x in constants) else _length(*constants)
     return Spec(Shape.of((size,)), dtype)
 
 
@@ -182,10 +182,10 @@ def one_hot(
     with arguments_of(named(name, "one_hot"), indices):
         at = static_int(-1 if axis is None else axis, "axis")
         if dtype is None:
-            given = [x for x in (on_value, off_value) if x is not None]
-            given.sort(key=lambda x: not isinstance(x, Node))  # numbers take a tensor's dtype
-            dtype = dtype_of(given[0]) if given else float32
-            if given and not isinstance(given[0], Node) and dtype_of(given[-1]) is not dtype:
+            values = [x for x in (on_value, off_value) if x is not None]
+            values.sort(key=lambda x: not isinstance(x, Node))  # numbers take a tensor's dtype
+            dtype = dtype_of(values[0]) if values else float32
+            if values and not isinstance(values[0], Node) and dtype_of(values[-1]) is not dtype:
                 raise DTypeError(f"on_value {on_value!r} and off_value {off_value!r} do not mix")
     wanted = as_dtype(dtype)
     on = np.array(1, wanted.numpy) if on_value is None else on_value

@@ -127,19 +127,19 @@ def _solve(matrix: Array, rhs: Array, adjoint: bool) -> Array:
 
 
 def _solve_spec(matrix: Spec, rhs: Spec, adjoint: bool) -> Spec:
-    dtype, known = lapack_dtype(matrix, rhs), square(matrix).shape.sizes
-    if known is None or rhs.shape.sizes is None:
+    dtype, dims = lapack_dtype(matrix, rhs), square(matrix).shape.sizes
+    if dims is None or rhs.shape.sizes is None:
         return Spec(rhs.shape, dtype)
-    if len(rhs.shape.sizes) != len(known):
+    if len(rhs.shape.sizes) != len(dims):
         raise ShapeError(f"matrix and rhs must be of the same rank, not {matrix} and {rhs}")
-    return Spec(Shape.of((*known[:-1], None)).merge_with(rhs.shape), dtype)
+    return Spec(Shape.of((*dims[:-1], None)).merge_with(rhs.shape), dtype)
 
 
 matrix_solve: Op = Op("MatrixSolve", _solve, _solve_spec,
     (lambda g, y, a, b, adjoint: _solve_rule(g, y, a, adjoint),
      lambda g, y, a, b, adjoint: matrix_solve(a, g, adjoint=not adjoint)),
     {"matrix": "T", "rhs": "T"}, attrs={"adjoint": (flag, False)},
-    doc="""The x with matrix @ x = rhs, or with matrixᵀ @ x = rhs if `adjoint`, for each of a batch.
+    doc="""The y with matrix @ y = rhs, or with matrixᵀ @ y = rhs if `adjoint`, for each of a batch.
 
     `rhs` holds columns, and has the rank of `matrix`. InvalidArgumentError for a singular matrix.
 

@@ -55,14 +55,14 @@ leaky_relu_grad = _slope("LeakyReluGrad",
     lambda g, x, alpha: keep_where(g, x > 0) + alpha * keep_where(g, logical_not(x > 0)))
 relu = composite("Relu", lambda features: maximum(features, 0),
     lambda g, y, features: relu_grad(g, y), infer=alike("number"),
-    doc="""max(x, 0), elementwise.
+    doc="""max(features, 0), elementwise.
 
     >>> tg.nn.relu([-1.0, 0.0, 2.0]).eval()
     array([0., 0., 2.], dtype=float32)
     """)
 relu6 = composite("Relu6", lambda features: minimum(maximum(features, 0), 6),
     lambda g, y, features: relu6_grad(g, y), infer=alike("number"),
-    doc="""min(max(x, 0), 6), elementwise.
+    doc="""min(max(features, 0), 6), elementwise.
 
     >>> tg.nn.relu6([-1.0, 3.0, 7.0]).eval()
     array([0., 3., 6.], dtype=float32)
@@ -74,7 +74,7 @@ leaky_relu_op = composite("LeakyRelu",
 
 
 def leaky_relu(features: TensorLike, alpha: float = 0.2, name: str | None = None) -> Node:
-    """x where x > 0, else alpha * x. Ints become float32. Maas et al., 2013.
+    """`features` where positive, else alpha * features. Ints become float32. Maas et al., 2013.
 
     >>> tg.nn.leaky_relu([-1.0, 2.0]).eval()
     array([-0.2,  2. ], dtype=float32)
@@ -94,7 +94,7 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 elu = composite("Elu", lambda features: maximum(features, 0) + expm1(minimum(features, 0)),
     lambda g, y, features: g * exp(minimum(features, 0)), infer=alike(),
-    doc="""x where x > 0, else exp(x) - 1. Clevert et al., 2015.
+    doc="""`features` where positive, else exp(features) - 1. Clevert et al., 2015.
 
     >>> tg.nn.elu([-1.0, 0.0, 2.0]).eval().round(4)
     array([-0.6321,  0.    ,  2.    ], dtype=float32)
@@ -104,7 +104,7 @@ selu = composite("Selu",
     lambda g, y, features: keep_where(g, logical_not(features < 0)) * SELU_SCALE
     + keep_where(g, features < 0) * (SELU_SCALE * SELU_ALPHA * exp(minimum(features, 0))),
     infer=alike(),
-    doc="""scale * elu(x), with a slope of scale * alpha below 0; scale is 1.0507, alpha 1.6733.
+    doc="""scale * elu(features), times alpha below 0; scale is 1.0507, alpha 1.6733.
 
     >>> tg.nn.selu([-1.0, 1.0]).eval().round(4)
     array([-1.1113,  1.0507], dtype=float32)
@@ -123,7 +123,7 @@ sigmoid = composite("Sigmoid", lambda x: maximum(tail(x), cast(x > 0, x.dtype)) 
     """)
 softplus = composite("Softplus", lambda features: maximum(features, 0) + log1p(tail(features)),
     lambda g, y, features: g * sigmoid(features), infer=alike(),
-    doc="""log(1 + exp(x)), elementwise, as max(x, 0) + log1p(exp(-|x|)).
+    doc="""log(1 + exp(features)), elementwise, as max(features, 0) + log1p(exp(-|features|)).
 
     >>> tg.nn.softplus([-1000.0, 1000.0]).eval()
     array([   0., 1000.], dtype=float32)
@@ -137,7 +137,7 @@ log_sigmoid = composite("LogSigmoid", lambda x: minimum(x, 0) - log1p(tail(x)),
     """)
 softsign = composite("Softsign", lambda features: features / (1 + abs_(features)),
     lambda g, y, features: g / (1 + abs_(features)) / (1 + abs_(features)), infer=alike(),
-    doc="""x / (1 + |x|), elementwise.
+    doc="""features / (1 + |features|), elementwise.
 
     >>> tg.nn.softsign([-1.0, 3.0]).eval()
     array([-0.5 ,  0.75], dtype=float32)
@@ -222,17 +222,17 @@ def _rate(keep_prob: Any, rate: Any) -> tuple[Any, Any]:
     """(keep, rate), each a number or a scalar tensor; GraphError (a ValueError) if out of range."""
     if (keep_prob is None) == (rate is None):
         raise GraphError("dropout needs either a rate or a keep_prob")
-    given, what = (keep_prob, "keep_prob") if rate is None else (rate, "rate")
-    if isinstance(given, Node):
-        if given.shape.ndims not in (0, None):
-            raise ShapeError(f"{what} must be a scalar, not of shape {given.shape}")
-    elif not isinstance(given, numbers.Real):
-        raise GraphError(f"{what} must be a floating point number or Tensor (got {given!r})")
-    elif not 0 <= float(given) <= 1 or float(given) == (0 if rate is None else 1):
+    value, what = (keep_prob, "keep_prob") if rate is None else (rate, "rate")
+    if isinstance(value, Node):
+        if value.shape.ndims not in (0, None):
+            raise ShapeError(f"{what} must be a scalar, not of shape {value.shape}")
+    elif not isinstance(value, numbers.Real):
+        raise GraphError(f"{what} must be a floating point number or Tensor (got {value!r})")
+    elif not 0 <= float(value) <= 1 or float(value) == (0 if rate is None else 1):
         raise GraphError(
             f"{what} must be a scalar tensor or a float in the range "
-            f"{'(0, 1]' if rate is None else '[0, 1)'}, got {float(given):g}")
-    return (given, 1 - given) if rate is None else (1 - given, given)
+            f"{'(0, 1]' if rate is None else '[0, 1)'}, got {float(value):g}")
+    return (value, 1 - value) if rate is None else (1 - value, value)
 
 
 def _noise_shape(x: Node, noise_shape: Any) -> Node:
@@ -270,9 +270,9 @@ def dropout(
                 "x has to be a floating point tensor since it's going to be scaled. "
                 f"Got a {x.dtype.name} tensor instead.")
         keep, rate = _like(x, keep, "keep_prob"), _like(x, rate, "rate")
-        for given, nothing in ((keep, 1), (rate, 0)):
-            if given.spec.constant == nothing:
-                given.graph.use_value(given, "dropout")
+        for factor, nothing in ((keep, 1), (rate, 0)):
+            if factor.spec.constant == nothing:
+                factor.graph.use_value(factor, "dropout")
                 return x
         drawn = random_uniform(_noise_shape(x, noise_shape), seed=seed, dtype=x.dtype)
         return keep_where(x / keep, broadcast_like(drawn >= rate, x), name=scope)

@@ -45,7 +45,7 @@ def _p_norm_rule(g: Node, y: Node, x: Node, p: float, axis: Axis, keepdims: bool
 p_norm_op = composite("PNorm", _p_norm_body, _p_norm_rule, params=("tensor",),
     infer=lambda x, p, axis, keepdims: Spec(
         reduced_shape(x.shape, axis, keepdims), check_dtypes((x,), "float")),
-    doc="(Σ |x|^p)^(1/p) over axes; the gradient at 0 is 0.")
+    doc="(Σ |tensor|^p)^(1/p) over axes; the gradient at 0 is 0.")
 
 
 def norm(

@@ -51,8 +51,8 @@ def _cut(x: Spec, begin: Spec, size: Spec) -> Spec:
     if rank is None:
         return Spec(UNKNOWN, x.dtype)
     dims = x.shape.sizes or (None,) * rank
-    found = [_cut_dim(*item) for item in zip(range(rank), dims, begins, sizes, strict=True)]
-    return Spec(Shape.of(tuple(found)), x.dtype)
+    cut = [_cut_dim(*item) for item in zip(range(rank), dims, begins, sizes, strict=True)]
+    return Spec(Shape.of(tuple(cut)), x.dtype)
 
 
 def _cut_dim(axis: int, dim: int | None, begin: int | None, size: int | None) -> int | None:

@@ -254,7 +254,7 @@ def _logsumexp_rule(g: Node, y: Node, x: Node, axis: Axis, keepdims: bool) -> No
 
 reduce_logsumexp = composite("LogSumExp", _logsumexp_body, _logsumexp_rule,
     params=("input_tensor",), infer=_reduced_spec("float"), attrs=over_axes("ReduceLogSumExp"),
-    doc="""log Σ exp(x) over `axis`, an int or ints, or over all axes, for any size of x.
+    doc="""log Σ exp(input_tensor) over `axis`, an int or ints, or over all axes, without overflow.
 
     >>> print(tg.reduce_logsumexp([1000.0, 1000.0]).eval())
     1000.6931

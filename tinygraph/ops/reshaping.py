@@ -37,20 +37,20 @@ def _reshape(x: np.ndarray, shape: Any) -> np.ndarray:
 
 
 def _reshape_spec(x: Spec, shape: Spec) -> Spec:
-    wanted, given = shape_from(shape), shape.constant
-    if given is not None and ((given < -1).any() or (given < 0).sum() > 1):
-        raise ShapeError(f"dimensions are at least 0, and one may be -1, unlike in {given}")
+    wanted, constant = shape_from(shape), shape.constant
+    if constant is not None and ((constant < -1).any() or (constant < 0).sum() > 1):
+        raise ShapeError(f"dimensions are at least 0, and one may be -1, unlike in {constant}")
     size, dims = x.shape.num_elements(), wanted.sizes
     if size is None or dims is None:
         return Spec(wanted, x.dtype)
-    known, holes = math.prod(d for d in dims if d is not None), dims.count(None)
-    if holes == 1 and known and size % known == 0:
-        dims = tuple(size // known if d is None else d for d in dims)
-    elif holes == 1 and given is not None and size == known == 0:
-        dims = _of_nothing(x.shape.sizes, given)
-    elif size != known and (not holes or holes == 1 and given is not None):
+    product, holes = math.prod(d for d in dims if d is not None), dims.count(None)
+    if holes == 1 and product and size % product == 0:
+        dims = tuple(size // product if d is None else d for d in dims)
+    elif holes == 1 and constant is not None and size == product == 0:
+        dims = _of_nothing(x.shape.sizes, constant)
+    elif size != product and (not holes or holes == 1 and constant is not None):
         raise ShapeError(
-            f"Cannot reshape a tensor with {size} elements to shape {wanted} ({known} elements)")
+            f"Cannot reshape a tensor with {size} elements to shape {wanted} ({product} elements)")
     return Spec(Shape.of(dims), x.dtype)
 
 

@@ -203,7 +203,7 @@ def moved(x: np.ndarray, by: float, rng: np.random.Generator) -> np.ndarray:
 def numeric_jacobian(
     y: Node | Function, inputs: Any, *, session: Session | None = None, step: float = STEP
 ) -> list[np.ndarray | None]:
-    """The Jacobian of `y` by differences, in float64: an array of y's shape + x's for each x.
+    """The Jacobians of `y` by differences, in float64: each an array of y's shape + its input's.
 
     Parameters
     ----------

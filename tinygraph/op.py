@@ -258,7 +258,7 @@ class Op(Function):
         spec = self.infer(*specs, **attrs)
         if type(spec) is not Spec:
             expect(spec, Spec, "the shape rule's result", "a Spec (of several: Spec.of_items)")
-        if not (self.dynamic or self.view or spec.shape.is_fully_defined()):
+        if not (self.broadcasts or self.dynamic or spec.shape.is_fully_defined()):
             is_sized(self, specs, spec)  # or an error
         if spec.items:
             items = [_without_value(own, specs) for own in spec.items]

@@ -76,21 +76,20 @@ def is_sized(op: Op, inputs: Sequence[Spec], spec: Spec) -> bool:
     Raises DTypeError if the kernel needs `out` where there is none: the rule leaves the size open
     though it knows the inputs' sizes and values, or the op has several outputs.
     """
-    if spec.items:
-        sized, why = False, "it has several outputs, which it returns as a tuple"
-    else:
-        sized, why = spec.shape.is_fully_defined(), "its shape rule never tells the size"
-        sized = sized or not all(map(_is_known, inputs))
-    if not sized and not op.dynamic and takes_out(op, spec._replace(items=())):
-        if op.kernel is not None and _needs_out(op.kernel):
-            raise DTypeError(f"the kernel of {op.name} takes `out`, but {why}: leave `out` away")
-    return sized
+    if not spec.items and (spec.shape.is_fully_defined() or not all(map(_is_known, inputs))):
+        return True
+    allowed = op.kernel is None or not takes_out(op, spec._replace(items=()))
+    if not allowed and _needs_out(op.kernel):
+        why = "it has several outputs" if spec.items else "its shape rule never tells the size"
+        raise DTypeError(f"the kernel of {op.name} takes `out`, but {why}: leave `out` away")
+    return False
 
 
 def _is_known(spec: Spec) -> bool:
     """Whether a run could tell a shape rule no more of an input."""
-    value = spec.constant is not None or spec.dtype is None or not spec.dtype.is_integer
-    return value and not spec.items and spec.shape.is_fully_defined()
+    if not spec.shape.is_fully_defined():
+        return False
+    return not spec.dtype.is_integer or spec.constant is not None
 
 
 def _needs_out(kernel: Any) -> bool:

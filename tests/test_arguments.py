@@ -4,6 +4,7 @@ import functools
 import inspect
 import pydoc
 import re
+import typing
 
 import numpy as np
 import pytest
@@ -256,13 +257,80 @@ def test_a_record_is_a_function_with_attributes_defaults_and_names():
     for wrong, message in (
         (lambda: tg.matrix_inverse(a, 2), "'matrix_inverse': adjoint must be True or False, not 2"),
         (lambda: tg.matrix_inverse(a, True, adjoint=True), "two values for 'adjoint'"),
-        (lambda: tg.matrix_inverse(a, True, "x", "y"), "takes 1 input"),
+        (lambda: tg.matrix_inverse(a, True, "x", "y"), "4 arguments, where there are at most 3"),
         (lambda: tg.matrix_inverse(a, True, "x", name="y"), "two values for 'name'"),
         (lambda: tg.matrix_inverse(a, adjoin=True), "there is no argument 'adjoin'"),
-        (lambda: tg.check_numerics(a), "'check_numerics': `message` is missing"),
+        (lambda: tg.check_numerics(a), "'check_numerics': there is no value for 'message'"),
     ):
         with pytest.raises(TypeError, match=message):
             wrong()
+
+
+@pytest.mark.parametrize("call, expected", [
+    (lambda x: tg.cumsum(1, 0, False, True, "y", 3),
+     "'cumsum': 6 arguments, where there are at most 5"),
+    (lambda x: tg.pow(x, x, "y", 3), "'pow' of 'x:0': 4 arguments, where there are at most 3"),
+    (lambda x: tg.cumsum(), "'cumsum': there is no value for 'x'"),
+    (lambda x: tg.cumsum(axis=1), "'cumsum': there is no value for 'x'"),
+    (lambda x: tg.reshape(tensor=x), "'reshape': there is no value for 'shape'"),
+    (lambda x: tg.reshape(), "'reshape': there is no value for 'tensor', 'shape'"),
+    (lambda x: tg.pow(2.0), "'pow': there is no value for 'y'"),
+    (lambda x: tg.cumsum(y=x), "'cumsum': there is no argument 'y'"),
+    (lambda x: tg.cumsum(2.0, y=x), "'cumsum': there is no argument 'y'"),
+    (lambda x: tg.nn.tanh(x, y=3), "'tanh' of 'x:0': there is no argument 'y'"),
+    (lambda x: tg.tanh(x, 3), "the name of 'Tanh' must be a string, not 3"),
+    (lambda x: tg.tanh(x, x=x), "'tanh' of 'x:0': there are two values for 'x'"),
+    (lambda x: tg.cumsum(x, x=x), "'cumsum' of 'x:0': there are two values for 'x'"),
+    (lambda x: tg.cumsum(x, 0, axis=0), "'cumsum' of 'x:0': there are two values for 'axis'"),
+    (lambda x: tg.pow(x, x, x=x), "'pow' of 'x:0': there are two values for 'x'"),
+])
+def test_a_call_that_does_not_fit_is_refused_by_the_functions_name(call, expected):
+    x = tg.placeholder(tg.float32, [2, 3], name="x")
+    assert re.sub(r" \(made at [^)]*\)", "", message(TypeError, lambda: call(x))) == expected
+
+
+@pytest.mark.parametrize("fields, expected", [
+    ({"attrs": 3}, "`attrs` of Wrong must be a dict, not 3"),
+    ({"attrs": {"k": 1}}, r"`attrs\['k'\]` of Wrong must be a pair .*, not 1"),
+    ({"attrs": {"k": (int,)}}, r"`attrs\['k'\]` of Wrong must be a pair"),
+    ({"attrs": {"k": (3, None)}}, r"`attrs\['k'\]` of Wrong must be a pair"),
+    ({"attrs": {"k": (int, 0, "late")}}, r"`attrs\['k'\]` of Wrong must be a pair"),
+    ({"attrs": {"name": ()}}, r"`attrs\['name'\]` of Wrong must be a pair"),
+    ({"attrs": {"name": "k", "k": (int, 0)}}, r"`attrs\['name'\]` of Wrong must be a pair"),
+    ({"attrs": {"k": "nope"}}, r"`attrs\['k'\]` of Wrong .* name of another attribute, not 'nope'"),
+    ({"attrs": {"k": "k"}}, r"`attrs\['k'\]` of Wrong .* name of another attribute, not 'k'"),
+    ({"attrs": {1: (int, 0)}}, "the name of an attribute must be a string, not 1"),
+    ({"attrs": {"x": (int, 0)}}, r"`attrs\['x'\]` of Wrong is an input, too"),
+    ({"params": {"x": 3}}, r"`params\['x'\]` of Wrong must be a dtype, a letter, .*, not 3"),
+    ({"inplace": 0}, "`inplace` of Wrong must be a tuple, not 0"),
+    ({"inplace": (1,)}, "a position in `inplace` of Wrong must be at most 0, not 1"),
+    ({"static": "x"}, "`static` of Wrong must be a tuple, not 'x'"),
+    ({"static": ("x",)}, "a position in `static` of Wrong must be an int, not 'x'"),
+    ({"doc": 3}, "`doc` of Wrong must be a string, not 3"),
+])
+def test_the_fields_of_an_op_are_checked(fields, expected):
+    with pytest.raises(tg.errors.TinygraphError, match=f"^{expected}"):
+        tg.Op("Wrong", None, lambda x: x, **{"params": ("x",), **fields})
+    assert "Wrong" not in tg.registry
+
+
+@pytest.mark.parametrize("call", [
+    lambda x: tg.constant(1.0, name=None), lambda x: tg.range(3, name=None),
+    lambda x: tg.concat([x], 0, name=None), lambda x: tg.meshgrid(x, name=None)[0],
+    lambda x: tg.concat([x, x], tg.placeholder(tg.int32, []), None),
+    lambda x: tg.split(x, 1, tg.placeholder(tg.int32, []), name=None)[0],
+])
+def test_the_name_none_stands_for_a_default(call):
+    assert call(tg.constant([1.0])).op.name
+
+
+def test_type_hints_of_functions_and_records_can_be_asked_for():
+    assert str(typing.get_type_hints(tg.matmul)["a"]) == "tinygraph.typing.TensorLike"
+    assert typing.get_type_hints(tg.matmul)["return"] is tg.Tensor
+    assert typing.get_type_hints(tg.as_dtype)["value"].__module__ == "tinygraph.typing"
+    assert type(None) in typing.get_args(typing.get_type_hints(tg.zeros_like)["dtype"])
+    assert typing.get_type_hints(tg.tanh) == inspect.get_annotations(tg.tanh) == {}
+    assert "kernel" in inspect.get_annotations(tg.Op)
 
 
 @pytest.mark.parametrize("name, module, call", [

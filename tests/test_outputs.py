@@ -241,7 +241,7 @@ def test_each_output_has_a_spec(x):
 
 def test_attributes_by_position_need_a_list_of_them(x):
     op = tg.Op("Scaled", lambda x, k: x * k, lambda x, k: x, params=("x",))
-    message = r"Scaled takes 1 inputs \(x\), not 2; its attributes are given by keyword"
+    message = "the name of 'Scaled' must be a string, not 2.0"
     with pytest.raises(tg.errors.DTypeError, match=message):
         op(x, 2.0)
     assert op(x, "named", k=2.0).name == "named:0"

@@ -26,7 +26,8 @@ def right(x: tg.Tensor, w: tg.Variable, rows: list[np.ndarray]) -> None:
     assert_type(tg.cast(x < 0.5, tg.int32), tg.Tensor)
     assert_type(tg.zeros([tg.shape(x)[0], x.shape[1], 3], dtype="float64"), tg.Tensor)
     assert_type(tg.linalg.inv(np.eye(2), adjoint=True), tg.Tensor)
-    assert_type(tg.split(x, 2), list[tg.Tensor])
+    assert_type(tg.split(x, 2, name=None), list[tg.Tensor])
+    assert_type(tg.assign_add(w, 1.0), tg.Tensor)
     assert_type(x.graph, tg.Graph)
     assert_type(tg.float32, tg.DType)
     assert_type(tg.bool.is_floating, bool)
@@ -38,6 +39,8 @@ def right(x: tg.Tensor, w: tg.Variable, rows: list[np.ndarray]) -> None:
 
 def wrong(x: tg.Tensor) -> None:
     tg.tanh(x, nam="y")  # type: ignore[call-arg]
+    tg.assign_add(3, 1)  # type: ignore[arg-type]
+    tg.latest_value(x)  # type: ignore[arg-type]
     tg.tanh(None)  # type: ignore[arg-type]
     tg.matrix_inverse(x, adjoint="yes")  # type: ignore[arg-type]
     tg.nn.no_such_name(x)  # type: ignore[attr-defined]

@@ -207,7 +207,7 @@ def asinh(x: TensorLike, name: str | None = None) -> Tensor:
     """
 
 def assign_add(
-    ref: TensorLike,
+    ref: Variable,
     value: TensorLike,
     use_locking: Any = None,
     name: str | None = None,
@@ -222,7 +222,7 @@ def assign_add(
     """
 
 def assign_sub(
-    ref: TensorLike,
+    ref: Variable,
     value: TensorLike,
     use_locking: Any = None,
     name: str | None = None,
@@ -519,7 +519,7 @@ def is_nan(x: TensorLike, name: str | None = None) -> Tensor:
     array([False,  True])
     """
 
-def latest_value(ref: TensorLike, name: str | None = None) -> Tensor:
+def latest_value(ref: Variable, name: str | None = None) -> Tensor:
     """The value of a variable that the updates made before it have left, in the same run.
 
     An update that is computed from it follows those updates, as `assign_add` does, where the
@@ -929,7 +929,7 @@ def rsqrt(x: TensorLike, name: str | None = None) -> Tensor:
     """
 
 def scatter_add(
-    ref: TensorLike,
+    ref: Variable,
     indices: TensorLike,
     updates: TensorLike,
     use_locking: builtins.bool = False,
@@ -975,7 +975,7 @@ def scatter_nd(
     """
 
 def scatter_sub(
-    ref: TensorLike,
+    ref: Variable,
     indices: TensorLike,
     updates: TensorLike,
     use_locking: builtins.bool = False,
@@ -991,7 +991,7 @@ def scatter_sub(
     """
 
 def scatter_update(
-    ref: TensorLike,
+    ref: Variable,
     indices: TensorLike,
     updates: TensorLike,
     use_locking: builtins.bool = True,

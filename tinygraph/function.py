@@ -22,7 +22,7 @@ class Function:
 
     @cached_property
     def _keys(self) -> tuple[str, ...]:
-        """The parameters in their order."""
+        """The names of all parameters, in the order in which a call gives them by position."""
         return tuple(dict.fromkeys((*self.params, *self.attrs, "name")))
 
     @cached_property
@@ -31,10 +31,10 @@ class Function:
         return {old: key for old, key in self.attrs.items() if isinstance(key, str)}
 
     @cached_property
-    def _converters(self) -> list[tuple[str, Callable[[Any, str], Any], Any]]:
+    def _converters(self) -> tuple[tuple[str, Callable[[Any, str], Any], Any], ...]:
         """Each attribute with its converter and its default."""
         entries = [(key, x) for key, x in self.attrs.items() if key != "name"]
-        return [(key, x[0], x[1]) for key, x in entries if not isinstance(x, str)]
+        return tuple([(key, x[0], x[1]) for key, x in entries if not isinstance(x, str)])
 
     @cached_property
     def _late(self) -> tuple[str, Callable] | None:
@@ -42,48 +42,63 @@ class Function:
         entries = [(key, x) for key, x in self.attrs.items() if key != "name" and len(x) == 3]
         return next(((key, x[2]) for key, x in entries if not isinstance(x, str)), None)
 
-    def _bound(self, inputs: tuple, name: str | None, attrs: dict) -> tuple[tuple, str | None]:
-        """The inputs and the name, if some came by keyword, or attributes by position.
+    def _bound(self, inputs: tuple, name: str | None, attrs: dict) -> tuple[tuple, Any, dict]:
+        """The inputs, the name and the attributes of a call, the attributes converted."""
+        try:
+            if len(inputs) != len(self.params):
+                inputs, name = self._sorted(inputs, name, attrs)
+            return inputs, name, self._converted(attrs) if self.attrs else attrs
+        except TinygraphError as error:
+            raise of_arguments(error, self.__name__, self.name, inputs, name) from error
 
-        The attributes that came by position are put into `attrs`.
+    def _sorted(self, values: tuple, name: str | None, attrs: dict) -> tuple[tuple, str | None]:
+        """The inputs and the name of a call that gives `values` by position, `attrs` by keyword.
+
+        Attributes that are among `values` are put into `attrs`, inputs that are in `attrs` are
+        taken out of it.
         """
+        keys, count = self._keys, len(self.params)
+        if len(values) > len(keys):
+            raise DTypeError(f"{len(values)} arguments, where there are at most {len(keys)}")
         if name is not None:
             attrs["name"] = name
-        for key, value in zip(self._keys, inputs, strict=False):
+        for key in attrs and keys[: len(values)]:
             if key in attrs:
-                raise DTypeError(f"{self.__name__} got two values for {key!r}")
-            attrs[key] = value
+                raise DTypeError(f"there are two values for {key!r}")
+        if len(values) > count:
+            attrs.update(zip(keys[count:], values[count:], strict=False))
+            return values[:count], attrs.pop("name", None)
         name = attrs.pop("name", None)
-        missing = [key for key in self.params if key not in attrs]
-        allowed = self._keys if self.attrs or isinstance(name, str | None) else self.params
-        if missing or len(inputs) > len(allowed):
-            raise DTypeError(
-                f"{self.__name__} takes {len(self.params)} inputs ({', '.join(self.params)}), "
-                f"not {len(inputs)}" + "; its attributes are given by keyword" * (not self.attrs)
-            )
-        return tuple([attrs.pop(key) for key in self.params]), name
+        if missing := [key for key in keys[len(values) : count] if key not in attrs]:
+            if self.attrs:
+                self._check_known(attrs, keys)
+            raise DTypeError(f"there is no value for {', '.join(map(repr, missing))}")
+        return (*values, *[attrs.pop(key) for key in keys[len(values) : count]]), name
 
-    def _converted(self, inputs: tuple, name: str | None, attrs: dict) -> dict:
-        """The attributes as kernels and rules get them, defaults filled in."""
-        complete = {}
-        try:
-            for old in self._aliases.keys() & attrs:
-                key = self._aliases[old]
+    def _check_known(self, attrs: Iterable[str], keys: Iterable[str]) -> None:
+        """Check that all keywords in `attrs` are among `keys`."""
+        for key in attrs:
+            if key not in keys:
+                what = "are two values for" if key in self.params else "is no argument"
+                raise DTypeError(f"there {what} {key!r}")
+
+    def _converted(self, attrs: dict) -> dict:
+        """The attributes as kernels and rules get them, defaults filled in; `attrs` is emptied."""
+        for old, key in self._aliases.items():
+            if old in attrs:
                 value = either(attrs.get(key), attrs.pop(old), f"{old!r} and {key!r}")
                 if value is not None:
                     attrs[key] = value
-            for key, convert, default in self._converters:
-                value = attrs.pop(key, default)
-                if value is ...:
-                    raise DTypeError(f"`{key}` is missing")
-                value = convert(value, key)
-                if value is not ...:
-                    complete[key] = value
-            for key in attrs:
-                what = "got two values for" if key in self.params else "there is no argument"
-                raise DTypeError(f"{what} {key!r}")
-        except TinygraphError as error:
-            raise of_arguments(error, self.__name__, self.name, inputs, name) from error
+        complete = {}
+        for key, convert, default in self._converters:
+            value = attrs.pop(key, default)
+            if value is ...:
+                raise DTypeError(f"there is no value for {key!r}")
+            value = convert(value, key)
+            if value is not ...:
+                complete[key] = value
+        if attrs:
+            self._check_known(attrs, ())
         return complete
 
     def _signature(self) -> inspect.Signature:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygraph.arguments import (
-    choice, expect, flag, function, named, sequence, shown, text,
+    choice, expect, flag, function, integer, named, sequence, shown, text,
 )
 from tinygraph.arrays import no_memory, shape_array, to_array
 from tinygraph.defaults import get_default_graph, graph_of
@@ -20,7 +20,7 @@ from tinygraph.errors import (
     DTypeError, GraphError, NotFoundError, ResourceExhaustedError,
     TinygraphError,
 )
-from tinygraph.function import Function
+from tinygraph.function import Function, arguments_of
 from tinygraph.graph import Graph, Node, Operation
 from tinygraph.nest import flatten
 from tinygraph.node import CompositeTensor
@@ -162,6 +162,7 @@ class Op(Function):
         allocates = not (self.view or self.role == "effect" or _takes_out(self.kernel))
         for key, value in {
             "dynamic": allocates, "updates": self.role in UPDATES, "__doc__": self.doc,
+            "__annotations__": dict[str, Any](),  # the class has those of the fields
             "stateful": self.state is not None or self.role in STATEFUL,
             "_default_name": self.attrs.get("name", (named, None))[-1] or self.name,
         }.items():
@@ -175,6 +176,7 @@ class Op(Function):
         """Check the types of the fields, for users who define ops."""
         for word in (self.name, *expect(self.params, tuple | Mapping, "params", "names")):
             text(word, "the name of an op or of an input")
+        text(self.doc, f"`doc` of {self.name}")
         rules = () if callable(self.vjps) else expect(self.vjps, tuple, "vjps", "a tuple")
         optional = (self.kernel, self.rewrite, self.state)
         for part in (self.infer, *(f for f in (*optional, *rules) if f is not None)):
@@ -183,12 +185,37 @@ class Op(Function):
             flag(getattr(self, trait), trait)
         choice(self.view, f"`view` of {self.name}", ("", "part", "repeat"))
         choice(self.role, f"`role` of {self.name}", ROLES)
+        last = len(self.params) - 1 if self.params else None
+        for what in ("inplace", "static"):
+            for i in expect(getattr(self, what), tuple, f"`{what}` of {self.name}", "a tuple"):
+                integer(i, f"a position in `{what}` of {self.name}", 0, last)
+        self._check_parameters()
+
+    def _check_parameters(self) -> None:
+        """Check what `params` and `attrs` say of each input and attribute."""
+        for key, entry in self.params.items() if isinstance(self.params, Mapping) else ():
+            if not callable(entry):
+                what = f"`params[{key!r}]` of {self.name}"
+                expect(entry, DType | str | None, what, "a dtype, a letter, a function or None")
+        attrs = self.attrs
+        for key, entry in expect(attrs, Mapping, f"`attrs` of {self.name}", "a dict").items():
+            what = f"`attrs[{text(key, 'the name of an attribute')!r}]` of {self.name}"
+            if key in self.params:
+                raise GraphError(f"{what} is an input, too")
+            aliased = isinstance(entry, str) and "name" not in (key, entry)
+            match attrs.get(entry) if aliased else entry:
+                case (_, _) | (_, _, str() | None) if key == "name":  # never converted
+                    continue
+                case (_, _) | (_, _, _) as x if key != "name" and all(map(callable, x[::2])):
+                    continue
+            raise DTypeError(
+                f"{what} must be a pair of a function and a default, with a third part `late` if "
+                f"any, or the name of another attribute, not {shown(entry)}"
+            )
 
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
-        if len(inputs) != len(self.params) and (self.params or self.attrs):
-            inputs, name = self._bound(inputs, name, attrs)
-        if self.attrs:
-            attrs = self._converted(inputs, name, attrs)
+        if self.attrs or len(inputs) != len(self.params) and self.params:
+            inputs, name, attrs = self._bound(inputs, name, attrs)
             if self._late is not None and isinstance(attrs[self._late[0]], Node):
                 key, build = self._late
                 name = named(name, self._default_name)
@@ -251,6 +278,9 @@ class Op(Function):
                 f"with inputs {shapes or 'none'}.{' ' + where if where else ''}"
             ) from error
         except (TypeError, AttributeError) as error:
+            if not self.attrs:  # otherwise keywords have been checked
+                with arguments_of(self.__name__, *nodes):
+                    self._check_known([x for x in attrs if f"argument {x!r}" in str(error)], ())
             raise DTypeError(f"{self.name}: {str(error).replace(INFER, '')}") from error
 
     def inferred(self, specs: list[Spec], attrs: dict) -> Spec:
@@ -314,7 +344,7 @@ def op_named(name: str) -> Op:
     return _registry[name]
 
 
-def as_node(value: Any, dtype: DType | None = None, name: str = "Const", graph=None) -> Node:
+def as_node(value: Any, dtype: DType | None = None, name: str | None = "Const", graph=None) -> Node:
     """`value` as a node: itself, or a constant (TF: `tf.convert_to_tensor`).
 
     A list with nodes in it is stacked. Raises DTypeError where a dtype would have to change.
@@ -358,7 +388,7 @@ def as_nodes(values: Any, dtype: DType | None = None) -> list[Node]:
     return [as_node(x, dtype or first.spec.dtype, graph=first.graph) for x in values]
 
 
-def constant(array: np.ndarray, name: str = "Const", graph: Graph | None = None) -> Node:
+def constant(array: np.ndarray, name: str | None = "Const", graph: Graph | None = None) -> Node:
     """A Const node that holds a private, read-only copy of `array`."""
     try:
         array = np.array(array)
@@ -367,7 +397,8 @@ def constant(array: np.ndarray, name: str = "Const", graph: Graph | None = None)
         raise ResourceExhaustedError(no_memory(f"the constant {name!r}", spec)) from None
     array.flags.writeable = False
     spec = Spec(Shape.of(array.shape), as_dtype(array.dtype), array)
-    return (graph or get_default_graph()).add(const, (), {"value": array}, spec, name)
+    attrs, graph = {"value": array}, graph or get_default_graph()
+    return graph.add(const, (), attrs, spec, "Const" if name is None else name)
 
 
 def _const_spec(value: np.ndarray) -> Spec:

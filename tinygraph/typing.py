@@ -1,17 +1,16 @@
 """What arguments may be: the types that signatures name, for readers, editors and type checkers.
 
-They are strings while a program runs, so that nothing is imported for them; in a program of your
-own, write `from __future__ import annotations` above them.
+While a program runs, each is a type that says only its name, so that nothing is imported for it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from typing import Any, SupportsIndex
+    from typing import SupportsIndex
 
     import numpy as np
 
@@ -52,3 +51,6 @@ PathLike: TypeAlias = "str | os.PathLike[str]"
 
 SessionLike: TypeAlias = "Session | None"
 """The session to run in; None for the default one."""
+
+if not TYPE_CHECKING:
+    globals().update({name: NewType(name, Any) for name in __annotations__})

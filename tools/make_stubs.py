@@ -26,7 +26,7 @@ from tinygraph.op import Op  # noqa: E402
 
 # What an op's call may name: where it is imported from.
 NAMES = {
-    "Any": "typing", "Operation": "tinygraph", "Tensor": "tinygraph",
+    "Any": "typing", "Operation": "tinygraph", "Tensor": "tinygraph", "Variable": "tinygraph",
     **{f"{name}Like": "tinygraph.typing" for name in ("Axis", "DType", "Shape", "Tensor")},
 }
 # The type of an argument whose converter gives this.
@@ -157,6 +157,8 @@ def type_of(op: Op, given: inspect.Parameter) -> str:
     convert = op.params[name] if name in op.params else op.attrs.get(name, (None,))[0]
     if name == "name" or name in op.params and not callable(convert):
         kind = "str" if name == "name" else "TensorLike"
+        if name == next(iter(op.params), None) and (op.updates or op.role == "latest"):
+            kind = "Variable"
     else:
         kinds = list(getattr(convert, "__annotations__", {}).values()) or ["Any"]
         kind = TAKES.get(kinds[-1], kinds[-1]) if kinds[0] == "Any" else kinds[0]

@@ -43,8 +43,8 @@ def convert_to_tensor(
 
 
 def constant(
-    value: TensorLike, dtype: DTypeLike | None = None, shape: ShapeLike = None, name: str = "Const",
-    verify_shape: bool = False,
+    value: TensorLike, dtype: DTypeLike | None = None, shape: ShapeLike = None,
+    name: str | None = "Const", verify_shape: bool = False,
 ) -> Node:
     """A constant; a single value, or the last one of a short list, fills up `shape`.
 

@@ -49,6 +49,8 @@ def late_axis(value: Any) -> Node | None:
 
 def axis_of(value: AxisLike, what: str) -> Any:
     """One axis as an int, or as the tensor that only a run knows."""
+    if type(value) is int:  # the common case
+        return value
     late = late_axis(value)
     return static_int(value, what) if late is None else late
 

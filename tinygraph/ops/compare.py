@@ -171,7 +171,7 @@ def in_float32(function: Callable) -> Callable:
     return widened
 
 
-def to_float(x: TensorLike, name: str = "ToFloat") -> Node:
+def to_float(x: TensorLike, name: str | None = "ToFloat") -> Node:
     """Convert to float32.
 
     >>> tg.to_float([1, 2]).eval()
@@ -180,7 +180,7 @@ def to_float(x: TensorLike, name: str = "ToFloat") -> Node:
     return cast(x, float32, name=name)
 
 
-def to_double(x: TensorLike, name: str = "ToDouble") -> Node:
+def to_double(x: TensorLike, name: str | None = "ToDouble") -> Node:
     """Convert to float64.
 
     >>> tg.to_double([1, 2]).eval()
@@ -189,7 +189,7 @@ def to_double(x: TensorLike, name: str = "ToDouble") -> Node:
     return cast(x, float64, name=name)
 
 
-def to_int32(x: TensorLike, name: str = "ToInt32") -> Node:
+def to_int32(x: TensorLike, name: str | None = "ToInt32") -> Node:
     """Convert to int32, cutting off towards zero.
 
     >>> tg.to_int32([1.7, -1.7]).eval()
@@ -198,7 +198,7 @@ def to_int32(x: TensorLike, name: str = "ToInt32") -> Node:
     return cast(x, int32, name=name)
 
 
-def to_int64(x: TensorLike, name: str = "ToInt64") -> Node:
+def to_int64(x: TensorLike, name: str | None = "ToInt64") -> Node:
     """Convert to int64, cutting off towards zero.
 
     >>> tg.to_int64([1.7, -1.7]).eval()

@@ -52,8 +52,11 @@ def _from_start(x: Array, axis: int, reverse: bool) -> Array:
     return x[::-1] if reverse else x
 
 
+_numbers_alike = alike("number")
+
+
 def _along_axis(*specs: Spec, axis: int, **flags: bool) -> Spec:
-    spec = alike("number")(*specs)
+    spec = _numbers_alike(*specs)
     normalize_axis(axis, spec.shape.ndims)
     return spec
 

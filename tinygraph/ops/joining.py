@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygraph.arguments import integer, sequence
+from tinygraph.arguments import integer, named, sequence
 from tinygraph.defaults import name_scope
 from tinygraph.errors import DTypeError, GraphError, InvalidArgumentError, ShapeError
 from tinygraph.families import check_dtypes
@@ -62,7 +62,7 @@ concat_op = Op("ConcatV2", _concat, _concatenated, _concat_vjps,
     doc="The inputs one after another.")
 
 
-def concat(values: Iterable[TensorLike], axis: AxisLike, name: str = "concat") -> Node:
+def concat(values: Iterable[TensorLike], axis: AxisLike, name: str | None = "concat") -> Node:
     """Join tensors one after another along an axis that they have.
 
     >>> tg.concat([[[1, 2]], [[3, 4], [5, 6]]], axis=0).eval()
@@ -73,14 +73,14 @@ def concat(values: Iterable[TensorLike], axis: AxisLike, name: str = "concat") -
     if isinstance(values, int):
         raise DTypeError("concat takes the values first, then the axis")
     nodes = as_nodes(values if isinstance(values, list | tuple) else [values])
-    with arguments_of(name, *nodes):
+    with arguments_of(named(name, "concat"), *nodes):
         late = late_axis(axis)
         at = 0 if late is not None else static_int(axis, "axis")
     if late is not None:
-        with name_scope(name, values=[*nodes, late]):
+        with name_scope(name, "concat", [*nodes, late]):
             return put_back(concat_op(*[in_front(x, late)[0] for x in nodes], axis=0), late)
     if len(nodes) == 1:
-        with name_scope(name, values=nodes):
+        with name_scope(name, "concat", nodes):
             return identity(nodes[0], name=name)
     return concat_op(*nodes, axis=at, name=name)
 
@@ -108,7 +108,7 @@ pack_op = Op("Pack", _stack, _stacked,
     doc="The inputs side by side along a new axis.")
 
 
-def stack(values: Iterable[TensorLike], axis: AxisLike = 0, name: str = "stack") -> Node:
+def stack(values: Iterable[TensorLike], axis: AxisLike = 0, name: str | None = "stack") -> Node:
     """Join tensors of one shape along a new axis.
 
     >>> tg.stack([[1, 2], [3, 4]], axis=1).eval()
@@ -116,14 +116,14 @@ def stack(values: Iterable[TensorLike], axis: AxisLike = 0, name: str = "stack")
            [2, 4]], dtype=int32)
     """
     values = sequence(values, "values")
-    with arguments_of(name, *values):
+    with arguments_of(named(name, "stack"), *values):
         at = static_int(axis, "axis")
     if at == 0 and first_node(values) is None:
         return as_node(values, name=name)
     return pack_op(*as_nodes(values), axis=at, name=name)
 
 
-def parallel_stack(values: Iterable[TensorLike], name: str = "parallel_stack") -> Node:
+def parallel_stack(values: Iterable[TensorLike], name: str | None = "parallel_stack") -> Node:
     """`stack` along axis 0; TF fills it from several threads.
 
     >>> tg.parallel_stack([[1, 2], [3, 4]]).eval().shape
@@ -207,7 +207,7 @@ unpack_op = Op("Unpack", _unstack, _unstacked,
 
 
 def unstack(
-    value: TensorLike, num: int | None = None, axis: AxisLike = 0, name: str = "unstack"
+    value: TensorLike, num: int | None = None, axis: AxisLike = 0, name: str | None = "unstack"
 ) -> list[Node]:
     """Take apart along an axis: a list of `num` tensors without that axis.
 
@@ -218,7 +218,7 @@ def unstack(
     array([3, 4], dtype=int32)
     """
     value = as_node(value, name="value")
-    with arguments_of(name, value):
+    with arguments_of(named(name, "unstack"), value):
         at = static_int(axis, "axis")
         if num is not None:
             num = integer(num, "num", least=0, most=MOST_PARTS)
@@ -289,7 +289,7 @@ split_late_op = Op("SplitV", lambda x, sizes, axis, num: _split(x, tuple(map(int
 
 def split(
     value: TensorLike, num_or_size_splits: TensorLike, axis: AxisLike = 0, num: int | None = None,
-    name: str = "split",
+    name: str | None = "split",
 ) -> list[Node]:
     """Take apart along an axis: a list of equal parts, or of parts of given sizes.
 
@@ -300,10 +300,10 @@ def split(
     array([3, 4, 5], dtype=int32)
     """
     value = as_node(value, name="value")
-    with arguments_of(name, value):
+    with arguments_of(named(name, "split"), value):
         late = late_axis(axis)
         if late is not None:
-            with name_scope(name, values=[value, late]):
+            with name_scope(name, "split", [value, late]):
                 parts = split(in_front(value, late)[0], num_or_size_splits, 0, num)
                 return [put_back(part, late) for part in parts]
         at = static_int(axis, "axis")
@@ -320,7 +320,7 @@ def split(
     return split_op(value, sizes=widths, axis=at, name=name) if counts else []
 
 
-def _split_late(x: Node, sizes: Node, axis: int, num: Any, name: str) -> list[Node]:
+def _split_late(x: Node, sizes: Node, axis: int, num: Any, name: str | None) -> list[Node]:
     """Parts of sizes that only a run knows."""
     (count,) = sizes.shape.with_rank(1).as_list()
     if count is None:

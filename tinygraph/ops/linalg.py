@@ -35,7 +35,7 @@ swap_op: Op = Op("MatrixTranspose", np.matrix_transpose,
 
 
 def matrix_transpose(
-    a: TensorLike, name: str = "matrix_transpose", conjugate: bool = False
+    a: TensorLike, name: str | None = "matrix_transpose", conjugate: bool = False
 ) -> Node:
     """Swap the last two axes: each matrix of a batch is transposed.
 

@@ -65,7 +65,7 @@ range_op = Op("Range", _range, _range_spec, (None, None, None), ("start", "limit
 
 def range_(
     start: TensorLike, limit: TensorLike | None = None, delta: TensorLike = 1,
-    dtype: DTypeLike | None = None, name: str = "range",
+    dtype: DTypeLike | None = None, name: str | None = "range",
 ) -> Node:
     """The numbers from `start` up to but without `limit`; of `range(n)`, from 0 to n - 1.
 
@@ -78,7 +78,7 @@ def range_(
         start, limit = 0, start
     values = {"start": start, "limit": limit, "delta": delta}
     wanted = _widest(values.values()) if dtype is None else as_dtype(dtype)
-    with name_scope(name, values=values.values()) as scope:
+    with name_scope(name, "Range", values.values()) as scope:
         keys = values.items()
         nodes = [x if isinstance(x, Node) else as_node(x, wanted, key) for key, x in keys]
         return range_op(*[cast(x, wanted) for x in nodes], name=scope)
@@ -217,7 +217,7 @@ def sequence_mask(
 # ---------------------------------------------------------------- grids
 
 
-def meshgrid(*args: TensorLike, indexing: str = "xy", name: str = "meshgrid") -> list[Node]:
+def meshgrid(*args: TensorLike, indexing: str = "xy", name: str | None = "meshgrid") -> list[Node]:
     """The coordinates of a grid over vectors: one tensor for each, all of the grid's shape.
 
     With indexing "xy" the first vector runs along the second axis, with "ij" along the first.
@@ -228,7 +228,7 @@ def meshgrid(*args: TensorLike, indexing: str = "xy", name: str = "meshgrid") ->
            [1, 2, 3]], dtype=int32)
     """
     choice(indexing, "indexing", ("xy", "ij"))
-    with name_scope(name, values=args):
+    with name_scope(name, "meshgrid", args):
         vectors = [reshape(x, [-1]) for x in args]
         axes = list(range(len(args)))
         if indexing == "xy" and len(args) > 1:

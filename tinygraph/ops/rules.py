@@ -50,7 +50,7 @@ def one_shape(specs: Iterable[Spec]) -> Shape:
     """What is known of the shape that all have."""
     shape = UNKNOWN
     for x in specs:
-        shape = shape.merge_with(x.shape)
+        shape = x.shape if shape is UNKNOWN else shape.merge_with(x.shape)
     return shape
 
 

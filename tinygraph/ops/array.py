@@ -281,11 +281,19 @@ def static_int(value: Any, what: str) -> int:
     return ints[0]
 
 
+_INT = frozenset({int})
+
+
+def are_ints(value: Any) -> bool:
+    """Whether `value` is a list or a tuple of Python's ints, bools excepted."""
+    return type(value) in (list, tuple) and _INT.issuperset(map(type, value))
+
+
 def static_ints(value: Any, what: str) -> tuple[int, ...]:
     """An int or ints that have to be known while building, as a tuple."""
     if type(value) is int:  # the common cases
         return (value,)
-    if type(value) in (list, tuple) and all(type(x) is int for x in value):
+    if are_ints(value):
         return tuple(value)
     if isinstance(value, Node):
         constant = value.graph.use_value(value, what)

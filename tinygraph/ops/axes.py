@@ -18,7 +18,7 @@ from tinygraph.errors import InvalidArgumentError, ShapeError
 from tinygraph.families import check_dtypes
 from tinygraph.graph import Node
 from tinygraph.op import Op, as_node
-from tinygraph.ops.array import ensure_shape, rank, static_int, static_ints
+from tinygraph.ops.array import are_ints, ensure_shape, rank, static_int, static_ints
 from tinygraph.spec import UNKNOWN, Shape, Spec
 from tinygraph.typing import AxisLike
 
@@ -27,7 +27,7 @@ from tinygraph.typing import AxisLike
 
 def late_axes(value: Any) -> Node | None:
     """The axes as a tensor if only a run knows them; None if they are known while building."""
-    if value is None or type(value) is int:  # the common cases
+    if value is None or type(value) is int or are_ints(value):  # the common cases
         return None
     if isinstance(value, list | tuple) and any(map(_is_late, value)):
         value = as_node(value, name="axis")

@@ -26,6 +26,7 @@ LAYERS = """
     console
     arguments
     files
+    io
     interrupts
     kernels
     dtypes
@@ -70,8 +71,10 @@ LAYERS = """
 """.split()
 
 # Not needed by `import tinygraph`; these parts import them where they are used.
-OPTIONAL = {"graphviz", "IPython", "matplotlib", "numba", "pooch", "pygraphviz", "tqdm"}
-MAY_IMPORT_LATE = {"compiler", "datasets", "viz"}
+OPTIONAL = {
+    "google_crc32c", "graphviz", "IPython", "matplotlib", "numba", "pooch", "pygraphviz", "tqdm",
+}
+MAY_IMPORT_LATE = {"compiler", "datasets", "io", "viz"}
 SELDOM = {  # each would be a millisecond of the import; few programs, or only checkers, need it
     "difflib", "json", "tinygraph.compiler.clocked", "tinygraph.compiler.functional",
     "tinygraph.compiler.profile", "tinygraph.config", "tinygraph.export", "tinygraph.timeline",

@@ -1,11 +1,27 @@
-"""Files that are written as wholes."""
+"""Files that are written as wholes, and folders in which only one process writes at a time."""
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tinygraph.errors import about_file
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+"""What a file system says that knows no locks. Files are then written without."""
+
+PATIENCE = 0.02  # seconds between attempts, on Windows, where another process is in the way
+ATTEMPTS = 100
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -25,6 +41,78 @@ def write_whole(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(partial, path)
+            replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def replace(source: str | Path, target: str | Path) -> None:
+    """Rename a file over another one; Windows may have to wait until nobody reads that.
+
+    >>> import pathlib, tempfile
+    >>> from tinygraph.files import replace
+    >>> old = pathlib.Path(tempfile.mkdtemp(), "old")
+    >>> _ = old.write_text("text")
+    >>> replace(old, old.with_name("new"))
+    >>> old.with_name("new").read_text()
+    'text'
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            return os.replace(source, target)
+        except PermissionError:
+            if os.name != "nt":
+                raise
+            time.sleep(PATIENCE)
+    os.replace(source, target)
+
+
+def sync_folder(path: str | Path) -> None:
+    """Have the names in a folder outlast a crash; Windows has no such call, and does it by itself.
+
+    >>> import tempfile
+    >>> from tinygraph.files import sync_folder
+    >>> sync_folder(tempfile.mkdtemp())
+    """
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked(path: str | Path) -> Iterator[None]:
+    """A block that one process at a time, and one of its threads, is in: a lock on a file.
+
+    The system drops the lock when the process dies. The file stays.
+
+    >>> import os, tempfile
+    >>> from tinygraph.files import locked
+    >>> with locked(os.path.join(tempfile.mkdtemp(), ".lock")):
+    ...     pass
+    """
+    with open(path, "ab") as file:  # which drops the lock when it is closed
+        try:
+            if sys.platform != "win32":
+                fcntl.flock(file, fcntl.LOCK_EX)
+            else:
+                _lock_windows(file.fileno())
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+        yield
+
+
+if sys.platform == "win32":
+
+    def _lock_windows(descriptor: int) -> None:
+        while True:
+            try:
+                return msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            except OSError as error:
+                if error.errno not in (errno.EACCES, errno.EDEADLK):
+                    raise
+            time.sleep(PATIENCE)

@@ -56,8 +56,8 @@ def test_a_checkpoint_comes_back(two, tmp_path):
 
 
 @pytest.mark.parametrize("options, step, expected", [
-    ({}, None, "m"), ({}, 5, "m-5"), ({}, np.int64(12), "m-12"), ({"pad_step_number": True}, 5, "m-00000005"),
-    ({}, "variable", "m-7"), ({}, "sum", "m-8"),
+    ({}, None, "m"), ({}, 5, "m-5"), ({}, np.int64(12), "m-12"),
+    ({"pad_step_number": True}, 5, "m-00000005"), ({}, "variable", "m-7"), ({}, "sum", "m-8"),
 ])
 def test_names_of_checkpoints(two, tmp_path, options, step, expected):
     sess, _, n = two
@@ -76,7 +76,8 @@ def test_a_relative_path_is_returned_as_given(two, tmp_path, monkeypatch):
         'model_checkpoint_path: "m-2"\nall_model_checkpoint_paths: "m-1"\n'
         'all_model_checkpoint_paths: "m-2"\n'
     )
-    assert tg.train.latest_checkpoint(".") == "./m-2" and tg.train.latest_checkpoint("sub") == "sub/m-1"
+    assert tg.train.latest_checkpoint(".") == "./m-2"
+    assert tg.train.latest_checkpoint("sub") == "sub/m-1"
     saver.restore(sess, "m-1")
 
 
@@ -144,14 +145,16 @@ def test_all_that_does_not_fit_is_told_at_once_and_nothing_changes(two, tmp_path
     assert lines[1].endswith(") is float32[2,3] in the checkpoint")
     assert lines[2].endswith(") is int64[] in the checkpoint")
     assert "Key 'layer/b' (float32[2], made at" in lines[3] and "there is 'layer/w'" in lines[3]
-    assert lines[4].startswith("  Key 'good'") and lines[5] == "  the checkpoint has besides: nothing"
+    assert lines[4].startswith("  Key 'good'")
+    assert lines[5] == "  the checkpoint has besides: nothing"
     assert sess.state == before
 
 
 def test_names_that_are_missing_are_not_found(two, tmp_path):
     sess, w, _ = two
     path = tg.train.Saver().save(sess, str(tmp_path / "m"))
-    with pytest.raises(NotFoundError, match=r"besides: 'layer/w' \(float32\[2,3\]\), 'n' \(int64\[\]\)"):
+    words = r"besides: 'layer/w' \(float32\[2,3\]\), 'n' \(int64\[\]\)"
+    with pytest.raises(NotFoundError, match=words):
         tg.train.Saver({"v": w}).restore(sess, path)
 
 
@@ -194,7 +197,8 @@ def test_paths_without_a_checkpoint(two, path, words):
     (lambda w, n: tg.train.Saver().save(tg.Session(), "m/"), InvalidArgumentError, "names no file"),
     (lambda w, n: tg.train.Saver().save(tg.Session(), "m", latest_filename="a/b"),
      InvalidArgumentError, "path components"),
-    (lambda w, n: tg.train.Saver().save(tg.Session(graph=tg.Graph()), "m"), GraphError, "'layer/w:0'"),
+    (lambda w, n: tg.train.Saver().save(tg.Session(graph=tg.Graph()), "m"),
+     GraphError, "'layer/w:0'"),
 ])
 def test_savers_that_cannot_be(two, make, kind, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -237,7 +241,7 @@ def test_max_to_keep(two, tmp_path):
 
 
 def test_max_to_keep_is_not_forgotten_after_a_restart(two, tmp_path):
-    """Those of an earlier process go, oldest first; other prefixes and what it did not list stay."""
+    """Those of an earlier process go, oldest first; other prefixes, and unlisted ones, stay."""
     sess, _, _ = two
     first = tg.train.Saver(max_to_keep=3)
     for step in (1, 2, 3):
@@ -463,7 +467,7 @@ def test_random_positions_go_with_all_variables_only(two, tmp_path):
 
 
 def test_random_ops_that_come_and_go(two, tmp_path):
-    """A new op starts at its start, one that is gone is passed over, a file without any restores."""
+    """A new op starts at its start, and one that is gone is passed over."""
     sess, _, _ = two
     old = tg.random_uniform([2], seed=1, name="old")
     sess.run(old)

@@ -320,10 +320,14 @@ class Session:
         """Give a variable a value: `variable.load(value, session)`."""
         ((node, array),) = feeds_of(self.graph, {variable.initial_value: value}).items()
         check_fed(node, array)
+        self._update({variable.op_name: array.copy()}, {})
+
+    def _update(self, values: dict[str, np.ndarray], streams: dict[str, Any]) -> None:
+        """Make arrays the values of variables and put random streams in place, all at once."""
         self._check_nesting()
         with self._lock:
             self._check_open()
-            self._variables.commit({variable.op_name: array.copy()})
+            self._variables.commit(values, self._variables.moved(streams))
 
     @property
     def state(self) -> SessionState:
@@ -369,7 +373,7 @@ class Session:
 
 HOLDERS = {
     Session.run.__code__: True,
-    Session._load.__code__: True,
+    Session._update.__code__: True,
     Session.close.__code__: True,
     Session.state.fget.__code__: True,  # type: ignore[attr-defined]
     Session.state.fset.__code__: True,  # type: ignore[attr-defined]

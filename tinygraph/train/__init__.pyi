@@ -2,6 +2,17 @@
 
 # Made by tools/make_stubs.py; do not edit.
 
+from tinygraph.train.checkpoint_state import (
+    CheckpointState as CheckpointState, checkpoint_exists as checkpoint_exists,
+    get_checkpoint_mtimes as get_checkpoint_mtimes, get_checkpoint_state as get_checkpoint_state,
+    latest_checkpoint as latest_checkpoint, remove_checkpoint as remove_checkpoint,
+    update_checkpoint_state as update_checkpoint_state,
+)
+from tinygraph.train.checkpoints import (
+    CheckpointReader as CheckpointReader, CheckpointReader as _NewCheckpointReader,
+    list_variables as list_variables, load_checkpoint as load_checkpoint,
+    load_variable as load_variable,
+)
 from tinygraph.train.moving_averages import ExponentialMovingAverage as ExponentialMovingAverage
 from tinygraph.train.optimizer import Optimizer as Optimizer
 from tinygraph.train.optimizers import (
@@ -10,6 +21,7 @@ from tinygraph.train.optimizers import (
     GradientDescentOptimizer as GradientDescentOptimizer, MomentumOptimizer as MomentumOptimizer,
     RMSPropOptimizer as RMSPropOptimizer,
 )
+from tinygraph.train.saver import Saver as Saver
 from tinygraph.train.schedules import (
     cosine_decay as cosine_decay, exponential_decay as exponential_decay,
     inverse_time_decay as inverse_time_decay, natural_exp_decay as natural_exp_decay,
@@ -22,4 +34,5 @@ from tinygraph.train.steps import (
     global_step as global_step,
 )
 
+NewCheckpointReader = _NewCheckpointReader
 piecewise_constant_decay = _piecewise_constant_decay

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tinygraph import arguments
 from tinygraph.arguments import sequence
@@ -16,9 +15,7 @@ from tinygraph.errors import DataLossError, InvalidArgumentError, about_file
 from tinygraph.files import write_whole
 from tinygraph.io import checkpoint
 from tinygraph.io.saving import folder_lock
-
-if TYPE_CHECKING:
-    from tinygraph.typing import PathLike
+from tinygraph.typing import PathLike
 
 
 @dataclass

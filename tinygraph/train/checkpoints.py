@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +12,7 @@ from tinygraph.io import checkpoint
 from tinygraph.origin import close_names
 from tinygraph.spec import NAMES, DType, as_dtype
 from tinygraph.train.checkpoint_state import latest_checkpoint
-
-if TYPE_CHECKING:
-    from tinygraph.typing import PathLike
+from tinygraph.typing import PathLike
 
 HIDDEN = "_tinygraph/"  # begins the names of what is no variable's value
 

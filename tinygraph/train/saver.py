@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -28,10 +28,8 @@ from tinygraph.train.checkpoint_state import (
 )
 from tinygraph.train.checkpoints import HIDDEN
 from tinygraph.train.steps import global_step as value_of_step
+from tinygraph.typing import PathLike
 from tinygraph.variables.variable import Variable, global_variables
-
-if TYPE_CHECKING:
-    from tinygraph.typing import PathLike
 
 POSITIONS = f"{HIDDEN}positions"  # of random streams: as JSON, a scalar string
 LISTED = 20  # names that an error lists at most

@@ -1,5 +1,6 @@
 """Each test starts with an empty default graph and no default session."""
 
+import tracemalloc
 from contextlib import contextmanager
 
 import numpy as np
@@ -14,6 +15,9 @@ def pytest_addoption(parser):
         "--without", metavar="PASS", choices=sorted(tg.Session.PASSES),
         help="run all sessions without this pass of the compiler, and leave out "
         "the tests that are about the passes themselves",
+    )
+    parser.addoption(
+        "--thorough", action="store_true", help="100,000 damaged checkpoints and 200 killed saves"
     )
     parser.addoption(
         "--loops", action="store_true", help="run all sessions with compiled loops; as above"
@@ -56,6 +60,23 @@ def sess():
 def p():
     """A predicate that runs feed."""
     return tg.placeholder(tg.bool, [], name="p")
+
+
+@pytest.fixture(scope="session")
+def at_most():
+    """`with at_most(size):` fails where what is done within takes more bytes at any time."""
+
+    @contextmanager
+    def limit(size):
+        tracemalloc.start()
+        try:
+            yield
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak <= size
+
+    return limit
 
 
 @pytest.fixture(scope="session")

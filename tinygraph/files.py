@@ -17,6 +17,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+WINDOWS = sys.platform == "win32"
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 """What a file system says that knows no locks. Files are then written without."""
 
@@ -57,11 +58,11 @@ def replace(source: str | Path, target: str | Path) -> None:
     >>> old.with_name("new").read_text()
     'text'
     """
-    for _ in range(ATTEMPTS):
+    for _ in range(ATTEMPTS - 1):
         try:
             return os.replace(source, target)
         except PermissionError:
-            if os.name != "nt":
+            if not WINDOWS:
                 raise
             time.sleep(PATIENCE)
     os.replace(source, target)
@@ -74,7 +75,7 @@ def sync_folder(path: str | Path) -> None:
     >>> from tinygraph.files import sync_folder
     >>> sync_folder(tempfile.mkdtemp())
     """
-    if os.name == "nt":
+    if WINDOWS:
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:

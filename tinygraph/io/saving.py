@@ -33,6 +33,7 @@ from tinygraph.io.tensors import NUMBERS, dtype_name, encode_strings, shape_mess
 
 LOCK = ".checkpoint.lock"
 UNFINISHED = re.compile(r"\.(.+)\.unfinished", re.DOTALL)
+PARTIAL = re.compile(r"\.checkpoint\.[0-9a-f]{16}")  # of the file `checkpoint`
 DATA = re.compile(r"(.+)\.data-\d{5}-of-(\d{5})", re.DOTALL)
 
 
@@ -191,6 +192,8 @@ def tidy_folder(folder: str) -> None:
     for name in os.listdir(folder or "."):
         if match := UNFINISHED.fullmatch(name):
             _tidy(folder, match[1])
+        elif PARTIAL.fullmatch(name):
+            _remove(os.path.join(folder, name))
 
 
 def _tidy(folder: str, name: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tinygraph import arguments
 from tinygraph.arguments import sequence
 from tinygraph.errors import DataLossError, InvalidArgumentError, about_file
-from tinygraph.files import write_whole
+from tinygraph.files import sync_folder, write_whole
 from tinygraph.io import checkpoint
 from tinygraph.io.saving import folder_lock
 from tinygraph.typing import PathLike
@@ -185,6 +185,19 @@ def update_checkpoint_state(
     <BLANKLINE>
     """
     folder = arguments.path(save_dir, "save_dir")
+    with about_file(folder), folder_lock(folder):
+        write_state(
+            folder, model_checkpoint_path, all_model_checkpoint_paths, latest_filename,
+            all_model_checkpoint_timestamps, last_preserved_timestamp,
+        )
+
+
+def write_state(
+    folder: str, model_checkpoint_path: PathLike, all_paths: Iterable[PathLike] | None,
+    latest_filename: str | None, timestamps: Iterable[float] | None = None,
+    last_preserved: float | None = None,
+) -> None:
+    """`update_checkpoint_state` for who holds the folder's lock."""
     path = _state_path(folder, latest_filename)
     latest = arguments.path(model_checkpoint_path, "model_checkpoint_path")
     if os.path.abspath(path) == os.path.abspath(latest):
@@ -192,18 +205,19 @@ def update_checkpoint_state(
             f"Save path '{latest}' conflicts with path used for checkpoint state. Please use a "
             "different save path."
         )
-    every = [arguments.path(x) for x in _listed(all_model_checkpoint_paths, "checkpoint paths")]
+    every = [arguments.path(x) for x in _listed(all_paths, "checkpoint paths")]
     if latest not in every:
         every.append(latest)
-    times = _listed(all_model_checkpoint_timestamps, "timestamps")
+    times = _listed(timestamps, "timestamps")
     if times and len(times) != len(every):
         raise InvalidArgumentError(f"{len(times)} timestamps for {len(every)} checkpoints")
     state = CheckpointState(
         _within(folder, latest), [_within(folder, path) for path in every],
         [float(arguments.number(time, "a timestamp")) for time in times],
-        float(arguments.number(last_preserved_timestamp or 0.0, "last_preserved_timestamp")),
+        float(arguments.number(last_preserved or 0.0, "last_preserved_timestamp")),
     )
     write_whole(path, str(state).encode())
+    sync_folder(folder)
 
 
 def _listed(values: Iterable | None, what: str) -> list:

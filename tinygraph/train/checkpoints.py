@@ -7,10 +7,10 @@ import os
 import numpy as np
 
 from tinygraph import arguments
+from tinygraph.dtypes import NAMES, DType, as_dtype
 from tinygraph.errors import InvalidArgumentError, NotFoundError
 from tinygraph.io import checkpoint
 from tinygraph.origin import close_names
-from tinygraph.spec import NAMES, DType, as_dtype
 from tinygraph.train.checkpoint_state import latest_checkpoint
 from tinygraph.typing import PathLike
 

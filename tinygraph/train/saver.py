@@ -24,7 +24,7 @@ from tinygraph.io.saving import folder_lock, write_bundle
 from tinygraph.origin import close_names
 from tinygraph.session import Session
 from tinygraph.train.checkpoint_state import (
-    checkpoint_exists, get_checkpoint_state, update_checkpoint_state,
+    checkpoint_exists, get_checkpoint_state, write_state,
 )
 from tinygraph.train.checkpoints import HIDDEN
 from tinygraph.train.steps import global_step as value_of_step
@@ -213,7 +213,7 @@ class Saver:
             dropped, self._last = self._last[: -self._most], self._last[-self._most :]
         keeping = [x for x in others if x not in {x for x, _ in [*self._last, *dropped]}]
         every = [*keeping, *self.last_checkpoints]
-        update_checkpoint_state(folder or ".", path, every, latest_filename)
+        write_state(folder or ".", path, every, latest_filename)
         for old, when in dropped:
             if self._next_kept is None:
                 self._next_kept = self._started + self._every

@@ -78,7 +78,7 @@ def _parsed(data: bytes) -> CheckpointState:
         key, double, single, number = match.groups()
         at = match.end()
         name, value = key.decode(), double if double is not None else single
-        if not hasattr(state, name):
+        if name not in vars(state):
             raise DataLossError(f"the unknown field {name}")
         if (value is None) != name.endswith(("timestamp", "timestamps")):
             raise DataLossError(f"a value of {name} that it cannot have")
@@ -132,20 +132,18 @@ def get_checkpoint_state(
             return None
     try:
         state = _parsed(data)
-        if not state.model_checkpoint_path:
+        every = [state.model_checkpoint_path, *state.all_model_checkpoint_paths]
+        if not every[0] or any("\0" in path for path in every):
             raise DataLossError("it names no checkpoint")
     except DataLossError as error:
         raise DataLossError(f"{path}: {error}") from None
-    state.model_checkpoint_path = _located(folder, state.model_checkpoint_path)
-    paths = state.all_model_checkpoint_paths
-    state.all_model_checkpoint_paths = [_located(folder, path) for path in paths]
+    latest, *paths = [_located(folder, path) for path in every]
+    state.model_checkpoint_path, state.all_model_checkpoint_paths = latest, paths
     return state
 
 
 def _located(folder: str, path: str) -> str:
     """Where the checkpoint is that a folder's file names."""
-    if "\0" in path:
-        raise DataLossError(f"{path!r} is no path")
     names = path, path.replace("\\", "/"), ntpath.basename(path)
     places = [os.path.join(folder, name) for name in names if name]
     return next(filter(checkpoint.exists, places), places[0] if places else folder)

@@ -138,7 +138,7 @@ def test_each_flipped_bit_is_found(small):
         path.write_bytes(data)
 
 
-@pytest.mark.parametrize("name", ["v2-parts", "v2-shards", "v2-snappy", "v1", "v1-parts"])
+@pytest.mark.parametrize("name", ["v2-parts", "v2-shards", "v2-snappy", "v1.ckpt", "v1-parts.ckpt"])
 def test_flipped_bits_of_other_formats_are_found(tmp_path, name):
     prefix, paths = copied(tmp_path, name)
     for path in paths:
@@ -404,9 +404,9 @@ def test_a_reader_of_what_tensorflow_wrote():
     assert reader.get_tensor("scalar") == 7
     with pytest.raises(NotFoundError, match=r"Key scalars not found .* there is 'scalar'"):
         reader.get_tensor("scalars")
-    assert tg.train.load_variable(FOLDER / "v1", "scalar:0") == 7
-    assert ("empty", [0, 3]) in tg.train.list_variables(FOLDER / "v1")
-    assert tg.train.list_variables(str(FOLDER / "v1-shards-?????-of-00002")) == [
+    assert tg.train.load_variable(FOLDER / "v1.ckpt", "scalar:0") == 7
+    assert ("empty", [0, 3]) in tg.train.list_variables(FOLDER / "v1.ckpt")
+    assert tg.train.list_variables(str(FOLDER / "v1-shards.ckpt-?????-of-00002")) == [
         ("a", [4]), ("b", [1]), ("c", [3])
     ]
 

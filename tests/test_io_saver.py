@@ -98,7 +98,7 @@ def test_what_a_tf1_program_saved_is_restored(sess):
         half = tg.get_variable("float16", [2, 3], tg.float16)
         flags = tg.get_variable("bool", [2, 3], tg.bool)
     scalar = tg.Variable(0, name="step", dtype=tg.int64)
-    for name in ("v2", "v1"):
+    for name in ("v2", "v1.ckpt"):
         saver = tg.train.Saver({"kinds/float16": half, "kinds/bool": flags, "scalar": scalar})
         saver.restore(sess, str(FOLDER / name))
         expected = contents(FOLDER / name)
@@ -106,7 +106,7 @@ def test_what_a_tf1_program_saved_is_restored(sess):
         assert bits(sess.run(flags)) == bits(expected["kinds/bool"]) and sess.run(scalar) == 7
         sess = tg.Session()
     rows = tg.Variable(tg.zeros([7, 2]), name="rows")
-    tg.train.Saver([rows]).restore(sess, FOLDER / "v1-parts")
+    tg.train.Saver([rows]).restore(sess, FOLDER / "v1-parts.ckpt")
     np.testing.assert_array_equal(sess.run(rows), np.arange(14).reshape(7, 2))
 
 
@@ -408,11 +408,76 @@ def test_remove_checkpoint(tmp_path):
         shutil.copy(FOLDER / name, tmp_path)
     (tmp_path / "v2.meta").write_text("")
     tg.train.remove_checkpoint(tmp_path / "v2")
-    tg.train.remove_checkpoint(tmp_path / "v1", 1)
+    tg.train.remove_checkpoint(tmp_path / "v1.ckpt", 1)
     tg.train.remove_checkpoint(tmp_path / "v2-shards")
     left = {*os.listdir(tmp_path)} - {".checkpoint.lock"}
     assert left == {name for name in os.listdir(FOLDER) if not name.startswith(("v2.", "v2-shards"))
-                    and name != "v1"}
+                    and name != "v1.ckpt"}
+
+
+# ---------------------------------------------------------------- initial values
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A checkpoint of variables a, in/b, in/deep/c and n."""
+    for name in ("a", "in/b", "in/deep/c"):
+        tg.Variable(tg.fill([2], float(len(name))), name=name)
+    tg.Variable(3, name="n")
+    with tg.Session() as sess:
+        sess.run(tg.global_variables_initializer())
+        tg.train.Saver().save(sess, str(tmp_path / "m"), 1)
+    tg.reset_default_graph()
+    return tmp_path
+
+
+def of_names(*names):
+    return [tg.get_variable(name, [2]) for name in names]
+
+
+@pytest.mark.parametrize("names, assignments, expected", [
+    (["x"], {"in/b": "x"}, [4]),
+    (["a", "in/b"], {"/": "/"}, [1, 4]),
+    (["s/a", "s/in/b"], {"/": "s/"}, [1, 4]),
+    (["s/b", "s/deep/c", "t/b"], {"in/": "s/", "in/b": "t/b"}, [4, 9, 4]),
+    (["b", "deep/c"], {"in/": "/"}, [4, 9]),
+])
+def test_initial_values_from_a_checkpoint(trained, sess, names, assignments, expected):
+    variables = of_names(*names)
+    tg.train.init_from_checkpoint(trained, assignments)
+    sess.run(tg.global_variables_initializer())
+    assert [x.tolist() for x in sess.run(variables)] == [[x, x] for x in expected]
+
+
+def test_initial_values_by_variable_and_for_those_made_after(trained, sess):
+    (v,) = of_names("v")
+    plain = tg.Variable([0.0, 0.0])
+    tg.train.init_from_checkpoint(trained / "m-1", {"a": v, "in/deep/c": plain})
+    after = tg.Variable(v.initialized_value() * 2.0)
+    sess.run(tg.global_variables_initializer())
+    assert [x.tolist() for x in sess.run([v, plain, after])] == [[1, 1], [9, 9], [2, 2]]
+
+
+@pytest.mark.parametrize("assignments, words", [
+    ({"b": "a"}, "Tensor b .* is not found"), ({"n": "a"}, "doesn't match"),
+    ({"a": "zzz"}, "no variable"), ({"in/": "a"}, "Tensor in/ .* is not found"),
+    ({"in/": "q"}, "scope/"), ({"/": "/"}, "Tensor other"),
+])
+def test_initial_values_that_are_not_there(trained, assignments, words):
+    a, other = of_names("a", "other")
+    before = a.initializer, other.initializer
+    with pytest.raises(GraphError, match=words):
+        tg.train.init_from_checkpoint(trained, assignments)
+    assert (a.initializer, other.initializer) == before
+
+
+def test_a_checkpoint_that_changes_after_the_graph_was_built(trained, sess):
+    (v,) = of_names("v")
+    tg.train.init_from_checkpoint(trained, {"a": v})
+    shutil.copy(FOLDER / "v2.index", trained / "m-1.index")
+    shutil.copy(FOLDER / "v2.data-00000-of-00001", trained / "m-1.data-00000-of-00001")
+    with pytest.raises(InvalidArgumentError, match="is not there now"):
+        sess.run(v.initializer)
 
 
 # ---------------------------------------------------------------- training goes on

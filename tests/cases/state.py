@@ -1,5 +1,7 @@
 """Cases of variables, their updates and placeholders; what they do to a session: test_state.py."""
 
+from pathlib import Path
+
 import numpy as np
 
 import tinygraph as tg
@@ -29,7 +31,17 @@ def squared(stateful):
     return lambda x: tg.py_func(np.square, [x], x.dtype, stateful)
 
 
+def restored():
+    """The rows 0 1, 2 3, ..., 12 13, from a file."""
+    path = Path(__file__).parents[1] / "golden/checkpoints/v2-parts"
+    restore = tg.train.initializing.restore
+    shape = tg.TensorShape([7, 2])
+    return restore(prefix=str(path), tensor_name="rows", dtype=tg.float32, shape=shape)
+
+
 CASES = [
+    Case("RestoreV2", lambda x: tg.cast(restored(), x.dtype) * x, [f64(7, 2)],
+         lambda x: np.arange(14.0).reshape(7, 2) * x),
     Case("Print", lambda x: tg.Print(x, [x], first_n=0), [f64(3)], lambda x: x),
     Case("PyFunc", squared(True), [f64(3)], np.square, grad=False),
     Case("PyFuncStateless", squared(False), [f64(3)], np.square, grad=False),

@@ -192,9 +192,9 @@ def main():
         save("v2-parts", partitioned),
         save("v2-shards", on_two_devices, sharded=True),
         compressed("v2-snappy", "v2"),
-        save("v1", lambda: variables(first), write_version=tf.train.SaverDef.V1),
-        save("v1-parts", partitioned, write_version=tf.train.SaverDef.V1),
-        save("v1-shards", on_two_devices, sharded=True, write_version=tf.train.SaverDef.V1),
+        save("v1.ckpt", lambda: variables(first), write_version=tf.train.SaverDef.V1),
+        save("v1-parts.ckpt", partitioned, write_version=tf.train.SaverDef.V1),
+        save("v1-shards.ckpt", on_two_devices, sharded=True, write_version=tf.train.SaverDef.V1),
     ]
     values = {os.path.basename(path): read(path) for path in paths}
     lines = ",\n".join(json.dumps(name) + ": " + json.dumps(values[name], sort_keys=True)

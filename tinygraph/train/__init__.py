@@ -7,6 +7,7 @@ from tinygraph.train.checkpoint_state import (
 from tinygraph.train.checkpoints import (
     CheckpointReader, NewCheckpointReader, list_variables, load_checkpoint, load_variable,
 )
+from tinygraph.train.initializing import init_from_checkpoint
 from tinygraph.train.moving_averages import ExponentialMovingAverage
 from tinygraph.train.optimizer import Optimizer
 from tinygraph.train.optimizers import (

@@ -13,6 +13,7 @@ from tinygraph.train.checkpoints import (
     list_variables as list_variables, load_checkpoint as load_checkpoint,
     load_variable as load_variable,
 )
+from tinygraph.train.initializing import init_from_checkpoint as init_from_checkpoint
 from tinygraph.train.moving_averages import ExponentialMovingAverage as ExponentialMovingAverage
 from tinygraph.train.optimizer import Optimizer as Optimizer
 from tinygraph.train.optimizers import (

@@ -1,4 +1,4 @@
-"""What a checkpoint holds: readers, and initial values from it."""
+"""What a checkpoint holds: the readers."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_what_we_write_has_the_bytes_that_tensorflow_writes(tmp_path):
 
 TF_READS = """
 import json, sys
-import tensorflow as tf
+import numpy as np, tensorflow as tf
 reader = tf.train.NewCheckpointReader(sys.argv[1])
 shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
 values = {}
@@ -79,11 +79,16 @@ for name in shapes:
         array = session.run(tf.raw_ops.RestoreV2(
             prefix=sys.argv[1], tensor_names=[name], shape_and_slices=[""], dtypes=[dtypes[name]]
         ))[0]
-    if array.dtype == object:
-        data = [x.hex() for x in array.ravel().tolist()]
+    if dtypes[name] == tf.string:
+        data = [x.hex() for x in np.array(array, object).ravel().tolist()]
     else:
         data = array.tobytes().hex()
     values[name] = [dtypes[name].name, shapes[name], data]
+with tf.Graph().as_default(), tf.Session() as session:
+    variables = [tf.get_variable(n, shapes[n], dtypes[n]) for n in shapes if n[0] != "_"]
+    tf.train.Saver().restore(session, sys.argv[1])
+    assert all(array.tobytes().hex() == values[v.op.name][2]
+               for v, array in zip(variables, session.run(variables)))
 state = tf.train.get_checkpoint_state(sys.argv[2])
 print(json.dumps([values, tf.train.latest_checkpoint(sys.argv[2]),
                   list(state.all_model_checkpoint_paths)]))
@@ -102,7 +107,7 @@ def test_tensorflow_reads_what_we_write(tmp_path):
         sess.run([tg.global_variables_initializer(), noise])
         for step in (1, 2, 3, 3):
             path = saver.save(sess, str(tmp_path / "mödel"), global_step=step)
-        values = {v.op_name: bits(v.eval(sess)) for v in [w, n, *many]}
+        values = {v.op_name: bits(sess.run(v)) for v in [w, n, *many]}
     assert (tmp_path / "mödel-3.data-00000-of-00002").exists()
     told = subprocess.run(
         [os.environ["TINYGRAPH_TF"], "-c", TF_READS, path, str(tmp_path)],

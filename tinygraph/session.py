@@ -372,7 +372,9 @@ class Session:
 
 
 HOLDERS = {
-    Session.run.__code__: True, Session._update.__code__: True, Session.close.__code__: True,
+    Session.run.__code__: True,
+    Session._update.__code__: True,
+    Session.close.__code__: True,
     Session.state.fget.__code__: True,  # type: ignore[attr-defined]
     Session.state.fset.__code__: True,  # type: ignore[attr-defined]
     Session._recorded.__code__: False,  # which holds the lock around a run

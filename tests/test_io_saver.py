@@ -254,6 +254,16 @@ def test_max_to_keep_is_not_forgotten_after_a_restart(two, tmp_path):
     assert [os.path.basename(x) for x in state.all_model_checkpoint_paths] == ["best", "m-3", "m-4"]
 
 
+def test_a_saver_of_two_names(two, tmp_path):
+    """The oldest go, whatever they are called."""
+    sess, _, _ = two
+    saver = tg.train.Saver(max_to_keep=3)
+    for step in range(4):
+        saver.save(sess, str(tmp_path / "last"))
+        saver.save(sess, str(tmp_path / "m"), step)
+        assert kept(tmp_path) == ["last", *[f"m-{i}" for i in range(max(0, step - 1), step + 1)]]
+
+
 def test_a_folder_that_has_moved(two, tmp_path):
     """Also where the file tells absolute paths, as TF writes them, and those of Windows."""
     sess, _, _ = two

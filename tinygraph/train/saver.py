@@ -235,14 +235,12 @@ class Saver:
 
     def _take_over(self, folder: str, paths: list[str]) -> None:
         """Count the checkpoints that an earlier process, or another one, has saved as its own."""
-        times = {x: checkpoint.modified(x) for x in paths} | dict(self._last)
-        known = {x for x, _ in self._last}
-        if self._next_kept is None and times.keys() - known:
-            oldest = min(times[x] for x in times.keys() - known)
-            self._next_kept = min(oldest, self._started) + self._every
-        places = {*map(_place, paths)}
-        before = [x for x, _ in self._last if _place(x) not in places]
-        self._last = [(x, times[x]) for x in [*before, *paths]]
+        known = {_place(x) for x, _ in self._last}
+        new = [(x, checkpoint.modified(x)) for x in paths if _place(x) not in known]
+        if new and self._next_kept is None:
+            self._next_kept = min(self._started, *[when for _, when in new]) + self._every
+        there = [(x, when) for x, when in self._last if checkpoint.exists(x)]
+        self._last = sorted([*new, *there], key=lambda item: item[1])
 
     @property
     def last_checkpoints(self) -> list[str]:

@@ -264,6 +264,40 @@ def test_a_saver_of_two_names(two, tmp_path):
         assert kept(tmp_path) == ["last", *[f"m-{i}" for i in range(max(0, step - 1), step + 1)]]
 
 
+def test_steps_that_the_program_appends_itself(two, tmp_path):
+    sess, _, _ = two
+    for step in range(4):
+        tg.train.Saver(max_to_keep=2).save(sess, str(tmp_path / f"m-{step}"))
+    assert kept(tmp_path) == ["m-2", "m-3"]
+
+
+def test_checkpoints_of_two_folders(two, tmp_path):
+    """One Saver counts them together, as TF's does."""
+    sess, _, _ = two
+    saver = tg.train.Saver(max_to_keep=2)
+    for step in range(4):
+        saver.save(sess, str(tmp_path / f"{step % 2}/m"), step)
+    assert (kept(tmp_path / "0"), kept(tmp_path / "1")) == (["m-2"], ["m-3"])
+
+
+def test_an_old_checkpoint_that_cannot_be_removed(two, tmp_path, monkeypatch):
+    """It is told of, and the save has succeeded."""
+    sess, _, _ = two
+    saver = tg.train.Saver(max_to_keep=1)
+    saver.save(sess, str(tmp_path / "m"), 1)
+    replace = os.replace
+
+    def refuse(source, target):
+        if str(source).endswith("m-1.index"):
+            raise PermissionError(13, "Permission denied")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.warns(UserWarning, match=r"m-1.*Permission denied"):
+        path = saver.save(sess, str(tmp_path / "m"), 2)
+    assert tg.train.latest_checkpoint(tmp_path) == path and kept(tmp_path) == ["m-1", "m-2"]
+
+
 def test_a_folder_that_has_moved(two, tmp_path):
     """Also where the file tells absolute paths, as TF writes them, and those of Windows."""
     sess, _, _ = two

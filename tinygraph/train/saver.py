@@ -1,10 +1,9 @@
-"""Saver: the values of variables into checkpoints and back, and which checkpoints are kept."""
+"""Saver: the values of variables into checkpoints and back."""
 
 from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,18 +14,17 @@ from tinygraph.arguments import flag, integer, sequence, shown
 from tinygraph.body import all_nodes, uninitialized
 from tinygraph.compiler.program import stream_of
 from tinygraph.errors import (
-    DataLossError, DTypeError, GraphError, InvalidArgumentError, NotFoundError, TinygraphError,
-    about_file,
+    DataLossError, DTypeError, FileError, GraphError, InvalidArgumentError, NotFoundError,
+    TinygraphError, about_file,
 )
 from tinygraph.graph import Graph, Node
 from tinygraph.io import checkpoint
 from tinygraph.io.saving import folder_lock, write_bundle
-from tinygraph.origin import close_names
+from tinygraph.origin import close_names, warn
 from tinygraph.session import Session
-from tinygraph.train.checkpoint_state import (
-    checkpoint_exists, get_checkpoint_state, write_state,
-)
+from tinygraph.train.checkpoint_state import checkpoint_exists, remove_checkpoint
 from tinygraph.train.checkpoints import HIDDEN
+from tinygraph.train.kept import Kept
 from tinygraph.train.steps import global_step as value_of_step
 from tinygraph.typing import PathLike
 from tinygraph.variables.variable import Variable, global_variables
@@ -99,13 +97,10 @@ class Saver:
         self._var_list, self._reshape = var_list, flag(reshape, "reshape")
         self._allow_empty = flag(allow_empty, "allow_empty")
         self._pads = flag(pad_step_number, "pad_step_number")
-        self._most = integer(0 if max_to_keep is None else max_to_keep, "max_to_keep", 0)
-        hours = arguments.number(keep_checkpoint_every_n_hours, "keep_checkpoint_every_n_hours")
-        self._every = hours * 3600
-        self._next_kept: float | None = None  # a checkpoint that is newer is not removed
-        self._started = time.time()
-        self._last: list[tuple[str, float]] = []  # the checkpoints, and when they were saved
-        self._told = False  # whether the program said which checkpoints there are
+        self._kept = Kept(
+            integer(0 if max_to_keep is None else max_to_keep, "max_to_keep", 0),
+            arguments.number(keep_checkpoint_every_n_hours, "keep_checkpoint_every_n_hours"),
+        )
         self._variables: dict[str, Variable] | None = None
         if not flag(defer_build, "defer_build"):
             self.build()
@@ -154,19 +149,39 @@ class Saver:
             what the operating system says.
         """
         variables = self._checked(sess)
+        path, stem = self._path(sess, save_path, global_step)
+        if latest_filename is not None and os.path.basename(latest_filename) != latest_filename:
+            raise InvalidArgumentError("'latest_filename' must not contain path components")
+        write_state = flag(write_state, "write_state")
+        if not variables:
+            return None
+        values = self._values(sess, variables)
+        folder, old = os.path.dirname(path), []
+        _make_folder(folder, path)
+        with about_file(path), folder_lock(folder):
+            write_bundle(path, values)
+            if write_state:
+                old = self._kept.add(path, stem, latest_filename)
+        for other in old:
+            try:
+                remove_checkpoint(other, meta_graph_suffix=meta_graph_suffix)
+            except FileError as error:  # the new checkpoint is there in any case
+                warn(f"an old checkpoint cannot be removed: {error}", UserWarning)
+        return path
+
+    def _path(self, sess: Session, save_path: Any, step: Any) -> tuple[str, str]:
+        """The prefix of a checkpoint, and the name of its kind: without the step."""
         path = arguments.path(save_path, "save_path")
         stem = os.path.basename(path)
         if not stem:
             raise InvalidArgumentError(f"save_path names no file: {path!r}")
-        if latest_filename is not None and os.path.basename(latest_filename) != latest_filename:
-            raise InvalidArgumentError("'latest_filename' must not contain path components")
-        if global_step is not None:
-            if isinstance(global_step, Node):
-                global_step = value_of_step(sess, global_step)
-            step = integer(global_step, "global_step")
-            path = f"{path}-{step:08}" if self._pads else f"{path}-{step}"
-        if not variables:
-            return None
+        if step is None:
+            return path, re.sub(r"-\d+\Z", "", stem) or stem
+        step = integer(value_of_step(sess, step) if isinstance(step, Node) else step, "global_step")
+        return f"{path}-{step:0{8 * self._pads}}", stem
+
+    def _values(self, sess: Session, variables: Mapping[str, Variable]) -> dict[str, np.ndarray]:
+        """What a checkpoint is to hold."""
         state = sess.state
         for variable in variables.values():
             if variable.op_name not in state.variables:
@@ -174,13 +189,7 @@ class Saver:
         values = {name: state.variables[v.op_name] for name, v in variables.items()}
         if self._is_whole(sess.graph, variables):
             values[POSITIONS] = _encoded(state.positions)
-        folder = os.path.dirname(path)
-        _make_folder(folder, path)
-        with about_file(path), folder_lock(folder):
-            write_bundle(path, values)
-            if flag(write_state, "write_state"):
-                self._record(folder, stem, path, latest_filename)
-        return path
+        return values
 
     def _is_whole(self, graph: Graph, variables: Mapping[str, Variable]) -> bool:
         """Whether these are all variables of a program: then its random streams go with them."""
@@ -199,53 +208,10 @@ class Saver:
 
     # ---------------------------------------------------------------- what is kept
 
-    def _record(self, folder: str, stem: str, path: str, latest_filename: str | None) -> None:
-        """Have the folder's file tell of a new checkpoint, then remove those beyond max_to_keep."""
-        listed = self._listed(folder, latest_filename)
-        mine = re.compile(re.escape(stem) + r"(-\d+)?")
-        others = [x for x in listed if not mine.fullmatch(os.path.basename(x)) and x != path]
-        dropped: list[tuple[str, float]] = []
-        if self._most:
-            if not self._told:
-                self._take_over(folder, [x for x in listed if x not in others])
-            self._last = [(x, when) for x, when in self._last if _place(x) != _place(path)]
-            self._last.append((path, time.time()))
-            dropped, self._last = self._last[: -self._most], self._last[-self._most :]
-        keeping = [x for x in others if x not in {x for x, _ in [*self._last, *dropped]}]
-        every = [*keeping, *self.last_checkpoints]
-        write_state(folder or ".", path, every, latest_filename)
-        for old, when in dropped:
-            if self._next_kept is None:
-                self._next_kept = self._started + self._every
-            if when > self._next_kept:
-                self._next_kept += self._every
-            else:
-                checkpoint.remove(old, (f"{old}.meta",))
-
-    def _listed(self, folder: str, latest_filename: str | None) -> list[str]:
-        """The checkpoints that the folder's file tells of, and that lie in the folder."""
-        try:
-            state = get_checkpoint_state(folder or ".", latest_filename)
-        except DataLossError:
-            return []  # the file is written anew
-        every = [] if state is None else state.all_model_checkpoint_paths
-        here = [x for x in every if _place(x) == _place(os.path.join(folder, os.path.basename(x)))]
-        paths = [os.path.join(folder, os.path.basename(path)) for path in here]
-        return [path for path in paths if checkpoint.exists(path)]
-
-    def _take_over(self, folder: str, paths: list[str]) -> None:
-        """Count the checkpoints that an earlier process, or another one, has saved as its own."""
-        known = {_place(x) for x, _ in self._last}
-        new = [(x, checkpoint.modified(x)) for x in paths if _place(x) not in known]
-        if new and self._next_kept is None:
-            self._next_kept = min(self._started, *[when for _, when in new]) + self._every
-        there = [(x, when) for x, when in self._last if checkpoint.exists(x)]
-        self._last = sorted([*new, *there], key=lambda item: item[1])
-
     @property
     def last_checkpoints(self) -> list[str]:
         """The checkpoints that count for max_to_keep, the newest last."""
-        return [path for path, _ in self._last]
+        return self._kept.paths
 
     def set_last_checkpoints(self, last_checkpoints: list[str]) -> None:
         """Say which checkpoints there are, the newest last; they count as just saved."""
@@ -258,8 +224,7 @@ class Saver:
     ) -> None:
         """Say which checkpoints there are, the newest last, and when they were saved."""
         pairs = sequence(last_checkpoints_with_time, "last_checkpoints_with_time")
-        self._last = [(arguments.path(x), arguments.number(when, "a time")) for x, when in pairs]
-        self._told = True
+        self._kept.tell([(arguments.path(x), arguments.number(t, "a time")) for x, t in pairs])
 
     def recover_last_checkpoints(self, checkpoint_paths: list[str]) -> None:
         """Say which checkpoints an earlier process has saved; those that are gone do not count."""
@@ -333,11 +298,6 @@ def _named(listed: Any) -> dict[str, Variable]:
     if len({variable.graph for variable in named.values()}) > 1:
         raise GraphError("the variables are of several graphs")
     return named
-
-
-def _place(path: str) -> str:
-    """What is the same for all ways to write a path."""
-    return os.path.abspath(path)
 
 
 def _make_folder(folder: str, path: str) -> None:

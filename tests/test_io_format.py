@@ -242,11 +242,11 @@ def block(data, kind=0):
     return data + struct.pack("<I", crc.masked(crc.crc32c(data)))
 
 
-def table_of(data, kind=0):
-    """A table of one block, whatever that holds."""
+def table_of(data, kind=0, gap=b""):
+    """A table of one block, whatever that holds, and with a gap after it."""
     last = b"\xff"
     empty = struct.pack("<II", 0, 1)
-    out = block(data, kind)
+    out = block(data, kind) + gap
     place = encode_varint(0) + encode_varint(len(data))
     index = bytes([0, len(last), len(place)]) + last + place + empty
     places = [(len(out), len(empty)), (len(out) + len(empty) + 5, len(index))]
@@ -256,6 +256,14 @@ def table_of(data, kind=0):
 
 
 END = struct.pack("<II", 0, 1)
+
+
+def test_bytes_that_belong_to_no_block():
+    """They would be covered by no checksum."""
+    good = b"\0\1\1ab" + END
+    assert entries_of(table_of(good)) == [(b"a", b"b")]
+    with pytest.raises(DataLossError, match="follow one another"):
+        entries_of(table_of(good, gap=b"?"))
 
 
 @pytest.mark.parametrize("data", [

@@ -136,7 +136,7 @@ def test_fields_of_wrong_types(data):
 
 def test_messages_within_one_another_have_an_end():
     deep = Message(next=(1, BYTES))
-    deep.fields = {1: ("next", deep, False)}
+    deep.fields[1] = deep.fields[1]._replace(kind=deep)
     data = b""
     for _ in range(200):
         data = b"\x0a" + encode_varint(len(data)) + data

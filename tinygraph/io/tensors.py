@@ -25,6 +25,7 @@ NAMES = dict(enumerate(
 NUMBERS = {name: number for number, name in NAMES.items()}
 
 NO_NUMPY = {"qint8", "quint8", "qint32", "bfloat16", "qint16", "quint16", "resource", "variant"}
+DTYPES = {np.dtype(name): name for name in NUMBERS if name not in {*NO_NUMPY, "string"}}
 MAX_RANK, MAX_BYTES = 64, 2**63 - 1  # of NumPy's arrays
 
 Slices: TypeAlias = tuple[slice, ...]
@@ -46,9 +47,9 @@ def dtype_name(dtype: np.dtype) -> str:
     """The name that a file gives to a NumPy dtype."""
     if dtype.kind in "OSU":
         return "string"
-    if dtype.name not in NUMBERS:
+    if dtype.newbyteorder("=") not in DTYPES:
         raise DTypeError(f"a checkpoint has no arrays of {dtype}")
-    return dtype.name
+    return DTYPES[dtype.newbyteorder("=")]
 
 
 def type_of(number: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias
@@ -44,14 +44,15 @@ def varint(data: Bytes, at: int) -> tuple[int, int]:
     (300, 2)
     """
     value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(data):
-            raise DataLossError("a number reaches beyond the end")
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value & (1 << 64) - 1, at
+    try:
+        for shift in range(0, 70, 7):
+            byte = data[at]
+            at += 1
+            value |= (byte & 127) << shift
+            if byte < 128:
+                return value & (1 << 64) - 1, at
+    except IndexError:
+        raise DataLossError("a number reaches beyond the end") from None
     raise DataLossError("a number of more than ten bytes")
 
 
@@ -176,73 +177,83 @@ class Message:
     """
 
     def __init__(self, **table: tuple[int, Any]):
-        self.fields: Mapping[int, tuple[str, Any, bool]] = {
-            number: (name, kind[0] if isinstance(kind, list) else kind, isinstance(kind, list))
-            for name, (number, kind) in sorted(table.items(), key=lambda item: item[1][0])
-        }
+        numbered = sorted((number, name, kind) for name, (number, kind) in table.items())
+        self.fields = {number: _field(number, name, kind) for number, name, kind in numbered}
 
     def __call__(self, **values: Any) -> SimpleNamespace:
-        record = SimpleNamespace()
-        for name, kind, repeated in self.fields.values():
-            if repeated:
-                is_array = isinstance(kind, Kind) and kind.dtype is not None
-                default: Any = np.empty(0, kind.dtype) if is_array else []
-            else:
-                default = kind.default if isinstance(kind, Kind) else None
-            setattr(record, name, values.pop(name, default))
-        assert not values, f"no fields of the message: {[*values]}"
-        return record
+        for field in self.fields.values():
+            if field.name not in values:
+                values[field.name] = field.default()
+        assert len(values) == len(self.fields), f"no fields of the message: {[*values]}"
+        return SimpleNamespace(**values)
 
     def parse(self, data: Bytes, depth: int = DEEPEST) -> SimpleNamespace:
         """The message in `data`; DataLossError where there is none."""
         if not depth:
             raise DataLossError(f"more than {DEEPEST} messages within one another")
-        record = self()
+        values: dict[str, Any] = {}
         arrays: dict[str, list[np.ndarray]] = {}
         for number, wire, value in fields(data):
-            if number not in self.fields:
+            field = self.fields.get(number)
+            if field is None:
                 continue
-            name, kind, repeated = self.fields[number]
-            is_number = isinstance(kind, Kind) and kind.dtype is not None
-            packed = repeated and is_number and wire == DELIMITED
-            expected = kind.wire if isinstance(kind, Kind) else DELIMITED
-            if not packed and wire != expected:
-                raise DataLossError(f"field {name} has the wire type {wire}, not {expected}")
-            if packed:
+            name, kind = field.name, field.kind
+            if field.is_array and wire == DELIMITED:
                 arrays.setdefault(name, []).append(_array(value, kind))
                 continue
-            if isinstance(kind, Message):
-                value = kind.parse(value, depth - 1)
-            else:
-                value = kind.decode(value)
-            if repeated and is_number:
+            if wire != field.wire:
+                raise DataLossError(f"field {name} has the wire type {wire}, not {field.wire}")
+            value = kind.parse(value, depth - 1) if type(kind) is Message else kind.decode(value)
+            if field.is_array:
                 arrays.setdefault(name, []).append(np.array([value], kind.dtype))
-            elif repeated:
-                getattr(record, name).append(value)
+            elif field.repeated:
+                values.setdefault(name, []).append(value)
             else:
-                setattr(record, name, value)
+                values[name] = value
         for name, parts in arrays.items():
-            setattr(record, name, parts[0] if len(parts) == 1 else np.concatenate(parts))
-        return record
+            values[name] = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return self(**values)
 
     def encode(self, record: SimpleNamespace) -> bytes:
         """The bytes of a message."""
         parts: list[bytes] = []
-        for number, (name, kind, repeated) in self.fields.items():
-            value = getattr(record, name)
-            wire = kind.wire if isinstance(kind, Kind) else DELIMITED
-            tag = encode_varint(number << 3 | wire)
-            if isinstance(kind, Message):
-                for item in value if repeated else [value] * (value is not None):
-                    parts += [tag, _delimited(kind.encode(item))]
-            elif repeated and kind.dtype is not None:
+        for field in self.fields.values():
+            value, kind = getattr(record, field.name), field.kind
+            if field.is_array:
                 if len(value):
                     packed = b"".join(kind.encode(item) for item in np.asarray(value).tolist())
-                    parts += [encode_varint(number << 3 | DELIMITED), _delimited(packed)]
-            else:
-                for item in value if repeated else [value] * (value != kind.default):
-                    parts += [tag, kind.encode(item)]
+                    parts += [field.tag, _delimited(packed)]
+                continue
+            for item in value if field.repeated else [value] * (value != field.default()):
+                if type(kind) is Message:
+                    parts += [field.tag, _delimited(kind.encode(item))]
+                else:
+                    parts += [field.tag, kind.encode(item)]
         return b"".join(parts)
+
+
+class Field(NamedTuple):
+    """A field of a message."""
+
+    name: str
+    kind: Any  # a Kind or a Message
+    repeated: bool
+    is_array: bool  # repeated numbers
+    wire: int
+    tag: bytes
+    default: Callable[[], Any]
+
+
+def _field(number: int, name: str, kind: Any) -> Field:
+    repeated = isinstance(kind, list)
+    if repeated:
+        (kind,) = kind
+    wire, value = (kind.wire, kind.default) if isinstance(kind, Kind) else (DELIMITED, None)
+    dtype = kind.dtype if isinstance(kind, Kind) and repeated else None
+    tag = encode_varint(number << 3 | (wire if dtype is None else DELIMITED))
+    if dtype is not None:
+        return Field(name, kind, True, True, wire, tag, lambda: np.empty(0, dtype))
+    return Field(name, kind, repeated, False, wire, tag, list if repeated else lambda: value)
 
 
 def _array(data: Bytes, kind: Kind) -> np.ndarray:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 import threading
 import weakref
+from collections.abc import Iterator
 from io import BufferedReader, BytesIO
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -36,15 +38,15 @@ ATTEMPTS = 100  # to read a checkpoint that others write over again and again
 
 
 class Entry(NamedTuple):
-    """What the index tells of a tensor, or of one slice."""
+    """What the index tells of a tensor, or of one slice. They sort by their places."""
 
-    dtype: str
-    shape: tuple[int, ...]
     shard: int
     offset: int
     size: int
+    dtype: str
+    shape: tuple[int, ...]
     crc: int
-    slices: list[SimpleNamespace]
+    slices: tuple[SimpleNamespace, ...]
 
 
 def index_path(prefix: str) -> str:
@@ -125,18 +127,22 @@ class Bundle:
                     self.parts[key] = entry
                 else:
                     self.entries[_name(key)] = entry
-            _check_places([*self.entries.values(), *self.parts.values()])
+            _check_places(sorted(self._placed()))
         try:
             self._open()
         except BaseException:
             self.close()
             raise
 
+    def _placed(self) -> Iterator[Entry]:
+        """The entries that have bytes in files of data."""
+        entries = chain(self.entries.values(), self.parts.values())
+        return (entry for entry in entries if not entry.slices)
+
     def _open(self) -> None:
         ends: dict[int, int] = {}
-        for entry in [*self.entries.values(), *self.parts.values()]:
-            if not entry.slices:
-                ends[entry.shard] = max(ends.get(entry.shard, 0), entry.offset + entry.size)
+        for entry in self._placed():
+            ends[entry.shard] = max(ends.get(entry.shard, 0), entry.offset + entry.size)
         for shard, end in ends.items():
             path = data_path(self.prefix, shard, self.shards)
             with about_file(path):
@@ -231,8 +237,8 @@ def _name(key: bytes) -> str:
 def _entry(value: Any, shards: int) -> Entry:
     record = ENTRY.parse(value)
     entry = Entry(
-        type_of(record.dtype), sizes(record.shape), record.shard_id, record.offset, record.size,
-        record.crc32c, record.slices,
+        record.shard_id, record.offset, record.size, type_of(record.dtype), sizes(record.shape),
+        record.crc32c, tuple(record.slices),
     )
     if not 0 <= entry.shard < shards or entry.offset < 0 or entry.size < 0:
         raise DataLossError(f"{entry.size} bytes at {entry.offset} of file {entry.shard}")
@@ -241,11 +247,8 @@ def _entry(value: Any, shards: int) -> Entry:
 
 def _check_places(entries: list[Entry]) -> None:
     """Each tensor has as many bytes as its shape and dtype say, and shares none with others."""
-    placed = sorted(
-        (entry for entry in entries if not entry.slices), key=lambda e: (e.shard, e.offset, e.size)
-    )
     shard, end = 0, 0
-    for entry in placed:
+    for entry in entries:
         count, dtype = math.prod(entry.shape), entry.dtype
         if dtype == "string" or dtype in NO_NUMPY:
             fits = count <= entry.size

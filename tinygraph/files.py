@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from tinygraph.errors import about_file
 
@@ -84,6 +85,14 @@ def sync_folder(path: str | Path) -> None:
         os.close(descriptor)
 
 
+def _opened(path: str | Path) -> BinaryIO:
+    """A file, made if it is not there, also where another user has made it."""
+    try:
+        return open(path, "ab")
+    except PermissionError:
+        return open(path, "rb")
+
+
 @contextmanager
 def locked(path: str | Path) -> Iterator[None]:
     """A block that one process at a time, and one of its threads, is in: a lock on a file.
@@ -95,7 +104,7 @@ def locked(path: str | Path) -> Iterator[None]:
     >>> with locked(os.path.join(tempfile.mkdtemp(), ".lock")):
     ...     pass
     """
-    with open(path, "ab") as file:  # which drops the lock when it is closed
+    with _opened(path) as file:  # which drops the lock when it is closed
         try:
             if sys.platform != "win32":
                 fcntl.flock(file, fcntl.LOCK_EX)

@@ -195,6 +195,14 @@ def path() -> str:
     return str(Path(tempfile.gettempdir(), "tinygraph-fuzz"))
 
 
+@functools.cache
+def saved() -> str:
+    """The prefix of a checkpoint."""
+    with tg.Graph().as_default():
+        w()
+        return str(tg.train.Saver().save(session(), path() + "-checkpoints/m", 1))
+
+
 def step() -> tg.Variable:
     return tg.train.get_or_create_global_step()
 
@@ -273,6 +281,19 @@ BY_HAND: dict[str, Callable[[], tuple]] = {
     "tg.train.AdadeltaOptimizer": lambda: (0.1, 0.9, 1e-8, False, "A"),
     "tg.train.AdagradOptimizer": lambda: (0.1, 0.1, False, "A"),
     "tg.train.AdamOptimizer": lambda: (0.1, 0.9, 0.99, 1e-8, False, "A"),
+    "tg.train.CheckpointReader": lambda: (saved(),),
+    "tg.train.CheckpointState": lambda: ("m-1", ["m-1"], [1.0], 2.0),
+    "tg.train.Saver": lambda: ([w()], False, False, 5, 10000.0, "saver", False, None, None, False),
+    "tg.train.checkpoint_exists": lambda: (saved(),),
+    "tg.train.get_checkpoint_mtimes": lambda: ([saved()],),
+    "tg.train.get_checkpoint_state": lambda: (path() + "-checkpoints", "checkpoint"),
+    "tg.train.init_from_checkpoint": lambda: (saved(), {"w": w()}),
+    "tg.train.latest_checkpoint": lambda: (path() + "-checkpoints", "checkpoint"),
+    "tg.train.list_variables": lambda: (saved(),),
+    "tg.train.load_checkpoint": lambda: (saved(),),
+    "tg.train.load_variable": lambda: (saved(), "w"),
+    "tg.train.remove_checkpoint": lambda: (path(), 2, "meta"),
+    "tg.train.update_checkpoint_state": lambda: (tempfile.gettempdir(), path(), [path()], "told"),
     "tg.train.ExponentialMovingAverage": lambda: (0.9, None, False, "EMA"),
     "tg.train.FtrlOptimizer": lambda: (0.1, -0.5, 0.1, 0.0, 0.0, False, "A"),
     "tg.train.GradientDescentOptimizer": lambda: (0.1, False, "A"),
@@ -419,6 +440,16 @@ METHODS: dict[str, dict[str, tuple[Callable, Callable]]] = {
         scatter_add=lambda: (tg.IndexedSlices([3.0], [1]), False, "scatter"),
         scatter_sub=lambda: (tg.IndexedSlices([3.0], [1]), False, "scatter"),
         scatter_update=lambda: (tg.IndexedSlices([3.0], [1]), False, "scatter"),
+    ),
+    "CheckpointReader": _owned(
+        lambda: tg.train.load_checkpoint(saved()), has_tensor=lambda: ("w",), debug_string=NONE,
+        get_tensor=lambda: ("w",), get_variable_to_shape_map=NONE, get_variable_to_dtype_map=NONE,
+    ),
+    "Saver": _owned(
+        lambda: tg.train.Saver([w()]), build=NONE, restore=lambda: (session(), saved()),
+        save=lambda: (session(), path() + "-saves/m", 1, "told", "meta", True, True),
+        recover_last_checkpoints=lambda: ([saved()],), set_last_checkpoints=lambda: ([saved()],),
+        set_last_checkpoints_with_time=lambda: ([(saved(), 1.0)],),
     ),
     "TensorShape": _owned(
         lambda: tg.TensorShape([2, None]), as_list=NONE, concatenate=lambda: ([2],),

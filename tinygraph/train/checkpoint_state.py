@@ -95,9 +95,15 @@ def _parsed(data: bytes) -> CheckpointState:
     return state
 
 
-def _state_path(folder: str, latest_filename: str | None) -> Path:
-    name = arguments.text(latest_filename or "checkpoint", "latest_filename")
-    if os.path.basename(name) != name:
+def state_path(folder: str, latest_filename: str | None) -> Path:
+    """The file that tells of a folder's checkpoints.
+
+    >>> from tinygraph.train.checkpoint_state import state_path
+    >>> state_path("models", None).name
+    'checkpoint'
+    """
+    name = "checkpoint" if latest_filename is None else latest_filename
+    if os.path.basename(arguments.text(name, "latest_filename")) != name or not name:
         raise InvalidArgumentError("'latest_filename' must not contain path components")
     return Path(folder, arguments.path(name, "latest_filename"))
 
@@ -124,7 +130,7 @@ def get_checkpoint_state(
     None
     """
     folder = arguments.path(checkpoint_dir, "checkpoint_dir")
-    path = _state_path(folder, latest_filename)
+    path = state_path(folder, latest_filename)
     with about_file(path):
         try:
             data = path.read_bytes()
@@ -186,17 +192,18 @@ def update_checkpoint_state(
     with about_file(folder), folder_lock(folder):
         write_state(
             folder, model_checkpoint_path, all_model_checkpoint_paths, latest_filename,
-            all_model_checkpoint_timestamps, last_preserved_timestamp,
+            all_model_checkpoint_timestamps,
+            0.0 if last_preserved_timestamp is None else last_preserved_timestamp,
         )
 
 
 def write_state(
     folder: str, model_checkpoint_path: PathLike, all_paths: Iterable[PathLike] | None,
     latest_filename: str | None, timestamps: Iterable[float] | None = None,
-    last_preserved: float | None = None,
+    last_preserved: float = 0.0,
 ) -> None:
     """`update_checkpoint_state` for who holds the folder's lock."""
-    path = _state_path(folder, latest_filename)
+    path = state_path(folder, latest_filename)
     latest = arguments.path(model_checkpoint_path, "model_checkpoint_path")
     if os.path.abspath(path) == os.path.abspath(latest):
         raise InvalidArgumentError(
@@ -212,7 +219,7 @@ def write_state(
     state = CheckpointState(
         _within(folder, latest), [_within(folder, path) for path in every],
         [float(arguments.number(time, "a timestamp")) for time in times],
-        float(arguments.number(last_preserved or 0.0, "last_preserved_timestamp")),
+        float(arguments.number(last_preserved, "last_preserved_timestamp")),
     )
     write_whole(path, str(state).encode())
     sync_folder(folder)

@@ -52,14 +52,13 @@ class CheckpointReader:
 
     def has_tensor(self, tensor_str: str) -> bool:
         """Whether there is a tensor of that name."""
-        return tensor_str in self._checkpoint.entries
+        return arguments.text(tensor_str, "tensor_str") in self._checkpoint.entries
 
     def get_tensor(self, tensor_str: str) -> np.ndarray:
         """The value of a tensor; NotFoundError where there is none of that name.
 
         Strings are in an array of bytes objects.
         """
-        arguments.text(tensor_str, "tensor_str")
         if not self.has_tensor(tensor_str):
             close = [f"; there is '{name}'" for name in close_names(tensor_str, self._names, 1)]
             raise NotFoundError(

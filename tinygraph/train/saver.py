@@ -22,7 +22,7 @@ from tinygraph.io import checkpoint
 from tinygraph.io.saving import folder_lock, write_bundle
 from tinygraph.origin import close_names, warn
 from tinygraph.session import Session
-from tinygraph.train.checkpoint_state import checkpoint_exists, remove_checkpoint
+from tinygraph.train.checkpoint_state import checkpoint_exists, remove_checkpoint, state_path
 from tinygraph.train.checkpoints import HIDDEN
 from tinygraph.train.kept import Kept
 from tinygraph.train.steps import global_step as value_of_step
@@ -89,9 +89,9 @@ class Saver:
     ):
         if saver_def is not None or builder is not None:
             raise GraphError("a Saver is made from variables; saver_def and builder are unknown")
-        if write_version != 2:
+        if integer(write_version, "write_version") != 2:
             raise InvalidArgumentError("only the format V2 is written; V1 is read")
-        if defer_build and var_list is not None:
+        if flag(defer_build, "defer_build") and var_list is not None:
             raise GraphError("If `var_list` is provided then build cannot be deferred. "
                              "Either set defer_build=False or var_list=None.")
         self._var_list, self._reshape = var_list, flag(reshape, "reshape")
@@ -102,7 +102,7 @@ class Saver:
             arguments.number(keep_checkpoint_every_n_hours, "keep_checkpoint_every_n_hours"),
         )
         self._variables: dict[str, Variable] | None = None
-        if not flag(defer_build, "defer_build"):
+        if not defer_build:
             self.build()
 
     def build(self) -> None:
@@ -150,9 +150,9 @@ class Saver:
         """
         variables = self._checked(sess)
         path, stem = self._path(sess, save_path, global_step)
-        if latest_filename is not None and os.path.basename(latest_filename) != latest_filename:
-            raise InvalidArgumentError("'latest_filename' must not contain path components")
+        state_path(os.path.dirname(path), latest_filename)
         write_state = flag(write_state, "write_state")
+        arguments.text(meta_graph_suffix, "meta_graph_suffix")
         if not variables:
             return None
         values = self._values(sess, variables)
@@ -223,8 +223,12 @@ class Saver:
         self, last_checkpoints_with_time: list[tuple[str, float]]
     ) -> None:
         """Say which checkpoints there are, the newest last, and when they were saved."""
-        pairs = sequence(last_checkpoints_with_time, "last_checkpoints_with_time")
-        self._kept.tell([(arguments.path(x), arguments.number(t, "a time")) for x, t in pairs])
+        last = []
+        for pair in sequence(last_checkpoints_with_time, "last_checkpoints_with_time"):
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise DTypeError(f"last_checkpoints_with_time has pairs, unlike {shown(pair)}")
+            last.append((arguments.path(pair[0]), arguments.number(pair[1], "a time")))
+        self._kept.tell(last)
 
     def recover_last_checkpoints(self, checkpoint_paths: list[str]) -> None:
         """Say which checkpoints an earlier process has saved; those that are gone do not count."""

@@ -17,7 +17,7 @@ def pytest_addoption(parser):
         "the tests that are about the passes themselves",
     )
     parser.addoption(
-        "--thorough", action="store_true", help="100,000 damaged checkpoints and 200 killed saves, which take minutes"
+        "--thorough", action="store_true", help="100,000 damaged checkpoints, 200 killed saves"
     )
     parser.addoption(
         "--loops", action="store_true", help="run all sessions with compiled loops; as above"

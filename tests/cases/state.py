@@ -6,6 +6,7 @@ import numpy as np
 
 import tinygraph as tg
 from cases import Case, f64, i32, i64
+from tinygraph.train.initializing import restore
 
 START = np.array([1.0, -2.0, 0.5])
 TABLE = np.array([[1.0, -2.0], [0.5, 0.25], [3.0, -1.0], [0.0, 4.0]])
@@ -34,7 +35,6 @@ def squared(stateful):
 def restored():
     """The rows 0 1, 2 3, ..., 12 13, from a file."""
     path = Path(__file__).parents[1] / "golden/checkpoints/v2-parts"
-    restore = tg.train.initializing.restore
     shape = tg.TensorShape([7, 2])
     return restore(prefix=str(path), tensor_name="rows", dtype=tg.float32, shape=shape)
 

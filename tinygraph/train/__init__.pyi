@@ -1,4 +1,4 @@
-"""Training: optimizers, learning rates, moving averages, the global step (TF: `tf.train`)."""
+"""Training: optimizers, learning rates, averages, the global step, checkpoints (TF: `tf.train`)."""
 
 # Made by tools/make_stubs.py; do not edit.
 

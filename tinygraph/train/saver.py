@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -242,7 +243,7 @@ class Saver:
     def restore(self, sess: Session, save_path: PathLike) -> None:
         """Give the variables the values of a checkpoint, all at once; they need no initializer.
 
-        What the checkpoint has besides is passed over.
+        What the checkpoint has besides is passed over. Where it raises, nothing has changed.
 
         Raises
         ------
@@ -253,7 +254,6 @@ class Saver:
             names all that does not fit.
         DataLossError
             where the files are damaged.
-        In each of these cases nothing has changed.
         """
         variables = self._checked(sess)
         if not variables:
@@ -289,6 +289,7 @@ def _named(listed: Any) -> dict[str, Variable]:
     else:
         pairs = [(getattr(v, "op_name", ""), v) for v in sequence(listed, "var_list")]
     named: dict[str, Variable] = {}
+    seen: set[Variable] = set()
     for name, variable in pairs:
         if not isinstance(variable, Variable):
             raise DTypeError(f"Variable to save is not a Variable: {shown(variable)}")
@@ -296,10 +297,11 @@ def _named(listed: Any) -> dict[str, Variable]:
             raise GraphError(f"no variable of a checkpoint may be called {name!r}")
         if name in named:
             raise GraphError(f"At least two variables have the same name: {name}")
-        if variable in named.values():
+        if variable in seen:
             raise GraphError(f"The same saveable will be restored with two names: {name}")
         named[name] = variable
-    if len({variable.graph for variable in named.values()}) > 1:
+        seen.add(variable)
+    if len({variable.graph for variable in seen}) > 1:
         raise GraphError("the variables are of several graphs")
     return named
 
@@ -307,8 +309,8 @@ def _named(listed: Any) -> dict[str, Variable]:
 def _make_folder(folder: str, path: str) -> None:
     """Make the folder of a checkpoint, in one that exists."""
     try:
-        with about_file(folder):
-            if folder and not os.path.isdir(folder):
+        with about_file(folder), suppress(FileExistsError):
+            if folder:
                 os.mkdir(folder)
     except NotFoundError:
         raise InvalidArgumentError(
@@ -326,8 +328,7 @@ def _faults(saved: Any, variables: Mapping[str, Variable], reshape: bool) -> dic
         what = f"'{name}' ({variable.spec}, made at {variable.where})"
         entry = saved.entries.get(name)
         if entry is None:
-            close = [f"; there is '{near}'" for near in close_names(name, saved.entries, 1)]
-            faults[name] = f"Key {what} not found in checkpoint{''.join(close)}"
+            faults[name] = f"Key {what} not found in checkpoint"
             continue
         fits = variable.shape.is_compatible_with(entry.shape)
         if reshape and variable.shape.is_fully_defined():
@@ -343,16 +344,20 @@ def _spec(entry: Any) -> str:
 
 def _misfit(saved: Any, variables: Mapping[str, Variable], faults: dict[str, str]) -> Exception:
     """The error of a checkpoint that does not fit, with what it has besides."""
+    besides = {name: entry for name, entry in saved.entries.items()
+               if name not in variables and not name.startswith(HIDDEN)}
     missing = [name for name in faults if name not in saved.entries]
-    besides = [f"'{name}' ({_spec(entry)})" for name, entry in saved.entries.items()
-               if name not in variables and not name.startswith(HIDDEN)]
-    more = [f"and {len(besides) - LISTED} more"] if len(besides) > LISTED else []
+    for name in missing[:LISTED]:
+        for near in close_names(name, besides, 1):
+            faults[name] += f", which has '{near}'"
+    listed = [f"'{name}' ({_spec(entry)})" for name, entry in [*besides.items()][:LISTED]]
+    if len(besides) > LISTED:
+        listed.append(f"and {len(besides) - LISTED} more")
     kind = NotFoundError if len(missing) == len(faults) else InvalidArgumentError
-    lines = "\n  ".join([
+    return kind("\n  ".join([
         f"{saved.prefix}: it does not fit, and nothing was restored:", *faults.values(),
-        f"the checkpoint has besides: {', '.join(besides[:LISTED] + more) or 'nothing'}",
-    ])
-    return kind(lines)
+        f"the checkpoint has besides: {', '.join(listed) or 'nothing'}",
+    ]))
 
 
 # ---------------------------------------------------------------- random streams

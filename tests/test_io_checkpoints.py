@@ -254,6 +254,7 @@ TWO = np.array([1, 2], np.float32).tobytes()
     ({b"w": entry(shape=(2**26, 2**26), size=8)}, "bytes for"),
     ({b"w": entry(shape=(2**62, 2**62, 0), size=0)}, "a shape that no array has"),
     ({b"w": entry(shape=(1,) * 65, size=4)}, "65 axes"),
+    ({b"w": entry(shape=(2**62,) * 3000, size=4)}, "3000 axes"),
     ({b"w": entry(shape=(-2,), size=8)}, "not known"),
     ({b"w": entry(offset=2**63 - 1)}, "less than"),
     ({b"w": entry(offset=-8)}, "at -8"),

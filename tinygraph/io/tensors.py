@@ -62,11 +62,12 @@ def type_of(number: int) -> str:
 def sizes(record: SimpleNamespace | None) -> tuple[int, ...]:
     """The shape that a message SHAPE tells, which an array could have."""
     dims = () if record is None else tuple(dim.size for dim in record.dim)
-    most = math.prod(max(dim, 1) for dim in dims) * 16
+    if len(dims) > MAX_RANK:
+        raise DataLossError(f"a shape of {len(dims)} axes")
     if record is not None and record.unknown_rank or min(dims, default=0) < 0:
         raise DataLossError(f"a shape that is not known: {dims}")
-    if len(dims) > MAX_RANK or most > MAX_BYTES:
-        raise DataLossError(f"a shape that no array has: {len(dims)} axes, {most} bytes")
+    if math.prod(max(dim, 1) for dim in dims) * 16 > MAX_BYTES:
+        raise DataLossError(f"a shape that no array has: {dims}")
     return dims
 
 

@@ -133,7 +133,7 @@ DENIED = PermissionError(errno.EACCES, "Permission denied")
 @pytest.mark.parametrize("over", [False, True])
 @pytest.mark.parametrize("name, at, error", [
     *[("fsync", at, error) for at in (1, 2, 3, 4) for error in (DISK_FULL, IO_ERROR)],
-    ("replace", 1, IO_ERROR), ("replace", 1, DENIED), ("listdir", 1, DENIED),
+    ("replace", 1, IO_ERROR), ("replace", 1, DENIED),
 ])
 def test_a_save_that_fails_leaves_the_old_files(tmp_path, monkeypatch, name, at, error, over):
     prefix = str(tmp_path / "m")
@@ -385,7 +385,10 @@ def test_file_systems_without_locks(tmp_path, monkeypatch, code):
 
     monkeypatch.setattr(files.fcntl, "flock", refuse)
     variables_of_a_generation()
+    (tmp_path / ".other.unfinished").write_text("of a save that may go on")
+    (tmp_path / "other.data-00000-of-00001").write_text("its data")
     assert savers_generation(saved_by(tmp_path, tg.train.Saver(), 1)) == 1
+    assert {".other.unfinished", "other.data-00000-of-00001"} < {*os.listdir(tmp_path)}
 
 
 # ---------------------------------------------------------------- Windows

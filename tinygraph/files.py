@@ -94,17 +94,20 @@ def _opened(path: str | Path) -> BinaryIO:
 
 
 @contextmanager
-def locked(path: str | Path) -> Iterator[None]:
+def locked(path: str | Path) -> Iterator[bool]:
     """A block that one process at a time, and one of its threads, is in: a lock on a file.
 
-    The system drops the lock when the process dies. The file stays.
+    The system drops the lock when the process dies. The file stays. The block is given whether it
+    is alone: on a file system without locks nothing keeps others out.
 
     >>> import os, tempfile
     >>> from tinygraph.files import locked
-    >>> with locked(os.path.join(tempfile.mkdtemp(), ".lock")):
-    ...     pass
+    >>> with locked(os.path.join(tempfile.mkdtemp(), ".lock")) as is_alone:
+    ...     print(is_alone)
+    True
     """
     with _opened(path) as file:  # which drops the lock when it is closed
+        is_alone = True
         try:
             if sys.platform != "win32":
                 fcntl.flock(file, fcntl.LOCK_EX)
@@ -113,7 +116,8 @@ def locked(path: str | Path) -> Iterator[None]:
         except OSError as error:
             if error.errno not in NO_LOCKS:
                 raise
-        yield
+            is_alone = False
+        yield is_alone
 
 
 if sys.platform == "win32":

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from itertools import count
 from typing import BinaryIO
@@ -37,19 +37,30 @@ PARTIAL = re.compile(r"\.checkpoint\.[0-9a-f]{16}")  # of the file `checkpoint`
 DATA = re.compile(r"(.+)\.data-\d{5}-of-(\d{5})", re.DOTALL)
 
 
-def folder_lock(folder: str) -> AbstractContextManager[None]:
+@contextmanager
+def folder_lock(folder: str) -> Iterator[None]:
     """The block in which files of checkpoints in a folder are written and removed.
+
+    It begins with removing what saves have left that did not come to their end.
 
     >>> import tempfile
     >>> from tinygraph.io.saving import folder_lock
     >>> with folder_lock(tempfile.mkdtemp()):
     ...     pass
     """
-    return locked(os.path.join(folder, LOCK))
+    with locked(os.path.join(folder, LOCK)) as is_alone:
+        for name in os.listdir(folder or ".") if is_alone else ():
+            if match := UNFINISHED.fullmatch(name):
+                _tidy(folder, match[1])
+            elif PARTIAL.fullmatch(name):
+                _remove(os.path.join(folder, name))
+        yield
 
 
 def write_bundle(prefix: str, tensors: Mapping[str, np.ndarray]) -> None:
     """Write a bundle; where that fails, the one that was at `prefix` is as it was.
+
+    The caller holds the folder's lock.
 
     >>> import tempfile
     >>> from tinygraph.io.bundle import open_bundle
@@ -70,7 +81,6 @@ def write_bundle(prefix: str, tensors: Mapping[str, np.ndarray]) -> None:
     if not name:
         raise InvalidArgumentError(f"{prefix!r} names no file")
     with about_file(prefix):
-        tidy_folder(folder)
         try:
             _write(folder, prefix, keys)
         finally:
@@ -185,15 +195,6 @@ def _remove(path: str) -> None:
 
 
 # ---------------------------------------------------------------- tidying up, and removing
-
-
-def tidy_folder(folder: str) -> None:
-    """Remove what saves have left that did not come to their end."""
-    for name in os.listdir(folder or "."):
-        if match := UNFINISHED.fullmatch(name):
-            _tidy(folder, match[1])
-        elif PARTIAL.fullmatch(name):
-            _remove(os.path.join(folder, name))
 
 
 def _tidy(folder: str, name: str) -> None:

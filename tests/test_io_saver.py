@@ -110,6 +110,38 @@ def test_what_a_tf1_program_saved_is_restored(sess):
     np.testing.assert_array_equal(sess.run(rows), np.arange(14).reshape(7, 2))
 
 
+def test_training_that_began_in_tensorflow_goes_on(sess):
+    """The network of golden/make_checkpoints.py: its names, Adam's slots, the global step."""
+    x = tg.constant([[1.0, 2.0, 3.0], [-1.0, 0.5, 2.0]])
+    with tg.variable_scope("layer"):
+        w, b = tg.get_variable("w", [3, 2]), tg.get_variable("b", [2])
+    step = tg.train.get_or_create_global_step()
+    loss = tg.reduce_sum(tg.square(tg.tanh(tg.matmul(x, w) + b) - [0.5, -0.5]))
+    rate = tg.train.exponential_decay(0.1, step, 2, 0.9)
+    update = tg.train.AdamOptimizer(rate).minimize(loss, global_step=step)
+    tg.train.Saver().restore(sess, FOLDER / "v2-adam-3")
+    sess.run(update)
+    expected = contents(FOLDER / "v2-adam-4")
+    assert {v.op_name for v in tg.global_variables()} == expected.keys()
+    for variable in tg.global_variables():
+        value = sess.run(variable)
+        assert value.dtype == expected[variable.op_name].dtype
+        np.testing.assert_allclose(value, expected[variable.op_name], rtol=2e-6, atol=1e-7)
+
+
+def test_averages_take_the_place_of_variables(sess, tmp_path):
+    """`variables_to_restore` is a dict of names and variables."""
+    w = tg.Variable(1.0, name="w")
+    average = tg.train.ExponentialMovingAverage(0.5)
+    update = average.apply([w])
+    sess.run(tg.global_variables_initializer())
+    sess.run(w.assign(3.0))
+    sess.run(update)
+    path = tg.train.Saver().save(sess, str(tmp_path / "m"))
+    tg.train.Saver(average.variables_to_restore([w])).restore(sess, path)
+    assert sess.run(w) == 2.0
+
+
 def test_reshape_and_shapes_that_change(two, tmp_path):
     sess, _, _ = two
     path = tg.train.Saver().save(sess, str(tmp_path / "m"))

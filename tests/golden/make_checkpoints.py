@@ -70,6 +70,26 @@ def on_two_devices():
         tf.Variable(numbers("int64", 3), name="c")
 
 
+def train():
+    """A network that has trained three steps, and four: test_io_saver.py builds the same one."""
+    x = tf.constant([[1.0, 2.0, 3.0], [-1.0, 0.5, 2.0]])
+    with tf.variable_scope("layer"):
+        w = tf.get_variable("w", initializer=tf.constant([[0.1, 0.2], [0.3, -0.1], [0.5, 0.0]]))
+        b = tf.get_variable("b", [2], initializer=tf.zeros_initializer())
+    step = tf.train.get_or_create_global_step()
+    loss = tf.reduce_sum(tf.square(tf.tanh(tf.matmul(x, w) + b) - [0.5, -0.5]))
+    rate = tf.train.exponential_decay(0.1, step, 2, 0.9)
+    update = tf.train.AdamOptimizer(rate).minimize(loss, global_step=step)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        saver = tf.train.Saver()
+        for i in range(1, 5):
+            session.run(update)
+            if i > 2:
+                yield saver.save(session, os.path.join(HERE, "v2-adam"), i, write_meta_graph=False,
+                                 write_state=False)
+
+
 def save(name, build, **options):
     config = tf.ConfigProto(device_count={"CPU": 2})
     with tf.Graph().as_default(), tf.Session(config=config) as session:
@@ -196,6 +216,8 @@ def main():
         save("v1-parts.ckpt", partitioned, write_version=tf.train.SaverDef.V1),
         save("v1-shards.ckpt", on_two_devices, sharded=True, write_version=tf.train.SaverDef.V1),
     ]
+    with tf.Graph().as_default():
+        paths += train()
     values = {os.path.basename(path): read(path) for path in paths}
     lines = ",\n".join(json.dumps(name) + ": " + json.dumps(values[name], sort_keys=True)
                        for name in sorted(values))

@@ -242,13 +242,13 @@ def block(data, kind=0):
     return data + struct.pack("<I", crc.masked(crc.crc32c(data)))
 
 
-def table_of(data, kind=0, gap=b""):
+def table_of(data, kind=0, gap=b"", index=None):
     """A table of one block, whatever that holds, and with a gap after it."""
-    last = b"\xff"
     empty = struct.pack("<II", 0, 1)
     out = block(data, kind) + gap
-    place = encode_varint(0) + encode_varint(len(data))
-    index = bytes([0, len(last), len(place)]) + last + place + empty
+    if index is None:
+        place = encode_varint(0) + encode_varint(len(data))
+        index = bytes([0, 1, len(place)]) + b"\xff" + place + empty
     places = [(len(out), len(empty)), (len(out) + len(empty) + 5, len(index))]
     out += block(empty) + block(index)
     footer = b"".join(encode_varint(x) for place in places for x in place)
@@ -279,13 +279,15 @@ def test_blocks_that_are_none(data):
 
 
 def test_tables_with_good_checksums_and_hostile_contents(at_most):
+    """Keys that share 50,000 bytes, of entries and of blocks; compression that is none."""
     key = b"a" * 50_000
-    entry = encode_varint(len(key)) + encode_varint(2) + b"\0"
-    bomb = b"\0" + encode_varint(len(key)) + b"\0" + key
-    bomb += b"".join(entry + struct.pack(">H", i) for i in range(20_000)) + END
+    entry = encode_varint(len(key)) + encode_varint(2) + b"\2"  # a value that could be a place
+    bomb = b"\0" + encode_varint(len(key)) + b"\2" + key + b"\0\0"
+    bomb += b"".join(entry + struct.pack(">H", i) + b"\0\0" for i in range(20_000)) + END
     with at_most(2 * len(bomb) + (32 << 20)):
-        with pytest.raises(DataLossError, match="more than its size"):
-            entries_of(table_of(bomb))
+        for data in (table_of(bomb), table_of(b"", index=bomb)):
+            with pytest.raises(DataLossError, match="than its size"):
+                entries_of(data)
         with pytest.raises(DataLossError, match="unknown way"):
             entries_of(table_of(b"\0\1\0a" + END, kind=2))
         with pytest.raises(DataLossError, match="claims"):

@@ -21,7 +21,7 @@ MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 FOOTER, TRAILER = 48, 5  # bytes
 BLOCK = 1 << 18  # bytes after which a block ends
 RESTART = 16  # entries after which a key is written in full
-ALLOWANCE = 16 << 20  # bytes that keys and compressed blocks may take beyond the file's size
+ALLOWANCE = 16 << 20  # bytes that a block's keys share, and that all take beyond the file's size
 
 
 class Handle(NamedTuple):
@@ -138,14 +138,17 @@ def _entries(block: Bytes) -> Iterator[tuple[bytes, Bytes]]:
     end = len(block) - 4 - 4 * int.from_bytes(block[-4:], "little")
     if len(block) < 4 or end < 0:
         raise DataLossError("a block is damaged")
-    at, key = 0, b""
+    at, key, spent = 0, b"", 0
     while at < end:
         shared, at = varint(block, at)
+        spent += shared
         unshared, at = varint(block, at)
         size, at = varint(block, at)
         value = at + unshared
         if shared > len(key) or value + size > end:
             raise DataLossError("an entry reaches beyond its block")
+        if spent > ALLOWANCE:
+            raise DataLossError("its keys are far longer than its size allows")
         key = key[:shared] + bytes(block[at:value])
         at = value + size
         yield key, block[value:at]

@@ -73,6 +73,7 @@ REFUSED = {
     "AddScaled": "only a run knows its sizes, and plain NumPy would not check them",
     "PyFunc": "the attribute func of PyFunc is a Python function",
     "PyFuncStateless": "the attribute func of PyFuncStateless is a Python function",
+    "RestoreV2": "the attribute shape of RestoreV2 is an object",
     "SplitV": "only a run knows its sizes, and plain NumPy would not check them",
 }
 

@@ -366,7 +366,7 @@ def _misfit(saved: Any, variables: Mapping[str, Variable], faults: dict[str, str
 def _encoded(positions: Mapping[str, Any]) -> np.ndarray:
     import json
 
-    return np.array(json.dumps(positions), object)
+    return np.array(json.dumps(positions, sort_keys=True), object)  # equal states, equal bytes
 
 
 def _decoded(saved: Any) -> dict[str, Any]:

@@ -1,18 +1,23 @@
-"""What the MNIST examples share: a dense layer, the data, a progress bar. Not a program."""
+"""What the examples share: a layer, data, checkpoints, Ctrl-C, pictures, flags. Not a program."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
+import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import numpy as np
 
 import tinygraph as tg
 from tinygraph import console
 from tinygraph.datasets import mnist
+from tinygraph.viz import plots
 
 try:
     from tqdm import tqdm
@@ -46,11 +51,13 @@ def load(directory: str | None) -> dict:
         sys.exit(f"MNIST: {error}")
 
 
-def progress(batches: Iterable, total: int) -> Iterable:
-    """The batches, under a progress bar if there are tqdm and a terminal."""
+def progress(batches: Iterable, total: int, done: int = 0) -> Iterable:
+    """The batches after the first `done`, under a progress bar if there are tqdm and a terminal."""
+    batches = itertools.islice(batches, done, None)
     if tqdm is None:
         return batches
-    return tqdm(batches, total=total, unit=" batches", leave=False, disable=None)
+    bar = {"unit": " batches", "leave": False, "disable": None}
+    return tqdm(batches, total=total, initial=done, **bar)
 
 
 def say(line: str) -> None:
@@ -66,16 +73,114 @@ def learned(loss: float, iteration: int) -> None:
         sys.exit(f"the loss is {loss} at iteration {iteration}: try a smaller --learning-rate")
 
 
-def folder(path: Path) -> Path:
-    """The folder for the pictures, made if need be."""
+@contextlib.contextmanager
+def interrupts() -> Iterator[Event]:
+    """An event that Ctrl-C sets, so that a step is ended first; the next Ctrl-C stops all."""
+    event, before = Event(), signal.getsignal(signal.SIGINT)
+
+    def interrupt(*_: object) -> None:
+        event.set()
+        signal.signal(signal.SIGINT, before)
+
+    if before is not signal.default_int_handler:  # ignored, as in the background of a shell
+        yield event
+        return
+    signal.signal(signal.SIGINT, interrupt)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def ended(event: Event) -> None:
+    """End the program, with the exit status that shells expect, if it was interrupted."""
+    if event.is_set():
+        say("Interrupted")
+        sys.exit(128 + signal.SIGINT)
+
+
+class Checkpoints:
+    """One model's checkpoints, in a folder of its own within those of --save and --restore."""
+
+    def __init__(self, model: str, args: argparse.Namespace):
+        name = model.replace(" ", "_")
+        self.target = args.save and args.save / name
+        self.source = args.restore and args.restore / name
+        self.saver = tg.train.Saver()
+
+    def begin(self, sess: tg.Session) -> int:
+        """Restore the variables, or else initialize them; how many iterations there were before."""
+        step = tg.train.get_global_step()
+        try:
+            path = self.source and tg.train.latest_checkpoint(self.source)
+            if path is None:
+                if self.source:
+                    say(f"No checkpoint in {self.source}: training begins anew")
+                sess.run(tg.global_variables_initializer())
+            else:
+                self.saver.restore(sess, path)
+                say(f"Training goes on from {path}")
+        except tg.errors.OpError as error:
+            sys.exit(f"--restore: {error}")
+        return int(sess.run(step))
+
+    def save(self, sess: tg.Session) -> None:
+        """Save all variables, and where the random numbers are, if there is a --save."""
+        if self.target:
+            made(self.target, "--save")
+            try:
+                self.saver.save(sess, self.target / "model", tg.train.get_global_step())
+            except tg.errors.OpError as error:
+                sys.exit(f"--save: {error}")
+
+
+class Pictures:
+    """A folder for pictures, made if need be, that knows whether one came to be."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.some = made(folder, "--output"), False
+
+    def draw(self, file: str, plot: Callable, *args: Any) -> None:
+        """Draw a figure: `plot(*args)`."""
+        with plots.optional():
+            plots.save(plot(*args), self.folder / file)
+            self.some = True
+
+    def graph(self, file: str, fetches: Any, title: str) -> None:
+        """Draw the graph of what is fetched."""
+        with plots.optional():
+            path = tg.viz.to_dot(fetches, title=title).render(self.folder / file)
+            self.some |= path.suffix != ".dot"
+
+    def tell(self) -> None:
+        """Say where the pictures are, if there are some."""
+        if self.some:
+            say(f"The pictures are in {self.folder}")
+
+
+def made(folder: Path, flag: str) -> Path:
+    """The folder that a flag names, made if need be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        sys.exit(f"--output {path}: {error.strerror or error}")
-    return path
+        sys.exit(f"{flag} {folder}: {error.strerror or error}")
+    return folder
 
 
-# ---------------------------------------------------------------- what flags take, for argparse
+# ---------------------------------------------------------------- flags, and what they take
+
+
+def add_checkpoints(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--save", type=Path, metavar="DIR",
+        help="for checkpoints: one with each line that is printed, and at Ctrl-C")
+    parser.add_argument("--restore", type=existing, metavar="DIR",
+        help="a directory that --save has filled: training goes on from its latest checkpoints")
+
+
+def existing(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"a directory expected, {text} found")
+    return Path(text)
 
 
 def number(text: str, kind: type, low: float, high: float, expected: str) -> float:

@@ -12,15 +12,20 @@ sigmoid cross-entropy with the image itself, summed over its pixels. The network
 
 Noise and dropout are operations of the graph, off unless they are fed: the four are one graph in
 four sessions, with the same initial weights and the same batches.
+
+With `--save DIR` each line leaves a checkpoint, and so does Ctrl-C. `--restore DIR` goes on from
+there with the same batches, noise and dropout, up to --iterations in all.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from threading import Event
 
 from common import (
-    dense, folder, learned, level, load, positive, progress, rate, say, seed, share,
+    Checkpoints, Pictures, add_checkpoints, dense, ended, interrupts, learned, level, load,
+    positive, progress, rate, say, seed, share,
 )
 
 import tinygraph as tg
@@ -55,31 +60,40 @@ class Autoencoder:
             step = tg.train.get_or_create_global_step()
             rate = tg.train.cosine_decay(learning_rate, step, iterations)
         self.train = tg.train.AdamOptimizer(rate).minimize(self.loss, global_step=step)
-        self.initialize = tg.global_variables_initializer()
         self.filters = tg.trainable_variables("encoder/kernel")[0]
 
 
-def train(name: str, model: Autoencoder, corruption: dict, data: dict, args) -> dict:
+def train(
+    name: str, model: Autoencoder, corruption: dict, data: dict, interrupted: Event,
+    args: argparse.Namespace,
+) -> dict:
     """Train one variant in a session of its own; what it makes of test images, and its filters."""
     images, labels = data["train"]
     test = data["test"][0]
     every = max(1, args.iterations // 5)
+    checkpoints = Checkpoints(name, args)
     say(f"{name}:")
     with tg.Session() as sess:
-        sess.run(model.initialize)
+        done = checkpoints.begin(sess)
         batches = mnist.batches(images, labels, args.batch_size, args.iterations, seed=args.seed)
-        for i, (x, _) in enumerate(progress(batches, args.iterations), start=1):
+        for i, (x, _) in enumerate(progress(batches, args.iterations, done), start=done + 1):
             feed = {model.images: x, **corruption}
             _, loss = sess.run([model.train, model.loss], feed_dict=feed)
             learned(loss, i)
-            if i % every == 0 or i == args.iterations:
+            due, stop = i % every == 0 or i == args.iterations, interrupted.is_set()
+            if due:
                 clean = sess.run(model.loss, feed_dict={model.images: test})
                 say(f"[Iteration {i:5d}] Loss={loss:.2f} | Test loss={clean:.2f} (clean input)")
+            if due or stop:  # nothing random happens between the save and the next step
+                checkpoints.save(sess)
+            if stop:
+                break
         examples = test[:SHOWN]
         noisy, reconstruction, filters = sess.run(
             [model.noisy, model.reconstruction, model.filters],
             feed_dict={model.images: examples, model.noise: corruption.get(model.noise, 0.0)},
         )
+        clean = sess.run(model.loss, feed_dict={model.images: test})
     say(f"{name}: test loss {clean:.2f} nats per image")
     rows = {"original": examples}
     if model.noise in corruption:
@@ -88,14 +102,14 @@ def train(name: str, model: Autoencoder, corruption: dict, data: dict, args) -> 
     return {"rows": rows, "weights": filters, "loss": float(clean)}
 
 
-def draw(name: str, variant: dict, output: Path) -> None:
+def draw(name: str, variant: dict, pictures: Pictures) -> None:
     """The pictures of one variant."""
     file = name.replace(" ", "_")
     title = f"Autoencoder, {name}: test images"
-    figure = plots.reconstructions(variant["rows"], SHOWN, title)
-    plots.save(figure, output / f"{file}_reconstructions.png")
+    rows = variant["rows"]
+    pictures.draw(f"{file}_reconstructions.png", plots.reconstructions, rows, SHOWN, title)
     title = f"Autoencoder, {name}: the first 16 of {HIDDEN} filters"
-    plots.save(plots.filters(variant["weights"], 16, title), output / f"{file}_filters.png")
+    pictures.draw(f"{file}_filters.png", plots.filters, variant["weights"], 16, title)
 
 
 def main() -> None:
@@ -116,16 +130,16 @@ def main() -> None:
         "$TINYGRAPH_MNIST, the cache, a download, or 5,000 images that come along)")
     add("--output", type=Path, metavar="DIR", default="output/mnist_autoencoder",
         help="for the pictures (default %(default)s)")
+    add_checkpoints(parser)
     args = parser.parse_args()
 
     data = load(args.data)
-    folder(args.output)
+    pictures = Pictures(args.output)
     tg.set_random_seed(args.seed)
     model = Autoencoder(args.learning_rate, args.iterations)
     say(f"autoencoder: {tg.viz.count_parameters():,} parameters")
-    with plots.optional():
-        picture = tg.viz.to_dot([model.loss, model.reconstruction], title="The autoencoder")
-        picture.render(args.output / "autoencoder.svg")
+    nodes = [model.loss, model.reconstruction]
+    pictures.graph("autoencoder.svg", nodes, "The autoencoder")
     noise, dropout = {model.noise: args.noise}, {model.keep_prob: args.keep_prob}
     corruptions = {
         "plain": {},
@@ -133,16 +147,17 @@ def main() -> None:
         "dropout": dropout,
         "denoising and dropout": noise | dropout,
     }
-    variants = {}
-    for name, corruption in corruptions.items():
-        variants[name] = train(name, model, corruption, data, args)
-        with plots.optional():
-            draw(name, variants[name], args.output)
-    with plots.optional():
-        title = "Four ways to train an autoencoder (test losses with clean input)"
-        figure = plots.autoencoders(variants, title=title)
-        plots.save(figure, args.output / "autoencoders.png")
-    say(f"The pictures are in {args.output}")
+    variants: dict[str, dict] = {}
+    with interrupts() as interrupted:
+        for name, corruption in corruptions.items():
+            if not interrupted.is_set():
+                variants[name] = train(name, model, corruption, data, interrupted, args)
+                draw(name, variants[name], pictures)
+        if variants:
+            title = "Four ways to train an autoencoder (test losses with clean input)"
+            pictures.draw("autoencoders.png", plots.autoencoders, variants, 8, title)
+        pictures.tell()
+        ended(interrupted)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from common import folder, learned, positive, rate, say, seed
+from common import Pictures, learned, positive, rate, say, seed
 
 import tinygraph as tg
 from tinygraph.viz import plots
@@ -194,8 +194,10 @@ def problems(rng: np.random.Generator, n: int = 300) -> dict:
     }
 
 
-def train(activation: str, x: np.ndarray, t: np.ndarray, args: argparse.Namespace) -> dict:
-    """Train one network on its problem, and return the points of its curve."""
+def train(
+    activation: str, x: np.ndarray, t: np.ndarray, pictures: Pictures, args: argparse.Namespace
+) -> dict:
+    """Train one network on its problem, draw its graph, and return the points of its curve."""
     network = NN(x.shape[1], args.hidden, t.shape[1], activation, seed=args.seed)
     network.feed({"x": x, "y": t})
     network.forward()
@@ -217,11 +219,9 @@ def train(activation: str, x: np.ndarray, t: np.ndarray, args: argparse.Namespac
             network.update(args.learning_rate)
     first, last = curve["train_loss"][0], curve["train_loss"][-1]
     say(f"{activation}: loss {first:.4f} at first, {last:.4f} after {i} iterations")
-    with plots.optional():
-        title = f"A network with {activation} output, and its gradients"
-        nodes = [network.nodes.y, *network.nodes.gradients.values()]
-        picture = tg.viz.to_dot(nodes, title=title)
-        picture.render(args.output / f"neural_network_{activation}.svg")
+    title = f"A network with {activation} output, and its gradients"
+    nodes = [network.nodes.y, *network.nodes.gradients.values()]
+    pictures.graph(f"neural_network_{activation}.svg", nodes, title)
     return curve
 
 
@@ -238,14 +238,12 @@ def main() -> None:
         help="for the pictures (default %(default)s)")
     args = parser.parse_args()
 
-    folder(args.output)
+    pictures = Pictures(args.output)
     data = problems(np.random.default_rng(args.seed))
-    curves = {activation: train(activation, x, t, args) for activation, (x, t) in data.items()}
-    with plots.optional():
-        labels = "Loss (mean over the examples)", "Iteration (all examples)"
-        figure = plots.curves(curves, "Three kinds of output", *labels)
-        plots.save(figure, args.output / "neural_network.png")
-    say(f"The pictures are in {args.output}")
+    curves = {name: train(name, x, t, pictures, args) for name, (x, t) in data.items()}
+    labels = "Loss (mean over the examples)", "Iteration (all examples)"
+    pictures.draw("neural_network.png", plots.curves, curves, "Three kinds of output", *labels)
+    pictures.tell()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import importlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,12 +16,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib import image as image_module
 
 import tinygraph as tg
 from tinygraph.datasets import mnist
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
+sys.path.append(str(EXAMPLES))  # where a program finds what lies beside it
 FULL = Path(os.environ.get("TINYGRAPH_MNIST") or ROOT / "no full set")
 SMALL = ("--iterations", "20")
 SAMPLE = ("--data", str(mnist.SAMPLE))
@@ -181,6 +184,143 @@ def test_mnist_autoencoder(tmp_path):
     assert pictures(tmp_path / "out") == expected
 
 
+# --- saving and restoring ---
+
+MODELS = {"mnist_mlp": ["wide", "deep"], "mnist_autoencoder": ["plain", "dropout"]}
+
+
+@pytest.fixture
+def program(monkeypatch):
+    """Run an example's `main` in this process, without pictures unless they are asked for."""
+
+    def main(name, *arguments, draws=False, interrupted_at=None):
+        module, common = importlib.import_module(name), importlib.import_module("common")
+
+        def learned(loss, iteration):
+            if iteration == interrupted_at:
+                signal.raise_signal(signal.SIGINT)
+
+        with monkeypatch.context() as patch, tg.Graph().as_default():
+            patch.setattr(sys, "argv", [name, *SAMPLE, "--batch-size", "8", *map(str, arguments)])
+            patch.setattr(module, "learned", learned)
+            if not draws:
+                patch.setattr(common.Pictures, "draw", lambda *_: None)
+                patch.setattr(common.Pictures, "graph", lambda *_: None)
+            module.main()
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield main
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+def contents(folder):
+    """The bytes of the values in the latest checkpoint, the places of random streams among them."""
+    latest = tg.train.latest_checkpoint(folder)
+    return Path(f"{latest}.data-00000-of-00001").read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore::tinygraph.errors.ThreadsWarning")  # of a busy machine
+@pytest.mark.parametrize("name", MODELS)
+def test_training_goes_on_after_ctrl_c_as_if_nothing_had_happened(tmp_path, capsys, program, name):
+    iteration = 3  # of the autoencoders only the second and fourth print a line
+    size, (first, later) = ("--iterations", 12, "--output", tmp_path / "out"), MODELS[name]
+    once, saved = tmp_path / "once", tmp_path / "saved"
+    program(name, *size, "--save", once)
+    with pytest.raises(SystemExit) as stopped:
+        program(name, *size, "--save", saved, draws=True, interrupted_at=iteration)
+    assert stopped.value.code == 130
+    assert tg.train.load_variable(saved / first, "global_step") == iteration
+    assert [path.name for path in saved.iterdir()] == [first]
+    assert any(file.endswith(".png") for file in pictures(tmp_path / "out"))
+    said = capsys.readouterr().out.splitlines()
+    assert said[-2:] == [f"The pictures are in {tmp_path / 'out'}", "Interrupted"]
+    program(name, *size, "--restore", saved, "--save", saved)
+    said = capsys.readouterr().out.splitlines()
+    assert f"Training goes on from {saved / first / f'model-{iteration}'}" in said
+    assert f"No checkpoint in {saved / later}: training begins anew" in said
+    assert not any(line.startswith("The pictures are") for line in said)
+    for model in (first, later):
+        assert contents(saved / model) == contents(once / model)
+
+
+@pytest.mark.filterwarnings("ignore::tinygraph.errors.ThreadsWarning")
+def test_what_cannot_be_restored_or_saved(tmp_path, program):
+    arguments = ("--model", "wide", "--iterations", "2", "--output", tmp_path)
+    program("mnist_mlp", *arguments, "--optimizer", "sgd", "--save", tmp_path / "saved")
+    with pytest.raises(SystemExit, match=r"--restore: .*model-2: it does not fit"):
+        program("mnist_mlp", *arguments, "--restore", tmp_path / "saved")
+    with pytest.raises(SystemExit, match="--save"):
+        program("mnist_mlp", *arguments, "--save", mnist.SAMPLE)
+    assert "--restore: a directory expected" in fail("mnist_mlp", "--restore", tmp_path / "none")
+
+
+# --- predict ---
+
+predict = importlib.import_module("predict")
+
+
+def test_predict_has_no_need_of_files(tmp_path, no_extras):
+    arguments = (*SMALL, *SAMPLE, "--output", tmp_path / "out")
+    lines = run("predict", *arguments)
+    assert lines[1].startswith("No --restore: a wide network is trained first, on 20 mini-batches")
+    found = [re.fullmatch(r"test image \d+, a (\d): \d   (.*)", line) for line in lines[2:12]]
+    assert [int(line[1]) for line in found] == [*range(10)]
+    for line in found:
+        percent = [float(p) for p in re.findall(r"\d: ([\d.]+)%", line[2])]
+        assert len(percent) == 10 and abs(sum(percent) - 100) < 1
+    assert lines[12:] == [f"The pictures are in {tmp_path / 'out'}"]
+    assert pictures(tmp_path / "out") == {"predictions.png"}
+    bare = run("predict", *arguments, pythonpath=[no_extras])
+    assert bare[:12] == lines[:12]
+    assert len(bare) == 13 and bare[12].startswith("No picture: ")
+
+
+def test_predict_reads_picture_files(tmp_path):
+    saved, out = tmp_path / "saved", tmp_path / "out"
+    arguments = (*SAMPLE, "--model", "deep", "--output", out)
+    run("mnist_mlp", *arguments, "--iterations", "150", "--save", saved)
+    images, labels = mnist.load("test", mnist.SAMPLE)
+    files = []
+    for label in (0, 1, 4):
+        ink = images[np.flatnonzero(labels == label)[0]].reshape(28, 28)
+        large = np.pad(np.kron(ink, np.ones([5, 5])), [(30, 90), (120, 10)])
+        transparent = np.stack([*np.zeros([3, 28, 28]), ink], axis=-1)
+        kinds = {"dark": 1 - ink, "light": ink, "large": 0.8 - 0.5 * large, "clear": transparent}
+        for kind, pixels in kinds.items():
+            files.append(tmp_path / f"{label}_{kind}.png")
+            pixels = pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1)
+            image_module.imsave(files[-1], pixels)
+    lines = run("predict", "--model", "deep", "--restore", saved, "--output", out, *files)
+    assert len(lines) == len(files) + 1
+    for line, file in zip(lines, files, strict=False):
+        assert line.startswith(f"{file}: {file.name[0]}   0: ")
+
+
+def test_predict_says_what_is_wrong(tmp_path):
+    broken, blank = tmp_path / "broken.png", tmp_path / "blank.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    image_module.imsave(blank, np.full([9, 9, 3], 0.5))
+    complain = functools.partial(fail, "predict", *SAMPLE, "--output", tmp_path)
+    assert "nowhere.png: No such file" in complain(tmp_path / "nowhere.png")
+    assert "broken.png: " in complain(broken)
+    assert "blank.png: there is no digit in it" in complain(blank)
+    assert "there is no checkpoint in" in complain("--restore", tmp_path)
+
+
+def test_digits_of_mnist_stay_as_they_are():
+    images = mnist.load("test", mnist.SAMPLE)[0][:200].reshape(-1, 28, 28)
+    same = np.zeros(3)
+    for image in images:
+        large = np.pad(np.kron(image, np.ones([3, 3])), [(9, 50), (0, 9)])
+        for i, grey in enumerate((image, 1 - image, 0.9 - 0.6 * large)):
+            difference = np.abs(predict.like_mnist(grey) - image / image.max())
+            same[i] += difference.max() < 0.1 + 1e-6  # what is fainter is paper
+    assert same.min() >= 0.98 * len(images)  # some lie a pixel off, where half pixels are rounded
+    results = doctest.testmod(predict)
+    assert results.attempted and not results.failed
+
+
 # --- neural_network ---
 
 
@@ -196,7 +336,6 @@ def test_neural_network(tmp_path):
     assert pictures(tmp_path / "out") == drawings | {"neural_network.png"}
 
 
-sys.path.append(str(EXAMPLES))  # where a program finds what lies beside it
 neural_network = importlib.import_module("neural_network")
 NN = neural_network.NN
 ACTIVATIONS = ("linear", "softmax", "sigmoid")
@@ -464,6 +603,7 @@ def test_without_the_optional_packages(tmp_path, no_extras, name):
     arguments = ("--iterations", "2", *data, "--output", tmp_path / "out")
     lines = run(name, *arguments, pythonpath=[no_extras])
     assert {Path(file).suffix for file in pictures(tmp_path / "out")} == {".dot"}
+    assert not any(line.startswith("The pictures are") for line in lines)
     assert any("pip install tinygraph-autodiff[viz]" in line for line in lines)
 
 
@@ -475,6 +615,6 @@ def test_without_data_and_without_pooch_the_sample_is_taken(tmp_path, no_extras,
 
 
 def test_every_example_is_tested_here():
-    tested = {"mnist_mlp", "mnist_autoencoder", "neural_network"}
+    tested = {"mnist_mlp", "mnist_autoencoder", "neural_network", "predict"}
     programs = {path.stem for path in EXAMPLES.glob("*.py") if "__main__" in path.read_text()}
     assert programs == tested

@@ -161,15 +161,15 @@ class Bundle:
     def _joined(self, name: bytes, entry: Entry) -> np.ndarray:
         parts = [slices(part, entry.shape) for part in entry.slices]
         keys = [slice_key(name, part) for part in entry.slices]
-        found: list[Any] = [self.parts.get(key) for key in keys]
-        for part, own in zip(parts, found, strict=True):
+        entries: list[Any] = [self.parts.get(key) for key in keys]
+        for part, own in zip(parts, entries, strict=True):
             if own is None or own.slices or (own.dtype, own.shape) != (entry.dtype, shape_of(part)):
                 raise DataLossError("a slice is missing, or has another dtype or shape")
         if len({*keys}) < len(keys):
             raise DataLossError("a slice is listed twice")
 
         def read(i: int, shape: tuple[int, ...]) -> np.ndarray:
-            return self._values(found[i])
+            return self._values(entries[i])
 
         return joined(entry.shape, numpy_dtype(entry.dtype), parts, read)
 

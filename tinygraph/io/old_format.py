@@ -115,10 +115,10 @@ class OldFormat:
     def _slice(self, entry: Entry, i: int) -> Bytes:
         table, _, key = entry.slices[i]
         with self.lock:
-            found = table.get(key)
-        if found is None:
+            data = table.get(key)
+        if data is None:
             raise DataLossError("a slice is missing")
-        return found
+        return data
 
     def close(self) -> None:
         """Close the files."""

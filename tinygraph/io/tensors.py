@@ -139,15 +139,15 @@ def array_of(strings: list[bytes], shape: tuple[int, ...]) -> np.ndarray:
 
 def slices(record: SimpleNamespace, shape: tuple[int, ...]) -> Slices:
     """The part of an array that a message SLICE tells."""
-    found = []
+    part = []
     if len(record.extent) != len(shape):
         raise DataLossError(f"a slice of {len(record.extent)} axes in a shape {shape}")
     for extent, size in zip(record.extent, shape, strict=True):
         length = size if extent.length is None else extent.length
         if not 0 <= extent.start <= extent.start + length <= size:
             raise DataLossError(f"a slice from {extent.start}, {length} long, of {size}")
-        found.append(slice(extent.start, extent.start + length))
-    return tuple(found)
+        part.append(slice(extent.start, extent.start + length))
+    return tuple(part)
 
 
 def slice_key(name: bytes, record: SimpleNamespace) -> bytes:

@@ -83,13 +83,13 @@ def _parsed(data: bytes) -> CheckpointState:
         if (value is None) != name.endswith(("timestamp", "timestamps")):
             raise DataLossError(f"a value of {name} that it cannot have")
         try:
-            found = _unquoted(value) if value is not None else float(number)
+            content = _unquoted(value) if value is not None else float(number)
         except ValueError:
             raise DataLossError(f"{name} is no number") from None
         if isinstance(getattr(state, name), list):
-            getattr(state, name).append(found)
+            getattr(state, name).append(content)
         else:
-            setattr(state, name, found)
+            setattr(state, name, content)
     if data[at:].strip():
         raise DataLossError(f"{data[at : at + 40]!r} is no part of a checkpoint's state")
     return state

@@ -71,14 +71,14 @@ class Kept:
             self.last = [item for item in self.last if _place(item[0]) != _place(path)]
             self.last.append((path, time.time()))
             beyond, self.last = self.last[: -self.most], self.last[-self.most :]
-        known = {_place(x) for x, _ in [*self.last, *beyond]}
-        others = [x for x in listed if x not in own and _place(x) not in known]
+        counted = {_place(x) for x, _ in [*self.last, *beyond]}
+        others = [x for x in listed if x not in own and _place(x) not in counted]
         write_state(folder or ".", path, [*others, *self.paths], latest_filename)
         return [x for x, when in beyond if not self._stays(when)]
 
     def _take_over(self, paths: list[str]) -> None:
-        known = {_place(path) for path in self.paths}
-        new = [(path, checkpoint.modified(path)) for path in paths if _place(path) not in known]
+        counted = {_place(path) for path in self.paths}
+        new = [(path, checkpoint.modified(path)) for path in paths if _place(path) not in counted]
         if new and self.next_kept is None:
             self.next_kept = min(self.started, *[when for _, when in new]) + self.interval
         there = [item for item in self.last if checkpoint.exists(item[0])]

@@ -127,7 +127,7 @@ class Checkpoints:
     def save(self, sess: tg.Session) -> None:
         """Save all variables, and where the random numbers are, if there is a --save."""
         if self.target:
-            made(self.target, "--save")
+            make_folder(self.target, "--save")
             try:
                 self.saver.save(sess, self.target / "model", tg.train.get_global_step())
             except tg.errors.OpError as error:
@@ -138,7 +138,7 @@ class Pictures:
     """A folder for pictures, made if need be, that knows whether one came to be."""
 
     def __init__(self, folder: Path):
-        self.folder, self.some = made(folder, "--output"), False
+        self.folder, self.some = make_folder(folder, "--output"), False
 
     def draw(self, file: str, plot: Callable, *args: Any) -> None:
         """Draw a figure: `plot(*args)`."""
@@ -158,7 +158,7 @@ class Pictures:
             say(f"The pictures are in {self.folder}")
 
 
-def made(folder: Path, flag: str) -> Path:
+def make_folder(folder: Path, flag: str) -> Path:
     """The folder that a flag names, made if need be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

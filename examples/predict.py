@@ -96,13 +96,13 @@ def digits(files: list[Path], data: dict) -> dict[str, np.ndarray]:
         images, labels = data["test"]
         chosen = [np.flatnonzero(labels == label)[0] for label in np.unique(labels)]
         return {f"test image {i}, a {labels[i]}": 1 - images[i].reshape(28, 28) for i in chosen}
-    found = {}
+    pictures = {}
     for path in files:
         try:
-            found[str(path)] = read(path)
+            pictures[str(path)] = read(path)
         except (ImportError, OSError, SyntaxError, ValueError) as error:  # as imread has them
             sys.exit(f"{path}: {getattr(error, 'strerror', None) or error}")
-    return found
+    return pictures
 
 
 def train(sess: tg.Session, network: Network, data: dict, iterations: int) -> None:

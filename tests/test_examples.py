@@ -220,7 +220,6 @@ def contents(folder):
     return Path(f"{latest}.data-00000-of-00001").read_bytes()
 
 
-@pytest.mark.filterwarnings("ignore::tinygraph.errors.ThreadsWarning")  # of a busy machine
 @pytest.mark.parametrize("name", MODELS)
 def test_training_goes_on_after_ctrl_c_as_if_nothing_had_happened(tmp_path, capsys, program, name):
     iteration = 3  # of the autoencoders only the second and fourth print a line
@@ -244,7 +243,6 @@ def test_training_goes_on_after_ctrl_c_as_if_nothing_had_happened(tmp_path, caps
         assert contents(saved / model) == contents(once / model)
 
 
-@pytest.mark.filterwarnings("ignore::tinygraph.errors.ThreadsWarning")
 def test_what_cannot_be_restored_or_saved(tmp_path, program):
     arguments = ("--model", "wide", "--iterations", "2", "--output", tmp_path)
     program("mnist_mlp", *arguments, "--optimizer", "sgd", "--save", tmp_path / "saved")

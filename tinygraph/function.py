@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from tinygraph.arguments import either
-from tinygraph.errors import DTypeError, TinygraphError
+from tinygraph.arguments import either, expect, shown, text
+from tinygraph.dtypes import DType
+from tinygraph.errors import DTypeError, GraphError, TinygraphError
 from tinygraph.node import Node
 
 
@@ -19,6 +20,28 @@ class Function:
     name: str
     params: Any
     attrs: Mapping[str, tuple | str]
+
+    def _check_parameters(self) -> None:
+        """Check what `params` and `attrs` say of each input and attribute."""
+        for key, entry in self.params.items() if isinstance(self.params, Mapping) else ():
+            if not callable(entry):
+                what = f"`params[{key!r}]` of {self.name}"
+                expect(entry, DType | str | None, what, "a dtype, a letter, a function or None")
+        attrs = self.attrs
+        for key, entry in expect(attrs, Mapping, f"`attrs` of {self.name}", "a dict").items():
+            what = f"`attrs[{text(key, 'the name of an attribute')!r}]` of {self.name}"
+            if key in self.params:
+                raise GraphError(f"{what} is an input, too")
+            aliased = isinstance(entry, str) and "name" not in (key, entry)
+            match attrs.get(entry) if aliased else entry:
+                case (_, _) | (_, _, str() | None) if key == "name":  # never converted
+                    continue
+                case (_, _) | (_, _, _) as x if key != "name" and all(map(callable, x[::2])):
+                    continue
+            raise DTypeError(
+                f"{what} must be a pair of a function and a default, with a third part `late` if "
+                f"any, or the name of another attribute, not {shown(entry)}"
+            )
 
     @cached_property
     def _keys(self) -> tuple[str, ...]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType, MethodDescriptorType
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,8 +24,7 @@ from tinygraph.graph import Graph, Node, Operation
 from tinygraph.nest import flatten
 from tinygraph.node import CompositeTensor
 from tinygraph.spec import UNKNOWN, Dimension, Shape, Spec
-from tinygraph.static import is_sized
-from tinygraph.static import values as static_values
+from tinygraph.static import is_sized, may_take_out, values as static_values
 
 _registry: dict[str, Op] = {}
 registry = MappingProxyType(_registry)
@@ -159,7 +157,7 @@ class Op(Function):
         self._check_types()
         if self.name in _registry:
             raise GraphError(f"an op called {self.name!r} exists already")
-        allocates = not (self.view or self.role == "effect" or _takes_out(self.kernel))
+        allocates = not (self.view or self.role == "effect" or may_take_out(self.kernel))
         for key, value in {
             "dynamic": allocates, "updates": self.role in UPDATES, "__doc__": self.doc,
             "__annotations__": dict[str, Any](),  # the class has those of the fields
@@ -190,28 +188,6 @@ class Op(Function):
             for i in expect(getattr(self, what), tuple, f"`{what}` of {self.name}", "a tuple"):
                 integer(i, f"a position in `{what}` of {self.name}", 0, last)
         self._check_parameters()
-
-    def _check_parameters(self) -> None:
-        """Check what `params` and `attrs` say of each input and attribute."""
-        for key, entry in self.params.items() if isinstance(self.params, Mapping) else ():
-            if not callable(entry):
-                what = f"`params[{key!r}]` of {self.name}"
-                expect(entry, DType | str | None, what, "a dtype, a letter, a function or None")
-        attrs = self.attrs
-        for key, entry in expect(attrs, Mapping, f"`attrs` of {self.name}", "a dict").items():
-            what = f"`attrs[{text(key, 'the name of an attribute')!r}]` of {self.name}"
-            if key in self.params:
-                raise GraphError(f"{what} is an input, too")
-            aliased = isinstance(entry, str) and "name" not in (key, entry)
-            match attrs.get(entry) if aliased else entry:
-                case (_, _) | (_, _, str() | None) if key == "name":  # never converted
-                    continue
-                case (_, _) | (_, _, _) as x if key != "name" and all(map(callable, x[::2])):
-                    continue
-            raise DTypeError(
-                f"{what} must be a pair of a function and a default, with a third part `late` if "
-                f"any, or the name of another attribute, not {shown(entry)}"
-            )
 
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
         if self.attrs or len(inputs) != len(self.params) and self.params:
@@ -313,21 +289,6 @@ def _without_value(spec: Spec, inputs: list[Spec]) -> Spec:
     if spec.value is not None and any(spec.value is x.value for x in inputs):
         return spec._replace(value=None)
     return spec
-
-
-def _takes_out(kernel: Any) -> bool:
-    """Whether a kernel can be handed an array to write into, as far as one can tell."""
-    if kernel is None or isinstance(kernel, np.ufunc | MethodDescriptorType):
-        return True
-    code = getattr(kernel, "__code__", None) or getattr(inspect.unwrap(kernel), "__code__", None)
-    if code is not None:
-        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        return "out" in names or bool(code.co_flags & inspect.CO_VARKEYWORDS)
-    try:
-        parameters = inspect.signature(kernel).parameters.values()
-    except (TypeError, ValueError):  # of a function that is written in C
-        return True
-    return any(x.name == "out" or x.kind is x.VAR_KEYWORD for x in parameters)
 
 
 def as_variable(ref: Any) -> Any:

@@ -90,10 +90,8 @@ class Session:
         self._closed = False
 
     def __reduce__(self):
-        raise DTypeError(
-            "a Session belongs to its process and can be neither pickled nor copied; pickle its "
-            "graph and its `state`"
-        )
+        words = "a Session belongs to its process and can be neither pickled nor copied"
+        raise DTypeError(f"{words}; pickle its graph and its `state`")
 
     def run(
         self, fetches: Fetches, feed_dict: FeedDict = None, options: RunOptions | None = None,
@@ -170,11 +168,6 @@ class Session:
             r0 = np.empty((3,), np.float32)
             np.tanh(x, out=r0)  # Tanh    float32[3]
             return (r0,)
-        <BLANKLINE>
-        >>> print(tg.Session().source(tg.exp(x), {x: np.zeros(3)}, functional=True))
-        def step(variables, positions, x):
-            t0 = np.exp(x)  # Exp    float32[3]
-            return (t0,), {}, {}
         <BLANKLINE>
         """
         self._check_open()
@@ -323,7 +316,7 @@ class Session:
         self._update({variable.op_name: array.copy()}, {})
 
     def _update(self, values: dict[str, np.ndarray], streams: dict[str, Any]) -> None:
-        """Make arrays the values of variables and put random streams in place, all at once."""
+        """Set variables' values and random streams, all at once."""
         self._check_nesting()
         with self._lock:
             self._check_open()

@@ -70,6 +70,21 @@ def takes_out(op: Op, spec: Spec) -> bool:
     return not (op.view or op.dynamic or op.role == "effect" or spec.items)
 
 
+def may_take_out(kernel: Any) -> bool:
+    """Whether a kernel can be handed an array to write into, as far as one can tell."""
+    if kernel is None or isinstance(kernel, np.ufunc | MethodDescriptorType):
+        return True
+    code = getattr(kernel, "__code__", None) or getattr(inspect.unwrap(kernel), "__code__", None)
+    if code is not None:
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        return "out" in names or bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    try:
+        parameters = inspect.signature(kernel).parameters.values()
+    except (TypeError, ValueError):  # of a function that is written in C
+        return True
+    return any(x.name == "out" or x.kind is x.VAR_KEYWORD for x in parameters)
+
+
 def is_sized(op: Op, inputs: Sequence[Spec], spec: Spec) -> bool:
     """Whether the shape rule tells the result's size, in a run at the latest.
 

@@ -18,7 +18,6 @@ import numpy as np
 from tinygraph.compiler.fuse import add_scaled_op
 from tinygraph.compiler.program import KernelSource, Program
 from tinygraph.compiler.text import literal
-from tinygraph.dtypes import DType
 from tinygraph.errors import MissingPackageError
 from tinygraph.graph import Node
 from tinygraph.op import Op, const
@@ -122,19 +121,16 @@ def numba() -> Any:
 
 
 def _interpreted(
-    *arrays: Array, operands: tuple[Operand, ...], body: tuple[str, ...], shape: Shape,
-    dtype: DType, out: Array | None = None,
+    *arrays: Array, out: Array, operands: tuple[Operand, ...], body: tuple[str, ...], **spec: Any
 ) -> Array:
     """The loop as Python runs it; programs have the compiled one."""
-    if out is None:
-        out = np.empty(shape.as_list(), dtype.numpy)  # type: ignore[arg-type]
     namespace: dict[str, Any] = {"np": np, "compiled": lambda function: function}
     exec("\n".join(loop_source("loop", operands, body)), namespace)  # our own source
     namespace["loop"](*arrays, out)
     return out
 
 
-loop_op = Op("Loop", _interpreted, lambda *inputs, operands, body, shape, dtype: Spec(shape, dtype),
+loop_op = Op("Loop", _interpreted, lambda *inputs, shape, dtype, **loop: Spec(shape, dtype),
     lambda g, y, *inputs, **attrs: [None] * len(inputs),
     doc="""Several elementwise ops at once, made by the pass `loops`. Never computed in place: the
     compiled loop would find that its arrays overlap, and use no vector instructions.""")

@@ -78,7 +78,7 @@ def elementwise(
         input_dtype = check_dtypes(specs, accepts)
         shape = broadcast(*[spec.shape for spec in specs])
         same = shape is specs[0].shape and specs[0].value is None and dtype is None
-        return specs[0] if same else Spec(shape, dtype or input_dtype)  # specs are many and alike
+        return specs[0] if same else Spec(shape, dtype or input_dtype)  # a graph has many
 
     inplace = flag(inplace, "inplace", default=isinstance(kernel, np.ufunc))
     names = params or _inputs_of(vjps)

@@ -139,7 +139,7 @@ class Function:
     def __getattr__(self, name: str) -> Any:
         if name == "__signature__":  # made when it is asked for, which few programs do
             return self._signature()
-        if name in ("__name__", "__qualname__"):  # of one that is not public
+        if name in ("__name__", "__qualname__"):  # of an op to which `publish` gave no name
             return self.name
         raise AttributeError(f"'Op' object has no attribute {name!r}")
 
@@ -157,7 +157,7 @@ def publish(module: str, names: Mapping[str, Any]) -> None:
 
 @contextmanager
 def arguments_of(op: str, *inputs: Any, name: str | None = None) -> Iterator[None]:
-    """Have errors about arguments say of which op, and where its inputs were made.
+    """Add to errors about arguments which op they belong to, and where its inputs were made.
 
     Errors of a shape rule get these details anyway; this is for checks before the shape rule is
     called.

@@ -43,8 +43,8 @@ def gradients(
 
     Where the ys depend on an x only by gathers of its rows (`tg.gather`, `embedding_lookup`), also
     within branches, its gradient is a `tg.IndexedSlices` of those rows; several gathers are
-    concatenated. An op that takes a tensor converts it to one. Derivatives of such a gradient are
-    tensors.
+    concatenated. An op that takes a tensor converts an IndexedSlices to a tensor. Derivatives of a
+    gradient that is an IndexedSlices are tensors.
 
     Parameters
     ----------

@@ -70,23 +70,25 @@ class Op(Function):
         have None.
     params
         The inputs' names, so that they can be given by keyword. A mapping has for each name one of
-        these: a dtype, to which values that are no tensors are converted; a letter, where all
-        inputs with this letter have the dtype of the first tensor among them, or of the first of
-        them; a function, which is applied to the input first; or None for any dtype. An op with
-        neither `params` nor `attrs` takes any number of inputs.
+        these: a dtype, to which values that are no tensors are converted; a letter: all inputs with
+        this letter have the dtype of the first tensor among them or, if none is a tensor, of the
+        first one, converted; a function, which is applied to the input first; or None for any
+        dtype. An op with neither `params` nor `attrs` takes any number of inputs.
     attrs
         What a user may give besides inputs, in the order of TF's parameters. For each attribute a
         pair: `convert(value, what)`, which checks and converts a value (`what` is its name, for
-        errors), and the default, or `...` if the attribute must be given. An attribute that
-        converts to `...` is left out. The pair may have a third part,
-        `late(op, tensor, *inputs, name, **attrs)`: it builds the result when the user gives a
-        tensor whose value only a run knows. For a deprecated spelling the attribute's name stands
-        in place of the pair. The key "name" says where the parameter `name` comes, which is
-        otherwise last, and its default; its last part is the name of nodes for which the user gives
-        none, which is otherwise the type. An op without `attrs` takes its kernel's attributes by
+        errors), and the default, or `...` if the attribute must be given. An attribute whose
+        `convert` returns `...` is not handed to the kernel and the rules. The pair may have a third
+        part, `late(op, tensor, *inputs, name, **attrs)`: it builds the result when the user gives a
+        tensor whose value only a run knows. A deprecated spelling is a key, too: in place of a pair
+        it has the name of the attribute that it stands for. The key "name", if given, says by its
+        position where the parameter `name` comes (otherwise last). The second part of its tuple is
+        that parameter's default; the last part, unless None, is the name of nodes that the user
+        does not name (otherwise the type). An op without `attrs` takes its kernel's attributes by
         keyword, as they are.
     broadcasts
-        The inputs share a dtype and broadcast; `gradients` then sums each gradient to its input.
+        The inputs share a dtype and broadcast; `gradients` then sums each gradient over the axes
+        that were broadcast, to the shape of its input.
     view
         "part" if the kernel returns a view of its first input, "repeat" if that view is the first
         input, broadcast, and nothing else.
@@ -103,8 +105,8 @@ class Op(Function):
         `state(name, **attrs) -> object`: what a Session keeps for a node of that name between
         runs, such as a random stream; the kernel gets it as `state=`. The object has an attribute
         `position`, a plain value such as a tuple of ints: an object made anew whose `position` is
-        set to that value goes on as this one would. Runs work on copies (`copy.copy`), so that one
-        which fails leaves it where it was.
+        set to that value goes on as this one would. Runs work on copies of the object
+        (`copy.copy`), so a run that fails does not move the session's.
     role
         What the op does in a run besides computing a value; "" for most ops:
         "feed", it has no value unless the run feeds it one;
@@ -120,8 +122,8 @@ class Op(Function):
         "impure", its value may differ in each run, or it has a side effect; it keeps no state in a
         Session;
         "bodies", its attribute `bodies` is a tuple of graphs (each a Body), such as the two
-        branches of a cond. Each takes the op's last inputs. The kernel gets a Python function for
-        each, and calls the one that it chooses.
+        branches of a cond. The op's first inputs choose a body; the others are the inputs of every
+        body. The kernel gets a Python function for each, and calls the one that it chooses.
     doc
         What it does, with its formula and a doctest.
 
@@ -285,7 +287,9 @@ TRAITS = tuple(f.name for f in fields(Op) if f.type == "bool" and f.init)
 
 
 def _without_value(spec: Spec, inputs: list[Spec]) -> Spec:
-    """`spec` without its value, if the shape rule has just passed on an input's spec."""
+    """`spec`; without its value if the shape rule took that over from an input's spec, as it is the
+    input's value, not the result's.
+    """
     if spec.value is not None and any(spec.value is x.value for x in inputs):
         return spec._replace(value=None)
     return spec
@@ -333,7 +337,9 @@ def as_node(value: Any, dtype: DType | None = None, name: str | None = "Const", 
 
 
 def first_node(values: Any) -> Node | None:
-    """The first node in nested lists; of a composite tensor its first part."""
+    """The first node in nested lists; a composite tensor, such as an IndexedSlices, counts as its
+    parts.
+    """
     return next((x for x in flatten(values, "values") if isinstance(x, Node)), None)
 
 

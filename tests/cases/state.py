@@ -32,15 +32,16 @@ def squared(stateful):
     return lambda x: tg.py_func(np.square, [x], x.dtype, stateful)
 
 
-def restored():
+def restored(graph):
     """The rows 0 1, 2 3, ..., 12 13, from a file."""
     path = Path(__file__).parents[1] / "golden/checkpoints/v2-parts"
     shape = tg.TensorShape([7, 2])
-    return restore(prefix=str(path), tensor_name="rows", dtype=tg.float32, shape=shape)
+    with graph.as_default():
+        return restore(prefix=str(path), tensor_name="rows", dtype=tg.float32, shape=shape)
 
 
 CASES = [
-    Case("RestoreV2", lambda x: tg.cast(restored(), x.dtype) * x, [f64(7, 2)],
+    Case("RestoreV2", lambda x: tg.cast(restored(x.graph), x.dtype) * x, [f64(7, 2)],
          lambda x: np.arange(14.0).reshape(7, 2) * x),
     Case("Print", lambda x: tg.Print(x, [x], first_n=0), [f64(3)], lambda x: x),
     Case("PyFunc", squared(True), [f64(3)], np.square, grad=False),

@@ -64,7 +64,9 @@ class SizeCheck:
         self.last: tuple[list, Spec] | None = None  # most runs bring the same sizes again
 
     def check(self, *arrays: np.ndarray) -> None:
-        """Raise the error, if any, of the op's shape rule: a kernel of an effect has no value."""
+        """Raise the error, if any, of the op's shape rule. Returns nothing, as it is the kernel of
+        an op with the role "effect".
+        """
         self.spec(*arrays)
 
     def spec(self, *arrays: np.ndarray) -> Spec:

@@ -1,4 +1,4 @@
-"""Which values of a program may be one array, and until when each array is needed."""
+"""Which values of a program are possibly the same array, and until when each array is needed."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ class Lifetimes:
     Attributes
     ----------
     direct
-        Last uses by array, not counting uses of an op's output that may be the array, since a
-        body returned it unchanged.
+        The last use of each array under its own name. If a body may return the array unchanged, it
+        may also be an output of the body's op: uses of that output are not counted here.
     last
         Last uses by array, with those of such outputs.
     aliases

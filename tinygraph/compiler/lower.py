@@ -153,7 +153,9 @@ class _Branch(Replay):
             _replay_all(self, self.needed)
 
     def _within(self, x: Node) -> Node:
-        """The node for an outer value x in the body's trace, which reads variables itself."""
+        """The node that stands for an outer value x in the body's trace. The body reads variables
+        itself: for a variable, as for a constant, it gets a node of its own, else an argument.
+        """
         if self.is_known:
             return x
         if x not in self.inside:
@@ -170,7 +172,9 @@ class _Branch(Replay):
         return self.changes(self.body.inputs[i])
 
     def results(self, changed: list[int]) -> list[Node | None]:
-        """The outputs, None for those of other bodies, and the new values of variables."""
+        """The outputs, None for those that only another body computes, and the new values of
+        variables.
+        """
         outputs = [
             None if y is None else self.check_present(self.value[y]) for y in self.wanted_outputs]
         return [*outputs, *[self._value_after(self.body.inputs[i]) for i in changed]]

@@ -13,7 +13,7 @@ from tinygraph.graph import Node
 from tinygraph.op import argument
 from tinygraph.static import takes_out
 
-SHARED_FROM = 1 << 16  # bytes, from which arrays of any shapes and dtypes share memory
+SHARED_FROM = 1 << 16  # bytes; larger arrays share memory also if their shapes or dtypes differ
 
 Arena = list[Node]
 """A block of memory that several buffers use in turn: a list of the nodes they were made for."""
@@ -153,10 +153,11 @@ class _Planner:
                 self.held |= read
 
     def place_new_value(self, program: Program, variable: Node, node: Node) -> Node | None:
-        """Put a variable's new value, and values that become it in place, into its spare array.
+        """Put a variable's new value into the variable's spare array, and also the earlier values
+        that are overwritten in place to make it.
 
-        Return the value that must be in the spare array at the start; None if there needs to be
-        none.
+        Return the value that must be in the spare array before the program (a body) starts; None if
+        no value must.
         """
         while node not in self.place:
             if writes_out(node) and variable.shape.is_fully_defined():
@@ -172,7 +173,7 @@ class _Planner:
         return node
 
     def _starting_value(self, node: Node, program: Program) -> Node | None:
-        """The input that the node may overwrite, at best the variable's value so far."""
+        """The input that the node may overwrite, preferably the variable's value so far."""
         inputs = [node.inputs[position] for position in reversed(node.kind.inplace)]
         values = [x for x in inputs if program.starts and x.kind is argument or _is_new_value(x)]
         for x in (*values, *inputs):
@@ -184,8 +185,9 @@ class _Planner:
     def _place_in_bodies(self, node: Node, variable: Node, program: Program) -> Node | None:
         """Let bodies compute a new value into the spare array.
 
-        Return the variable's value before the op, if it may be in the same array: no body
-        overwrites it before its last use there, and nothing else uses it then or later.
+        Return the variable's value before the op, if that may be in the spare array, too: no body
+        overwrites it before the body's own last use of it, and nothing else uses it during the op
+        or later.
         """
         arrays, lifetimes = self.arrays, self.arrays.lifetimes
         chosen, i = node.inputs[0], node.attrs["index"]

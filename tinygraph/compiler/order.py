@@ -50,14 +50,16 @@ Bits = dict[Node, tuple[int, int]]  # node -> (its own bit, the bits of all that
 
 
 def _dependencies(nodes: Iterable[Node], feeds: Container[Node], members: list[Node]) -> Bits:
-    """For each node its own bit, 0 for non-members, and the bits of the members that it needs."""
+    """For each node two ints that are sets of `members`, one bit for each: the node itself (0 if it
+    is no member), and the members that it depends on.
+    """
     own_bits = {node: 1 << i for i, node in enumerate(members)}
     bits: Bits = {}
     for node in nodes:
         needed = 0
         if node not in feeds:
             for x in (*node.inputs, *node.control_inputs):
-                own_bit, needed_bits = bits.get(x, (0, 0))  # inputs that nobody needs aren't there
+                own_bit, needed_bits = bits.get(x, (0, 0))  # x may be of unneeded outputs
                 if own_bit or needed_bits:
                     needed |= own_bit | needed_bits
         bits[node] = own_bits.get(node, 0), needed

@@ -1,7 +1,7 @@
 """The compiler's passes, in the order in which they act.
 
-A pass is one file and one line here; the compiler also works without it. Code for particular ops
-belongs in the file of a pass, not in the rest of the compiler.
+A pass is one file and one line here; the compiler also works without it, unless it is in NEEDED.
+Code for particular ops belongs in the file of a pass, not in the rest of the compiler.
 """
 
 from __future__ import annotations

@@ -37,7 +37,8 @@ _serial = itertools.count()
 class Lines(list):
     """A program's source for `linecache`, which keeps it until the plan is gone.
 
-    A function of C removes it: Python would lose an interrupt in a weak reference's callback.
+    The weak reference's callback that removes it is a C function, `dict.pop`: in one written in
+    Python, a KeyboardInterrupt would be lost.
     """
 
     plan: weakref.ref[Plan]
@@ -66,7 +67,7 @@ class Plan:
             except (MemoryError, ValueError) as error:  # a buffer is too large
                 self._explain(error)
         self._namespace, self._wrap = code.namespace, wrap
-        self.step = wrap(code.namespace.pop("step"))  # popped, or its globals make a cycle
+        self.step = wrap(code.namespace.pop("step"))  # popped: its globals would refer to it
 
     def __call__(self, variables: Any, *feeds: np.ndarray) -> tuple:
         before = ERROR_STATE.get()
@@ -134,7 +135,7 @@ def compile_plan(
     """A Plan that computes what `fetches` and `targets` need, for feeds of these specs."""
 
     def build() -> Plan:
-        # with threads, since it folds products, too
+        # with the threads asked for: folding computes products
         program = threads.with_asked_threads(lower)(fetches, targets, feeds, passes)
         transform(program, passes)
         choice = threads.choose(program)

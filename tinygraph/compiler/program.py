@@ -40,7 +40,7 @@ def call_kernel(node: Node, arrays: list[Any], **options: Any) -> Any:
 
 
 def stream_of(node: Node, position: Any = None) -> Any:
-    """A new random stream, or other state of its op, for a node: at `position` or its start."""
+    """A new state for a node's op, such as a random stream: at `position`, or else at the start."""
     kind = node.kind
     if kind.state is None:
         raise InvalidArgumentError(
@@ -64,15 +64,16 @@ def as_static(value: Any) -> Any:
 class KernelSource(NamedTuple):
     """The source of an op's kernel, for a program that defines it itself."""
 
-    lines: Callable[..., list[str]]  # lines(**attrs) gives a `def` without a name
+    lines: Callable[..., list[str]]  # lines(**attrs), without a name behind `def`
     names: dict[str, Any]  # the objects that the lines name
 
 
 class Program:
     """A compiled subgraph: its nodes in order, its results and the variables' new values.
 
-    With the rule `Kernels`, `evaluate`, the one interpreter, makes it a pure function: (variables,
-    positions of random streams, feeds) -> (results, new variables, new positions).
+    `evaluate`, the only interpreter, computes each node by a function that it is given. With a
+    `Kernels` as this function the program is a pure function: (variables, positions of random
+    streams, feeds) -> (results, new variables, new positions).
     """
 
     def __init__(self, trace: Trace):

@@ -78,7 +78,7 @@ class Replay:
         """The node's op on the inputs' values."""
         kind = node.kind
         if kind.role == "variable":
-            # a new Spec is not the user's, by which `_same_specs` has its users' inferred anew
+            # a new Spec, so that `_same_specs` has the nodes inferred anew that read the variable
             spec = node.spec if node.spec.shape.is_fully_defined() else Spec(*node.spec)
         elif _is_exact(node.spec) and _same_specs(inputs, node.inputs):
             spec = node.spec
@@ -87,7 +87,9 @@ class Replay:
         return self.trace.add(kind, inputs, node.attrs, spec, "")
 
     def _misfit(self, node: Node, inputs: tuple[Node, ...], error: BaseException) -> Node:
-        """In a body, which need not run, a node that fails if it does; else raise the error."""
+        """In a body, which may never run, return a node that fails when it runs; outside of bodies
+        raise the error now.
+        """
         if self.trace.is_of_body:
             return self.trace.add(misfit, (), {"message": str(error)}, Spec(*node.spec), "")
         specs = dict(zip(node.inputs, [x.spec for x in inputs], strict=True))

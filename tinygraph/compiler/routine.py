@@ -188,7 +188,9 @@ class Routine(FunctionLines):
             self.line(text, node, names=tuple([name for name in names if name != "_"]))
 
     def _emit_allocating(self, node: Node) -> None:
-        """A view, made once if its base array stays the same; or what a kernel allocates."""
+        """Write the line of a view, which is made once if its base array stays the same; or of a
+        node whose kernel allocates its value.
+        """
         kind = node.kind
         if kind.view and node.spec.shape.is_fully_defined() and not is_foreign(kind.kernel):
             try:

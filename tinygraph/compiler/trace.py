@@ -15,7 +15,8 @@ from tinygraph.op import Op, bundle, const, item
 from tinygraph.spec import SCALAR, Shape, Spec
 
 Make = Callable[[Op, tuple[Node, ...], dict[str, Any], Spec], Node]
-"""`make(kind, inputs, attrs, spec)` returns a node of a Trace: a new one, or another for it."""
+"""`make(kind, inputs, attrs, spec)` returns a node of a Trace: a new one, or one that is used
+instead."""
 
 
 def user_node(node: Node) -> Node:
@@ -40,11 +41,15 @@ class Trace(Graph):
         self.restart()
 
     def name_scope(self, name: str | None) -> Any:
-        """No block: nodes here have the names of users' nodes."""
+        """A context without effect: nodes of a trace have the names of users' nodes, without
+        scopes.
+        """
         return nullcontext(name)
 
     def restart(self) -> None:
-        """Start the rules anew, so that `merge` forgets its nodes; the nodes stay."""
+        """Start the rules anew, so that the rule `merge`, which reuses equal nodes, reuses none of
+        those made so far. They stay in the trace.
+        """
         self._make: Make = self._new
         for rule in reversed(self.rules):
             self._make = rule(self, self._make)

@@ -131,31 +131,30 @@ def small(tmp_path):
     return tmp_path / "m", values
 
 
+def check_flipped_bits(prefix, path, chosen):
+    """A checkpoint is damaged where a bit of a file is flipped; `chosen(count)` are the bits."""
+    data = path.read_bytes()
+    for i in chosen(8 * len(data)):
+        changed = bytearray(data)
+        changed[i // 8] ^= 1 << i % 8
+        path.write_bytes(changed)
+        with pytest.raises(DataLossError):
+            contents(prefix)
+    path.write_bytes(data)
+
+
 def test_each_flipped_bit_is_found(small):
     prefix, _ = small
     for path in sorted(prefix.parent.glob("m.*")):
-        data = path.read_bytes()
-        for i in range(8 * len(data)):
-            changed = bytearray(data)
-            changed[i // 8] ^= 1 << i % 8
-            path.write_bytes(changed)
-            with pytest.raises(DataLossError):
-                contents(prefix)
-        path.write_bytes(data)
+        check_flipped_bits(prefix, path, range)
 
 
 @pytest.mark.parametrize("name", ["v2-parts", "v2-shards", "v2-snappy", "v1.ckpt", "v1-parts.ckpt"])
 def test_flipped_bits_of_other_formats_are_found(tmp_path, name):
     prefix, paths = copied(tmp_path, name)
     for path in paths:
-        data = path.read_bytes()
-        for i in np.random.default_rng(1).choice(8 * len(data), 60, replace=False):
-            changed = bytearray(data)
-            changed[i // 8] ^= 1 << i % 8
-            path.write_bytes(changed)
-            with pytest.raises(DataLossError):
-                contents(prefix)
-        path.write_bytes(data)
+        check_flipped_bits(
+            prefix, path, lambda n: np.random.default_rng(1).choice(n, 60, replace=False))
 
 
 def test_each_truncation_is_found(small):

@@ -41,11 +41,22 @@ def write_whole(path: Path, data: bytes) -> None:
         try:
             with open(partial, "xb") as file:
                 file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+                sync(file)
             replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def sync(file: BinaryIO) -> None:
+    """Have what was written to a file outlast a crash.
+
+    >>> import tempfile
+    >>> from tinygraph.files import sync
+    >>> with tempfile.TemporaryFile() as file:
+    ...     sync(file)
+    """
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def replace(source: str | Path, target: str | Path) -> None:

@@ -14,6 +14,9 @@ from tinygraph.errors import DTypeError, GraphError, TinygraphError
 from tinygraph.node import Node
 
 
+PARAM = DType | str | None  # what `params` may say of an input, besides a function
+
+
 class Function:
     """A function of inputs and attributes: `params` and `attrs` as an Op has them."""
 
@@ -26,7 +29,7 @@ class Function:
         for key, entry in self.params.items() if isinstance(self.params, Mapping) else ():
             if not callable(entry):
                 what = f"`params[{key!r}]` of {self.name}"
-                expect(entry, DType | str | None, what, "a dtype, a letter, a function or None")
+                expect(entry, PARAM, what, "a dtype, a letter, a function or None")
         attrs = self.attrs
         for key, entry in expect(attrs, Mapping, f"`attrs` of {self.name}", "a dict").items():
             what = f"`attrs[{text(key, 'the name of an attribute')!r}]` of {self.name}"

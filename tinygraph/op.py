@@ -179,8 +179,9 @@ class Op(Function):
         text(self.doc, f"`doc` of {self.name}")
         rules = () if callable(self.vjps) else expect(self.vjps, tuple, "vjps", "a tuple")
         optional = (self.kernel, self.rewrite, self.state)
-        for part in (self.infer, *(f for f in (*optional, *rules) if f is not None)):
-            function(part, f"each kernel and rule of {self.name}")
+        what = f"each kernel and rule of {self.name}"
+        for part in (self.infer, *[f for f in (*optional, *rules) if f is not None]):
+            function(part, what)
         for trait in TRAITS:
             flag(getattr(self, trait), trait)
         choice(self.view, f"`view` of {self.name}", ("", "part", "repeat"))

@@ -54,8 +54,7 @@ def values(
         dtype = object
     try:
         out = {} if several else new_output(op, outputs[0], dtype)
-        result = quietly(op.kernel, *arrays, **out, **for_kernel(attrs))
-        results = list(map(np.asarray, by_output(result, several)))
+        results = list(map(np.asarray, kernel_outputs(op, arrays, out, attrs, several)))
     except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, TinygraphError):
         return unknown
     except SystemError:  # of NumPy's argmax, where it cannot compare
@@ -132,8 +131,9 @@ def is_numpys(kernel: Any) -> bool:
     return is_ufunc or str(getattr(kernel, "__module__", "")).startswith("numpy")
 
 
-def by_output(result: Any, several: bool) -> Sequence:
-    """A kernel's result as its outputs; () where `several` were due, and it is no tuple."""
+def kernel_outputs(op: Op, arrays: list, out: dict, attrs: dict, several: bool) -> Sequence:
+    """The outputs that a kernel computes, before a run; () if it has `several` but no tuple."""
+    result = quietly(op.kernel, *arrays, **out, **for_kernel(attrs))
     if not several:
         return [result]
     return result if isinstance(result, tuple | list) else ()

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinygraph.compiler.trace import Make, Trace
-from tinygraph.dtypes import for_kernel
-from tinygraph.interrupts import quietly
 from tinygraph.node import Node
 from tinygraph.op import Op, const
 from tinygraph.spec import Spec
-from tinygraph.static import by_output, new_output
+from tinygraph.static import kernel_outputs, new_output
 
 LARGEST = 10 * 2**20  # bytes of a folded result, as in TF: a plan shall not keep large constants
 
@@ -47,8 +45,8 @@ def _values(
     if spec.bytes > LARGEST or not all(y.shape.is_fully_defined() for y in outputs):
         return None
     try:
-        result = quietly(kind.kernel, *arrays, **new_output(kind, spec), **for_kernel(attrs))
-        values = list(map(np.array, by_output(result, bool(spec.items))))
+        out, several = new_output(kind, spec), bool(spec.items)
+        values = list(map(np.array, kernel_outputs(kind, arrays, out, attrs, several)))
     except Exception:  # noqa: BLE001  (the run will raise it, and name the node)
         return None
     if len(values) != len(outputs):

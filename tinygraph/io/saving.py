@@ -23,7 +23,7 @@ from typing import BinaryIO
 import numpy as np
 
 from tinygraph.errors import DataLossError, InvalidArgumentError, about_file
-from tinygraph.files import locked, replace, sync_folder
+from tinygraph.files import locked, replace, sync, sync_folder
 from tinygraph.io.bundle import (
     ENTRY, HEADER, PRODUCER, VERSION, data_path, index_path, shards_of,
 )
@@ -96,9 +96,9 @@ def _write(folder: str, prefix: str, tensors: Mapping[bytes, np.ndarray]) -> Non
         entries = [(b"", HEADER.encode(header))]
         with open(data_path(prefix, 0, shards), "xb") as data:
             entries += _write_data(data, tensors)
-            _flush(data)
+            sync(data)
         file.write(table(entries))
-        _flush(file)
+        sync(file)
     sync_folder(folder or ".")
     replace(marker, index)
     try:
@@ -135,11 +135,6 @@ def _keys(tensors: Mapping[str, np.ndarray]) -> dict[bytes, np.ndarray]:
         if not key or key[0] == 0:
             raise InvalidArgumentError(f"no tensor of a checkpoint may be called {key.decode()!r}")
     return keys
-
-
-def _flush(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _put_back(index: str, marker: str, old: bytes | None) -> None:
